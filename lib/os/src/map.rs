@@ -1,0 +1,162 @@
+//! Pages shared with a file, so that what is written survives the process, however it dies.
+#![expect(unsafe_code, reason = "maps memory")]
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::ptr::NonNull;
+use std::sync::atomic::AtomicU64;
+
+use rustix::fs::{FallocateFlags, FlockOperation};
+use rustix::mm::{MapFlags, ProtFlags};
+
+/// Mapped zeroed memory, seen as atomic words.
+///
+/// The file is locked while the region lives, so nobody who asks [`MappedRegion::create`] takes it away;
+/// a process that shortens it by other means turns later accesses into `SIGBUS`.
+#[derive(Debug)]
+pub struct MappedRegion {
+    at: NonNull<AtomicU64>,
+    words: usize,
+    /// Keeps the lock; `None` for anonymous memory.
+    file: Option<File>,
+}
+
+// SAFETY: the region is memory owned by this value until drop and reached only as atomics.
+unsafe impl Send for MappedRegion {}
+// SAFETY: as above; `&MappedRegion` gives only `&[AtomicU64]`.
+unsafe impl Sync for MappedRegion {}
+
+impl MappedRegion {
+    /// Maps a new file of `bytes` bytes (rounded up to pages) at `path`, readable by its owner only. A file
+    /// that is there already is renamed to `path.old`, replacing an older one; one that a living process has
+    /// mapped is [`io::ErrorKind::ResourceBusy`]. The first `reserve` bytes are allocated at once, so that a
+    /// full file system is an error here and not a signal later; see [`MappedRegion::reserve`].
+    pub fn create(path: &Path, bytes: usize, reserve: usize) -> io::Result<Self> {
+        let bytes = pages(bytes)?;
+        retire(path)?;
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC)
+            .open(path)?;
+        rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)?;
+        let result = Self::map_new(file, bytes, reserve);
+        if result.is_err() {
+            let _ = std::fs::remove_file(path);
+        }
+        result
+    }
+
+    /// Maps `bytes` bytes (rounded up to pages) that die with the process.
+    pub fn anonymous(bytes: usize) -> io::Result<Self> {
+        let bytes = pages(bytes)?;
+        let (access, flags) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE);
+        // SAFETY: a new mapping at an address of the kernel's choice touches no existing memory.
+        let at = unsafe { rustix::mm::mmap_anonymous(std::ptr::null_mut(), bytes, access, flags)? };
+        Self::from_raw(at.cast(), bytes, None)
+    }
+
+    /// Allocates the file's pages behind `bytes` bytes from word `first`, so that touching them cannot fail.
+    pub fn reserve(&self, first: usize, bytes: usize) -> io::Result<()> {
+        let Some(file) = &self.file else { return Ok(()) };
+        let start = first.saturating_mul(8) as u64;
+        match rustix::fs::fallocate(file, FallocateFlags::empty(), start, bytes as u64) {
+            // A file system without allocation in advance, as some network ones are.
+            Err(rustix::io::Errno::OPNOTSUPP) => Ok(()),
+            result => Ok(result?),
+        }
+    }
+
+    /// The memory.
+    #[inline]
+    pub fn words(&self) -> &[AtomicU64] {
+        // SAFETY: `at` points to `words` zero-initialised, aligned words that stay mapped while `self` lives;
+        // a shared mapping may change under us, which atomics allow.
+        unsafe { std::slice::from_raw_parts(self.at.as_ptr(), self.words) }
+    }
+
+    /// Whether the memory outlives the process.
+    pub fn is_file(&self) -> bool {
+        self.file.is_some()
+    }
+
+    fn map_new(file: File, bytes: usize, reserve: usize) -> io::Result<Self> {
+        file.set_len(bytes as u64)?;
+        let (access, flags) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::SHARED);
+        // SAFETY: a new mapping at an address of the kernel's choice touches no existing memory.
+        let at = unsafe { rustix::mm::mmap(std::ptr::null_mut(), bytes, access, flags, &file, 0)? };
+        let region = Self::from_raw(at.cast(), bytes, Some(file))?;
+        region.reserve(0, reserve.min(bytes))?;
+        Ok(region)
+    }
+
+    fn from_raw(at: *mut AtomicU64, bytes: usize, file: Option<File>) -> io::Result<Self> {
+        let at = NonNull::new(at).ok_or(rustix::io::Errno::NOMEM)?;
+        Ok(Self { at, words: bytes / 8, file })
+    }
+}
+
+impl Drop for MappedRegion {
+    fn drop(&mut self) {
+        // SAFETY: the mapping is ours, of exactly this length, and no reference to it outlives `self`.
+        let _ = unsafe { rustix::mm::munmap(self.at.as_ptr().cast(), self.words * 8) };
+    }
+}
+
+/// Whether the process that mapped the file at `path` still lives.
+pub fn is_mapped(path: &Path) -> io::Result<bool> {
+    Ok(is_locked(&File::open(path)?))
+}
+
+/// A directory in memory for files that shall survive the process: `XDG_RUNTIME_DIR` of an ordinary user,
+/// `/run` for root, else `/dev/shm`, else the directory for temporary files.
+pub fn directory() -> PathBuf {
+    let own = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+    let run = rustix::process::geteuid().is_root().then(|| PathBuf::from("/run"));
+    let usable = |path: &PathBuf| {
+        path.is_absolute() && rustix::fs::access(path, rustix::fs::Access::WRITE_OK).is_ok()
+    };
+    [run, own, Some(PathBuf::from("/dev/shm"))]
+        .into_iter()
+        .flatten()
+        .find(usable)
+        .unwrap_or_else(std::env::temp_dir)
+}
+
+/// Renames what an earlier process left at `path`.
+fn retire(path: &Path) -> io::Result<()> {
+    let options = libc::O_NOFOLLOW | libc::O_CLOEXEC | libc::O_NONBLOCK;
+    let old = match OpenOptions::new().read(true).custom_flags(options).open(path) {
+        Ok(old) => old,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let metadata = old.metadata()?;
+    if !metadata.is_file() || metadata.uid() != rustix::process::geteuid().as_raw() {
+        let message = format!("{} is not a file of ours", path.display());
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, message));
+    }
+    if is_locked(&old) {
+        let message = format!("{} belongs to a running process", path.display());
+        return Err(io::Error::new(io::ErrorKind::ResourceBusy, message));
+    }
+    let mut renamed = path.as_os_str().to_owned();
+    renamed.push(".old");
+    std::fs::rename(path, renamed)
+}
+
+fn is_locked(file: &File) -> bool {
+    rustix::fs::flock(file, FlockOperation::NonBlockingLockShared).is_err()
+}
+
+fn pages(bytes: usize) -> io::Result<usize> {
+    let page = rustix::param::page_size();
+    bytes
+        .max(1)
+        .checked_next_multiple_of(page)
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "region too large"))
+}
