@@ -1,1 +1,44 @@
-//! dunlin-sync
+//! What threads share: the event queue, a loop's state word, a worker's wake word, snapshots.
+//!
+//! Everything else in Dunlin has one owner. A loop's state belongs to the loop; what crosses
+//! threads is an item in an [`Inbox`], a bit in a [`StateWord`], or a published [`Snapshot`].
+//!
+//! How they fit together, from a sender's side:
+//!
+//! 1. `inbox.push(value, stamp)` or `inbox.schedule(&event, stamp)`: one compare-and-swap.
+//! 2. `state.notify(class)`: says whether the loop must be put in a run queue, and of which worker.
+//! 3. If so: an entry into that worker's own [`Inbox`], then `wake.wake()`, which says whether the
+//!    worker sleeps, that is, whether the one system call is needed.
+//!
+//! and from the worker's side:
+//!
+//! 1. `wake.begin_turn()` *before* it looks at its inbox; then `take_all`.
+//! 2. For each entry `state.begin_run(class, placement)`, *then* the loop's inboxes, then
+//!    `state.end_run(left)`, which says whether the loop goes back into a run queue.
+//! 3. Nothing left: `wake.prepare_sleep()`; only if it agrees, wait in the poller.
+//!
+//! Each step is one read-modify-write on one word. There are no fences, no sequentially consistent
+//! accesses and no waiting for another thread's progress: neither side ever waits for the other.
+//! Both the model checker and the thread sanitizer understand every ordering used here.
+//!
+//! Deliberately absent: locks, condition variables, epochs, reference-counted nodes for messages.
+
+pub mod prim;
+pub mod queue;
+pub mod snapshot;
+pub mod state;
+pub mod wake;
+
+pub use crossbeam_utils::CachePadded;
+pub use queue::{Batch, Entry, EventNode, Inbox, Item, Scheduled};
+pub use snapshot::Snapshot;
+pub use state::{Action, Begin, Class, Classes, Moved, Placement, StateWord};
+pub use wake::WakeWord;
+
+/// Whether a planted fault is active: never, except in the model checker with its feature on.
+macro_rules! mutant {
+    ($name:literal) => {
+        cfg!(all(loom, feature = $name))
+    };
+}
+pub(crate) use mutant;
