@@ -1,5 +1,4 @@
 //! A slab does what a map from numbers does.
-#![expect(missing_docs, reason = "a test")]
 
 use std::collections::BTreeMap;
 
