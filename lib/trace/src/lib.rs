@@ -1,1 +1,38 @@
-//! dunlin-trace
+//! The flight recorder: what every worker did last, and who asked for it.
+//!
+//! A [`Recorder`] is a block of memory shared with a file in memory (or private memory where there is none):
+//! a ring of 32-byte records per worker and the names of loops and sites. The owner of a [`Ring`] writes its
+//! records without waiting for anybody; readers ([`Recorder::snapshot`] while running, [`Snapshot::open`] for
+//! the file of a process running or dead, [`install_crash_dump`] in a signal handler) copy and drop what may
+//! have been overwritten meanwhile. The file survives panic, abort and `SIGKILL`; only the machine's death
+//! takes it along.
+//!
+//! Invariants:
+//! - a ring has one writer, and its head counts the records begun; the slot after the head is never read;
+//! - every word of a record is stored with release and loaded with acquire, so who sees a word of record `n`
+//!   sees a head of at least `n`, and knows that record `n - capacity` is gone;
+//! - recording allocates nothing, calls nothing and never fails.
+//!
+//! Deliberately absent: levels and filters. What is worth a record is always recorded.
+
+mod crash;
+mod export;
+mod layout;
+mod names;
+mod record;
+mod recorder;
+mod ring;
+mod snapshot;
+mod source;
+mod text;
+
+#[cfg(test)]
+mod tests;
+
+pub use crash::install_crash_dump;
+pub use export::write_chrome_json;
+pub use record::{Entry, Record, RecordId, Site, class_name};
+pub use recorder::{Options, Recorder};
+pub use ring::Ring;
+pub use snapshot::{Snapshot, TraceError};
+pub use text::{write_heading, write_record, write_records, write_time};

@@ -1,0 +1,162 @@
+//! Where things are in the file: a page of header, the table of site names, the table of loop names, then the
+//! rings. All in 64-bit words of the machine's own order.
+
+use dunlin_os::clock::Scale;
+
+use crate::names::Table;
+use crate::source::Source;
+
+/// "DUNLINTR" as the machine stores it, so a file of another byte order is not taken for one of ours.
+pub(crate) const MAGIC: u64 = u64::from_ne_bytes(*b"DUNLINTR");
+/// Changed whenever a reader of the old layout would misread the new one.
+pub(crate) const VERSION: u32 = 1;
+
+/// Words of a record.
+pub(crate) const RECORD: usize = 4;
+/// Words before a ring's records: two cache lines, as neighbours are prefetched in pairs.
+pub(crate) const RING_HEADER: usize = 16;
+
+const HEADER: usize = 512;
+const SITES: usize = 256;
+const PAGE: usize = 512;
+
+/// Word offsets in the header.
+mod at {
+    pub(super) const MAGIC: usize = 0;
+    pub(super) const VERSION_AND_PROCESS: usize = 1;
+    pub(super) const RINGS: usize = 2;
+    pub(super) const RECORDS: usize = 3;
+    pub(super) const LOOPS: usize = 4;
+    pub(super) const START_WALL: usize = 5;
+    pub(super) const TICKS: usize = 6;
+    pub(super) const MONOTONIC: usize = 7;
+    pub(super) const RATE: usize = 8;
+    pub(super) const END: usize = 9;
+}
+
+/// Word offsets in a ring's header.
+pub(crate) mod ring {
+    /// How many records were begun.
+    pub(crate) const HEAD: usize = 0;
+    /// 0 while nobody owns the ring, else the owner's thread.
+    pub(crate) const OWNER: usize = 1;
+    /// How often the clocks were compared, times two, odd meanwhile; then, read together, the ticks, the
+    /// monotonic clock and the wall clock.
+    pub(crate) const SYNC: usize = 2;
+    pub(crate) const SYNC_END: usize = 6;
+}
+
+/// The sizes everything else follows from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Geometry {
+    /// How many rings there are.
+    pub(crate) rings: usize,
+    /// Records in a ring; a power of two.
+    pub(crate) records: usize,
+    /// Entries in the table of loop names.
+    pub(crate) loops: usize,
+}
+
+impl Geometry {
+    /// Sizes within what a file may have; anything else is cut to it.
+    pub(crate) fn new(rings: usize, records: usize, loops: usize) -> Self {
+        Self {
+            rings: rings.clamp(1, 4095),
+            records: records.clamp(16, 1 << 24).next_power_of_two(),
+            loops: loops.clamp(16, 1 << 20),
+        }
+    }
+
+    pub(crate) const fn sites(&self) -> Table {
+        Table::new(HEADER, SITES)
+    }
+
+    pub(crate) const fn loop_names(&self) -> Table {
+        Table::new(self.sites().end(), self.loops)
+    }
+
+    /// Words before the first ring, a whole number of pages.
+    pub(crate) const fn before_rings(&self) -> usize {
+        self.loop_names().end().next_multiple_of(PAGE)
+    }
+
+    /// Words from one ring to the next: with its header, a whole number of pages.
+    pub(crate) const fn stride(&self) -> usize {
+        (RING_HEADER + self.records * RECORD).next_multiple_of(PAGE)
+    }
+
+    /// The first word of a ring.
+    pub(crate) const fn ring(&self, ring: usize) -> usize {
+        self.before_rings() + ring * self.stride()
+    }
+
+    pub(crate) const fn words(&self) -> usize {
+        self.ring(self.rings)
+    }
+}
+
+/// What the header says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Header {
+    pub(crate) geometry: Geometry,
+    pub(crate) process: u32,
+    /// Nanoseconds since 1970 at `scale.origin()`.
+    pub(crate) start_wall: u64,
+    pub(crate) scale: Scale,
+}
+
+impl Header {
+    /// The header's words in file order; the magic is to be stored last.
+    pub(crate) fn words(&self) -> [u64; at::END] {
+        let mut words = [0; at::END];
+        words[at::MAGIC] = MAGIC;
+        words[at::VERSION_AND_PROCESS] = u64::from(VERSION) << 32 | u64::from(self.process);
+        words[at::RINGS] = self.geometry.rings as u64;
+        words[at::RECORDS] = self.geometry.records as u64;
+        words[at::LOOPS] = self.geometry.loops as u64;
+        words[at::START_WALL] = self.start_wall;
+        words[at::TICKS] = self.scale.origin_ticks();
+        words[at::MONOTONIC] = self.scale.origin();
+        words[at::RATE] = self.scale.rate();
+        words
+    }
+
+    /// Reads and checks a header; the error is the version found, or `None` if it is no trace at all.
+    pub(crate) fn read(source: &impl Source) -> Result<Self, Option<u32>> {
+        let mut words = [0; at::END];
+        if !source.read(0, &mut words) || words[at::MAGIC] != MAGIC {
+            return Err(None);
+        }
+        let version = (words[at::VERSION_AND_PROCESS] >> 32) as u32;
+        if version != VERSION {
+            return Err(Some(version));
+        }
+        let size = |word: u64| usize::try_from(word).unwrap_or(usize::MAX);
+        let said = [size(words[at::RINGS]), size(words[at::RECORDS]), size(words[at::LOOPS])];
+        let geometry = Geometry::new(said[0], said[1].min(1 << 24), said[2]);
+        if [geometry.rings, geometry.records, geometry.loops] != said {
+            return Err(None);
+        }
+        Ok(Self {
+            geometry,
+            process: words[at::VERSION_AND_PROCESS] as u32,
+            start_wall: words[at::START_WALL],
+            scale: Scale::new(words[at::TICKS], words[at::MONOTONIC], words[at::RATE]),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_do_not_overlap() {
+        let geometry = Geometry::new(3, 1000, 100);
+        assert_eq!(geometry.records, 1024);
+        assert!(HEADER >= at::END && geometry.sites().end() == HEADER + SITES * 8);
+        assert!(geometry.loop_names().end() <= geometry.ring(0));
+        assert!(geometry.ring(0) + RING_HEADER + 1024 * RECORD <= geometry.ring(1));
+        assert_eq!(geometry.words(), geometry.ring(3));
+    }
+}

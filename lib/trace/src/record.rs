@@ -1,0 +1,270 @@
+//! One record: what it says and how it is packed.
+
+use crate::layout::RECORD;
+
+/// What kind of thing a record is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Site(pub u16);
+
+impl Site {
+    /// A loop handled a message.
+    pub const MESSAGE: Self = Self(1);
+    /// A loop handled an event.
+    pub const EVENT: Self = Self(2);
+    /// A loop handled a timer.
+    pub const TIMER: Self = Self(3);
+    /// A loop handled a socket's readiness.
+    pub const READY: Self = Self(4);
+    /// A loop did a part of long work.
+    pub const WORK: Self = Self(5);
+    /// A loop started.
+    pub const START: Self = Self(6);
+    /// A loop stopped.
+    pub const STOP: Self = Self(7);
+    /// A job for idle time ran.
+    pub const JOB: Self = Self(8);
+    /// A loop was made; the argument is its worker.
+    pub const SPAWN: Self = Self(16);
+    /// A loop left this worker; the argument is where it goes.
+    pub const LEAVE: Self = Self(17);
+    /// A loop came to this worker; the argument is where it was.
+    pub const ARRIVE: Self = Self(18);
+    /// The number of workers changed; the argument is the new one.
+    pub const RESIZE: Self = Self(19);
+    /// A worker waited in its poller.
+    pub const IDLE: Self = Self(20);
+    /// A worker was woken by another.
+    pub const WAKE: Self = Self(21);
+    /// A handler ran longer than it may.
+    pub const OVERRUN: Self = Self(22);
+    /// A liveness deadline was missed.
+    pub const LATE: Self = Self(23);
+    /// A handler panicked.
+    pub const PANIC: Self = Self(24);
+    /// The first site that is free for the users of the runtime, who name theirs with
+    /// [`Recorder::name_site`](crate::Recorder::name_site).
+    pub const FIRST_FREE: Self = Self(256);
+
+    /// The name of a site defined here.
+    pub const fn name(self) -> Option<&'static str> {
+        Some(match self {
+            Self::MESSAGE => "message",
+            Self::EVENT => "event",
+            Self::TIMER => "timer",
+            Self::READY => "ready",
+            Self::WORK => "work",
+            Self::START => "start",
+            Self::STOP => "stop",
+            Self::JOB => "job",
+            Self::SPAWN => "spawn",
+            Self::LEAVE => "leave",
+            Self::ARRIVE => "arrive",
+            Self::RESIZE => "resize",
+            Self::IDLE => "idle",
+            Self::WAKE => "wake",
+            Self::OVERRUN => "overrun",
+            Self::LATE => "late",
+            Self::PANIC => "panic",
+            _ => return None,
+        })
+    }
+}
+
+/// The name of a priority class by its number, highest first.
+pub const fn class_name(class: u8) -> &'static str {
+    match class {
+        0 => "liveness",
+        1 => "control",
+        2 => "routing",
+        3 => "bulk",
+        4 => "idle",
+        _ => "-",
+    }
+}
+
+/// Names a record, so that what it caused can refer to it: the ring and the low half of the record's number
+/// there. Travels with messages and timers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RecordId(u64);
+
+impl RecordId {
+    /// No record.
+    pub const NONE: Self = Self(0xfff << 32 | 0xffff_ffff);
+
+    pub(crate) const fn new(ring: u16, index: u64) -> Self {
+        Self((ring as u64 & 0xfff) << 32 | index & 0xffff_ffff)
+    }
+
+    /// The ring, which is the worker.
+    pub const fn ring(self) -> u16 {
+        (self.0 >> 32) as u16
+    }
+
+    /// The low half of the record's number in its ring.
+    pub const fn index(self) -> u32 {
+        self.0 as u32
+    }
+
+    /// Whether it names no record.
+    pub const fn is_none(self) -> bool {
+        self.0 == Self::NONE.0
+    }
+
+    /// As a number below 2^44, to be kept in a word.
+    pub const fn to_bits(self) -> u64 {
+        self.0
+    }
+
+    /// From [`RecordId::to_bits`].
+    pub const fn from_bits(bits: u64) -> Self {
+        Self(bits & 0xfff_ffff_ffff)
+    }
+}
+
+impl Default for RecordId {
+    fn default() -> Self {
+        Self::NONE
+    }
+}
+
+/// What is to be recorded. Times are readings of [`dunlin_os::clock::ticks`] (or of a simulation's clock).
+#[derive(Debug, Clone, Copy)]
+pub struct Entry {
+    /// When it began.
+    pub at: u64,
+    /// When it was asked for or due; `at` if it did not wait.
+    pub since: u64,
+    /// What it is.
+    pub site: Site,
+    /// Its priority class, 0 the highest; see [`class_name`].
+    pub class: u8,
+    /// The loop it happened in, 0 for the worker itself.
+    pub loop_id: u32,
+    /// The record that caused it.
+    pub cause: RecordId,
+    /// A number that depends on the site; the low 20 bits are kept.
+    pub argument: u32,
+}
+
+/// A record as a reader sees it. Times are nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Record {
+    /// The worker's ring.
+    pub ring: u16,
+    /// The record's number in its ring, counted from the start of the process.
+    pub index: u64,
+    /// When it began, on the monotonic clock.
+    pub at: u64,
+    /// What it is.
+    pub site: Site,
+    /// Its priority class.
+    pub class: u8,
+    /// The loop it happened in, 0 for the worker itself.
+    pub loop_id: u32,
+    /// How long it waited before it began.
+    pub delay: u64,
+    /// How long it took; `None` if it had not ended.
+    pub duration: Option<u64>,
+    /// The record that caused it, by ring and number.
+    pub cause: Option<(u16, u64)>,
+    /// A number that depends on the site.
+    pub argument: u32,
+}
+
+/// Spans are kept in units of 16 ticks: to 5 ns or so, up to 20 s or so.
+const UNIT: u32 = 4;
+/// A span of a record that has not ended.
+pub(crate) const RUNNING: u32 = u32::MAX;
+const LONGEST: u64 = u32::MAX as u64 - 1;
+
+/// A span of ticks as it is kept.
+#[inline]
+pub(crate) fn pack_span(from: u64, to: u64) -> u32 {
+    (to.saturating_sub(from) >> UNIT).min(LONGEST) as u32
+}
+
+/// Ticks of a kept span.
+pub(crate) const fn unpack_span(span: u32) -> u64 {
+    (span as u64) << UNIT
+}
+
+/// The words of a record.
+#[inline]
+pub(crate) fn pack(entry: &Entry, span: u32) -> [u64; RECORD] {
+    let what = u64::from(entry.site.0) << 48 | u64::from(entry.class) << 40;
+    [
+        entry.at,
+        what | u64::from(entry.loop_id),
+        with_span(u64::from(pack_span(entry.since, entry.at)) << 32, span),
+        entry.cause.to_bits() << 20 | u64::from(entry.argument & 0xf_ffff),
+    ]
+}
+
+/// The third word of a record with another duration.
+#[inline]
+pub(crate) const fn with_span(word: u64, span: u32) -> u64 {
+    word & !0xffff_ffff | span as u64
+}
+
+/// A record's fields, times still in ticks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Raw {
+    pub(crate) at: u64,
+    pub(crate) site: Site,
+    pub(crate) class: u8,
+    pub(crate) loop_id: u32,
+    pub(crate) delay: u64,
+    pub(crate) duration: Option<u64>,
+    pub(crate) cause: RecordId,
+    pub(crate) argument: u32,
+}
+
+pub(crate) const fn unpack(words: [u64; RECORD]) -> Raw {
+    let [at, what, spans, why] = words;
+    Raw {
+        at,
+        site: Site((what >> 48) as u16),
+        class: (what >> 40) as u8,
+        loop_id: what as u32,
+        delay: unpack_span((spans >> 32) as u32),
+        duration: if spans as u32 == RUNNING { None } else { Some(unpack_span(spans as u32)) },
+        cause: RecordId::from_bits(why >> 20),
+        argument: why as u32 & 0xf_ffff,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_packed_is_unpacked() {
+        let entry = Entry {
+            at: 0x1234_5678_9abc,
+            since: 0x1234_5678_9abc - 0x7000,
+            site: Site(0xfedc),
+            class: 3,
+            loop_id: 0xffff_fffe,
+            cause: RecordId::new(4094, 0x1_8765_4321),
+            argument: 0xabcde,
+        };
+        let raw = unpack(pack(&entry, pack_span(0, 0x120)));
+        assert_eq!((raw.at, raw.site, raw.class), (entry.at, entry.site, 3));
+        assert_eq!((raw.loop_id, raw.argument), (0xffff_fffe, 0xabcde));
+        assert_eq!((raw.delay, raw.duration), (0x7000, Some(0x120)));
+        assert_eq!((raw.cause.ring(), raw.cause.index()), (4094, 0x8765_4321));
+        assert_eq!(unpack(pack(&entry, RUNNING)).duration, None);
+    }
+
+    #[test]
+    fn spans_saturate_and_never_look_unfinished() {
+        assert_eq!(pack_span(0, u64::MAX), RUNNING - 1);
+        assert_eq!(pack_span(10, 5), 0);
+    }
+
+    #[test]
+    fn no_cause_stays_none() {
+        assert!(RecordId::from_bits(RecordId::NONE.to_bits()).is_none());
+        assert!(!RecordId::new(0, 0).is_none());
+    }
+}

@@ -1,0 +1,48 @@
+//! Where a reader finds the words: the process's own memory or a file.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Words by position. Reads happen in the order they are called.
+pub(crate) trait Source {
+    /// Fills `out` with the words from `at`; false if they are not there.
+    fn read(&self, at: usize, out: &mut [u64]) -> bool;
+
+    /// One word, 0 if it is not there.
+    fn word(&self, at: usize) -> u64 {
+        let mut word = [0];
+        self.read(at, &mut word);
+        word[0]
+    }
+}
+
+impl Source for [AtomicU64] {
+    fn read(&self, at: usize, out: &mut [u64]) -> bool {
+        let Some(words) = self.get(at..).and_then(|rest| rest.get(..out.len())) else {
+            return false;
+        };
+        for (word, out) in words.iter().zip(out) {
+            // Acquire: pairs with the release of whoever wrote the word; see the invariants of the crate.
+            *out = word.load(Ordering::Acquire);
+        }
+        true
+    }
+
+    fn word(&self, at: usize) -> u64 {
+        self.get(at).map_or(0, |word| word.load(Ordering::Acquire))
+    }
+}
+
+impl Source for File {
+    fn read(&self, at: usize, out: &mut [u64]) -> bool {
+        let mut bytes = vec![0; out.len() * 8];
+        if self.read_exact_at(&mut bytes, at as u64 * 8).is_err() {
+            return false;
+        }
+        for (bytes, out) in bytes.as_chunks().0.iter().zip(out) {
+            *out = u64::from_ne_bytes(*bytes);
+        }
+        true
+    }
+}

@@ -1,0 +1,140 @@
+//! Records as text, for `show trace` and for reading a dead process's file.
+
+use std::fmt::{Result, Write};
+
+use crate::record::{Record, class_name};
+use crate::snapshot::Snapshot;
+
+/// The heading and the last `last` records, a line each.
+pub fn write_records(out: &mut dyn Write, snapshot: &Snapshot, last: usize) -> Result {
+    write_heading(out, snapshot)?;
+    out.write_char('\n')?;
+    for record in snapshot.last(last) {
+        write_record(out, snapshot, record)?;
+        out.write_char('\n')?;
+    }
+    Ok(())
+}
+
+/// Whose records these are, in one line without its end.
+pub fn write_heading(out: &mut dyn Write, snapshot: &Snapshot) -> Result {
+    let state = if snapshot.running { "running" } else { "ended" };
+    let made: u64 = snapshot.rings.iter().map(|(_, made)| made).sum();
+    write!(
+        out,
+        "Flight recorder of process {} ({state}): {} of {made} records of {} workers",
+        snapshot.process,
+        snapshot.records.len(),
+        snapshot.rings.len()
+    )
+}
+
+/// One record in one line without its end.
+pub fn write_record(out: &mut dyn Write, snapshot: &Snapshot, record: &Record) -> Result {
+    write_time(out, snapshot.wall(record))?;
+    write!(out, " w{} #{} ", record.ring, record.index)?;
+    write_what(out, snapshot, record)?;
+    write!(out, " {}", class_name(record.class))?;
+    out.write_str(" waited ")?;
+    write_span(out, record.delay)?;
+    match record.duration {
+        None => out.write_str(", not ended")?,
+        Some(duration) => {
+            out.write_str(", took ")?;
+            write_span(out, duration)?;
+        }
+    }
+    if record.argument != 0 {
+        write!(out, ", argument {}", record.argument)?;
+    }
+    if let Some((ring, index)) = record.cause {
+        write!(out, ", after w{ring} #{index}")?;
+        if let Some(cause) = snapshot.find(ring, index) {
+            out.write_char(' ')?;
+            write_what(out, snapshot, cause)?;
+        }
+    }
+    Ok(())
+}
+
+/// The site and the loop: "timer bgp1 [17]".
+pub(crate) fn write_what(out: &mut dyn Write, snapshot: &Snapshot, record: &Record) -> Result {
+    match snapshot.site_name(record.site) {
+        Some(name) => out.write_str(name)?,
+        None => write!(out, "site {}", record.site.0)?,
+    }
+    match (record.loop_id, snapshot.loop_name(record.loop_id)) {
+        (0, None) => Ok(()),
+        (id, None) => write!(out, " [{id}]"),
+        (id, Some(name)) => write!(out, " {name} [{id}]"),
+    }
+}
+
+/// A span in the unit in which it reads best.
+fn write_span(out: &mut dyn Write, nanoseconds: u64) -> Result {
+    match nanoseconds {
+        0..1_000 => write!(out, "{nanoseconds} ns"),
+        1_000..1_000_000 => write_thousandths(out, nanoseconds, "us"),
+        1_000_000..1_000_000_000 => write_thousandths(out, nanoseconds / 1_000, "ms"),
+        _ => write_thousandths(out, nanoseconds / 1_000_000, "s"),
+    }
+}
+
+fn write_thousandths(out: &mut dyn Write, thousandths: u64, unit: &str) -> Result {
+    write!(out, "{}.{:03} {unit}", thousandths / 1000, thousandths % 1000)
+}
+
+/// A wall time, given in nanoseconds since 1970, as UTC: `2026-11-22 15:45:11.000000123`.
+pub fn write_time(out: &mut dyn Write, nanoseconds: u64) -> Result {
+    let (seconds, fraction) = (nanoseconds / 1_000_000_000, nanoseconds % 1_000_000_000);
+    let (days, second) = (seconds / 86_400, seconds % 86_400);
+    let (year, month, day) = date(days);
+    let (hour, minute) = (second / 3600, second / 60 % 60);
+    write!(out, "{year}-{month:02}-{day:02} {hour:02}:{minute:02}:{:02}.{fraction:09}", second % 60)
+}
+
+/// The date of a day since 1970-01-01 in the Gregorian calendar, by eras of 400 years that begin in March.
+const fn date(days: u64) -> (u64, u64, u64) {
+    let days = days + 719_468;
+    let (era, day) = (days / 146_097, days % 146_097);
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let (month, next) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
+    (era * 400 + year + next, month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn time(seconds: u64) -> String {
+        let mut text = String::new();
+        write_time(&mut text, seconds * 1_000_000_000 + 7).unwrap();
+        text
+    }
+
+    #[test]
+    fn dates_are_right_around_leap_days() {
+        assert_eq!(time(0), "1970-01-01 00:00:00.000000007");
+        assert_eq!(time(951_782_400), "2000-02-29 00:00:00.000000007");
+        assert_eq!(time(951_868_799), "2000-02-29 23:59:59.000000007");
+        assert_eq!(time(1_709_251_200), "2024-03-01 00:00:00.000000007");
+        assert_eq!(time(4_107_542_400), "2100-03-01 00:00:00.000000007");
+        assert_eq!(time(1_798_761_599), "2026-12-31 23:59:59.000000007");
+    }
+
+    #[test]
+    fn spans_have_three_decimals() {
+        let span = |ns| {
+            let mut text = String::new();
+            write_span(&mut text, ns).unwrap();
+            text
+        };
+        assert_eq!(span(999), "999 ns");
+        assert_eq!(span(1_050), "1.050 us");
+        assert_eq!(span(12_345_678), "12.345 ms");
+        assert_eq!(span(61_000_000_000), "61.000 s");
+    }
+}
