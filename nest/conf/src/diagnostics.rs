@@ -1,0 +1,146 @@
+//! Errors and warnings, collected in the order of the text.
+
+use std::{fmt, sync::Arc};
+
+use crate::source::{SourceMap, Span};
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// The configuration cannot be used.
+    Error,
+    /// The configuration can be used but probably says something else than meant.
+    Warning,
+}
+
+/// One message about the configuration. `Display` is BIRD's form, `FILE:LINE:COL message`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// How bad it is.
+    pub severity: Severity,
+    /// Name of the file.
+    pub file: Arc<str>,
+    /// Line, from 1.
+    pub line: u32,
+    /// Byte in the line, from 1.
+    pub column: u32,
+    /// What is wrong, in BIRD's words where it has some.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+    /// Where it is.
+    pub span: Span,
+    /// An earlier place that matters, and why.
+    pub related: Option<(Span, String)>,
+    /// Place in the order of the text.
+    order: u32,
+}
+
+impl Diagnostic {
+    /// Adds advice.
+    pub fn hint(&mut self, hint: impl Into<String>) -> &mut Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds an earlier place that matters.
+    pub fn related(&mut self, span: Span, why: impl Into<String>) -> &mut Self {
+        self.related = Some((span, why.into()));
+        self
+    }
+}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{} {}", self.file, self.line, self.column, self.message)
+    }
+}
+
+/// How many errors are kept; what follows is only counted.
+const MAX_ERRORS: usize = 200;
+/// How many warnings are kept.
+const MAX_WARNINGS: usize = 1000;
+
+/// All messages about one configuration.
+#[derive(Debug, Clone, Default)]
+pub struct Diagnostics {
+    list: Vec<Diagnostic>,
+    /// Takes changes to a message that is not kept.
+    dropped: Option<Box<Diagnostic>>,
+    errors: usize,
+    warnings: usize,
+}
+
+impl Diagnostics {
+    /// Adds a message. `order` is the index of the token that it is about.
+    pub fn add(
+        &mut self,
+        sources: &SourceMap,
+        severity: Severity,
+        span: Span,
+        order: u32,
+        message: impl Into<String>,
+    ) -> &mut Diagnostic {
+        let position = sources.position(span);
+        let diagnostic = Diagnostic {
+            severity,
+            file: sources.name(span),
+            line: position.line,
+            column: position.column,
+            message: message.into(),
+            hint: None,
+            span,
+            related: None,
+            order,
+        };
+        let keep = match severity {
+            Severity::Error => {
+                self.errors += 1;
+                self.errors <= MAX_ERRORS
+            }
+            Severity::Warning => {
+                self.warnings += 1;
+                self.warnings <= MAX_WARNINGS
+            }
+        };
+        if !keep {
+            return self.dropped.insert(Box::new(diagnostic));
+        }
+        let index = self.list.len();
+        self.list.push(diagnostic);
+        &mut self.list[index]
+    }
+
+    /// Puts the messages in the order of the text. The parser does this when it ends.
+    pub fn sort(&mut self) {
+        self.list.sort_by_key(|diagnostic| diagnostic.order);
+    }
+
+    /// All messages kept.
+    #[must_use]
+    pub fn all(&self) -> &[Diagnostic] {
+        &self.list
+    }
+
+    /// The errors kept.
+    pub fn errors(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.list.iter().filter(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+
+    /// The warnings kept.
+    pub fn warnings(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.list.iter().filter(|diagnostic| diagnostic.severity == Severity::Warning)
+    }
+
+    /// Number of errors, those not kept included.
+    #[must_use]
+    pub fn error_count(&self) -> usize {
+        self.errors
+    }
+
+    /// Whether the configuration cannot be used.
+    #[must_use]
+    pub fn has_errors(&self) -> bool {
+        self.errors > 0
+    }
+}

@@ -1,0 +1,64 @@
+//! `include "path";`: the files are read in place, even in the middle of another construct.
+
+use std::path::Path;
+
+use super::{Cursor, Lexer};
+use crate::glob;
+
+/// How deep includes may nest.
+const MAX_DEPTH: usize = 8;
+
+impl Lexer<'_> {
+    /// Handles an include at the cursor; false if there is none.
+    pub(super) fn include(&mut self, cursor: &mut Cursor<'_>, path: &Path) -> bool {
+        let Some((pattern, length)) = statement(cursor.rest()) else { return false };
+        let span = cursor.span(length);
+        cursor.at += length;
+        let Ok(pattern) = std::str::from_utf8(&pattern) else { return true };
+        let Some(files) = self.files else {
+            self.error(span, "Include not allowed here");
+            return true;
+        };
+        if self.depth >= MAX_DEPTH {
+            self.error(span, format!("Max include depth ({MAX_DEPTH}) reached"));
+            return true;
+        }
+        let base = path.parent().unwrap_or(Path::new(""));
+        let full = base.join(pattern);
+        let found = if glob::is_pattern(pattern) { glob::expand(&full, files) } else { vec![full] };
+        self.depth += 1;
+        for path in found {
+            let name = path.display().to_string();
+            match files.read(&path) {
+                Ok(bytes) => self.file(&name, &path, bytes),
+                Err(error) => {
+                    self.error(span, format!("Unable to open included file {name}: {error}"));
+                }
+            }
+        }
+        self.depth -= 1;
+        true
+    }
+}
+
+/// Recognises the whole statement: gives the path and the length of the statement.
+fn statement(rest: &[u8]) -> Option<(Vec<u8>, usize)> {
+    let blanks = |at: usize| {
+        at + rest.iter().skip(at).take_while(|byte| matches!(byte, b' ' | b'\t')).count()
+    };
+    if !rest.starts_with(b"include") {
+        return None;
+    }
+    let open = blanks("include".len());
+    if rest.get(open) != Some(&b'"') {
+        return None;
+    }
+    let body = rest.get(open + 1..)?;
+    let length = body.iter().position(|&byte| byte == b'"' || byte == b'\n')?;
+    let close = open + 1 + length;
+    if rest.get(close) != Some(&b'"') {
+        return None;
+    }
+    let end = blanks(close + 1);
+    (rest.get(end) == Some(&b';')).then(|| (body[..length].to_vec(), end + 1))
+}

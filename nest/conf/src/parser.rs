@@ -1,0 +1,515 @@
+//! The cursor over the tokens that all section parsers share.
+
+use std::sync::Arc;
+
+use crate::{
+    diagnostics::{Diagnostic, Diagnostics, Severity},
+    keywords,
+    lexer::{Lexed, MAX_NAME, Values},
+    source::{SourceMap, Span},
+    symbols::{Payload, Symbol, SymbolId, Symbols},
+    token::{Token, TokenKind},
+};
+
+/// Something could not be parsed; the diagnostic is recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Failed;
+
+/// What parsing functions return.
+pub type Parsed<T> = Result<T, Failed>;
+
+impl Diagnostic {
+    /// Adds the reason and gives what a parsing function returns.
+    #[must_use]
+    pub fn because(&mut self, hint: impl Into<String>) -> Failed {
+        self.hint(hint);
+        Failed
+    }
+}
+
+impl From<&mut Diagnostic> for Failed {
+    fn from(_: &mut Diagnostic) -> Self {
+        Self
+    }
+}
+
+/// How deep blocks and expressions may nest.
+const MAX_DEPTH: u32 = 200;
+
+/// Everything that is left when a parser ends.
+#[derive(Debug)]
+pub struct Outcome<S> {
+    /// The texts.
+    pub sources: SourceMap,
+    /// The symbols.
+    pub symbols: Symbols<S>,
+    /// Errors and warnings, in the order of the text.
+    pub diagnostics: Diagnostics,
+}
+
+/// A cursor over tokens, with symbols and diagnostics.
+#[derive(Debug)]
+pub struct Parser<S> {
+    sources: SourceMap,
+    tokens: Vec<Token>,
+    values: Values,
+    diagnostics: Diagnostics,
+    at: usize,
+    depth: u32,
+    /// The token that the last syntax error was about: one error for each is enough.
+    last_error: Option<usize>,
+    /// The namespace.
+    pub symbols: Symbols<S>,
+}
+
+impl<S: Payload> Parser<S> {
+    /// A parser at the start of lexed text. The symbols are those known beforehand.
+    #[must_use]
+    pub fn new(lexed: Lexed, symbols: Symbols<S>) -> Self {
+        let Lexed { sources, mut tokens, values, diagnostics } = lexed;
+        if tokens.is_empty() {
+            tokens.push(Token { kind: TokenKind::End, span: Span::default() });
+        }
+        Self { sources, tokens, values, diagnostics, at: 0, depth: 0, last_error: None, symbols }
+    }
+
+    /// Ends parsing.
+    #[must_use]
+    pub fn finish(mut self) -> Outcome<S> {
+        self.diagnostics.sort();
+        let Self { sources, symbols, diagnostics, .. } = self;
+        Outcome { sources, symbols, diagnostics }
+    }
+
+    /// The texts.
+    #[must_use]
+    pub fn sources(&self) -> &SourceMap {
+        &self.sources
+    }
+
+    /// What was reported so far.
+    #[must_use]
+    pub fn diagnostics(&self) -> &Diagnostics {
+        &self.diagnostics
+    }
+
+    /// Values of large tokens.
+    #[must_use]
+    pub fn values(&self) -> &Values {
+        &self.values
+    }
+
+    /// The token at the cursor.
+    #[must_use]
+    pub fn token(&self) -> Token {
+        self.ahead(0)
+    }
+
+    /// The token `n` places behind the cursor.
+    #[must_use]
+    pub fn ahead(&self, n: usize) -> Token {
+        let end = Token { kind: TokenKind::End, span: Span::default() };
+        self.tokens.get(self.at + n).or(self.tokens.last()).copied().unwrap_or(end)
+    }
+
+    /// The token that was consumed last.
+    #[must_use]
+    pub fn previous(&self) -> Token {
+        self.tokens.get(self.at.saturating_sub(1)).copied().unwrap_or(self.token())
+    }
+
+    /// The number of tokens consumed so far: strictly growing, good for telling progress.
+    #[must_use]
+    pub fn place(&self) -> usize {
+        self.at
+    }
+
+    /// Consumes a token and returns it. The end stays.
+    pub fn advance(&mut self) -> Token {
+        let token = self.token();
+        if self.at + 1 < self.tokens.len() {
+            self.at += 1;
+        }
+        token
+    }
+
+    /// Whether everything was consumed.
+    #[must_use]
+    pub fn at_end(&self) -> bool {
+        self.token().kind == TokenKind::End
+    }
+
+    /// The text of a token's span, without quotes if it has some.
+    #[must_use]
+    pub fn text(&self, span: Span) -> &str {
+        let text = self.sources.text(span);
+        let inner = |quote: char| text.strip_prefix(quote).and_then(|t| t.strip_suffix(quote));
+        inner('"').or_else(|| inner('\'')).unwrap_or(text)
+    }
+
+    /// The line of a span, for what runs later and reports lines.
+    #[must_use]
+    pub fn line(&self, span: Span) -> u32 {
+        self.sources.position(span).line
+    }
+
+    // --- Tokens
+
+    /// Whether the cursor is at a token of this kind.
+    #[must_use]
+    pub fn at(&self, kind: TokenKind) -> bool {
+        self.token().kind == kind
+    }
+
+    /// Consumes a token if it is of this kind.
+    pub fn eat(&mut self, kind: TokenKind) -> bool {
+        let found = self.at(kind);
+        if found {
+            self.advance();
+        }
+        found
+    }
+
+    /// Consumes a token that has to be of this kind.
+    ///
+    /// # Errors
+    /// If it is another one.
+    pub fn expect(&mut self, kind: TokenKind) -> Parsed<Token> {
+        if self.at(kind) { Ok(self.advance()) } else { Err(self.unexpected(&[kind.describe()])) }
+    }
+
+    /// Consumes `;`.
+    ///
+    /// # Errors
+    /// If something else is there.
+    pub fn semicolon(&mut self) -> Parsed<()> {
+        self.expect(TokenKind::Semicolon).map(|_| ())
+    }
+
+    // --- Keywords
+
+    /// The keyword at the cursor: a name that no symbol hides.
+    #[must_use]
+    pub fn word(&self) -> Option<&str> {
+        self.word_ahead(0)
+    }
+
+    /// The keyword `n` places behind the cursor.
+    #[must_use]
+    pub fn word_ahead(&self, n: usize) -> Option<&str> {
+        let token = self.ahead(n);
+        let text = self.text(token.span);
+        (token.kind.is_name() && !self.symbols.is_defined(text)).then_some(text)
+    }
+
+    /// Whether this keyword is at the cursor.
+    #[must_use]
+    pub fn at_word(&self, word: &str) -> bool {
+        self.at_words(&[word])
+    }
+
+    /// Whether these keywords follow.
+    #[must_use]
+    pub fn at_words(&self, words: &[&str]) -> bool {
+        words.iter().enumerate().all(|(n, word)| {
+            let token = self.ahead(n);
+            token.kind.is_name() && self.text(token.span) == *word && !self.symbols.is_defined(word)
+        })
+    }
+
+    /// Consumes a keyword if it is this one.
+    pub fn eat_word(&mut self, word: &str) -> bool {
+        self.eat_words(&[word])
+    }
+
+    /// Consumes all these keywords if they follow, else nothing.
+    pub fn eat_words(&mut self, words: &[&str]) -> bool {
+        let found = self.at_words(words);
+        if found {
+            self.at += words.len();
+        }
+        found
+    }
+
+    /// Consumes one of these keywords and returns what it stands for.
+    pub fn eat_one_of<T: Copy>(&mut self, words: &[(&str, T)]) -> Option<T> {
+        let word = self.word()?;
+        let found = words.iter().find(|(text, _)| *text == word)?.1;
+        self.advance();
+        Some(found)
+    }
+
+    /// Consumes a keyword that has to be this one.
+    ///
+    /// # Errors
+    /// If something else is there.
+    pub fn expect_word(&mut self, word: &str) -> Parsed<()> {
+        if self.eat_word(word) { Ok(()) } else { Err(self.unexpected(&[&word.to_uppercase()])) }
+    }
+
+    /// Consumes one of these keywords, which has to be there.
+    ///
+    /// # Errors
+    /// If something else is there.
+    pub fn expect_one_of<T: Copy>(&mut self, words: &[(&str, T)]) -> Parsed<T> {
+        if let Some(found) = self.eat_one_of(words) {
+            return Ok(found);
+        }
+        let names: Vec<String> = words.iter().map(|(word, _)| word.to_uppercase()).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        Err(self.unexpected(&names))
+    }
+
+    // --- Symbols
+
+    /// The symbol whose name is at the cursor.
+    #[must_use]
+    pub fn symbol(&self) -> Option<&Symbol<S>> {
+        let token = self.token();
+        if token.kind.is_name() { self.symbols.lookup(self.text(token.span)) } else { None }
+    }
+
+    /// Consumes the name of a defined symbol and picks what is wanted out of its meaning.
+    ///
+    /// # Errors
+    /// If there is no such symbol, or it means something else; `what` names what is wanted.
+    pub fn known<T>(&mut self, what: &str, pick: impl FnOnce(&S) -> Option<T>) -> Parsed<T> {
+        let span = self.token().span;
+        let Some(symbol) = self.symbol() else {
+            return Err(self.unexpected(&["CF_SYM_KNOWN"]));
+        };
+        let (name, kind) = (symbol.name.clone(), symbol.value.kind());
+        let defined = symbol.span;
+        let Some(found) = pick(&symbol.value) else {
+            self.advance();
+            let error = self.error(span, format!("{what} expected"));
+            error.related(defined, format!("`{name}` is a {kind}"));
+            return Err(Failed);
+        };
+        self.advance();
+        Ok(found)
+    }
+
+    /// Consumes any name, defined or not, for a definition.
+    ///
+    /// # Errors
+    /// If there is no name.
+    pub fn name(&mut self) -> Parsed<(Arc<str>, Span)> {
+        let token = self.token();
+        if !token.kind.is_name() {
+            return Err(self.unexpected(&["CF_SYM_UNDEFINED", "CF_SYM_KNOWN"]));
+        }
+        self.advance();
+        Ok((Arc::from(self.text(token.span)), token.span))
+    }
+
+    /// Defines a name in the innermost scope; a name that is a keyword gets a warning.
+    ///
+    /// # Errors
+    /// If the scope has the name already.
+    pub fn define(&mut self, name: &str, span: Span, value: S) -> Parsed<SymbolId> {
+        let known = self.symbols.is_defined(name);
+        match self.symbols.define(name, span, value) {
+            Ok(id) => {
+                if !known && keywords::is_keyword(name) {
+                    self.warning(span, format!("Symbol '{name}' overrides existing keyword"))
+                        .hint("the keyword cannot be used from here on");
+                }
+                Ok(id)
+            }
+            Err(redefined) => {
+                self.error(span, format!("Symbol '{name}' already defined"))
+                    .related(redefined.previous, "first defined here");
+                Err(Failed)
+            }
+        }
+    }
+
+    // --- Messages
+
+    /// Reports an error.
+    pub fn error(&mut self, span: Span, message: impl Into<String>) -> &mut Diagnostic {
+        self.last_error = Some(self.at);
+        self.report(Severity::Error, span, message)
+    }
+
+    /// Reports an error at the token at the cursor.
+    pub fn error_here(&mut self, message: impl Into<String>) -> &mut Diagnostic {
+        self.error(self.token().span, message)
+    }
+
+    /// Reports a warning.
+    pub fn warning(&mut self, span: Span, message: impl Into<String>) -> &mut Diagnostic {
+        self.report(Severity::Warning, span, message)
+    }
+
+    fn report(
+        &mut self,
+        severity: Severity,
+        span: Span,
+        message: impl Into<String>,
+    ) -> &mut Diagnostic {
+        let order = u32::try_from(self.at).unwrap_or(u32::MAX);
+        self.diagnostics.add(&self.sources, severity, span, order, message)
+    }
+
+    /// Reports that the token at the cursor does not fit. Up to four tokens that would are named.
+    pub fn unexpected(&mut self, expecting: &[&str]) -> Failed {
+        self.unexpected_because(expecting, None)
+    }
+
+    /// As [`Parser::unexpected`], with advice.
+    pub fn unexpected_because(&mut self, expecting: &[&str], because: Option<&str>) -> Failed {
+        let token = self.token();
+        let repeated = self.last_error == Some(self.at) || token.kind == TokenKind::Invalid;
+        self.last_error = Some(self.at);
+        if repeated {
+            return Failed;
+        }
+        let name = self.text(token.span).to_owned();
+        let found = self.symbols.lookup(&name).map(|symbol| (symbol.span, symbol.value.kind()));
+        let described = match token.kind {
+            TokenKind::End => "END".to_owned(),
+            kind if kind.is_name() && found.is_some() => "CF_SYM_KNOWN".to_owned(),
+            kind if kind.is_name() && keywords::is_keyword(&name) => name.to_uppercase(),
+            kind => kind.describe().to_owned(),
+        };
+        let mut message = format!("syntax error, unexpected {described}");
+        if (1..=4).contains(&expecting.len()) {
+            message.push_str(", expecting ");
+            message.push_str(&expecting.join(" or "));
+        }
+        let hint = match (token.kind.is_name(), found) {
+            (true, Some((_, kind))) => Some(format!("`{name}` is a {kind}")),
+            (true, None) if !keywords::is_keyword(&name) => Some(self.undefined_hint(&name)),
+            _ => None,
+        };
+        let diagnostic = self.report(Severity::Error, token.span, message);
+        diagnostic.hint = because.map(str::to_owned).or(hint);
+        if let Some((span, _)) = found {
+            diagnostic.related(span, "defined here");
+        }
+        Failed
+    }
+
+    fn undefined_hint(&self, name: &str) -> String {
+        let near = self.symbols.nearest(name);
+        match near {
+            Some(near) => format!("`{name}` is not defined; did you mean `{near}`?"),
+            None => format!("`{name}` is not defined; names are defined before they are used"),
+        }
+    }
+
+    // --- Structure
+
+    /// Runs a parser one level deeper; fails where nesting gets too deep.
+    ///
+    /// # Errors
+    /// Those of the inner parser, or that the limit is reached.
+    pub fn nested<T>(&mut self, inner: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
+        if self.depth >= MAX_DEPTH {
+            return Err(self.error_here(format!("Nesting deeper than {MAX_DEPTH} levels")).into());
+        }
+        self.depth += 1;
+        let result = inner(self);
+        self.depth -= 1;
+        result
+    }
+
+    /// Parses `{ option; option; }`. Each call of `option` parses one option without its
+    /// semicolon; stray semicolons are skipped; after an error parsing goes on behind the next
+    /// semicolon of the block.
+    ///
+    /// # Errors
+    /// If the block does not open or close. Errors of single options do not fail the block.
+    pub fn block(&mut self, mut option: impl FnMut(&mut Self) -> Parsed<()>) -> Parsed<()> {
+        self.statements(|parser| {
+            option(parser)?;
+            parser.semicolon()
+        })
+    }
+
+    /// As [`Parser::block`], but each call consumes its own terminator.
+    ///
+    /// # Errors
+    /// If the block does not open or close.
+    pub fn statements(&mut self, mut statement: impl FnMut(&mut Self) -> Parsed<()>) -> Parsed<()> {
+        self.expect(TokenKind::OpenBrace)?;
+        self.nested(|parser| {
+            loop {
+                if parser.eat(TokenKind::Semicolon) {
+                    continue;
+                }
+                if parser.eat(TokenKind::CloseBrace) {
+                    return Ok(());
+                }
+                if parser.at_end() {
+                    return Err(parser.unexpected(&["'}'"]));
+                }
+                let start = parser.at;
+                if statement(parser).is_err() && !parser.recover(start) {
+                    return Err(Failed);
+                }
+            }
+        })
+    }
+
+    /// After an error in a statement that began at `start`: goes behind the next `;` of the
+    /// block, or in front of the `}` that ends it. False if the block seems never to end,
+    /// because something follows that only the top level has.
+    pub fn recover(&mut self, start: usize) -> bool {
+        let mut braces = 0_u32;
+        loop {
+            let token = self.token();
+            match token.kind {
+                TokenKind::End => return true,
+                TokenKind::Semicolon if braces == 0 => {
+                    self.advance();
+                    return true;
+                }
+                TokenKind::OpenBrace => braces += 1,
+                TokenKind::CloseBrace if braces == 0 => return true,
+                TokenKind::CloseBrace if braces == 1 => {
+                    self.advance();
+                    braces = 0;
+                    if self.at(TokenKind::Semicolon) || self.at_word("else") {
+                        continue;
+                    }
+                    return true;
+                }
+                TokenKind::CloseBrace => braces -= 1,
+                TokenKind::Name if self.at > start && self.is_top_level(token) => return false,
+                _ => {}
+            }
+            self.advance();
+        }
+    }
+
+    /// After an error in a top-level statement that began at `start`: goes to where the next one
+    /// seems to start. Always consumes something.
+    pub fn recover_top_level(&mut self, start: usize) {
+        loop {
+            if self.recover(start) && self.at(TokenKind::CloseBrace) {
+                self.advance();
+                self.eat(TokenKind::Semicolon);
+            }
+            if self.at > start || self.at_end() {
+                return;
+            }
+            self.advance();
+        }
+    }
+
+    fn is_top_level(&self, token: Token) -> bool {
+        keywords::starts_statement(self.text(token.span))
+            && self.sources.position(token.span).column == 1
+    }
+
+    /// Checks the length of a name from elsewhere, as from the command line.
+    #[must_use]
+    pub fn is_name(text: &str) -> bool {
+        (1..=MAX_NAME).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+            && !text.starts_with(|c: char| c.is_ascii_digit())
+    }
+}

@@ -1,0 +1,228 @@
+//! The namespace of a configuration, with nested scopes.
+
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+
+use crate::{argument::Argument, parser::Parsed, parser::Parser, source::Span};
+
+/// What symbols of a configuration mean. The crate with the expression language implements it.
+pub trait Payload: Clone + Sized {
+    /// The symbol's value as an argument, if it is a constant of a basic type.
+    fn constant(&self) -> Option<Argument>;
+
+    /// Parses a constant expression; the cursor is behind `(`, and the `)` stays for the caller.
+    ///
+    /// # Errors
+    /// If there is none; the diagnostic is recorded.
+    fn parse_expression(parser: &mut Parser<Self>) -> Parsed<Argument>;
+
+    /// What kind of thing the symbol is, as `show symbols` names it.
+    fn kind(&self) -> &'static str;
+}
+
+/// Names a symbol in its [`Symbols`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SymbolId(u32);
+
+/// A defined name.
+#[derive(Debug, Clone)]
+pub struct Symbol<S> {
+    /// The name.
+    pub name: Arc<str>,
+    /// Where it was defined.
+    pub span: Span,
+    /// What it means.
+    pub value: S,
+}
+
+/// A name is already taken in the same scope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Redefined {
+    /// Where it was defined before.
+    pub previous: Span,
+}
+
+type Names = HashMap<Arc<str>, SymbolId, RandomState>;
+
+/// All symbols. The outermost scope stays; inner ones come and go with the blocks of functions.
+///
+/// An overlay ([`Symbols::over`]) reads an older table, which it shares: the command line parses
+/// expressions over the running configuration that way.
+#[derive(Debug, Clone)]
+pub struct Symbols<S> {
+    base: Option<Arc<Self>>,
+    list: Vec<Symbol<S>>,
+    scopes: Vec<Names>,
+}
+
+impl<S> Default for Symbols<S> {
+    fn default() -> Self {
+        Self { base: None, list: Vec::new(), scopes: vec![Names::default()] }
+    }
+}
+
+impl<S> Symbols<S> {
+    /// An empty table in front of another one.
+    #[must_use]
+    pub fn over(base: Arc<Self>) -> Self {
+        Self { base: Some(base), ..Self::default() }
+    }
+
+    /// Defines a name in the innermost scope.
+    ///
+    /// # Errors
+    /// If the innermost scope has the name already.
+    pub fn define(&mut self, name: &str, span: Span, value: S) -> Result<SymbolId, Redefined> {
+        let scope = self.scopes.len().saturating_sub(1);
+        if let Some(&previous) = self.scopes.get(scope).and_then(|names| names.get(name)) {
+            let previous = self.symbol(previous).map_or(span, |symbol| symbol.span);
+            return Err(Redefined { previous });
+        }
+        let name: Arc<str> = Arc::from(name);
+        let id = SymbolId(u32::try_from(self.list.len()).unwrap_or(u32::MAX));
+        self.list.push(Symbol { name: name.clone(), span, value });
+        if let Some(names) = self.scopes.get_mut(scope) {
+            names.insert(name, id);
+        }
+        Ok(id)
+    }
+
+    /// Finds a name, innermost scope first.
+    #[must_use]
+    pub fn lookup(&self, name: &str) -> Option<&Symbol<S>> {
+        match self.lookup_id(name) {
+            Some(id) => self.symbol(id),
+            None => self.base.as_ref().and_then(|base| base.lookup(name)),
+        }
+    }
+
+    /// Finds a name that was defined in this table itself, not in the one behind it.
+    #[must_use]
+    pub fn lookup_id(&self, name: &str) -> Option<SymbolId> {
+        self.scopes.iter().rev().find_map(|names| names.get(name).copied())
+    }
+
+    /// Whether a name has any meaning.
+    #[must_use]
+    pub fn is_defined(&self, name: &str) -> bool {
+        self.lookup(name).is_some()
+    }
+
+    /// The symbol of an id.
+    #[must_use]
+    pub fn symbol(&self, id: SymbolId) -> Option<&Symbol<S>> {
+        self.list.get(id.0 as usize)
+    }
+
+    /// The defined name that differs least from this one, if one is near.
+    #[must_use]
+    pub fn nearest(&self, name: &str) -> Option<&str> {
+        /// Comparing with every name of a huge configuration would take too long.
+        const MAX_COMPARED: usize = 5000;
+        let allowed = name.len() / 4 + 1;
+        let own = self.list.iter().rev().take(MAX_COMPARED);
+        let (distance, near) =
+            own.map(|symbol| (distance(name, &symbol.name), &*symbol.name)).min()?;
+        (distance <= allowed).then_some(near)
+    }
+
+    /// Changes what a symbol means, as when a function's body becomes known.
+    pub fn symbol_mut(&mut self, id: SymbolId) -> Option<&mut Symbol<S>> {
+        self.list.get_mut(id.0 as usize)
+    }
+
+    /// Opens an inner scope.
+    pub fn push_scope(&mut self) {
+        self.scopes.push(Names::default());
+    }
+
+    /// Closes the innermost scope; the outermost one stays.
+    pub fn pop_scope(&mut self) {
+        if self.scopes.len() > 1 {
+            self.scopes.pop();
+        }
+    }
+
+    /// How many scopes are open, the outermost included.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        self.scopes.len()
+    }
+
+    /// The symbols of the outermost scope, in the order of definition.
+    pub fn iter(&self) -> impl Iterator<Item = &Symbol<S>> {
+        let outer = self.scopes.first();
+        self.list.iter().enumerate().filter_map(move |(index, symbol)| {
+            let id = outer?.get(&symbol.name)?;
+            (id.0 as usize == index).then_some(symbol)
+        })
+    }
+}
+
+/// How many bytes have to be inserted, deleted or replaced to make one name of the other.
+fn distance(a: &str, b: &str) -> usize {
+    if a.len().abs_diff(b.len()) > a.len() / 4 + 1 {
+        return usize::MAX;
+    }
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().enumerate() {
+        let mut diagonal = i;
+        let mut left = i + 1;
+        for (cell, y) in row.iter_mut().skip(1).zip(b.bytes()) {
+            let replaced = diagonal + usize::from(x != y);
+            diagonal = *cell;
+            left = replaced.min(left + 1).min(*cell + 1);
+            *cell = left;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = i + 1;
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(start: u32) -> Span {
+        Span { file: 0, start, end: start }
+    }
+
+    #[test]
+    fn inner_scopes_hide_outer_names_until_they_close() {
+        let mut symbols = Symbols::default();
+        symbols.define("x", at(1), 1).unwrap();
+        symbols.push_scope();
+        symbols.define("x", at(2), 2).unwrap();
+        assert_eq!(symbols.define("x", at(3), 3), Err(Redefined { previous: at(2) }));
+        assert_eq!(symbols.lookup("x").map(|s| s.value), Some(2));
+        symbols.pop_scope();
+        symbols.pop_scope();
+        assert_eq!(symbols.lookup("x").map(|s| s.value), Some(1));
+        assert_eq!(symbols.iter().count(), 1);
+    }
+
+    #[test]
+    fn an_overlay_reads_what_is_behind_it() {
+        let mut base = Symbols::default();
+        base.define("x", at(1), 1).unwrap();
+        let mut over = Symbols::over(Arc::new(base));
+        assert_eq!(over.lookup("x").map(|s| s.value), Some(1));
+        over.define("x", at(2), 2).unwrap();
+        assert_eq!(over.lookup("x").map(|s| s.value), Some(2));
+    }
+
+    #[test]
+    fn near_names_are_found() {
+        let mut symbols = Symbols::default();
+        symbols.define("bogon_prefixes", at(1), ()).unwrap();
+        symbols.define("x", at(1), ()).unwrap();
+        assert_eq!(symbols.nearest("bogon_prefix"), Some("bogon_prefixes"));
+        assert_eq!(symbols.nearest("customers"), None);
+        assert_eq!(distance("abc", "axc"), 1);
+        assert_eq!(distance("abc", "ac"), 1);
+    }
+}
