@@ -1,0 +1,70 @@
+//! Statements outside protocols.
+
+use std::sync::Arc;
+
+use dunlin_conf::InterfacePattern;
+use dunlin_net::NetType;
+
+use super::{CliConfig, DebugFlags, LogConfig};
+use crate::timeformat::TimeFormats;
+
+/// How the router id is found.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RouterId {
+    /// `router id N`
+    Fixed(u32),
+    /// `router id from PATTERN`
+    From(InterfacePattern),
+}
+
+/// A routing table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableConfig {
+    /// Its name.
+    pub name: Arc<str>,
+    /// What it holds.
+    pub net_type: NetType,
+}
+
+/// Trace flags of what has no flags of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct DebugDefaults {
+    /// Protocols.
+    pub protocols: DebugFlags,
+    /// Channels.
+    pub channels: DebugFlags,
+    /// Tables.
+    pub tables: DebugFlags,
+    /// 1 logs connections to the control socket, 2 commands too.
+    pub commands: u32,
+}
+
+/// What a configuration says outside protocols.
+#[derive(Clone, Debug, Default)]
+pub struct Globals {
+    /// The router id, if given.
+    pub router_id: Option<RouterId>,
+    /// The host name, if given.
+    pub hostname: Option<Arc<str>>,
+    /// Where the log goes; nowhere said means the default of the daemon.
+    pub logs: Vec<LogConfig>,
+    /// How times are shown.
+    pub time_formats: TimeFormats,
+    /// Workers, if given.
+    pub threads: Option<u32>,
+    /// Slices, if given; only used when the daemon starts.
+    pub slices: Option<u32>,
+    /// Default trace flags.
+    pub debug: DebugDefaults,
+    /// Extra control sockets.
+    pub cli: Vec<CliConfig>,
+    /// Tables, `master4` and `master6` first.
+    pub tables: Vec<TableConfig>,
+}
+
+impl Globals {
+    /// The table of a name.
+    pub fn table(&self, name: &str) -> Option<&TableConfig> {
+        self.tables.iter().find(|table| &*table.name == name)
+    }
+}

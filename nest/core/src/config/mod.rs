@@ -1,0 +1,141 @@
+//! The configuration: what the statements outside protocols say, and every protocol's part.
+//!
+//! A [`Config`] is immutable; the manager publishes the one in force, and a reload is a
+//! comparison of two of them.
+
+mod channel;
+mod globals;
+mod log;
+mod parse;
+mod section;
+mod unsupported;
+
+pub use channel::{parse_filter, parse_limit, parse_table};
+pub use globals::{DebugDefaults, Globals, RouterId, TableConfig};
+pub use log::{LogConfig, LogDestination, LogFile};
+pub use parse::{Loaded, Rejected, load, load_with, parse_text};
+
+use core::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use dunlin_conf::{Diagnostic, Parsed, Parser, Symbols};
+
+use crate::protocol::{InstanceConfig, ProtocolKind};
+
+/// What a symbol of a configuration means.
+pub use dunlin_filter::Meaning;
+
+/// The parser that all sections use.
+pub type ConfigParser = Parser<Meaning>;
+
+/// The protocol types that the daemon has.
+pub type Kinds = Arc<[Arc<dyn ProtocolKind>]>;
+
+/// What to trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Hash)]
+pub struct DebugFlags(u32);
+
+impl DebugFlags {
+    /// Nothing.
+    pub const OFF: Self = Self(0);
+    /// Everything.
+    pub const ALL: Self = Self(0x3f);
+    /// State changes.
+    pub const STATES: Self = Self(1);
+    /// Routes exchanged with the tables.
+    pub const ROUTES: Self = Self(2);
+    /// Routes that filters rejected.
+    pub const FILTERS: Self = Self(4);
+    /// Interface changes.
+    pub const INTERFACES: Self = Self(8);
+    /// Events inside the protocol.
+    pub const EVENTS: Self = Self(16);
+    /// Packets sent and received.
+    pub const PACKETS: Self = Self(32);
+
+    const WORDS: [(&'static str, Self); 6] = [
+        ("states", Self::STATES),
+        ("routes", Self::ROUTES),
+        ("filters", Self::FILTERS),
+        ("interfaces", Self::INTERFACES),
+        ("events", Self::EVENTS),
+        ("packets", Self::PACKETS),
+    ];
+
+    /// The flags as bits.
+    pub const fn bits(self) -> u32 {
+        self.0
+    }
+
+    /// Both sets together.
+    #[must_use]
+    pub const fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Parses `all`, `off` or `{ flag, flag }`.
+    ///
+    /// # Errors
+    /// If something else is there.
+    pub fn parse(parser: &mut ConfigParser) -> Parsed<Self> {
+        use dunlin_conf::TokenKind;
+        if parser.eat_word("all") {
+            return Ok(Self::ALL);
+        }
+        if parser.eat_word("off") {
+            return Ok(Self::OFF);
+        }
+        if !parser.at(TokenKind::OpenBrace) {
+            return Err(parser.unexpected(&["ALL", "OFF", "'{'"]).into());
+        }
+        parser.advance();
+        let mut flags = parser.expect_one_of(&Self::WORDS)?;
+        while parser.eat(TokenKind::Comma) {
+            flags = flags.with(parser.expect_one_of(&Self::WORDS)?);
+        }
+        parser.expect(TokenKind::CloseBrace)?;
+        Ok(flags)
+    }
+}
+
+/// An extra control socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CliConfig {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Only commands that look.
+    pub restrict: bool,
+    /// Attribute names as in BIRD 2.
+    pub v2_attributes: bool,
+}
+
+/// A whole configuration, checked.
+pub struct Config {
+    /// The file.
+    pub path: PathBuf,
+    /// What was said outside protocols.
+    pub globals: Globals,
+    /// Protocols, in the order of the file.
+    pub protocols: Vec<Arc<InstanceConfig>>,
+    /// Every name: the command line parses over them.
+    pub symbols: Arc<Symbols<Meaning>>,
+    /// What was odd.
+    pub warnings: Vec<Diagnostic>,
+}
+
+impl Config {
+    /// The protocol of a name.
+    pub fn protocol(&self, name: &str) -> Option<&Arc<InstanceConfig>> {
+        self.protocols.iter().find(|protocol| &*protocol.name == name)
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("path", &self.path)
+            .field("protocols", &self.protocols.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,161 @@
+//! What an instance says about itself to `show protocols all`.
+
+use core::fmt;
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use dunlin_rib::counters::{ExportDelta, ImportDelta};
+
+use super::ChannelKind;
+
+/// Takes one answer, from whichever loop gives it.
+pub struct Reply<T>(Option<Box<dyn FnOnce(T) + Send>>);
+
+impl<T> Reply<T> {
+    /// A reply that does this; it must not block (it sends a message).
+    pub fn new(answer: impl FnOnce(T) + Send + 'static) -> Self {
+        Self(Some(Box::new(answer)))
+    }
+
+    /// Answers.
+    pub fn send(mut self, value: T) {
+        if let Some(answer) = self.0.take() {
+            answer(value);
+        }
+    }
+}
+
+impl<T> fmt::Debug for Reply<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Reply")
+    }
+}
+
+/// An instance's answer.
+#[derive(Clone, Debug, Default)]
+pub struct Description {
+    /// The protocol's own lines, between the common ones and the channels, with their indentation
+    /// (`  BGP state:          Established`).
+    pub lines: Vec<String>,
+    /// Its channels.
+    pub channels: Vec<ChannelDescription>,
+}
+
+/// A channel as it runs.
+#[derive(Clone, Debug)]
+pub struct ChannelDescription {
+    /// Which one.
+    pub kind: ChannelKind,
+    /// Its state.
+    pub state: ChannelState,
+    /// State of its import.
+    pub import: ImportState,
+    /// State of its export.
+    pub export: ExportState,
+    /// Its figures, while it runs.
+    pub statistics: Option<ChannelStatistics>,
+    /// The protocol's lines above the statistics, with indentation (`    Neighbor GR:`).
+    pub above: Vec<String>,
+    /// The protocol's lines below them (`    BGP Next hop:   10.9.0.1`).
+    pub below: Vec<String>,
+}
+
+/// A channel's figures.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ChannelStatistics {
+    /// Import counters.
+    pub import: ImportDelta,
+    /// Export counters.
+    pub export: ExportDelta,
+    /// Routes accepted now.
+    pub imported: u64,
+    /// Routes rejected and kept now.
+    pub filtered: u64,
+    /// Routes exported now.
+    pub exported: u64,
+    /// Imported routes that are their network's best now.
+    pub preferred: u64,
+    /// The receive limit is hit.
+    pub receive_hit: bool,
+    /// The import limit is hit.
+    pub import_hit: bool,
+    /// The export limit is hit.
+    pub export_hit: bool,
+}
+
+impl ChannelStatistics {
+    /// Takes the import side from a source.
+    pub fn of_source(source: &dunlin_rib::Source) -> Self {
+        let load = |gauge: &AtomicU64| gauge.load(Ordering::Relaxed);
+        let imported = load(&source.gauges.accepted);
+        let received = load(&source.gauges.received);
+        let hit = |limit: &Option<dunlin_rib::limits::Limit>| {
+            limit.as_ref().is_some_and(dunlin_rib::limits::Limit::is_hit)
+        };
+        Self {
+            import: source.counters.read(),
+            imported,
+            filtered: received.saturating_sub(imported),
+            preferred: load(&source.gauges.preferred),
+            receive_hit: hit(&source.limits.receive),
+            import_hit: hit(&source.limits.import),
+            ..Self::default()
+        }
+    }
+}
+
+macro_rules! states {
+    ($(#[$meta:meta])* $name:ident { $($(#[$case_meta:meta])* $case:ident = $text:literal,)* }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+        pub enum $name {
+            $($(#[$case_meta])* $case,)*
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(match self { $(Self::$case => $text,)* })
+            }
+        }
+    };
+}
+
+states! {
+    /// State of a channel.
+    ChannelState {
+        /// Not running.
+        #[default]
+        Down = "DOWN",
+        /// Coming up.
+        Start = "START",
+        /// Running.
+        Up = "UP",
+        /// Its routes are leaving.
+        Stop = "STOP",
+    }
+}
+
+states! {
+    /// State of a channel's import.
+    ImportState {
+        /// Not running.
+        #[default]
+        Down = "DOWN",
+        /// Running.
+        Up = "UP",
+        /// Its routes are leaving.
+        Flushing = "FLUSHING",
+    }
+}
+
+states! {
+    /// State of a channel's export.
+    ExportState {
+        /// Not running.
+        #[default]
+        Down = "DOWN",
+        /// The first routes are on their way.
+        Feeding = "FEEDING",
+        /// All routes are out.
+        Ready = "READY",
+    }
+}

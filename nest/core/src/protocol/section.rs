@@ -1,0 +1,148 @@
+//! A protocol's part of the configuration.
+
+use core::fmt;
+use std::{any::Any, sync::Arc};
+
+use dunlin_conf::{Parsed, Span};
+
+use super::{ChannelConfig, ChannelKind, ProtocolKind};
+use crate::config::{ConfigParser, DebugFlags, Globals};
+
+/// A protocol's grammar and what it has read so far. One is made for each `protocol` and
+/// `template`; `from` clones the one of the template, channels included.
+pub trait Section: Send + Sync {
+    /// A copy, for an heir.
+    fn inherit(&self) -> Box<dyn Section>;
+
+    /// Reads one statement, if it is this protocol's: answers false, with the cursor unmoved, if
+    /// it is not. The `;` behind it is core's. It is asked before core's common options are tried
+    /// (`disabled`, `description`, `debug`, `router id`, `hostname`, `vrf`, channel blocks).
+    ///
+    /// # Errors
+    /// If the statement is wrong; the diagnostic is recorded and core goes on behind the next `;`.
+    fn statement(&mut self, parser: &mut ConfigParser, globals: &Globals) -> Parsed<bool>;
+
+    /// Reads one statement of a channel block, if it is this protocol's own (BGP: `next hop self`).
+    /// Same rules as [`Section::statement`].
+    ///
+    /// # Errors
+    /// If the statement is wrong; the diagnostic is recorded.
+    fn channel_statement(
+        &mut self,
+        _parser: &mut ConfigParser,
+        _globals: &Globals,
+        _channel: ChannelKind,
+    ) -> Parsed<bool> {
+        Ok(false)
+    }
+
+    /// Checks the whole and makes the configuration. Called for protocols, not for templates.
+    /// `config` has everything that core has read, and [`NoConfig`] in `specific`; its channels may
+    /// be amended. Errors are recorded in the parser (`config.span` is the place of the section).
+    ///
+    /// # Errors
+    /// If the section as a whole is wrong; the diagnostic is recorded.
+    fn finish(
+        &self,
+        parser: &mut ConfigParser,
+        globals: &Globals,
+        config: &mut InstanceConfig,
+    ) -> Parsed<Arc<dyn ProtocolConfig>>;
+}
+
+/// What a protocol has read from its section: validated, immutable.
+pub trait ProtocolConfig: Any + Send + Sync + fmt::Debug {
+    /// Whether both say the same, filters compared by structure. `other` is of the same type.
+    fn same(&self, other: &dyn ProtocolConfig) -> bool;
+}
+
+impl dyn ProtocolConfig {
+    /// The concrete configuration.
+    pub fn downcast<T: ProtocolConfig>(&self) -> Option<&T> {
+        (self as &dyn Any).downcast_ref()
+    }
+}
+
+/// Stands where there is no specific configuration (yet).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoConfig;
+
+impl ProtocolConfig for NoConfig {
+    fn same(&self, other: &dyn ProtocolConfig) -> bool {
+        other.downcast::<Self>().is_some()
+    }
+}
+
+/// One `protocol` of a configuration.
+#[derive(Clone)]
+pub struct InstanceConfig {
+    /// Its type.
+    pub kind: Arc<dyn ProtocolKind>,
+    /// Its name.
+    pub name: Arc<str>,
+    /// Where it is in the configuration.
+    pub span: Span,
+    /// Not to be started.
+    pub disabled: bool,
+    /// For people.
+    pub description: Option<Arc<str>>,
+    /// Trace flags.
+    pub debug: DebugFlags,
+    /// Router id of this instance, if not the global one.
+    pub router_id: Option<u32>,
+    /// Host name of this instance, if not the global one.
+    pub hostname: Option<Arc<str>>,
+    /// Channels, in the order of the configuration.
+    pub channels: Vec<ChannelConfig>,
+    /// The protocol's own part.
+    pub specific: Arc<dyn ProtocolConfig>,
+    /// The instance that asked for this one.
+    pub parent: Option<Arc<str>>,
+}
+
+impl InstanceConfig {
+    /// The channel of a kind.
+    pub fn channel(&self, kind: ChannelKind) -> Option<&ChannelConfig> {
+        self.channels.iter().find(|channel| channel.kind == kind)
+    }
+
+    /// The protocol's own part, as its own type.
+    pub fn specific<T: ProtocolConfig>(&self) -> Option<&T> {
+        self.specific.downcast()
+    }
+
+    /// Whether a running instance needs a restart whatever its protocol thinks.
+    pub fn incompatible(&self, other: &Self) -> bool {
+        let tables = |config: &Self| {
+            let mut tables: Vec<_> =
+                config.channels.iter().map(|c| (c.kind, c.table.clone(), c.keep_filtered)).collect();
+            tables.sort();
+            tables
+        };
+        self.kind.keyword() != other.kind.keyword() || tables(self) != tables(other)
+    }
+
+    /// Whether nothing at all has changed for a running instance.
+    pub fn same(&self, other: &Self) -> bool {
+        self.kind.keyword() == other.kind.keyword()
+            && self.disabled == other.disabled
+            && self.description == other.description
+            && self.debug == other.debug
+            && self.router_id == other.router_id
+            && self.hostname == other.hostname
+            && self.channels == other.channels
+            && self.specific.same(&*other.specific)
+    }
+}
+
+impl fmt::Debug for InstanceConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InstanceConfig")
+            .field("kind", &self.kind.keyword())
+            .field("name", &self.name)
+            .field("disabled", &self.disabled)
+            .field("channels", &self.channels)
+            .field("specific", &self.specific)
+            .finish_non_exhaustive()
+    }
+}
