@@ -1,1 +1,52 @@
-//! dunlin-runtime
+//! The event runtime: loops, their timers, events, sockets and messages, on a pool of workers that
+//! can grow and shrink while running, or on a simulated clock.
+//!
+//! A [`Loop`] owns its state and runs on one worker at a time. It meets time, chance, sockets and
+//! other loops only through the [`Context`] its handlers are given; that is why the same code runs
+//! in [`Runtime`] (threads and a kernel) and in [`sim::SimRuntime`] (a seed).
+//!
+//! # Invariants
+//!
+//! - Handlers of one loop never overlap, and each sees what the one before it did.
+//! - What is sent is handled once, or dropped when its loop stops; messages of one sender in one
+//!   class pair stay in order.
+//! - Between any two handlers a worker compares the clock with its earliest liveness deadline.
+//! - Nothing waits for another thread: not a sender, not a worker, not a loop that moves.
+//! - A name of a timer, event, job or socket carries a generation; a stale one names nothing.
+//!
+//! Deliberately absent: locks, blocking calls, a way to enter another loop.
+
+mod address;
+mod agenda;
+mod body;
+mod cause;
+mod context;
+mod dispatch;
+mod driver;
+mod handle;
+mod ids;
+mod lanes;
+mod loop_cell;
+mod loop_core;
+mod options;
+mod runloop;
+pub mod sim;
+mod sockets;
+mod stats;
+mod time;
+mod timer;
+
+pub use core::time::Duration;
+
+pub use address::{Address, EventHandle, Stopped};
+pub use context::{Context, OwnedSocket};
+pub use dunlin_mem::Arena;
+pub use dunlin_sync::Class;
+pub use handle::RuntimeHandle;
+pub use ids::{EventId, LoopId, SocketId, TimerId, WorkId};
+pub use options::{
+    Budgets, ConnectOptions, ListenOptions, LogLevel, LogRecord, LogSink, RuntimeOptions,
+};
+pub use runloop::{Interest, Loop, Progress, Ready};
+pub use stats::{LoopStats, Stats, StatsReply, WorkerStats};
+pub use time::Time;

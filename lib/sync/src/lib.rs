@@ -23,12 +23,14 @@
 //!
 //! Deliberately absent: locks, condition variables, epochs, reference-counted nodes for messages.
 
+pub mod cell;
 pub mod prim;
 pub mod queue;
 pub mod snapshot;
 pub mod state;
 pub mod wake;
 
+pub use cell::{Entered, ExclusiveCell};
 pub use crossbeam_utils::CachePadded;
 pub use queue::{Batch, Entry, EventNode, Inbox, Item, Scheduled};
 pub use snapshot::Snapshot;

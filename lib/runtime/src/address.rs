@@ -1,0 +1,139 @@
+//! How loops are reached from elsewhere.
+
+use core::fmt;
+use std::sync::Arc;
+
+use dunlin_sync::{Class, EventNode, Scheduled};
+
+use crate::{
+    cause::{self, Stamp},
+    ids::LoopId,
+    loop_cell::{self, LoopCell, Runnable},
+};
+
+/// Where to send messages to a loop. Cheap to clone; sending takes no lock and, unless the loop's
+/// worker sleeps, no system call.
+pub struct Address<M> {
+    cell: Arc<LoopCell<M>>,
+}
+
+impl<M: Send + 'static> Address<M> {
+    pub(crate) fn new(cell: Arc<LoopCell<M>>) -> Self {
+        Self { cell }
+    }
+
+    pub(crate) fn from_cell(cell: Arc<dyn Runnable>) -> Option<Self> {
+        cell.into_any().downcast::<LoopCell<M>>().ok().map(Self::new)
+    }
+
+    /// Sends a message. A loop that has stopped gives it back; one that stops while the message is
+    /// under way drops it.
+    pub fn send(&self, class: Class, message: M) -> Result<(), Stopped<M>> {
+        let header = self.cell.header();
+        if header.state().is_closed() {
+            return Err(Stopped(message));
+        }
+        self.cell.inbox(class).push(message, cause::current(class));
+        loop_cell::notify(&self.cell, class);
+        Ok(())
+    }
+
+    /// The loop's number.
+    pub fn loop_id(&self) -> LoopId {
+        self.cell.header().id()
+    }
+
+    /// The loop's name.
+    pub fn name(&self) -> &str {
+        self.cell.header().name()
+    }
+
+    /// Asks the loop to stop: it runs what is in hand, then its `stop` handler.
+    pub fn stop(&self) {
+        self.cell.header().ask_to_stop();
+        loop_cell::notify(&self.cell, Class::Control);
+    }
+
+    /// Whether the loop has stopped.
+    pub fn is_stopped(&self) -> bool {
+        self.cell.header().state().is_closed()
+    }
+}
+
+impl<M> Clone for Address<M> {
+    fn clone(&self) -> Self {
+        Self { cell: Arc::clone(&self.cell) }
+    }
+}
+
+impl<M: Send + 'static> fmt::Debug for Address<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Address({} {})", self.loop_id(), self.name())
+    }
+}
+
+/// The loop has stopped; here is the message back.
+pub struct Stopped<M>(pub M);
+
+impl<M> fmt::Debug for Stopped<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Stopped")
+    }
+}
+
+impl<M> fmt::Display for Stopped<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the loop has stopped")
+    }
+}
+
+impl<M> core::error::Error for Stopped<M> {}
+
+/// Schedules one event of a loop from anywhere. Allocates nothing, and scheduling one that is
+/// pending does nothing.
+#[derive(Clone)]
+pub struct EventHandle {
+    cell: Arc<dyn Runnable>,
+    /// None for an event that was gone when the handle was made.
+    event: Option<(Arc<EventNode<Stamp>>, Class)>,
+}
+
+impl EventHandle {
+    pub(crate) fn new(
+        cell: Arc<dyn Runnable>,
+        event: Option<(Arc<EventNode<Stamp>>, Class)>,
+    ) -> Self {
+        Self { cell, event }
+    }
+
+    /// Has the event run once, soon, seeing all that the caller did before. False if the event or
+    /// its loop is gone.
+    pub fn schedule(&self) -> bool {
+        let Some((node, class)) = &self.event else { return false };
+        if self.cell.header().state().is_closed() {
+            return false;
+        }
+        match self.cell.schedule(node, *class, cause::current(*class)) {
+            Scheduled::Pushed { .. } => loop_cell::notify_dyn(&self.cell, *class),
+            Scheduled::Pending | Scheduled::Revived => {}
+            Scheduled::Retired => return false,
+        }
+        true
+    }
+
+    /// Whether it is scheduled by a handle and has not begun to run.
+    pub fn is_pending(&self) -> bool {
+        self.event.as_ref().is_some_and(|(node, _)| node.is_pending())
+    }
+
+    /// The loop whose event this is.
+    pub fn loop_id(&self) -> LoopId {
+        self.cell.header().id()
+    }
+}
+
+impl fmt::Debug for EventHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventHandle").field("loop", &self.loop_id()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,363 @@
+//! The inside of a loop: its state and the choice of what it does next.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use dunlin_mem::Arena;
+use dunlin_sync::{Batch, Class, Classes, Inbox, Item};
+use dunlin_trace::{RecordId, Site};
+
+use crate::{
+    cause::{self, Stamp},
+    context::Context,
+    dispatch::report,
+    driver::{Done, Driver, Pace},
+    ids::{EventId, Key, SocketId, WorkId},
+    lanes::{self, Lane, Lanes},
+    loop_cell::{Counters, Runnable},
+    loop_core::{Deadlines, LoopCore},
+    options::LogLevel,
+    runloop::{Loop, Progress, Ready},
+    time::Time,
+    timer::Expired,
+};
+
+/// What the worker that runs a loop has to itself.
+pub(crate) struct Body<M> {
+    /// None before the loop is made and after it has stopped.
+    pub(crate) state: Option<Box<dyn Loop<Message = M>>>,
+    pub(crate) core: LoopCore,
+    /// What has been taken from the inboxes and not been handled: goes first.
+    high: Batch<M, Stamp>,
+    low: Batch<M, Stamp>,
+    lanes: Lanes,
+    /// Handlers of high messages and liveness timers in a row.
+    urgent_streak: u32,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ended {
+    /// Classes in which something is left.
+    pub(crate) left: Classes,
+    pub(crate) deadlines: Deadlines,
+    /// The loop is done for: close and bury it.
+    pub(crate) stopped: bool,
+}
+
+impl Ended {
+    pub(crate) const NOTHING: Self =
+        Self { left: Classes::NONE, deadlines: Deadlines::NEVER, stopped: false };
+}
+
+/// One handler to run.
+enum Step<M> {
+    Start,
+    Message(M, Stamp),
+    Timer(Expired),
+    Event(Key, Class, Stamp),
+    Ready(SocketId, Ready, Class),
+    Work(Key, Class),
+    Stop,
+}
+
+impl<M: Send + 'static> Body<M> {
+    pub(crate) fn new(class: Class) -> Self {
+        Self {
+            state: None,
+            core: LoopCore::new(class),
+            high: Batch::empty(),
+            low: Batch::empty(),
+            lanes: Lanes::default(),
+            urgent_streak: 0,
+        }
+    }
+
+    /// Runs handlers until there is nothing to do or the driver says to stop.
+    pub(crate) fn run(
+        &mut self,
+        inboxes: [&Inbox<M, Stamp>; 2],
+        own: &Arc<dyn Runnable>,
+        pending: Classes,
+        driver: &mut dyn Driver,
+        arena: &mut Arena,
+    ) -> Ended {
+        let handlers = &mut [0; 4];
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            self.run_handlers(inboxes, own, pending, driver, arena, handlers)
+        }));
+        cause::leave();
+        for (counter, count) in own.header().counters.handlers.iter().zip(handlers) {
+            if *count != 0 {
+                Counters::add(counter, *count);
+            }
+        }
+        outcome.unwrap_or_else(|panic| {
+            arena.reset();
+            driver.panicked(own);
+            let text = format!("a handler panicked, the loop is stopped: {}", reason(&*panic));
+            report(LogLevel::Error, own, text);
+            Ended { stopped: true, ..Ended::NOTHING }
+        })
+    }
+
+    fn run_handlers(
+        &mut self,
+        inboxes: [&Inbox<M, Stamp>; 2],
+        own: &Arc<dyn Runnable>,
+        pending: Classes,
+        driver: &mut dyn Driver,
+        arena: &mut Arena,
+        handlers: &mut [u64; 4],
+    ) -> Ended {
+        if own.header().is_asked_to_stop() {
+            self.core.stopping = true;
+        }
+        let mut now = driver.turn_time();
+        loop {
+            let Some(step) = self.next_step(inboxes, now) else {
+                return self.ended(inboxes[1], pending, false);
+            };
+            let done = step.describe(own, now);
+            handlers[done.class.index()] += 1;
+            cause::enter(Stamp { sent: now, record: driver.begin(&done), class: done.class });
+            let stopped = matches!(step, Step::Stop);
+            self.handle(step, own, driver, arena, now);
+            arena.reset();
+            let pace = driver.boundary(&done);
+            now = match pace {
+                Pace::Continue(now) | Pace::Yield(now) => now,
+            };
+            let yields = matches!(pace, Pace::Yield(_)) && !self.core.stopping;
+            if stopped || yields {
+                return self.ended(inboxes[1], pending, stopped);
+            }
+        }
+    }
+
+    fn handle(
+        &mut self,
+        step: Step<M>,
+        own: &Arc<dyn Runnable>,
+        driver: &mut dyn Driver,
+        arena: &Arena,
+        now: Time,
+    ) {
+        let Some(state) = self.state.as_mut() else { return };
+        let cx = &mut Context { core: &mut self.core, driver, cell: own, arena, now };
+        match step {
+            Step::Message(message, _) => state.message(cx, message),
+            Step::Timer(expired) => state.timer(cx, expired.timer),
+            Step::Event(key, ..) => state.event(cx, EventId(key)),
+            Step::Ready(socket, ready, _) => state.ready(cx, socket, ready),
+            Step::Work(key, _) => {
+                if state.work(cx, WorkId(key)) == Progress::More {
+                    self.core.works.schedule(key);
+                }
+            }
+            Step::Start => {
+                cx.core.started = true;
+                state.start(cx);
+            }
+            Step::Stop => state.stop(cx),
+        }
+    }
+
+    /// What comes next: what is urgent, then round about through the lanes.
+    fn next_step(&mut self, [high, low]: [&Inbox<M, Stamp>; 2], now: Time) -> Option<Step<M>> {
+        if !self.core.started {
+            return Some(if self.core.stopping { Step::Stop } else { Step::Start });
+        }
+        if self.core.stopping {
+            return Some(Step::Stop);
+        }
+        if self.urgent_streak < LONGEST_STREAK {
+            if let Some(step) = self.next_urgent(high, now) {
+                self.urgent_streak += 1;
+                return Some(step);
+            }
+            self.urgent_streak = 0;
+            return self.next_in_lanes(low, now);
+        }
+        self.urgent_streak = 0;
+        self.next_in_lanes(low, now).or_else(|| self.next_urgent(high, now))
+    }
+
+    #[inline]
+    fn next_urgent(&mut self, high: &Inbox<M, Stamp>, now: Time) -> Option<Step<M>> {
+        if let Some(expired) = self.core.timers.expire_liveness(now) {
+            return Some(Step::Timer(expired));
+        }
+        if self.high.is_empty() && high.is_empty() {
+            return None;
+        }
+        self.high.refill(high);
+        let entry = self.high.next()?;
+        Some(self.open(entry.item, entry.stamp))
+    }
+
+    fn next_in_lanes(&mut self, low: &Inbox<M, Stamp>, now: Time) -> Option<Step<M>> {
+        loop {
+            let lane = match self.lanes.current() {
+                Some(lane) => lane,
+                None => {
+                    let waiting = self.waiting(low, now);
+                    self.lanes.begin_round(waiting)?
+                }
+            };
+            if self.lanes.needs_share() {
+                let share = self.share_of(lane, low);
+                self.lanes.set_share(share);
+            }
+            if let Some(step) = self.lanes.spend().then(|| self.take(lane, low, now)).flatten() {
+                return Some(step);
+            }
+            self.lanes.leave(lane);
+        }
+    }
+
+    /// Lanes with something in them.
+    fn waiting(&self, low: &Inbox<M, Stamp>, now: Time) -> u16 {
+        let mut waiting = lanes::spread(self.core.events.waiting(), lanes::EVENTS)
+            | lanes::spread(self.core.sockets.waiting(), lanes::SOCKETS)
+            | lanes::spread(self.core.works.waiting(), lanes::WORKS);
+        if self.core.timers.next_rest() <= now {
+            waiting |= Lane::TIMERS.bit();
+        }
+        if !self.low.is_empty() || !low.is_empty() {
+            waiting |= Lane::LOW.bit();
+        }
+        waiting
+    }
+
+    /// How many handlers a lane may have this round: what stands in it now, so that what is
+    /// scheduled meanwhile does not keep the others waiting.
+    fn share_of(&mut self, lane: Lane, low: &Inbox<M, Stamp>) -> usize {
+        match lane.kind() {
+            lanes::EVENTS => self.core.events.len(lane.class()),
+            lanes::SOCKETS => self.core.sockets.len(lane.class()),
+            lanes::WORKS => 1,
+            _ if lane == Lane::TIMERS => MOST_AT_ONCE,
+            _ => {
+                self.low.refill(low);
+                self.low.remaining().min(MOST_AT_ONCE)
+            }
+        }
+    }
+
+    fn take(&mut self, lane: Lane, low: &Inbox<M, Stamp>, now: Time) -> Option<Step<M>> {
+        let class = lane.class();
+        match lane.kind() {
+            lanes::EVENTS => {
+                let key = self.core.events.pop(class)?;
+                Some(Step::Event(key, class, Stamp::default()))
+            }
+            lanes::SOCKETS => {
+                let (socket, ready) = self.core.sockets.pop(class)?;
+                Some(Step::Ready(socket, ready, class))
+            }
+            lanes::WORKS => Some(Step::Work(self.core.works.pop(class)?, class)),
+            _ if lane == Lane::TIMERS => self.core.timers.expire_rest(now).map(Step::Timer),
+            _ => {
+                self.low.refill(low);
+                let entry = self.low.next()?;
+                Some(self.open(entry.item, entry.stamp))
+            }
+        }
+    }
+
+    fn open(&mut self, item: Item<M>, stamp: Stamp) -> Step<M> {
+        match item {
+            Item::Message(message) => Step::Message(message, stamp),
+            Item::Event(index) => {
+                let (key, class) =
+                    self.core.events.arrived(index).unwrap_or((Key::NONE, Class::Bulk));
+                Step::Event(key, class, stamp)
+            }
+        }
+    }
+
+    fn ended(&self, low: &Inbox<M, Stamp>, pending: Classes, stopped: bool) -> Ended {
+        let waiting = self.waiting(low, Time::ZERO);
+        let mut left = Class::ALL
+            .into_iter()
+            .filter(|&class| waiting & lanes::all_of(class) != 0)
+            .fold(Classes::NONE, Classes::with);
+        if !self.high.is_empty() {
+            let liveness = pending.contains(Class::Liveness);
+            left = left.with(if liveness { Class::Liveness } else { Class::Control });
+        }
+        if self.core.stopping {
+            left = left.with(Class::Control);
+        }
+        Ended { left, deadlines: self.core.deadlines(), stopped }
+    }
+
+    /// See [`Runnable::attach`].
+    pub(crate) fn attach(&mut self, slot: u32, driver: &mut dyn Driver) -> Deadlines {
+        self.core.slot = slot;
+        let mut lost = Vec::new();
+        for (id, endpoint, registration, interest) in self.core.sockets.each() {
+            match driver.register(slot, id, endpoint, interest) {
+                Ok(key) => *registration = key,
+                Err(_) => lost.push(id),
+            }
+        }
+        for id in lost {
+            self.core.sockets.mark(id, Ready { readable: true, writable: true, error: true });
+        }
+        self.core.deadlines()
+    }
+
+    /// See [`Runnable::detach`].
+    pub(crate) fn detach(&mut self, driver: &mut dyn Driver) {
+        for (_, endpoint, registration, _) in self.core.sockets.each() {
+            driver.deregister(*registration, endpoint);
+        }
+        self.core.slot = crate::loop_core::NOWHERE;
+    }
+
+    /// Classes of what has been noted outside of a run: readiness.
+    pub(crate) fn noted(&self) -> Classes {
+        self.core.sockets.waiting()
+    }
+
+    /// Drops the loop's state. Its own destructors may panic.
+    pub(crate) fn bury(mut self) {
+        self.core.events.retire();
+        let _ = catch_unwind(AssertUnwindSafe(move || drop(self)));
+    }
+}
+
+impl<M> Step<M> {
+    fn describe(&self, own: &Arc<dyn Runnable>, now: Time) -> Done {
+        let none = RecordId::NONE;
+        let (site, class, since, cause, argument) = match self {
+            Self::Start => (Site::START, Class::Control, now, none, 0),
+            Self::Stop => (Site::STOP, Class::Control, now, none, 0),
+            Self::Message(_, stamp) => (Site::MESSAGE, stamp.class, stamp.sent, stamp.record, 0),
+            Self::Timer(expired) => {
+                (Site::TIMER, expired.class, expired.due, none, expired.timer.0.index)
+            }
+            Self::Event(key, class, stamp) => {
+                (Site::EVENT, *class, stamp.sent, stamp.record, key.index)
+            }
+            Self::Ready(socket, _, class) => (Site::READY, *class, now, none, socket.0.index),
+            Self::Work(key, class) => (Site::WORK, *class, now, none, key.index),
+        };
+        let since = if since == Time::ZERO { now } else { since.min(now) };
+        let loop_id = own.header().id();
+        Done { site, class, since, cause, argument, loop_id, began: now }
+    }
+}
+
+/// What a panic says.
+fn reason(panic: &(dyn core::any::Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no reason given")
+}
+
+/// Urgent handlers in a row before something else gets a turn.
+const LONGEST_STREAK: u32 = 64;
+/// Messages or timers handled before other lanes get a turn.
+const MOST_AT_ONCE: usize = 64;

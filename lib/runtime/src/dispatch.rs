@@ -1,0 +1,51 @@
+//! What loops and handles need from the runtime they live in, real or simulated.
+
+use std::sync::Arc;
+
+use dunlin_sync::{Class, Placement};
+
+use crate::{
+    ids::LoopId,
+    loop_cell::Runnable,
+    options::{LogLevel, LogRecord},
+    stats::StatsReply,
+};
+
+/// One loop in one run queue.
+pub(crate) struct RunEntry {
+    pub(crate) cell: Arc<dyn Runnable>,
+    pub(crate) class: Class,
+    pub(crate) at: Placement,
+}
+
+/// The shared side of a runtime. Nothing here blocks.
+pub(crate) trait Dispatch: Send + Sync + 'static {
+    /// Puts an entry into the run queue of the worker it names and sees to it that the worker
+    /// looks there.
+    fn enqueue(&self, entry: RunEntry);
+    /// A number for a new loop.
+    fn next_id(&self) -> LoopId;
+    /// Gives a loop that is moving (a new one is) to a worker, chosen by load.
+    fn admit(&self, cell: Arc<dyn Runnable>);
+    /// Asks for this many workers.
+    fn resize(&self, threads: usize);
+    /// Workers there are, or soon will be.
+    fn threads(&self) -> usize;
+    /// Has the statistics collected and handed to `reply`, on whichever worker is last.
+    fn collect(&self, reply: StatsReply);
+    /// Stops every loop, then the workers.
+    fn shutdown(&self);
+    /// Reports something.
+    fn log(&self, record: &LogRecord);
+}
+
+/// Reports something about a loop.
+pub(crate) fn report(level: LogLevel, cell: &Arc<dyn Runnable>, text: String) {
+    let header = cell.header();
+    header.dispatch().log(&LogRecord {
+        level,
+        loop_id: Some(header.id()),
+        loop_name: Some(header.shared_name()),
+        text,
+    });
+}

@@ -1,0 +1,130 @@
+//! What a context needs from whatever runs the loop: a real worker or a simulated one.
+
+use core::{net::SocketAddr, time::Duration};
+use std::{
+    fs::File,
+    io::{self, IoSlice},
+    path::Path,
+    sync::Arc,
+};
+
+use dunlin_os::socket::Socket;
+use dunlin_sync::Class;
+use dunlin_trace::{RecordId, Site};
+
+use crate::{
+    ids::{LoopId, SocketId},
+    loop_cell::Runnable,
+    options::{ConnectOptions, ListenOptions},
+    runloop::Interest,
+    sim::SimSocket,
+    time::Time,
+};
+
+/// A socket as the driver knows it. Owns what it names: dropping it closes it.
+#[derive(Debug)]
+pub(crate) enum Endpoint {
+    /// A socket of the system.
+    Os(Socket),
+    /// Any other descriptor: netlink, signals, a pipe.
+    File(File),
+    /// An end in the simulated network.
+    Sim(SimSocket),
+}
+
+/// One handler: what it was and why it ran.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Done {
+    pub(crate) site: Site,
+    pub(crate) class: Class,
+    pub(crate) loop_id: LoopId,
+    /// When it began.
+    pub(crate) began: Time,
+    /// When it was asked for or due.
+    pub(crate) since: Time,
+    /// The handler that asked for it.
+    pub(crate) cause: RecordId,
+    /// Which timer, event, socket or job.
+    pub(crate) argument: u32,
+}
+
+/// What comes after a handler, and when that is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Pace {
+    /// The next handler of the same loop.
+    Continue(Time),
+    /// Another loop.
+    Yield(Time),
+}
+
+/// Time, randomness and the network of one worker. Sockets given to a driver are of its own kind;
+/// anything else is an error, not a panic.
+pub(crate) trait Driver {
+    /// When the turn began that is about to run handlers.
+    fn turn_time(&mut self) -> Time;
+    /// A handler is about to run; its flight record.
+    fn begin(&mut self, handler: &Done) -> RecordId;
+    /// A handler has run.
+    fn boundary(&mut self, handler: &Done) -> Pace;
+    /// A handler of this loop has panicked.
+    fn panicked(&mut self, cell: &Arc<dyn Runnable>);
+
+    /// The time right now.
+    fn clock(&mut self) -> Time;
+    /// Wall-clock time since 1970.
+    fn wall(&mut self) -> Duration;
+    /// Sixty-four random bits.
+    fn random(&mut self) -> u64;
+    /// Whether the running handler should give way.
+    fn over_budget(&mut self) -> bool;
+    /// Lets simulated time pass inside a handler; nothing on real workers.
+    fn consume(&mut self, span: Duration);
+    /// The worker's index.
+    fn worker(&self) -> usize;
+
+    /// The worker's read buffer, empty or stale in content.
+    fn take_buffer(&mut self) -> Vec<u8>;
+    /// Gives the read buffer back.
+    fn put_buffer(&mut self, buffer: Vec<u8>);
+
+    /// A listening TCP socket.
+    fn listen(&mut self, local: SocketAddr, options: &ListenOptions) -> io::Result<Endpoint>;
+    /// A listening stream socket in the file system.
+    fn listen_unix(&mut self, path: &Path, mode: u32) -> io::Result<Endpoint>;
+    /// A connecting TCP socket.
+    fn connect(&mut self, peer: SocketAddr, options: &ConnectOptions) -> io::Result<Endpoint>;
+    /// A connecting stream socket in the file system.
+    fn connect_unix(&mut self, path: &Path) -> io::Result<Endpoint>;
+    /// Takes a connection.
+    fn accept(&mut self, listener: &Endpoint) -> io::Result<(Endpoint, Option<SocketAddr>)>;
+    /// Reads what is there.
+    fn read(&mut self, socket: &Endpoint, buffer: &mut [u8]) -> io::Result<usize>;
+    /// Writes what there is room for.
+    fn write(&mut self, socket: &Endpoint, buffers: &[IoSlice<'_>]) -> io::Result<usize>;
+    /// Takes the socket's pending error.
+    fn socket_error(&mut self, socket: &Endpoint) -> io::Result<()>;
+    /// The address at this end.
+    fn local_addr(&self, socket: &Endpoint) -> io::Result<SocketAddr>;
+    /// The address at the other end.
+    fn peer_addr(&self, socket: &Endpoint) -> io::Result<SocketAddr>;
+    /// Sets the TCP MD5 key for `peer`, or takes it away.
+    fn set_md5(
+        &mut self,
+        socket: &Endpoint,
+        peer: core::net::IpAddr,
+        key: Option<&[u8]>,
+    ) -> io::Result<()>;
+
+    /// Starts watching a socket of the running loop; the answer names the registration.
+    fn register(
+        &mut self,
+        slot: u32,
+        id: SocketId,
+        socket: &Endpoint,
+        interest: Interest,
+    ) -> io::Result<u64>;
+    /// Changes what is watched for.
+    fn modify(&mut self, key: u64, socket: &Endpoint, interest: Interest) -> io::Result<()>;
+    /// Stops watching. Readiness already reported is dropped.
+    fn deregister(&mut self, key: u64, socket: &Endpoint);
+}

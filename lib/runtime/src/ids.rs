@@ -1,0 +1,74 @@
+//! Names of things a loop owns. Each carries a generation, so a name outlives its thing harmlessly:
+//! it then names nothing.
+
+use core::fmt;
+
+/// A slot and how often it has been given out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Key {
+    pub(crate) index: u32,
+    pub(crate) generation: u32,
+}
+
+impl Key {
+    pub(crate) const NONE: Self = Self { index: u32::MAX, generation: u32::MAX };
+}
+
+macro_rules! id {
+    ($(#[$meta:meta])* $name:ident, $prefix:literal) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub(crate) Key);
+
+        impl $name {
+            /// Names nothing, now and later; what a field holds before the loop has started.
+            pub const NONE: Self = Self(Key::NONE);
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self::NONE
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!($prefix, " {}.{}"), self.0.index, self.0.generation)
+            }
+        }
+    };
+}
+
+id! {
+    /// A timer of this loop.
+    TimerId, "timer"
+}
+id! {
+    /// An event of this loop.
+    EventId, "event"
+}
+id! {
+    /// A long job of this loop.
+    WorkId, "work"
+}
+id! {
+    /// A socket of this loop.
+    SocketId, "socket"
+}
+
+/// A loop, unique over the life of its runtime.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LoopId(pub(crate) u32);
+
+impl LoopId {
+    /// The number shown to people.
+    pub const fn number(self) -> u32 {
+        self.0
+    }
+}
+
+impl fmt::Display for LoopId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

@@ -1,0 +1,113 @@
+//! The order in which a loop gets round to what waits: by class, and within a class one lane after
+//! the other, each with a share fixed when its turn comes.
+
+use dunlin_sync::{Class, Classes};
+
+/// One queue of a loop: a kind of thing in one class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Lane(u8);
+
+/// Kinds within a class.
+pub(crate) const EVENTS: u8 = 0;
+pub(crate) const SOCKETS: u8 = 1;
+/// Timers in the control class, messages in the routing class.
+const SPECIAL: u8 = 2;
+pub(crate) const WORKS: u8 = 3;
+
+impl Lane {
+    /// All timers but those of liveness.
+    pub(crate) const TIMERS: Self = Self::new(Class::Control, SPECIAL);
+    /// Routing and bulk messages.
+    pub(crate) const LOW: Self = Self::new(Class::Routing, SPECIAL);
+
+    const fn new(class: Class, kind: u8) -> Self {
+        Self(class as u8 * 4 + kind)
+    }
+
+    pub(crate) const fn bit(self) -> u16 {
+        1 << self.0
+    }
+
+    pub(crate) const fn kind(self) -> u8 {
+        self.0 & 3
+    }
+
+    pub(crate) const fn class(self) -> Class {
+        Class::ALL[(self.0 >> 2) as usize & 3]
+    }
+}
+
+/// Where in a round a loop is; kept from turn to turn, so what was left over goes first.
+#[derive(Debug, Default)]
+pub(crate) struct Lanes {
+    /// Lanes to be visited this round.
+    to_visit: u16,
+    /// Handlers the current lane may still have; none if its turn has not come.
+    quota: Option<usize>,
+}
+
+impl Lanes {
+    /// The lane whose turn it is.
+    #[inline]
+    pub(crate) fn current(&self) -> Option<Lane> {
+        (self.to_visit != 0).then(|| Lane(self.to_visit.trailing_zeros() as u8))
+    }
+
+    /// Begins a round over the lanes in `waiting`; none if there are none.
+    pub(crate) fn begin_round(&mut self, waiting: u16) -> Option<Lane> {
+        self.to_visit = waiting;
+        self.quota = None;
+        self.current()
+    }
+
+    /// The current lane has no share yet.
+    #[inline]
+    pub(crate) fn needs_share(&self) -> bool {
+        self.quota.is_none()
+    }
+
+    /// Gives the current lane its share.
+    #[inline]
+    pub(crate) fn set_share(&mut self, share: usize) {
+        self.quota = Some(share);
+    }
+
+    /// Uses one of the current lane's share; false if it is used up.
+    #[inline]
+    pub(crate) fn spend(&mut self) -> bool {
+        match self.quota {
+            Some(left) if left > 0 => {
+                self.quota = Some(left - 1);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Goes on to the next lane.
+    #[inline]
+    pub(crate) fn leave(&mut self, lane: Lane) {
+        self.to_visit &= !lane.bit();
+        self.quota = None;
+    }
+}
+
+/// The lanes of one kind in these classes.
+#[inline]
+pub(crate) fn spread(classes: Classes, kind: u8) -> u16 {
+    if classes.is_empty() {
+        return 0;
+    }
+    let mut lanes = 0;
+    for class in Class::ALL {
+        if classes.contains(class) {
+            lanes |= Lane::new(class, kind).bit();
+        }
+    }
+    lanes
+}
+
+/// All lanes of a class.
+pub(crate) const fn all_of(class: Class) -> u16 {
+    0b1111 << (class as u8 * 4)
+}

@@ -1,0 +1,290 @@
+//! A loop as workers and senders share it.
+
+use core::{
+    any::Any,
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+};
+use std::sync::Arc;
+
+use dunlin_mem::Arena;
+use dunlin_sync::{
+    Action, Begin, Class, Classes, Entered, EventNode, ExclusiveCell, Inbox, Placement, Scheduled,
+    StateWord,
+};
+
+use crate::{
+    body::{Body, Ended},
+    cause::Stamp,
+    dispatch::{Dispatch, RunEntry},
+    driver::Driver,
+    handle::RuntimeHandle,
+    ids::{LoopId, SocketId},
+    loop_core::Deadlines,
+    runloop::{Loop, Ready},
+    stats::LoopStats,
+};
+
+/// The part of a loop that does not depend on the type of its messages.
+pub(crate) struct Header {
+    state: StateWord,
+    /// Somebody has asked the loop to stop. Written by anyone before they notify; read by the worker
+    /// that runs the loop. Relaxed: the notification publishes it.
+    stop_asked: AtomicBool,
+    id: LoopId,
+    class: Class,
+    name: Arc<str>,
+    dispatch: Arc<dyn Dispatch>,
+    pub(crate) counters: Counters,
+}
+
+impl Header {
+    pub(crate) fn id(&self) -> LoopId {
+        self.id
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn shared_name(&self) -> Arc<str> {
+        Arc::clone(&self.name)
+    }
+
+    pub(crate) fn state(&self) -> &StateWord {
+        &self.state
+    }
+
+    pub(crate) fn dispatch(&self) -> &Arc<dyn Dispatch> {
+        &self.dispatch
+    }
+
+    pub(crate) fn runtime(&self) -> RuntimeHandle {
+        RuntimeHandle::new(Arc::clone(&self.dispatch))
+    }
+
+    pub(crate) fn ask_to_stop(&self) {
+        self.stop_asked.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_asked_to_stop(&self) -> bool {
+        self.stop_asked.load(Ordering::Relaxed)
+    }
+}
+
+/// What a loop has used. Written by the worker that runs it, read by anyone; relaxed, as nothing
+/// hangs on them.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) run: AtomicU64,
+    pub(crate) longest: AtomicU64,
+    pub(crate) turns: AtomicU64,
+    pub(crate) handlers: [AtomicU64; 4],
+}
+
+impl Counters {
+    /// Adds to a counter that only this thread writes just now.
+    pub(crate) fn add(counter: &AtomicU64, amount: u64) {
+        counter.store(counter.load(Ordering::Relaxed).wrapping_add(amount), Ordering::Relaxed);
+    }
+
+    pub(crate) fn raise(counter: &AtomicU64, value: u64) {
+        if value > counter.load(Ordering::Relaxed) {
+            counter.store(value, Ordering::Relaxed);
+        }
+    }
+}
+
+/// A loop: its shared header, its inboxes, and the body that one worker at a time enters.
+pub(crate) struct LoopCell<M> {
+    header: Header,
+    /// Liveness and control.
+    high: Inbox<M, Stamp>,
+    /// Routing and bulk.
+    low: Inbox<M, Stamp>,
+    body: ExclusiveCell<Body<M>>,
+}
+
+impl<M: Send + 'static> LoopCell<M> {
+    /// A loop without state yet, on its way to a worker.
+    pub(crate) fn new(name: &str, class: Class, dispatch: Arc<dyn Dispatch>) -> Arc<Self> {
+        let state = StateWord::new(0);
+        let moving = state.begin_move();
+        debug_assert!(moving, "a new loop is at rest");
+        Arc::new(Self {
+            header: Header {
+                state,
+                stop_asked: AtomicBool::new(false),
+                id: dispatch.next_id(),
+                class,
+                name: name.into(),
+                dispatch,
+                counters: Counters::default(),
+            },
+            high: Inbox::new(),
+            low: Inbox::new(),
+            body: ExclusiveCell::new(Body::new(class)),
+        })
+    }
+
+    /// Gives a new loop its state.
+    pub(crate) fn fill(&self, state: Box<dyn Loop<Message = M>>) {
+        if let Some(mut body) = self.body.enter() {
+            body.state = Some(state);
+        }
+    }
+
+    pub(crate) fn inbox(&self, class: Class) -> &Inbox<M, Stamp> {
+        match class {
+            Class::Liveness | Class::Control => &self.high,
+            Class::Routing | Class::Bulk => &self.low,
+        }
+    }
+
+    fn drop_messages(&self) {
+        drop(self.high.take_all());
+        drop(self.low.take_all());
+    }
+}
+
+/// What a worker does with a loop, whatever its messages are.
+pub(crate) trait Runnable: Send + Sync + 'static {
+    fn header(&self) -> &Header;
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
+    /// Puts an event into the inbox of its class.
+    fn schedule(&self, node: &Arc<EventNode<Stamp>>, class: Class, stamp: Stamp) -> Scheduled;
+    /// Runs handlers until there is nothing to do or the driver says to stop. Only between
+    /// `begin_run` and `end_run`.
+    fn run(
+        &self,
+        own: &Arc<dyn Runnable>,
+        pending: Classes,
+        driver: &mut dyn Driver,
+        arena: &mut Arena,
+    ) -> Ended;
+    /// Makes the running worker the loop's own: its sockets are watched there.
+    fn attach(&self, slot: u32, driver: &mut dyn Driver) -> Deadlines;
+    /// The reverse: nothing of the loop is left with the worker.
+    fn detach(&self, driver: &mut dyn Driver);
+    /// Notes a socket's readiness; the class to notify, if there is something to serve.
+    fn mark_ready(&self, socket: SocketId, ready: Ready) -> Option<Class>;
+    /// Drops the loop's state after it has been closed.
+    fn bury(&self, driver: &mut dyn Driver);
+    /// Drops messages nobody will look at.
+    fn sweep(&self);
+    fn stats(&self) -> LoopStats;
+}
+
+impl<M: Send + 'static> Runnable for LoopCell<M> {
+    fn header(&self) -> &Header {
+        &self.header
+    }
+
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
+        self
+    }
+
+    fn schedule(&self, node: &Arc<EventNode<Stamp>>, class: Class, stamp: Stamp) -> Scheduled {
+        self.inbox(class).schedule(node, stamp)
+    }
+
+    fn run(
+        &self,
+        own: &Arc<dyn Runnable>,
+        pending: Classes,
+        driver: &mut dyn Driver,
+        arena: &mut Arena,
+    ) -> Ended {
+        let Some(mut body) = self.enter() else { return Ended::NOTHING };
+        body.run([&self.high, &self.low], own, pending, driver, arena)
+    }
+
+    fn attach(&self, slot: u32, driver: &mut dyn Driver) -> Deadlines {
+        self.enter().map_or(Deadlines::NEVER, |mut body| body.attach(slot, driver))
+    }
+
+    fn detach(&self, driver: &mut dyn Driver) {
+        if let Some(mut body) = self.enter() {
+            body.detach(driver);
+        }
+    }
+
+    fn mark_ready(&self, socket: SocketId, ready: Ready) -> Option<Class> {
+        self.enter()?.core.sockets.mark(socket, ready)
+    }
+
+    fn bury(&self, driver: &mut dyn Driver) {
+        if let Some(mut body) = self.enter() {
+            body.detach(driver);
+            let class = self.header.class;
+            let old = core::mem::replace(&mut *body, Body::new(class));
+            drop(body);
+            old.bury();
+        }
+        self.drop_messages();
+    }
+
+    fn sweep(&self) {
+        self.drop_messages();
+    }
+
+    fn stats(&self) -> LoopStats {
+        let counters = &self.header.counters;
+        let nanos =
+            |counter: &AtomicU64| core::time::Duration::from_nanos(counter.load(Ordering::Relaxed));
+        let owned =
+            self.enter().map_or((0, 0), |body| (body.core.timers.len(), body.core.sockets.count()));
+        LoopStats {
+            id: self.header.id,
+            name: self.header.shared_name(),
+            class: self.header.class,
+            worker: self.header.state.placement().worker.into(),
+            run: nanos(&counters.run),
+            longest: nanos(&counters.longest),
+            turns: counters.turns.load(Ordering::Relaxed),
+            handlers: core::array::from_fn(|i| counters.handlers[i].load(Ordering::Relaxed)),
+            timers: owned.0,
+            sockets: owned.1,
+        }
+    }
+}
+
+impl<M> LoopCell<M> {
+    /// The state word admits one worker at a time, so the cell is free when a worker comes.
+    fn enter(&self) -> Option<Entered<'_, Body<M>>> {
+        let entered = self.body.enter();
+        debug_assert!(entered.is_some(), "two workers met in one loop");
+        entered
+    }
+}
+
+/// Notes that something of `class` is there for the loop, and has it scheduled if need be.
+#[inline]
+pub(crate) fn notify<M: Send + 'static>(cell: &Arc<LoopCell<M>>, class: Class) {
+    match cell.header.state.notify(class) {
+        Action::Nothing => {}
+        Action::Schedule(at) | Action::Raise(at) => enqueue(Arc::clone(cell) as _, class, at),
+        Action::Closed => cell.drop_messages(),
+    }
+}
+
+/// As [`notify`], whatever the type of the loop's messages.
+pub(crate) fn notify_dyn(cell: &Arc<dyn Runnable>, class: Class) {
+    match cell.header().state().notify(class) {
+        Action::Nothing => {}
+        Action::Schedule(at) | Action::Raise(at) => enqueue(Arc::clone(cell), class, at),
+        Action::Closed => cell.sweep(),
+    }
+}
+
+fn enqueue(cell: Arc<dyn Runnable>, class: Class, at: Placement) {
+    let dispatch = Arc::clone(cell.header().dispatch());
+    dispatch.enqueue(RunEntry { cell, class, at });
+}
+
+/// Whether the run may begin, and with what pending.
+pub(crate) fn begin(entry: &RunEntry) -> Option<Classes> {
+    match entry.cell.header().state().begin_run(entry.class, entry.at) {
+        Begin::Run(classes) => Some(classes),
+        Begin::Nothing | Begin::Stale | Begin::Closed => None,
+    }
+}

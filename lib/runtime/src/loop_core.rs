@@ -1,0 +1,56 @@
+//! What the runtime keeps for each loop and only the worker that runs it touches.
+
+use dunlin_sync::Class;
+
+use crate::{agenda::Agenda, sockets::Sockets, time::Time, timer::Timers};
+
+/// The parts of a loop that its [`crate::Context`] works on.
+#[derive(Debug)]
+pub(crate) struct LoopCore {
+    pub(crate) timers: Timers,
+    pub(crate) events: Agenda,
+    pub(crate) works: Agenda,
+    pub(crate) sockets: Sockets,
+    /// Class in which readiness of new sockets is served.
+    pub(crate) class: Class,
+    /// The loop's place in its worker's tables.
+    pub(crate) slot: u32,
+    /// The loop has asked to be stopped.
+    pub(crate) stopping: bool,
+    /// `start` has run.
+    pub(crate) started: bool,
+}
+
+impl LoopCore {
+    pub(crate) fn new(class: Class) -> Self {
+        Self {
+            timers: Timers::default(),
+            events: Agenda::default(),
+            works: Agenda::default(),
+            sockets: Sockets::default(),
+            class,
+            slot: NOWHERE,
+            stopping: false,
+            started: false,
+        }
+    }
+
+    /// When the loop's timers need the worker: the first liveness timer, the first other one.
+    pub(crate) fn deadlines(&self) -> Deadlines {
+        Deadlines { liveness: self.timers.next_liveness(), rest: self.timers.next_rest() }
+    }
+}
+
+/// When a loop's timers need the worker next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Deadlines {
+    pub(crate) liveness: Time,
+    pub(crate) rest: Time,
+}
+
+impl Deadlines {
+    pub(crate) const NEVER: Self = Self { liveness: Time::NEVER, rest: Time::NEVER };
+}
+
+/// The slot of a loop no worker has.
+pub(crate) const NOWHERE: u32 = u32::MAX;

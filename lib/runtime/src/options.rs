@@ -1,0 +1,144 @@
+//! Options of the runtime, of listeners and of connections.
+
+use core::{fmt, net::SocketAddr, time::Duration};
+use std::sync::Arc;
+
+use dunlin_trace::Recorder;
+
+use crate::ids::LoopId;
+
+/// How to start a [`crate::Runtime`].
+#[derive(Clone)]
+pub struct RuntimeOptions {
+    /// Number of workers, at least 1.
+    pub threads: usize,
+    /// Most workers [`crate::RuntimeHandle::resize`] may ask for.
+    pub max_threads: usize,
+    /// Where flight records go. Without one nothing is recorded.
+    pub recorder: Option<Recorder>,
+    /// Where the runtime says what it has to say, which is seldom.
+    pub log: Arc<dyn LogSink>,
+    /// How long a turn of each class may last before another loop gets the worker.
+    pub budgets: Budgets,
+}
+
+impl Default for RuntimeOptions {
+    fn default() -> Self {
+        Self {
+            threads: 1,
+            max_threads: 64,
+            recorder: None,
+            log: Arc::new(Silent),
+            budgets: Budgets::default(),
+        }
+    }
+}
+
+impl fmt::Debug for RuntimeOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RuntimeOptions")
+            .field("threads", &self.threads)
+            .field("max_threads", &self.max_threads)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How long a turn of each class may last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budgets {
+    /// In the order of [`crate::Class::ALL`].
+    pub turn: [Duration; 4],
+}
+
+impl Default for Budgets {
+    fn default() -> Self {
+        Self {
+            turn: [
+                Duration::from_micros(500),
+                Duration::from_micros(1000),
+                Duration::from_micros(1000),
+                Duration::from_micros(500),
+            ],
+        }
+    }
+}
+
+/// How bad a thing the runtime reports is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// For information.
+    Info,
+    /// Something is degraded.
+    Warning,
+    /// Something has failed.
+    Error,
+}
+
+/// Something the runtime reports.
+#[derive(Clone, Debug)]
+pub struct LogRecord {
+    /// How bad it is.
+    pub level: LogLevel,
+    /// The loop it is about, if one.
+    pub loop_id: Option<LoopId>,
+    /// The loop's name, if one.
+    pub loop_name: Option<Arc<str>>,
+    /// What has happened.
+    pub text: String,
+}
+
+/// Takes what the runtime reports; called on workers, so it must not block.
+pub trait LogSink: Send + Sync + 'static {
+    /// Takes one record.
+    fn log(&self, record: &LogRecord);
+}
+
+impl<F: Fn(&LogRecord) + Send + Sync + 'static> LogSink for F {
+    fn log(&self, record: &LogRecord) {
+        self(record);
+    }
+}
+
+struct Silent;
+
+impl LogSink for Silent {
+    fn log(&self, _: &LogRecord) {}
+}
+
+/// How to listen.
+#[derive(Clone, Debug)]
+pub struct ListenOptions {
+    /// Connections the system may hold until accepted.
+    pub backlog: u16,
+    /// Bind only to this interface (VRF).
+    pub device: Option<String>,
+    /// Time to live of accepted connections' packets; 255 for GTSM.
+    pub ttl: Option<u8>,
+    /// Least time to live accepted from peers (GTSM).
+    pub min_ttl: Option<u8>,
+    /// Bind to an address the machine does not have (yet).
+    pub free_bind: bool,
+}
+
+impl Default for ListenOptions {
+    fn default() -> Self {
+        Self { backlog: 1024, device: None, ttl: None, min_ttl: None, free_bind: false }
+    }
+}
+
+/// How to connect.
+#[derive(Clone, Debug, Default)]
+pub struct ConnectOptions {
+    /// Address (and port, if not 0) to connect from.
+    pub local: Option<SocketAddr>,
+    /// TCP MD5 signature key (RFC 2385).
+    pub md5: Option<Vec<u8>>,
+    /// Time to live of packets sent.
+    pub ttl: Option<u8>,
+    /// Least time to live accepted from the peer (GTSM).
+    pub min_ttl: Option<u8>,
+    /// Bind to this interface (VRF).
+    pub device: Option<String>,
+    /// Bind to an address the machine does not have (yet).
+    pub free_bind: bool,
+}

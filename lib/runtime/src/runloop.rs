@@ -1,0 +1,93 @@
+//! What a loop is.
+
+use crate::{
+    context::Context,
+    ids::{EventId, SocketId, TimerId, WorkId},
+};
+
+/// State that one worker at a time runs, by way of these handlers. A handler is short, never
+/// blocks, and reaches the world only through its [`Context`].
+///
+/// Handlers of one loop never overlap, and each sees all that the one before it did, on whichever
+/// worker they run.
+pub trait Loop: Send + 'static {
+    /// What other loops may send to this one.
+    type Message: Send + 'static;
+
+    /// First handler of all.
+    fn start(&mut self, cx: &mut Context<'_>) {
+        let _ = cx;
+    }
+
+    /// A message has come. Messages of one sender in one class pair (liveness and control; routing
+    /// and bulk) come in the order sent.
+    fn message(&mut self, cx: &mut Context<'_>, message: Self::Message);
+
+    /// A timer has expired; it is disarmed now unless periodic.
+    fn timer(&mut self, cx: &mut Context<'_>, timer: TimerId) {
+        let _ = (cx, timer);
+    }
+
+    /// A scheduled event runs.
+    fn event(&mut self, cx: &mut Context<'_>, event: EventId) {
+        let _ = (cx, event);
+    }
+
+    /// A socket is ready for what its interest asks for. Readiness is a level: it is reported
+    /// again as long as it holds.
+    fn ready(&mut self, cx: &mut Context<'_>, socket: SocketId, ready: Ready) {
+        let _ = (cx, socket, ready);
+    }
+
+    /// A piece of a long job: does some of it, asks [`Context::over_budget`] as it goes, and
+    /// says whether there is more. [`Progress::More`] queues it again behind everything else.
+    fn work(&mut self, cx: &mut Context<'_>, work: WorkId) -> Progress {
+        let _ = (cx, work);
+        Progress::Done
+    }
+
+    /// Last handler of all; what the loop owns goes right after.
+    fn stop(&mut self, cx: &mut Context<'_>) {
+        let _ = cx;
+    }
+}
+
+/// How far a long job has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Finished until queued again.
+    Done,
+    /// To be continued.
+    More,
+}
+
+/// What a socket is ready for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ready {
+    /// A read (or accept) will not block. Also set at end of stream and on errors.
+    pub readable: bool,
+    /// A write will not block, or an outgoing connection is decided.
+    pub writable: bool,
+    /// The socket has failed or the peer has hung up; reading or `socket_error` tells more.
+    pub error: bool,
+}
+
+/// What readiness a loop wants to hear of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Interest {
+    /// Tell when a read will not block.
+    pub read: bool,
+    /// Tell when a write will not block.
+    pub write: bool,
+}
+
+impl Interest {
+    /// Neither; errors are reported all the same.
+    pub const NONE: Self = Self { read: false, write: false };
+    /// Reading only.
+    pub const READ: Self = Self { read: true, write: false };
+    /// Writing only.
+    pub const WRITE: Self = Self { read: false, write: true };
+    /// Reading and writing.
+    pub const BOTH: Self = Self { read: true, write: true };
+}

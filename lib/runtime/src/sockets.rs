@@ -1,0 +1,180 @@
+//! The sockets of one loop.
+
+use std::{collections::VecDeque, io};
+
+use dunlin_sync::{Class, Classes};
+
+use crate::{
+    driver::Endpoint,
+    ids::{Key, SocketId},
+    runloop::{Interest, Ready},
+};
+
+/// All sockets of a loop, and those with readiness to report.
+#[derive(Debug, Default)]
+pub(crate) struct Sockets {
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    ready: [VecDeque<u32>; 4],
+    waiting: Classes,
+}
+
+#[derive(Debug)]
+struct Slot {
+    generation: u32,
+    socket: Option<Socket>,
+    /// Stands in a ready queue.
+    queued: bool,
+}
+
+#[derive(Debug)]
+struct Socket {
+    endpoint: Endpoint,
+    /// The driver's name for the registration.
+    registration: u64,
+    interest: Interest,
+    class: Class,
+    ready: Ready,
+}
+
+impl Sockets {
+    /// The name the next [`Sockets::insert`] will give.
+    pub(crate) fn reserve(&self) -> SocketId {
+        let fresh = Key { index: self.slots.len() as u32, generation: 0 };
+        let key = self.free.last().and_then(|&index| {
+            let generation = self.slots.get(index as usize)?.generation;
+            Some(Key { index, generation })
+        });
+        SocketId(key.unwrap_or(fresh))
+    }
+
+    pub(crate) fn insert(
+        &mut self,
+        id: SocketId,
+        endpoint: Endpoint,
+        registration: u64,
+        interest: Interest,
+        class: Class,
+    ) {
+        let ready = Ready::default();
+        let socket = Some(Socket { endpoint, registration, interest, class, ready });
+        match self.slots.get_mut(id.0.index as usize) {
+            Some(slot) => {
+                self.free.pop();
+                slot.socket = socket;
+            }
+            None => self.slots.push(Slot { generation: 0, socket, queued: false }),
+        }
+    }
+
+    pub(crate) fn remove(&mut self, id: SocketId) -> io::Result<(Endpoint, u64)> {
+        let slot = self.slots.get_mut(id.0.index as usize).ok_or_else(unknown)?;
+        if slot.generation != id.0.generation {
+            return Err(unknown());
+        }
+        let socket = slot.socket.take().ok_or_else(unknown)?;
+        slot.generation = slot.generation.wrapping_add(1);
+        self.free.push(id.0.index);
+        Ok((socket.endpoint, socket.registration))
+    }
+
+    pub(crate) fn endpoint(&self, id: SocketId) -> io::Result<&Endpoint> {
+        Ok(&self.socket(id)?.endpoint)
+    }
+
+    /// Changes the interest; the registration to change, if it is another than before.
+    pub(crate) fn set_interest(
+        &mut self,
+        id: SocketId,
+        interest: Interest,
+    ) -> io::Result<Option<u64>> {
+        let socket = self.socket_mut(id)?;
+        let changed = socket.interest != interest;
+        socket.interest = interest;
+        Ok(changed.then_some(socket.registration))
+    }
+
+    pub(crate) fn set_class(&mut self, id: SocketId, class: Class) -> io::Result<()> {
+        self.socket_mut(id)?.class = class;
+        Ok(())
+    }
+
+    /// Notes readiness; the class in which it is to be served.
+    pub(crate) fn mark(&mut self, id: SocketId, ready: Ready) -> Option<Class> {
+        let socket = self.socket_mut(id).ok()?;
+        socket.ready.readable |= ready.readable;
+        socket.ready.writable |= ready.writable;
+        socket.ready.error |= ready.error;
+        let class = socket.class;
+        let slot = self.slots.get_mut(id.0.index as usize)?;
+        if !slot.queued {
+            slot.queued = true;
+            self.ready[class.index()].push_back(id.0.index);
+            self.waiting = self.waiting.with(class);
+        }
+        Some(class)
+    }
+
+    /// Takes the next socket of `class` with readiness its interest asks for.
+    pub(crate) fn pop(&mut self, class: Class) -> Option<(SocketId, Ready)> {
+        while let Some(index) = self.ready[class.index()].pop_front() {
+            let Some(slot) = self.slots.get_mut(index as usize) else { continue };
+            slot.queued = false;
+            let Some(socket) = slot.socket.as_mut() else { continue };
+            let mut ready = core::mem::take(&mut socket.ready);
+            ready.readable &= socket.interest.read;
+            ready.writable &= socket.interest.write;
+            if ready != Ready::default() {
+                return Some((SocketId(Key { index, generation: slot.generation }), ready));
+            }
+        }
+        self.waiting = self.waiting.without(class);
+        None
+    }
+
+    /// Classes in which readiness may wait.
+    pub(crate) fn waiting(&self) -> Classes {
+        self.waiting
+    }
+
+    /// How many sockets of `class` have readiness noted.
+    pub(crate) fn len(&self, class: Class) -> usize {
+        self.ready[class.index()].len()
+    }
+
+    /// Every socket: its name, endpoint, registration and interest.
+    pub(crate) fn each(
+        &mut self,
+    ) -> impl Iterator<Item = (SocketId, &Endpoint, &mut u64, Interest)> {
+        self.slots.iter_mut().enumerate().filter_map(|(index, slot)| {
+            let id = SocketId(Key { index: index as u32, generation: slot.generation });
+            let socket = slot.socket.as_mut()?;
+            Some((id, &socket.endpoint, &mut socket.registration, socket.interest))
+        })
+    }
+
+    /// Sockets that exist.
+    pub(crate) fn count(&self) -> usize {
+        self.slots.len().saturating_sub(self.free.len())
+    }
+
+    fn socket(&self, id: SocketId) -> io::Result<&Socket> {
+        let slot = self.slots.get(id.0.index as usize).ok_or_else(unknown)?;
+        if slot.generation != id.0.generation {
+            return Err(unknown());
+        }
+        slot.socket.as_ref().ok_or_else(unknown)
+    }
+
+    fn socket_mut(&mut self, id: SocketId) -> io::Result<&mut Socket> {
+        let slot = self.slots.get_mut(id.0.index as usize).ok_or_else(unknown)?;
+        if slot.generation != id.0.generation {
+            return Err(unknown());
+        }
+        slot.socket.as_mut().ok_or_else(unknown)
+    }
+}
+
+fn unknown() -> io::Error {
+    io::Error::new(io::ErrorKind::NotFound, "no such socket in this loop")
+}
