@@ -160,3 +160,76 @@ fn pages(bytes: usize) -> io::Result<usize> {
         .checked_next_multiple_of(page)
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "region too large"))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+
+    use super::*;
+
+    fn path(name: &str) -> PathBuf {
+        directory().join(format!("dunlin-os-map-{name}-{}", std::process::id()))
+    }
+
+    fn remove(path: &Path) {
+        let _ = std::fs::remove_file(path);
+        let _ = std::fs::remove_file(path.with_extension("old"));
+    }
+
+    #[test]
+    fn what_is_written_is_in_the_file() {
+        let path = path("written");
+        let region = MappedRegion::create(&path, 5000, 5000).unwrap();
+        assert_eq!(region.words().len(), 1024);
+        assert!(region.words().iter().all(|word| word.load(Ordering::Relaxed) == 0));
+        region.words()[1000].store(0x0123_4567_89ab_cdef, Ordering::Relaxed);
+        let bytes = std::fs::read(&path).unwrap();
+        assert_eq!(bytes[8000..8008], 0x0123_4567_89ab_cdef_u64.to_ne_bytes());
+        drop(region);
+        remove(&path);
+    }
+
+    #[test]
+    fn a_file_in_use_is_refused_and_an_old_one_is_kept() {
+        let path = path("kept");
+        let first = MappedRegion::create(&path, 100, 100).unwrap();
+        first.words()[0].store(7, Ordering::Relaxed);
+        assert!(is_mapped(&path).unwrap());
+        let error = MappedRegion::create(&path, 100, 100).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ResourceBusy);
+        drop(first);
+        assert!(!is_mapped(&path).unwrap());
+        let second = MappedRegion::create(&path, 100, 100).unwrap();
+        assert_eq!(second.words()[0].load(Ordering::Relaxed), 0);
+        let old = path.with_file_name(format!("{}.old", path.file_name().unwrap().display()));
+        assert_eq!(std::fs::read(&old).unwrap()[..8], 7u64.to_ne_bytes());
+        remove(&path);
+        remove(&old);
+    }
+
+    #[test]
+    fn a_link_is_not_followed() {
+        let path = path("link");
+        std::os::unix::fs::symlink("/dev/null", &path).unwrap();
+        MappedRegion::create(&path, 100, 100).unwrap_err();
+        assert!(path.is_symlink());
+        remove(&path);
+    }
+
+    #[test]
+    fn a_full_file_system_is_an_error() {
+        let path = path("full");
+        // More than any machine has; the file is gone again afterwards.
+        MappedRegion::create(&path, 1 << 46, 1 << 46).unwrap_err();
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn anonymous_memory_is_zero_and_writable() {
+        let region = MappedRegion::anonymous(1 << 20).unwrap();
+        assert!(!region.is_file());
+        region.reserve(0, 1 << 20).unwrap();
+        region.words()[131_071].store(1, Ordering::Relaxed);
+        assert_eq!(region.words()[0].load(Ordering::Relaxed), 0);
+    }
+}

@@ -118,3 +118,37 @@ fn set_handler(signal: Signal, ours: bool) -> io::Result<()> {
         _ => Err(io::Error::last_os_error()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::poll::{Events, Interest, Poller};
+
+    #[test]
+    fn a_signal_makes_the_descriptor_readable() {
+        let signals = Signals::new(&[Signal::User1, Signal::Hangup]).unwrap();
+        let refused = Signals::new(&[Signal::User1]).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(signals.take(), None);
+        let poller = Poller::new().unwrap();
+        poller.add(&signals, 5, Interest::READ).unwrap();
+        let own = rustix::process::getpid();
+        for (sent, expected) in [
+            (rustix::process::Signal::HUP, Signal::Hangup),
+            (rustix::process::Signal::USR1, Signal::User1),
+        ] {
+            rustix::process::kill_process(own, sent).unwrap();
+            let mut events = Events::with_capacity(1);
+            // A wait that the signal interrupts returns without events.
+            while events.is_empty() {
+                poller.wait(&mut events, Some(Duration::from_secs(5))).unwrap();
+            }
+            assert_eq!(signals.take(), Some(expected));
+            assert_eq!(signals.take(), None);
+        }
+        drop(signals);
+        drop(Signals::new(&[Signal::User1]).unwrap());
+    }
+}

@@ -149,3 +149,30 @@ fn flags(interest: Interest) -> EventFlags {
     flags.set(EventFlags::OUT, interest.write);
     flags
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::monotonic;
+    use crate::poll::Waker;
+
+    #[test]
+    fn a_system_without_pwait2_keeps_readiness_and_fine_timeouts() {
+        let poller = Poller { coarse: AtomicBool::new(true), ..Poller::new().unwrap() };
+        let waker = Waker::new().unwrap();
+        poller.add(&waker, 3, Interest::READ).unwrap();
+        let mut events = Events::with_capacity(4);
+        let mut best = u64::MAX;
+        for _ in 0..20 {
+            let start = monotonic();
+            poller.wait(&mut events, Some(Duration::from_micros(200))).unwrap();
+            assert!(events.is_empty());
+            best = best.min(monotonic() - start);
+        }
+        assert!((200_000..950_000).contains(&best), "{best} ns");
+        waker.wake().unwrap();
+        poller.wait(&mut events, None).unwrap();
+        let ready = Event { key: 3, readable: true, writable: false, error: false };
+        assert_eq!(events.iter().collect::<Vec<_>>(), [ready]);
+    }
+}
