@@ -29,7 +29,7 @@ class Scene:
         asn = lambda external: DUT_AS if internal else external
         self.peer_as, self.fp_as, self.fd_as = asn(PEER_AS), asn(FEEDER_P_AS), asn(FEEDER_D_AS)
         self.dut = Dut(self.lab)
-        self.peer = adapter(self.lab, "peer", self.peer_as, PEER_ID, self.neighbors())
+        self.peer = adapter(self.lab, "peer", self.peer_as, PEER_ID, self.neighbors(adapter))
         self.fp4 = Speaker(self.lab, "fp", self.fp_link.local, self.fp_link.remote, self.fp_as, families=(IPV4,))
         self.fp6 = Speaker(self.lab, "fp", self.fp_link.local6, self.fp_link.remote6, self.fp_as,
                            router_id=self.fp_link.local, families=(IPV6,))
@@ -37,12 +37,14 @@ class Scene:
         if internal:
             self.route_behind()
 
-    def neighbors(self):
+    def neighbors(self, adapter):
         """The peer's neighbours."""
         made = []
         for family, pick in ((4, lambda l: (l.remote, l.local)), (6, lambda l: (l.remote6, l.local6))):
             far, near = pick(self.peer_link)
-            made.append(Neighbor(far, near, DUT_AS, (family,), passive=not self.dut_passive))
+            client = self.internal and adapter.reflects_to_clients_only
+            made.append(Neighbor(far, near, DUT_AS, (family,), passive=not self.dut_passive,
+                                 reflector_client=client))
             far, near = pick(self.behind_peer)
             made.append(Neighbor(far, near, self.fp_as, (family,), passive=True, reflector_client=self.internal))
         return made
@@ -112,9 +114,10 @@ class Scene:
         """In the daemon's table, from the peer."""
         routes = self.p4 if family == 4 else self.p6
         if self.internal:
-            return through_reflector(routes, self.fp_link.local, PEER_ID)
+            routes = through_reflector(routes, self.fp_link.local, PEER_ID)
+            return self.peer.passed_on(routes, True)
         hop = self.dut_link.remote if family == 4 else self.dut_link.remote6
-        return through_external(routes, self.peer_as, hop)
+        return self.peer.passed_on(through_external(routes, self.peer_as, hop), False)
 
     def at_dut_from_feeder(self):
         """In the daemon's table, from its own feeder."""

@@ -22,7 +22,7 @@ class Peer:
     """What the adapters share."""
 
     name = ""
-    needs = ()
+    reflects_to_clients_only = False
 
     def __init__(self, lab, host, asn, router_id, neighbors):
         self.lab, self.host, self.asn = lab, host, asn
@@ -51,6 +51,10 @@ class Peer:
     def count(self, address):
         """How many routes this neighbour sent."""
         raise NotImplementedError
+
+    def passed_on(self, routes, internal):
+        """The routes as this daemon passes them on, where it changes more than it must."""
+        return routes
 
     def shown(self, routes, internal):
         """The routes as this daemon shows them, where that loses or adds something."""

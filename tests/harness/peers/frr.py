@@ -45,6 +45,8 @@ class Frr(Peer):
         made = [
             "frr defaults traditional", f"router bgp {self.asn}", f" bgp router-id {self.router_id}",
             " no bgp ebgp-requires-policy", " no bgp network import-check", " no bgp default ipv4-unicast",
+            # Else the other side keeps the routes of a session that is killed.
+            " bgp graceful-restart-disable",
             " bgp cluster-id " + self.router_id,
         ]
         for n in self.neighbors:
@@ -109,6 +111,10 @@ class Frr(Peer):
     def count(self, address):
         families = self.neighbor(address).get("addressFamilyInfo", {})
         return sum(f.get("acceptedPrefixCounter", 0) for f in families.values())
+
+    def passed_on(self, routes, internal):
+        # A reflected route without a MED gets one of 0.
+        return through(routes, med=lambda r: r.med or 0) if internal else routes
 
     def shown(self, routes, internal):
         # The default LOCAL_PREF of external routes is not shown.

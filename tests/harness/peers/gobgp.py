@@ -11,6 +11,8 @@ class GoBgp(Peer):
     """GoBGP, asked through its command-line client."""
 
     name = "gobgpd"
+    # Towards others it leaves out the reflector's attributes.
+    reflects_to_clients_only = True
 
     def start(self):
         config = self.dir / "gobgpd.toml"

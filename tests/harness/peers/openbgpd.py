@@ -61,8 +61,9 @@ class OpenBgpd(Peer):
         return self.neighbor(address)["stats"]["prefixes"]["received"]
 
     def shown(self, routes, internal):
-        # No MED is shown as 0.
-        return through(routes, med=lambda r: r.med or 0)
+        # No MED is shown as 0; a reflector adds its cluster when it receives.
+        own = (self.router_id,) if internal else ()
+        return through(routes, med=lambda r: r.med or 0, cluster_list=lambda r: own + r.cluster_list)
 
     def reset(self, address):
         self.lab.run(self.host, "bgpctl", "-s", self.dir / "ctl", "neighbor", address, "clear")
@@ -84,7 +85,7 @@ def route(entry):
             c.replace("rt ", "rt:").replace("soo ", "ro:") for c in entry.get("extended_communities", [])
         ),
         aggregator=f"{aggregator['AS']} {aggregator['router_id']}" if aggregator else None,
-        atomic="Atomic aggregate" in others,
+        atomic="Atomic Aggregate" in others,
         originator_id=others.get("Originator Id", {}).get("originator"),
-        cluster_list=tuple(others.get("Cluster Id List", {}).get("cluster_ids", [])),
+        cluster_list=tuple(others.get("Cluster Id List", {}).get("cluster_list", [])),
     )
