@@ -23,9 +23,11 @@ impl BufferPool {
         })
     }
 
-    /// Gives a buffer back. One that grew, shrank or came from elsewhere, or one too many, is freed.
+    /// Gives a buffer back. One that grew much, shrank or came from elsewhere, or one too many, is freed.
     pub fn put(&mut self, mut buffer: Vec<u8>) {
-        if self.free.len() < self.keep && buffer.capacity() == self.capacity {
+        // The allocator may give a little more than it was asked for.
+        let fits = (self.capacity..=self.capacity.saturating_mul(2)).contains(&buffer.capacity());
+        if fits && self.free.len() < self.keep {
             buffer.clear();
             self.free.push(buffer);
         }

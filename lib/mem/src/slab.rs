@@ -3,6 +3,7 @@
 use core::fmt;
 use core::hash::{Hash, Hasher};
 use core::marker::PhantomData;
+use core::mem::replace;
 use core::num::NonZeroU32;
 use core::ops::{Index, IndexMut};
 
@@ -56,16 +57,12 @@ impl<T, const BITS: u32> Slab<T, BITS> {
     /// Puts a value into a slot.
     pub fn insert(&mut self, value: T) -> Handle<T> {
         let handle = self.next_handle();
-        match self.vacant {
-            Some(_) => {
-                let slot = self.slot_mut(handle);
-                if let Some(Slot::Vacant(next)) =
-                    slot.map(|slot| core::mem::replace(slot, Slot::Occupied(value)))
-                {
-                    self.vacant = next;
-                }
+        if let Some(slot) = self.slot_mut(handle) {
+            if let Slot::Vacant(next) = replace(slot, Slot::Occupied(value)) {
+                self.vacant = next;
             }
-            None => self.extend(value),
+        } else {
+            self.extend(value);
         }
         self.len += 1;
         handle
@@ -90,7 +87,7 @@ impl<T, const BITS: u32> Slab<T, BITS> {
         if matches!(slot, Slot::Vacant(_)) {
             return None;
         }
-        let Slot::Occupied(value) = core::mem::replace(slot, Slot::Vacant(next)) else {
+        let Slot::Occupied(value) = replace(slot, Slot::Vacant(next)) else {
             return None;
         };
         self.vacant = Some(handle);

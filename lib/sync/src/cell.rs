@@ -12,8 +12,9 @@ use crate::prim::{AtomicBool, Ordering, UnsafeCell};
 /// it checks an exclusion that something else (a [`StateWord`](crate::StateWord)) brings about, and
 /// turns a mistake there into a refusal instead of a data race.
 pub struct ExclusiveCell<T> {
-    /// Somebody is inside. Written by whoever enters (swap, Acquire: receives all the one before
-    /// did to the value) and leaves (store, Release: publishes it).
+    /// Somebody is inside. Written by whoever enters (compare-and-swap from false, Acquire: receives
+    /// all the one before did to the value) and leaves (store, Release: publishes it). Who is refused
+    /// writes nothing, so the one inside is the only writer and may leave by a plain store.
     entered: AtomicBool,
     value: UnsafeCell<T>,
 }
@@ -32,7 +33,8 @@ impl<T> ExclusiveCell<T> {
             self.entered.store(true, Ordering::Relaxed);
             free
         } else {
-            !self.entered.swap(true, Ordering::Acquire)
+            let (success, failure) = (Ordering::Acquire, Ordering::Relaxed);
+            self.entered.compare_exchange(false, true, success, failure).is_ok()
         };
         free.then(|| Entered { cell: self, here: PhantomData })
     }

@@ -128,18 +128,23 @@ fn a_higher_class_gets_its_own_entry() {
     });
 }
 
-/// As a thread group's pick-up list would: two workers have entries of one loop.
+/// As a thread group's pick-up list would: two workers have entries of one loop, while a third thread
+/// sends.
 #[test]
 fn two_workers_never_run_a_loop_at_a_time() {
     loom::model(|| {
         let looped = Looped::new();
-        looped.send(Class::Routing);
-        looped.send(Class::Liveness);
-        let other = looped.clone();
-        let worker = thread::spawn(move || other.serve_all());
-        looped.send(Class::Routing);
-        looped.serve_all();
+        let at = looped.state.placement();
+        for class in [Class::Bulk, Class::Liveness] {
+            looped.inbox.push(class, ());
+            assert_eq!(looped.state.notify(class).placement(), Some(at));
+        }
+        let (other, sender) = (looped.clone(), looped.clone());
+        let worker = thread::spawn(move || other.serve((Class::Bulk, at)));
+        let sender = thread::spawn(move || sender.send(Class::Liveness));
+        looped.serve((Class::Liveness, at));
         worker.join().unwrap();
+        sender.join().unwrap();
         looped.serve_all();
         assert_eq!(looped.handled(), 3);
     });

@@ -1,0 +1,49 @@
+//! Arenas and buffer pools keep no more than they were told to, whatever is asked of them.
+
+use dunlin_mem::{Arena, BufferPool};
+use proptest::prelude::*;
+
+proptest! {
+    #[test]
+    fn an_arena_keeps_at_most_its_cap(
+        cap in 0..20_000_usize,
+        turns in prop::collection::vec(prop::collection::vec(0..8_000_usize, 0..8), 0..30),
+    ) {
+        let mut arena = Arena::new(cap);
+        let mut replaced = 0;
+        for turn in &turns {
+            let slices: Vec<&[u8]> =
+                turn.iter().map(|&len| &*arena.alloc_slice_fill_copy(len, len as u8)).collect();
+            for (slice, &len) in slices.iter().zip(turn) {
+                prop_assert_eq!(slice.len(), len);
+                prop_assert!(slice.iter().all(|&byte| byte == len as u8));
+            }
+            replaced += u64::from(arena.held() > cap);
+            arena.reset();
+            prop_assert!(arena.held() <= cap);
+        }
+        let statistics = arena.statistics();
+        prop_assert_eq!(statistics.resets, turns.len() as u64);
+        prop_assert_eq!(statistics.replacements, replaced);
+    }
+
+    #[test]
+    fn a_pool_keeps_at_most_its_number(
+        keep in 0..5_usize,
+        steps in prop::collection::vec((any::<bool>(), 0..300_usize), 0..100),
+    ) {
+        let mut pool = BufferPool::new(64, keep);
+        let mut out = Vec::new();
+        for (take, len) in steps {
+            if take {
+                let buffer = pool.take();
+                prop_assert!(buffer.is_empty() && buffer.capacity() >= 64);
+                out.push(buffer);
+            } else if let Some(mut buffer) = out.pop() {
+                buffer.resize(len, 1);
+                pool.put(buffer);
+            }
+            prop_assert!(pool.available() <= keep);
+        }
+    }
+}
