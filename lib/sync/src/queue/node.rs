@@ -7,7 +7,7 @@ use core::ptr;
 use crate::mutant;
 use crate::prim::{Arc, AtomicU32, Ordering, UnsafeCell};
 
-/// An event registered beforehand: schedule it with [`Inbox::schedule`].
+/// An event registered beforehand: schedule it with [`Inbox::schedule`](super::Inbox::schedule).
 ///
 /// Shared by the loop that owns it and by whoever may schedule it; a list that has it linked holds a
 /// count too. It is in one list at most, so it is meant for one inbox. Scheduling it into another
@@ -16,7 +16,7 @@ use crate::prim::{Arc, AtomicU32, Ordering, UnsafeCell};
 pub struct EventNode<S = ()> {
     /// First, so that a pointer to it is one to the node.
     header: Header<S>,
-    /// What [`Batch`] returns for it.
+    /// What `Batch` returns for it.
     id: u32,
     /// `LINKED`, `LIVE` and `RETIRED`. Written by schedulers (set `LINKED` and `LIVE`, AcqRel: receives
     /// the link from the consumer that cleared `LINKED`, publishes the caller's writes to the run
@@ -101,7 +101,7 @@ impl<S> fmt::Debug for EventNode<S> {
     }
 }
 
-// SAFETY: the link is only accessed by the node's one owner (the module text says who); the rest is
+// SAFETY: the link is only accessed by the node's one owner (the text of `queue` says who); the rest is
 // immutable or atomic. Stamps move between threads.
 unsafe impl<S: Send> Send for EventNode<S> {}
 // SAFETY: as above.
@@ -123,7 +123,7 @@ pub(super) struct Header<S> {
 
 #[derive(Clone, Copy)]
 pub(super) struct Link<S> {
-    /// The node pushed before; in a [`Batch`], the one pushed after.
+    /// The node pushed before; in a `Batch`, the one pushed after.
     pub(super) next: *mut Header<S>,
     pub(super) stamp: S,
 }
