@@ -95,6 +95,10 @@ pub struct GracefulRestart {
     pub families: SmallVec<[(Family, bool); 2]>,
 }
 
+/// Families of long-lived graceful restart (RFC 9494), each with whether its forwarding state was
+/// kept and for how many seconds its routes may be stale.
+pub type LongLived = SmallVec<[(Family, bool, u32); 2]>;
+
 /// What one speaker says that it can do.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Capabilities {
@@ -120,8 +124,8 @@ pub struct Capabilities {
     pub add_path: SmallVec<[AddPath; 2]>,
     /// Enhanced route refresh (RFC 7313).
     pub enhanced_refresh: bool,
-    /// Long-lived graceful restart (RFC 9494): family, forwarding kept, seconds.
-    pub long_lived: Option<SmallVec<[(Family, bool, u32); 2]>>,
+    /// Long-lived graceful restart (RFC 9494).
+    pub long_lived: Option<LongLived>,
     /// Host name.
     pub hostname: Option<Box<[u8]>>,
     /// Capabilities that Dunlin doesn't know, as they came.
@@ -269,9 +273,7 @@ fn decode_graceful_restart(reader: &mut Reader<'_>) -> Result<GracefulRestart, T
     Ok(restart)
 }
 
-fn decode_long_lived(
-    reader: &mut Reader<'_>,
-) -> Result<SmallVec<[(Family, bool, u32); 2]>, Truncated> {
+fn decode_long_lived(reader: &mut Reader<'_>) -> Result<LongLived, Truncated> {
     let mut families = SmallVec::new();
     while !reader.is_empty() {
         let family = Family::new(reader.u16()?, reader.u8()?);

@@ -8,6 +8,7 @@
 pub mod attribute;
 pub mod capability;
 pub mod decode;
+pub mod encode;
 pub mod family;
 pub mod frame;
 pub mod next_hop;

@@ -128,10 +128,10 @@ impl Check<'_> {
     }
 
     fn classic_next_hop(&mut self, value: &[u8]) -> Fate {
-        let Some(octets) = value.as_array::<4>() else {
+        let Ok(octets) = <[u8; 4]>::try_from(value) else {
             return Fate::Withdraw(Problem::Length(number::NEXT_HOP));
         };
-        let address = Ipv4Addr::from(*octets);
+        let address = Ipv4Addr::from(octets);
         if !is_host4(address) {
             return Fate::Withdraw(Problem::NextHop);
         }
@@ -189,12 +189,12 @@ impl Check<'_> {
     }
 
     fn originator(&mut self, value: &[u8]) -> Fate {
-        match value.as_array::<4>() {
-            None => Fate::Withdraw(Problem::Length(number::ORIGINATOR_ID)),
-            Some(id) if u32::from_be_bytes(*id) == self.rules.router_id => {
+        match <[u8; 4]>::try_from(value) {
+            Err(_) => Fate::Withdraw(Problem::Length(number::ORIGINATOR_ID)),
+            Ok(id) if u32::from_be_bytes(id) == self.rules.router_id => {
                 Fate::Withdraw(Problem::OriginatorLoop)
             }
-            Some(_) => Fate::Keep,
+            Ok(_) => Fate::Keep,
         }
     }
 
@@ -298,8 +298,8 @@ fn as4_path<'a>(
 }
 
 fn as4_aggregator(value: &[u8]) -> Option<(u32, [u8; 4])> {
-    let (asn, address) = value.as_array::<8>()?.split_first_chunk::<4>()?;
-    Some((u32::from_be_bytes(*asn), *address.as_array::<4>()?))
+    let [a, b, c, d, address @ ..] = <[u8; 8]>::try_from(value).ok()?;
+    Some((u32::from_be_bytes([a, b, c, d]), address))
 }
 
 /// An AIGP attribute with a TLV of type 1, whose length is 11 (RFC 7311 section 3).

@@ -1,0 +1,285 @@
+use core::net::IpAddr;
+
+use proptest::prelude::*;
+
+use super::super::decode::{DecodeRules, Decoder, Verdict};
+use super::super::family::FamilySet;
+use super::super::{MAX_LENGTH, attribute};
+use super::*;
+
+pub(crate) fn encode_rules(family: Carried, peer: PeerKind) -> EncodeRules {
+    EncodeRules {
+        family,
+        peer,
+        local_as: 65000,
+        as4: true,
+        max_length: MAX_LENGTH,
+        send_local_pref: false,
+        default_local_pref: 100,
+    }
+}
+
+fn decode_rules(internal: bool, as4: bool) -> DecodeRules {
+    DecodeRules {
+        internal,
+        as4,
+        families: FamilySet::from_iter(Carried::ALL),
+        extended_next_hop: true,
+        local_as: 1,
+        allow_local_as: 0,
+        router_id: 1,
+        cluster_id: None,
+        allow_as_sets: true,
+        allow_local_pref: false,
+        first_as: None,
+        aigp: true,
+        default_local_pref: 100,
+    }
+}
+
+fn route(next_hop: &str) -> Route {
+    let next_hop = NextHop::new(next_hop.parse::<IpAddr>().unwrap());
+    Route { next_hop, reflection: None, keep_med: true }
+}
+
+/// ORIGIN, a path of two, LOCAL_PREF, one community.
+const PLAIN: &[u8] = &[
+    0x40, 1, 1, 0, 0x40, 2, 10, 2, 2, 0, 0, 0xfd, 0xe9, 0, 1, 0, 0, 0x40, 5, 4, 0, 0, 0, 100, 0xc0,
+    8, 4, 0xfd, 0xe9, 0, 1,
+];
+
+fn block(canonical: &[u8], rules: &EncodeRules, route: &Route) -> Vec<u8> {
+    let mut block = Vec::new();
+    encode_block(canonical, rules, route, &mut block).unwrap();
+    block
+}
+
+#[test]
+fn golden_external_ipv4() {
+    let rules = encode_rules(Carried::Ipv4, PeerKind::External);
+    let block = block(PLAIN, &rules, &route("192.0.2.1"));
+    let mut out = Vec::new();
+    let prefix = "10.0.0.0/8".parse::<Prefix4>().unwrap();
+    assert_eq!(announce(&block, [prefix], MAX_LENGTH, &mut out), 1);
+    let expected = [
+        &[0xff; 16][..],
+        &[0, 60, 2, 0, 0, 0, 35],
+        &[0x40, 1, 1, 0],
+        &[0x40, 2, 14, 2, 3, 0, 0, 0xfd, 0xe8, 0, 0, 0xfd, 0xe9, 0, 1, 0, 0],
+        &[0x40, 3, 4, 192, 0, 2, 1],
+        &[0xc0, 8, 4, 0xfd, 0xe9, 0, 1],
+        &[8, 10],
+    ]
+    .concat();
+    assert_eq!(out, expected);
+}
+
+#[test]
+fn golden_internal_ipv6_and_withdrawals() {
+    let rules = encode_rules(Carried::Ipv6, PeerKind::Internal);
+    let block = block(&[], &rules, &route("2001:db8::1"));
+    let mut out = Vec::new();
+    let prefix = "2001:db8::/32".parse::<Prefix6>().unwrap();
+    assert_eq!(announce(&block, [prefix], MAX_LENGTH, &mut out), 1);
+    let next_hop = [0x20, 1, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+    let expected = [
+        &[2, 0, 0, 0, 44][..],
+        &[0x90, 14, 0, 26, 0, 2, 1, 16],
+        &next_hop,
+        &[0, 32, 0x20, 1, 0x0d, 0xb8],
+        &[0x40, 1, 1, 0, 0x40, 2, 0, 0x40, 5, 4, 0, 0, 0, 100],
+    ]
+    .concat();
+    assert_eq!(out[18..], expected);
+
+    out.clear();
+    assert_eq!(withdraw([prefix], MAX_LENGTH, &mut out), 1);
+    let expected = [2, 0, 0, 0, 12, 0x90, 15, 0, 8, 0, 2, 1, 32, 0x20, 1, 0x0d, 0xb8];
+    assert_eq!(out[18..], expected);
+
+    out.clear();
+    assert_eq!(withdraw(["10.0.0.0/8".parse::<Prefix4>().unwrap()], MAX_LENGTH, &mut out), 1);
+    assert_eq!(out[16..], [0, 25, 2, 0, 2, 8, 10, 0, 0]);
+}
+
+#[test]
+fn golden_end_of_rib() {
+    let mut out = Vec::new();
+    end_of_rib(Carried::Ipv4, &mut out);
+    end_of_rib(Carried::Ipv6, &mut out);
+    assert_eq!(out[16..23], [0, 23, 2, 0, 0, 0, 0]);
+    assert_eq!(out[39..], [0, 29, 2, 0, 0, 0, 6, 0x80, 15, 3, 0, 2, 1]);
+    let mut decoder = Decoder::default();
+    let rules = decode_rules(false, true);
+    assert_eq!(decoder.decode(&out[19..23], &rules).unwrap().end_of_rib, Some(Family::IPV4));
+    assert_eq!(decoder.decode(&out[42..], &rules).unwrap().end_of_rib, Some(Family::IPV6));
+}
+
+#[test]
+fn a_reflector_leaves_its_marks() {
+    let rules = encode_rules(Carried::Ipv4, PeerKind::Internal);
+    let reflection = Some(Reflection { originator: 7, cluster: 9 });
+    let first = Route { reflection, ..route("192.0.2.1") };
+    let once = block(PLAIN, &rules, &first);
+    assert!(once.windows(14).any(|w| w == [0x80, 9, 4, 0, 0, 0, 7, 0x80, 10, 4, 0, 0, 0, 9]));
+
+    let mut marked = PLAIN.to_vec();
+    attribute::put(&mut marked, 0x80, 9, &[0, 0, 0, 7]);
+    attribute::put(&mut marked, 0x80, 10, &[0, 0, 0, 9]);
+    let second =
+        Route { reflection: Some(Reflection { originator: 1, cluster: 2 }), ..route("192.0.2.1") };
+    let twice = block(&marked, &rules, &second);
+    assert!(twice.ends_with(&[0x80, 9, 4, 0, 0, 0, 7, 0x80, 10, 8, 0, 0, 0, 2, 0, 0, 0, 9]));
+
+    let outside = encode_rules(Carried::Ipv4, PeerKind::External);
+    let sent = block(&marked, &outside, &route("192.0.2.1"));
+    assert!(sent.ends_with(&[0xc0, 8, 4, 0xfd, 0xe9, 0, 1]), "nothing of it leaves the AS");
+}
+
+#[test]
+fn med_goes_where_it_is_meant_to() {
+    let med = [0x80, 4, 4, 0, 0, 0, 5];
+    let rules = encode_rules(Carried::Ipv4, PeerKind::External);
+    let has = |keep_med| {
+        let route = Route { keep_med, ..route("192.0.2.1") };
+        block(&med, &rules, &route).windows(7).any(|window| window == med)
+    };
+    assert!(has(true) && !has(false));
+}
+
+#[test]
+fn an_old_speaker_is_told_in_two_attributes() {
+    let mut canonical = vec![0x40, 1, 1, 0];
+    attribute::put(&mut canonical, 0x40, 2, &[2, 1, 0, 1, 0x11, 0x70]);
+    attribute::put(&mut canonical, 0xc0, 7, &[0, 1, 0x11, 0x70, 192, 0, 2, 9]);
+    attribute::put(&mut canonical, 0x40, 5, &[0; 4]);
+    canonical.extend_from_slice(&[0xc0, 32, 12, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3]);
+    let rules = EncodeRules { as4: false, ..encode_rules(Carried::Ipv4, PeerKind::External) };
+    let block = block(&canonical, &rules, &route("192.0.2.1"));
+    let path = [0x40, 2, 6, 2, 2, 0xfd, 0xe8, 0x5b, 0xa0];
+    assert!(block.windows(9).any(|window| window == path));
+
+    let mut out = Vec::new();
+    announce(&block, ["10.0.0.0/8".parse::<Prefix4>().unwrap()], MAX_LENGTH, &mut out);
+    let mut decoder = Decoder::default();
+    let update = decoder.decode(&out[19..], &decode_rules(false, false)).unwrap();
+    assert_eq!(update.verdict, Verdict::Ok);
+    let path: Vec<_> = attribute::attributes(update.attributes)
+        .filter(|attribute| matches!(attribute.number, 2 | 7))
+        .map(|attribute| attribute.value.to_vec())
+        .collect();
+    assert_eq!(path[0], [2, 2, 0, 0, 0xfd, 0xe8, 0, 1, 0x11, 0x70]);
+    assert_eq!(path[1], [0, 1, 0x11, 0x70, 192, 0, 2, 9]);
+}
+
+#[test]
+fn messages_are_filled_to_the_brim() {
+    let rules = encode_rules(Carried::Ipv4, PeerKind::External);
+    let block = block(PLAIN, &rules, &route("192.0.2.1"));
+    let prefixes: Vec<_> = (0..5000u32).map(|i| Prefix4::new(i << 8, 24).unwrap()).collect();
+    let mut out = Vec::new();
+    let messages = announce(&block, prefixes.iter().copied(), MAX_LENGTH, &mut out);
+    let each = (MAX_LENGTH - Block::read(&block).overhead()) / 4;
+    assert_eq!(messages as usize, prefixes.len().div_ceil(each));
+    let mut found = Vec::new();
+    prefixes_of(&out, &mut |prefix| found.push(prefix));
+    assert!(found.iter().copied().eq(prefixes.iter().copied().map(Prefix::V4)));
+}
+
+#[test]
+fn attributes_that_leave_no_room_are_refused() {
+    let mut canonical = PLAIN[..17].to_vec();
+    attribute::put(&mut canonical, 0xc0, 8, &[1; 4040]);
+    let mut rules = encode_rules(Carried::Ipv4, PeerKind::External);
+    let mut block = Vec::new();
+    assert_eq!(encode_block(&canonical, &rules, &route("192.0.2.1"), &mut block), Err(TooLong));
+    rules.max_length = MAX_LENGTH_EXTENDED;
+    assert_eq!(encode_block(&canonical, &rules, &route("192.0.2.1"), &mut block), Ok(()));
+}
+
+fn a_path() -> impl Strategy<Value = Vec<u8>> {
+    let asn = prop_oneof![1u32..64000, 70000u32..4_000_000_000];
+    let segment = (1u8..=2, proptest::collection::vec(asn, 1..6));
+    proptest::collection::vec(segment, 0..4).prop_map(|segments| {
+        let mut out = Vec::new();
+        for (kind, members) in segments {
+            out.extend_from_slice(&[kind, members.len() as u8]);
+            members.iter().for_each(|asn| out.extend_from_slice(&asn.to_be_bytes()));
+        }
+        out
+    })
+}
+
+/// Canonical attributes as a decoder makes them, for an internal session.
+fn a_canonical_block() -> impl Strategy<Value = Vec<u8>> {
+    let bytes = |element: usize| {
+        proptest::option::of(
+            proptest::collection::vec(any::<u8>(), 1..40)
+                .prop_map(move |list| list.iter().flat_map(|byte| vec![*byte; element]).collect()),
+        )
+    };
+    let fixed = |length: usize| {
+        proptest::option::of(proptest::collection::vec(any::<u8>(), length..=length))
+    };
+    let lists = (bytes(4), bytes(8), bytes(12));
+    let unknown = proptest::option::of(proptest::collection::vec(any::<u8>(), 0..400));
+    (0u8..3, a_path(), fixed(4), fixed(4), lists, unknown).prop_map(
+        |(origin, path, med, preference, (communities, ext, large), unknown)| {
+            let mut out = vec![0x40, 1, 1, origin];
+            attribute::put(&mut out, 0x40, 2, &path);
+            let preference = preference.unwrap_or(vec![0, 0, 0, 100]);
+            let optional: [(u8, u8, Option<Vec<u8>>); 6] = [
+                (0x80, 4, med),
+                (0x40, 5, Some(preference)),
+                (0xc0, 8, communities),
+                (0xc0, 16, ext),
+                (0xc0, 32, large),
+                (0xe0, 99, unknown),
+            ];
+            for (flags, number, value) in optional {
+                if let Some(value) = value {
+                    attribute::put(&mut out, flags, number, &value);
+                }
+            }
+            out
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn what_is_sent_inside_is_what_is_received(
+        canonical in a_canonical_block(), as4: bool, nets: Vec<(u128, u8)>, six: bool
+    ) {
+        let family = if six { Carried::Ipv6 } else { Carried::Ipv4 };
+        let rules = EncodeRules { as4, ..encode_rules(family, PeerKind::Internal) };
+        let route = route(if six { "2001:db8::1" } else { "192.0.2.1" });
+        let block = block(&canonical, &rules, &route);
+        let v4: Vec<_> = nets.iter().map(|(bits, len)| Prefix4::new(*bits as u32, len % 33).unwrap()).collect();
+        let v6: Vec<_> = nets.iter().map(|(bits, len)| Prefix6::new(*bits, len % 129).unwrap()).collect();
+        let mut out = Vec::new();
+        if six {
+            announce(&block, v6.iter().copied(), MAX_LENGTH, &mut out);
+        } else {
+            announce(&block, v4.iter().copied(), MAX_LENGTH, &mut out);
+        }
+        let mut decoder = Decoder::default();
+        let (mut got4, mut got6) = (Vec::new(), Vec::new());
+        let mut rest = &out[..];
+        while let Framed::Message(frame) = next(rest, false) {
+            rest = &rest[frame.length()..];
+            let update = decoder.decode(frame.body, &decode_rules(true, as4)).unwrap();
+            prop_assert_eq!(update.verdict, Verdict::Ok);
+            prop_assert_eq!(update.attributes, &canonical[..]);
+            for part in update.announced {
+                if !part.nlri.is_empty() {
+                    prop_assert_eq!(part.next_hop, Some(route.next_hop));
+                }
+                got4.extend(part.nlri.ipv4());
+                got6.extend(part.nlri.ipv6());
+            }
+        }
+        prop_assert!(rest.is_empty());
+        if six { prop_assert_eq!(got6, v6) } else { prop_assert_eq!(got4, v4) }
+    }
+}
