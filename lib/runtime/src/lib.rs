@@ -29,12 +29,16 @@ mod lanes;
 mod loop_cell;
 mod loop_core;
 mod options;
+mod placement;
+mod pool;
 mod runloop;
+mod runtime;
 pub mod sim;
 mod sockets;
 mod stats;
 mod time;
 mod timer;
+mod worker;
 
 pub use core::time::Duration;
 
@@ -48,5 +52,6 @@ pub use options::{
     Budgets, ConnectOptions, ListenOptions, LogLevel, LogRecord, LogSink, RuntimeOptions,
 };
 pub use runloop::{Interest, Loop, Progress, Ready};
+pub use runtime::Runtime;
 pub use stats::{LoopStats, Stats, StatsReply, WorkerStats};
 pub use time::Time;

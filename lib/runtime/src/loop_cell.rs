@@ -2,7 +2,7 @@
 
 use core::{
     any::Any,
-    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
 };
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use crate::{
     driver::Driver,
     handle::RuntimeHandle,
     ids::{LoopId, SocketId},
-    loop_core::Deadlines,
+    loop_core::{Deadlines, NOWHERE},
     runloop::{Loop, Ready},
     stats::LoopStats,
 };
@@ -30,6 +30,9 @@ pub(crate) struct Header {
     /// Somebody has asked the loop to stop. Written by anyone before they notify; read by the worker
     /// that runs the loop. Relaxed: the notification publishes it.
     stop_asked: AtomicBool,
+    /// The loop's place in its worker's tables. Written by the worker that takes it in, before the
+    /// move is finished, which publishes it; read by the same.
+    slot: AtomicU32,
     id: LoopId,
     class: Class,
     name: Arc<str>,
@@ -60,6 +63,14 @@ impl Header {
 
     pub(crate) fn runtime(&self) -> RuntimeHandle {
         RuntimeHandle::new(Arc::clone(&self.dispatch))
+    }
+
+    pub(crate) fn slot(&self) -> u32 {
+        self.slot.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_slot(&self, slot: u32) {
+        self.slot.store(slot, Ordering::Relaxed);
     }
 
     pub(crate) fn ask_to_stop(&self) {
@@ -114,6 +125,7 @@ impl<M: Send + 'static> LoopCell<M> {
             header: Header {
                 state,
                 stop_asked: AtomicBool::new(false),
+                slot: AtomicU32::new(NOWHERE),
                 id: dispatch.next_id(),
                 class,
                 name: name.into(),

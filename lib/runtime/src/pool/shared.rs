@@ -1,0 +1,125 @@
+//! What other threads see of a worker.
+
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::{io, sync::Arc};
+
+use dunlin_os::poll::Waker;
+use dunlin_sync::{CachePadded, Class, Inbox, WakeWord};
+
+use crate::{dispatch::RunEntry, loop_cell::Runnable, pool::collect::Collector};
+
+/// A worker as other threads see it.
+pub(crate) struct WorkerShared {
+    pub(crate) index: u16,
+    pub(crate) inbox: Inbox<Injected>,
+    pub(crate) wake: CachePadded<WakeWord>,
+    pub(crate) waker: Waker,
+    /// The urgent word: classes of the entries in the inbox that do not wait for the end of a
+    /// turn. Set by senders before they wake, cleared by the worker before it takes the inbox;
+    /// relaxed, as it only makes the worker look sooner.
+    pub(crate) urgent: AtomicU32,
+    /// The worker takes no more commands. Changed by the worker before its last look at the inbox,
+    /// read by whoever has posted a command; both read-modify-write, so that one sees the other.
+    closed: AtomicBool,
+    /// Loops the worker has or is about to get.
+    pub(crate) loops: AtomicUsize,
+    pub(crate) counters: WorkerCounters,
+}
+
+/// Bit of [`Class::Liveness`] in the urgent word.
+pub(crate) const LIVENESS_BIT: u32 = 1;
+
+/// What a worker has done. Written by the worker, read by anyone, relaxed.
+#[derive(Debug, Default)]
+pub(crate) struct WorkerCounters {
+    pub(crate) started: AtomicU64,
+    pub(crate) seen: AtomicU64,
+    pub(crate) busy: AtomicU64,
+    pub(crate) idle: AtomicU64,
+    pub(crate) turns: AtomicU64,
+    pub(crate) handlers: [AtomicU64; 4],
+    pub(crate) messages: AtomicU64,
+    pub(crate) sleeps: AtomicU64,
+    pub(crate) polls: AtomicU64,
+    pub(crate) longest: AtomicU64,
+    pub(crate) liveness_late: AtomicU64,
+    pub(crate) moved_in: AtomicU64,
+    pub(crate) moved_out: AtomicU64,
+}
+
+/// What comes to a worker from elsewhere.
+pub(crate) enum Injected {
+    /// A loop to be run.
+    Run(RunEntry),
+    /// Anything else.
+    Command(Command),
+}
+
+/// What a worker may be told.
+pub(crate) enum Command {
+    /// A loop is yours from now on; `from` is the worker it was with, if any.
+    Adopt { cell: Arc<dyn Runnable>, from: Option<u16> },
+    /// Give your part of your loops to these new workers, out of `of` workers in all.
+    Share { to: Vec<u16>, of: usize },
+    /// Give all your loops away and end.
+    Retire,
+    /// A worker has ended (to worker 0).
+    Retired { index: u16 },
+    /// Change the number of workers (to worker 0).
+    Resize { threads: usize },
+    /// Tell what you know.
+    Report(Arc<Collector>),
+    /// Stop all loops and end (to worker 0, which tells the others).
+    Shutdown,
+}
+
+impl WorkerShared {
+    pub(crate) fn new(index: u16) -> io::Result<Arc<Self>> {
+        Ok(Arc::new(Self {
+            index,
+            inbox: Inbox::new(),
+            wake: CachePadded::new(WakeWord::new()),
+            waker: Waker::new()?,
+            urgent: AtomicU32::new(0),
+            closed: AtomicBool::new(false),
+            loops: AtomicUsize::new(0),
+            counters: WorkerCounters::default(),
+        }))
+    }
+
+    /// Gives the worker a loop to run. An entry that reaches a worker that has ended is stale.
+    #[inline]
+    pub(crate) fn inject(&self, entry: RunEntry) {
+        let class = entry.class;
+        self.inbox.push(Injected::Run(entry), ());
+        if class == Class::Liveness {
+            self.urgent.fetch_or(LIVENESS_BIT, Ordering::Relaxed);
+        }
+        self.wake();
+    }
+
+    /// Tells the worker something. False if the worker has ended: the caller then sees to all that
+    /// is in the inbox.
+    #[must_use]
+    pub(crate) fn post(&self, command: Command) -> bool {
+        self.inbox.push(Injected::Command(command), ());
+        let open = !self.closed.fetch_or(false, Ordering::AcqRel);
+        if open {
+            self.wake();
+        }
+        open
+    }
+
+    /// The worker's last step but one: whatever is posted from now on is seen to by the poster.
+    pub(crate) fn close(&self) {
+        self.closed.swap(true, Ordering::AcqRel);
+    }
+
+    #[inline]
+    fn wake(&self) {
+        if self.wake.wake() {
+            // A waker that fails is one whose worker is awake or gone.
+            let _ = self.waker.wake();
+        }
+    }
+}

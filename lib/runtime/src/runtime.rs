@@ -1,0 +1,140 @@
+//! The real runtime: a pool of threads.
+
+use core::time::Duration;
+use std::{
+    io,
+    sync::{Arc, mpsc},
+    thread::JoinHandle,
+};
+
+use dunlin_os::thread;
+use dunlin_sync::Class;
+
+use crate::{
+    address::Address,
+    dispatch::Dispatch,
+    handle::RuntimeHandle,
+    options::RuntimeOptions,
+    pool::{Pool, WorkerShared, local, worker_stats},
+    runloop::Loop,
+    stats::{Stats, StatsReply},
+    worker::Worker,
+};
+
+/// A running pool of workers. Dropping it stops every loop and waits for the workers.
+#[derive(Debug)]
+pub struct Runtime {
+    handle: RuntimeHandle,
+    pool: PoolRef,
+    first: Option<JoinHandle<()>>,
+}
+
+struct PoolRef(Arc<Pool>);
+
+impl core::fmt::Debug for PoolRef {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Pool")
+    }
+}
+
+impl Runtime {
+    /// Starts the workers.
+    pub fn new(options: RuntimeOptions) -> io::Result<Self> {
+        // The rate of the clock is measured once, before the first worker needs it.
+        dunlin_os::clock::scale();
+        let threads = options.threads;
+        let pool = Pool::new(options)?;
+        let table = pool.table();
+        let shared = table.find(0).ok_or_else(|| io::Error::other("no first worker"))?;
+        let first = Some(start_thread(&pool, shared)?);
+        let handle = RuntimeHandle::new(Arc::clone(&pool) as Arc<dyn Dispatch>);
+        if threads > 1 {
+            handle.resize(threads);
+        }
+        Ok(Self { handle, pool: PoolRef(pool), first })
+    }
+
+    /// A handle for loops and other threads.
+    pub fn handle(&self) -> RuntimeHandle {
+        self.handle.clone()
+    }
+
+    /// See [`RuntimeHandle::spawn`].
+    pub fn spawn<L: Loop>(&self, name: &str, class: Class, state: L) -> Address<L::Message> {
+        self.handle.spawn(name, class, state)
+    }
+
+    /// See [`RuntimeHandle::spawn_with`].
+    pub fn spawn_with<L: Loop>(
+        &self,
+        name: &str,
+        class: Class,
+        make: impl FnOnce(Address<L::Message>) -> L,
+    ) -> Address<L::Message> {
+        self.handle.spawn_with(name, class, make)
+    }
+
+    /// See [`RuntimeHandle::resize`].
+    pub fn resize(&self, threads: usize) {
+        self.handle.resize(threads);
+    }
+
+    /// A picture of the runtime, for threads that are not workers: waits for the workers, but not
+    /// for ever; then, and on a worker, what the counters say without the loops.
+    pub fn stats(&self) -> Stats {
+        if !local::is_worker_of(self.pool.0.mark()) {
+            let (sender, receiver) = mpsc::channel();
+            self.handle.collect_stats(StatsReply::new(move |stats| {
+                // Nobody listens any more if it took too long.
+                let _ = sender.send(stats);
+            }));
+            if let Ok(stats) = receiver.recv_timeout(PATIENCE) {
+                return stats;
+            }
+        }
+        let table = self.pool.0.table();
+        let workers = table.all().map(|worker| worker_stats(worker)).collect();
+        Stats { workers, loops: Vec::new(), complete: false }
+    }
+
+    /// Waits until the runtime has been shut down by way of a handle.
+    pub fn join(mut self) {
+        self.wait();
+    }
+
+    /// Stops every loop and waits for the workers.
+    pub fn shutdown(mut self) {
+        self.handle.shutdown();
+        self.wait();
+    }
+
+    fn wait(&mut self) {
+        if let Some(first) = self.first.take() {
+            // A worker that panicked has said so.
+            let _ = first.join();
+        }
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        if self.first.is_some() {
+            self.handle.shutdown();
+            self.wait();
+        }
+    }
+}
+
+/// Starts the thread of a worker.
+pub(crate) fn start_thread(
+    pool: &Arc<Pool>,
+    shared: &Arc<WorkerShared>,
+) -> io::Result<JoinHandle<()>> {
+    let name = format!("worker-{}", shared.index);
+    let engine = Worker::prepare(pool, shared)?;
+    let pool = Arc::clone(pool);
+    thread::spawn(&name, None, move || Worker::new(pool, engine).run())
+}
+
+/// How long to wait for statistics.
+const PATIENCE: Duration = Duration::from_secs(1);

@@ -1,0 +1,393 @@
+//! The driver of a real worker: its clock, its poller and the limits of the turn.
+
+use core::{
+    net::{IpAddr, SocketAddr},
+    sync::atomic::Ordering,
+    time::Duration,
+};
+use std::{
+    io::{self, IoSlice, Read, Write},
+    os::fd::{AsFd, BorrowedFd},
+    path::Path,
+    sync::Arc,
+};
+
+use dunlin_os::{
+    clock::{self, Scale},
+    poll::{self, Poller},
+    socket::{self, Socket},
+};
+use dunlin_trace::{Entry, RecordId, Ring, Site};
+
+use crate::{
+    driver::{Done, Driver, Endpoint, Pace},
+    ids::SocketId,
+    loop_cell::{Counters, Runnable},
+    options::{Budgets, ConnectOptions, ListenOptions},
+    pool::{LIVENESS_BIT, WorkerShared, local},
+    runloop::Interest,
+    time::{Time, nanos},
+    worker::registry::Registry,
+};
+
+/// What a worker lends to the loop that runs.
+pub(crate) struct Engine {
+    pub(crate) shared: Arc<WorkerShared>,
+    pub(crate) poller: Poller,
+    pub(crate) registry: Registry,
+    pub(crate) ring: Ring,
+    clock: FineClock,
+    /// The last reading of the clock: shared by budget, statistics and recorder.
+    pub(crate) now: Time,
+    ticks: u64,
+    /// The flight record of the running handler.
+    record: RecordId,
+    /// When the running turn must end at the latest.
+    pub(crate) turn_until: Time,
+    /// The turn ended early, for something urgent.
+    pub(crate) interrupted: bool,
+    budgets: [u64; 4],
+    random: u64,
+    buffer: Vec<u8>,
+    pub(crate) tally: Tally,
+}
+
+/// What a worker counts in a turn before it publishes it.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) handlers: [u64; 4],
+    pub(crate) messages: u64,
+    pub(crate) longest: u64,
+    pub(crate) liveness_late: u64,
+}
+
+impl Engine {
+    pub(crate) fn new(
+        shared: Arc<WorkerShared>,
+        ring: Ring,
+        budgets: &Budgets,
+    ) -> io::Result<Self> {
+        let poller = Poller::new()?;
+        poller.add(shared.waker.as_fd(), WAKER_KEY, poll::Interest::READ)?;
+        let clock = FineClock::new();
+        let (ticks, now) = clock.read();
+        Ok(Self {
+            shared,
+            poller,
+            registry: Registry::default(),
+            ring,
+            clock,
+            now,
+            ticks,
+            record: RecordId::NONE,
+            turn_until: Time::ZERO,
+            interrupted: false,
+            budgets: budgets.turn.map(nanos),
+            random: dunlin_os::random::seed()?,
+            buffer: Vec::new(),
+            tally: Tally::default(),
+        })
+    }
+
+    /// Reads the clock.
+    #[inline]
+    pub(crate) fn tick(&mut self) -> Time {
+        let (ticks, now) = self.clock.read();
+        self.ticks = ticks;
+        // Counters of two processors may differ by a little: time does not go back.
+        self.now = self.now.max(now);
+        self.now
+    }
+
+    /// Sets when a turn of `class` that begins now must end, unless it is `sooner`.
+    #[inline]
+    pub(crate) fn begin_turn(&mut self, class: dunlin_sync::Class, sooner: Time) {
+        let budget = Time::from_nanos(self.now.as_nanos() + self.budgets[class.index()]);
+        self.turn_until = budget.min(sooner);
+        self.interrupted = false;
+    }
+
+    /// Whether something waits that does not wait for the end of a turn.
+    #[inline]
+    fn is_urgent(&self) -> bool {
+        (self.shared.urgent.load(Ordering::Relaxed) | local::urgent()) & LIVENESS_BIT != 0
+    }
+
+    /// Publishes what was counted.
+    pub(crate) fn publish(&mut self) {
+        let (tally, counters) = (core::mem::take(&mut self.tally), &self.shared.counters);
+        for (counter, count) in counters.handlers.iter().zip(tally.handlers) {
+            Counters::add(counter, count);
+        }
+        Counters::add(&counters.messages, tally.messages);
+        Counters::raise(&counters.longest, tally.longest);
+        Counters::raise(&counters.liveness_late, tally.liveness_late);
+    }
+
+    /// Records something about a loop that is not a handler.
+    pub(crate) fn note(&mut self, site: Site, loop_id: u32, argument: u32) {
+        let (at, cause) = (self.ticks, RecordId::NONE);
+        self.ring.record(&Entry { at, since: at, site, class: 1, loop_id, cause, argument });
+    }
+}
+
+impl Driver for Engine {
+    fn turn_time(&mut self) -> Time {
+        self.now
+    }
+
+    #[inline]
+    fn begin(&mut self, handler: &Done) -> RecordId {
+        let late = handler.began.since(handler.since).as_nanos() as u64;
+        if handler.site == Site::TIMER && handler.class == dunlin_sync::Class::Liveness {
+            self.tally.liveness_late = self.tally.liveness_late.max(late);
+        }
+        self.record = self.ring.begin(&Entry {
+            at: self.ticks,
+            since: self.ticks.wrapping_sub(self.clock.ticks_in(late)),
+            site: handler.site,
+            class: handler.class as u8,
+            loop_id: handler.loop_id.number(),
+            cause: handler.cause,
+            argument: handler.argument,
+        });
+        self.record
+    }
+
+    #[inline]
+    fn boundary(&mut self, handler: &Done) -> Pace {
+        let now = self.tick();
+        self.ring.end(self.record, self.ticks);
+        let took = now.since(handler.began).as_nanos() as u64;
+        self.tally.handlers[handler.class.index()] += 1;
+        self.tally.messages += u64::from(handler.site == Site::MESSAGE);
+        self.tally.longest = self.tally.longest.max(took);
+        if now >= self.turn_until {
+            return Pace::Yield(now);
+        }
+        if self.is_urgent() {
+            self.interrupted = true;
+            return Pace::Yield(now);
+        }
+        Pace::Continue(now)
+    }
+
+    fn panicked(&mut self, cell: &Arc<dyn Runnable>) {
+        self.tick();
+        self.note(Site::PANIC, cell.header().id().number(), 0);
+    }
+
+    fn clock(&mut self) -> Time {
+        self.clock.read().1.max(self.now)
+    }
+
+    fn wall(&mut self) -> Duration {
+        clock::wall()
+    }
+
+    fn random(&mut self) -> u64 {
+        split_mix(&mut self.random)
+    }
+
+    fn over_budget(&mut self) -> bool {
+        self.is_urgent() || self.clock.read().1 >= self.turn_until
+    }
+
+    fn consume(&mut self, _: Duration) {}
+
+    fn worker(&self) -> usize {
+        self.shared.index.into()
+    }
+
+    fn take_buffer(&mut self) -> Vec<u8> {
+        let mut buffer = core::mem::take(&mut self.buffer);
+        if buffer.len() != READ_BUFFER {
+            buffer.resize(READ_BUFFER, 0);
+        }
+        buffer
+    }
+
+    fn put_buffer(&mut self, buffer: Vec<u8>) {
+        if buffer.capacity() <= 2 * READ_BUFFER {
+            self.buffer = buffer;
+        }
+    }
+
+    fn listen(&mut self, local: SocketAddr, options: &ListenOptions) -> io::Result<Endpoint> {
+        let socket = Socket::listen(
+            local,
+            &socket::ListenOptions {
+                backlog: options.backlog,
+                device: options.device.as_deref(),
+                freebind: options.free_bind,
+            },
+        )?;
+        if let Some(ttl) = options.ttl {
+            socket.set_ttl(ttl)?;
+        }
+        if let Some(ttl) = options.min_ttl {
+            socket.set_min_ttl(ttl)?;
+        }
+        Ok(Endpoint::Os(socket))
+    }
+
+    fn listen_unix(&mut self, path: &Path, mode: u32) -> io::Result<Endpoint> {
+        Socket::listen_unix(path, mode).map(Endpoint::Os)
+    }
+
+    fn connect(&mut self, peer: SocketAddr, options: &ConnectOptions) -> io::Result<Endpoint> {
+        let socket = Socket::connect(
+            peer,
+            &socket::ConnectOptions {
+                local: options.local,
+                device: options.device.as_deref(),
+                md5: options.md5.as_deref(),
+                ttl: options.ttl,
+                min_ttl: options.min_ttl,
+                freebind: options.free_bind,
+            },
+        )?;
+        Ok(Endpoint::Os(socket))
+    }
+
+    fn connect_unix(&mut self, path: &Path) -> io::Result<Endpoint> {
+        Socket::connect_unix(path).map(Endpoint::Os)
+    }
+
+    fn accept(&mut self, listener: &Endpoint) -> io::Result<(Endpoint, Option<SocketAddr>)> {
+        let (socket, peer) = os(listener)?.accept()?;
+        if peer.is_some() {
+            socket.set_nodelay(true)?;
+        }
+        Ok((Endpoint::Os(socket), peer))
+    }
+
+    fn read(&mut self, socket: &Endpoint, buffer: &mut [u8]) -> io::Result<usize> {
+        match socket {
+            Endpoint::Os(socket) => socket.read(buffer),
+            Endpoint::File(file) => (&*file).read(buffer),
+            Endpoint::Sim(_) => Err(simulated()),
+        }
+    }
+
+    fn write(&mut self, socket: &Endpoint, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+        match socket {
+            Endpoint::Os(socket) => socket.write_vectored(buffers),
+            Endpoint::File(file) => (&*file).write_vectored(buffers),
+            Endpoint::Sim(_) => Err(simulated()),
+        }
+    }
+
+    fn socket_error(&mut self, socket: &Endpoint) -> io::Result<()> {
+        os(socket)?.take_error()?.map_or(Ok(()), Err)
+    }
+
+    fn local_addr(&self, socket: &Endpoint) -> io::Result<SocketAddr> {
+        os(socket)?.local_addr()
+    }
+
+    fn peer_addr(&self, socket: &Endpoint) -> io::Result<SocketAddr> {
+        os(socket)?.peer_addr()
+    }
+
+    fn set_md5(&mut self, socket: &Endpoint, peer: IpAddr, key: Option<&[u8]>) -> io::Result<()> {
+        match key {
+            Some(key) => os(socket)?.set_md5(peer, None, key),
+            None => os(socket)?.remove_md5(peer, None),
+        }
+    }
+
+    fn register(
+        &mut self,
+        slot: u32,
+        id: SocketId,
+        socket: &Endpoint,
+        interest: Interest,
+    ) -> io::Result<u64> {
+        let fd = descriptor(socket)?;
+        let key = self.registry.add(slot, id)?;
+        if let Err(error) = self.poller.add(fd, key, wanted(interest)) {
+            self.registry.remove(key);
+            return Err(error);
+        }
+        Ok(key)
+    }
+
+    fn modify(&mut self, key: u64, socket: &Endpoint, interest: Interest) -> io::Result<()> {
+        self.poller.modify(descriptor(socket)?, key, wanted(interest))
+    }
+
+    fn deregister(&mut self, key: u64, socket: &Endpoint) {
+        if self.registry.find(key).is_some() {
+            self.registry.remove(key);
+            if let Ok(fd) = descriptor(socket) {
+                // Fails only if the descriptor is in no set, which is what is wanted.
+                let _ = self.poller.delete(fd);
+            }
+        }
+    }
+}
+
+/// The processor's counter in nanoseconds.
+struct FineClock {
+    scale: Scale,
+    /// Ticks per nanosecond times 2^32.
+    inverse: u64,
+}
+
+impl FineClock {
+    fn new() -> Self {
+        let scale = *clock::scale();
+        let inverse = (1u128 << 64) / u128::from(scale.rate().max(1));
+        Self { scale, inverse: u64::try_from(inverse).unwrap_or(u64::MAX) }
+    }
+
+    #[inline]
+    fn read(&self) -> (u64, Time) {
+        let ticks = clock::ticks();
+        (ticks, Time::from_nanos(self.scale.monotonic(ticks)))
+    }
+
+    #[inline]
+    fn ticks_in(&self, nanos: u64) -> u64 {
+        ((u128::from(nanos) * u128::from(self.inverse)) >> 32) as u64
+    }
+}
+
+/// The next number of a small generator (splitmix64).
+pub(crate) fn split_mix(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut mixed = *state;
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}
+
+fn os(socket: &Endpoint) -> io::Result<&Socket> {
+    match socket {
+        Endpoint::Os(socket) => Ok(socket),
+        Endpoint::File(_) => Err(io::Error::new(io::ErrorKind::InvalidInput, "not a socket")),
+        Endpoint::Sim(_) => Err(simulated()),
+    }
+}
+
+fn descriptor(socket: &Endpoint) -> io::Result<BorrowedFd<'_>> {
+    match socket {
+        Endpoint::Os(socket) => Ok(socket.as_fd()),
+        Endpoint::File(file) => Ok(file.as_fd()),
+        Endpoint::Sim(_) => Err(simulated()),
+    }
+}
+
+fn simulated() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "a simulated socket on a real worker")
+}
+
+fn wanted(interest: Interest) -> poll::Interest {
+    poll::Interest { read: interest.read, write: interest.write }
+}
+
+/// The poller's key of the worker's own waker; no registration has it.
+pub(crate) const WAKER_KEY: u64 = 1 << 63;
+/// Length of a worker's read buffer.
+const READ_BUFFER: usize = 256 * 1024;

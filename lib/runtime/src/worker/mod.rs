@@ -1,0 +1,241 @@
+//! A worker: one thread, one poller, and the loops placed on it.
+
+pub(crate) mod deadlines;
+pub(crate) mod engine;
+mod moves;
+pub(crate) mod queue;
+mod registry;
+mod turn;
+
+use core::{sync::atomic::Ordering, time::Duration};
+use std::{collections::HashMap, io, sync::Arc, thread::JoinHandle};
+
+use dunlin_mem::Arena;
+use dunlin_os::poll::Events;
+use dunlin_sync::{Batch, Item};
+use dunlin_trace::Ring;
+
+use crate::{
+    dispatch::RunEntry,
+    loop_cell::{Counters, Runnable, notify_dyn},
+    pool::{Command, Injected, Pool, WorkerShared, local, worker_stats},
+    runloop::Ready,
+    time::Time,
+    worker::{
+        deadlines::DeadlineHeap,
+        engine::{Engine, WAKER_KEY},
+        queue::RunQueue,
+    },
+};
+
+/// What a worker's thread has to itself.
+pub(crate) struct Worker {
+    pool: Arc<Pool>,
+    engine: Engine,
+    arena: Arena,
+    events: Events,
+    queue: RunQueue<RunEntry>,
+    inbox: Batch<Injected>,
+    loops: Vec<Option<Resident>>,
+    free: Vec<u32>,
+    liveness: DeadlineHeap,
+    rest: DeadlineHeap,
+    /// When the poller was last looked at.
+    polled: Time,
+    /// The last sleep was short and another thread ended it: it pays to look around for a moment
+    /// before the next.
+    spins: bool,
+    stage: Stage,
+    balance: moves::Balance,
+    /// The threads of the other workers; worker 0 only.
+    threads: HashMap<u16, JoinHandle<()>>,
+}
+
+/// A loop that is with this worker.
+struct Resident {
+    cell: Arc<dyn Runnable>,
+    /// Its time counter when last looked at.
+    seen: u64,
+    arrived: Time,
+}
+
+/// What a worker is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Working,
+    /// Gives every loop away, then ends.
+    Retiring,
+    /// Stops every loop, then ends.
+    Stopping,
+}
+
+impl Worker {
+    /// The part of a worker that may fail to be made; not necessarily on the worker's thread.
+    pub(crate) fn prepare(pool: &Pool, shared: &Arc<WorkerShared>) -> io::Result<Engine> {
+        let recorder = pool.options.recorder.as_ref();
+        let ring = recorder.and_then(|recorder| recorder.ring(shared.index).ok());
+        let ring = ring.unwrap_or(Ring::disabled());
+        Engine::new(Arc::clone(shared), ring, &pool.options.budgets)
+    }
+
+    /// A worker for the calling thread to [`run`](Self::run).
+    pub(crate) fn new(pool: Arc<Pool>, engine: Engine) -> Self {
+        Self {
+            pool,
+            arena: Arena::new(ARENA_CAP),
+            events: Events::with_capacity(EVENTS),
+            queue: RunQueue::new(),
+            inbox: Batch::empty(),
+            loops: Vec::new(),
+            free: Vec::new(),
+            liveness: DeadlineHeap::default(),
+            rest: DeadlineHeap::default(),
+            polled: engine.now,
+            spins: false,
+            stage: Stage::Working,
+            balance: moves::Balance::new(engine.now),
+            threads: HashMap::new(),
+            engine,
+        }
+    }
+
+    /// Works until retired or shut down.
+    pub(crate) fn run(mut self) {
+        local::enter(self.pool.mark(), self.engine.shared.index);
+        let started = self.engine.tick().as_nanos();
+        self.engine.shared.counters.started.store(started, Ordering::Relaxed);
+        while !self.is_finished() {
+            self.engine.shared.wake.begin_turn();
+            self.take_inbox();
+            local::drain(&mut self.queue);
+            self.fire_deadlines();
+            if let Some(entry) = self.queue.pop() {
+                self.turn(entry);
+                if self.engine.now.since(self.polled) >= POLL_INTERVAL {
+                    self.look(Some(Duration::ZERO));
+                    self.consider_balance();
+                }
+            } else {
+                self.wait();
+            }
+        }
+        self.end();
+    }
+
+    /// Nothing to run: sleeps until something comes.
+    fn wait(&mut self) {
+        if self.spins && self.spin() {
+            return;
+        }
+        let next = self.liveness.first().min(self.rest.first());
+        let now = self.engine.tick();
+        let timeout = (next != Time::NEVER).then(|| next.since(now));
+        if self.engine.shared.wake.prepare_sleep() {
+            Counters::add(&self.engine.shared.counters.sleeps, 1);
+            let woken = self.look(timeout);
+            let slept = self.engine.now.since(now);
+            Counters::add(&self.engine.shared.counters.idle, slept.as_nanos() as u64);
+            self.spins = woken && slept < SHORT_SLEEP;
+        } else {
+            self.look(Some(Duration::ZERO));
+        }
+    }
+
+    /// Looks around for a moment for what another thread is about to send; true if it has.
+    fn spin(&mut self) -> bool {
+        let start = self.engine.tick();
+        while self.engine.tick().since(start) < SPIN {
+            if !self.engine.shared.inbox.is_empty() {
+                return true;
+            }
+            core::hint::spin_loop();
+        }
+        false
+    }
+
+    /// Waits in the poller and hands out readiness; true if another thread ended the wait.
+    fn look(&mut self, timeout: Option<Duration>) -> bool {
+        Counters::add(&self.engine.shared.counters.polls, 1);
+        let mut woken = false;
+        if let Err(error) = self.engine.poller.wait(&mut self.events, timeout) {
+            self.pool.warn(format!("the poller of worker {}: {error}", self.index()));
+        }
+        self.polled = self.engine.tick();
+        self.engine.shared.counters.seen.store(self.polled.as_nanos(), Ordering::Relaxed);
+        for event in self.events.iter() {
+            if event.key == WAKER_KEY {
+                // Left readable at worst, which costs a turn.
+                let _ = self.engine.shared.waker.drain();
+                woken = true;
+                continue;
+            }
+            let Some((slot, socket)) = self.engine.registry.find(event.key) else { continue };
+            let resident = self.loops.get(slot as usize).and_then(Option::as_ref);
+            let Some(resident) = resident else { continue };
+            let ready =
+                Ready { readable: event.readable, writable: event.writable, error: event.error };
+            if let Some(class) = resident.cell.mark_ready(socket, ready) {
+                notify_dyn(&resident.cell, class);
+            }
+        }
+        woken
+    }
+
+    /// Sees to what other threads have sent.
+    fn take_inbox(&mut self) {
+        if self.engine.shared.inbox.is_empty() {
+            return;
+        }
+        self.engine.shared.urgent.store(0, Ordering::Relaxed);
+        self.inbox = self.engine.shared.inbox.take_all();
+        while let Some(entry) = self.inbox.next() {
+            match entry.item {
+                Item::Message(Injected::Run(entry)) => self.queue.push(entry.class, entry),
+                Item::Message(Injected::Command(command)) => self.obey(command),
+                Item::Event(_) => {}
+            }
+        }
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Adopt { cell, from } => self.adopt(cell, from),
+            Command::Share { to, of } => self.share(&to, of),
+            Command::Retire => self.retire(),
+            Command::Retired { index } => self.forget(index),
+            Command::Resize { threads } => self.resize(threads),
+            Command::Report(collector) => {
+                self.account();
+                let loops = self.loops.iter().flatten();
+                let loops = loops.map(|resident| resident.cell.stats()).collect();
+                collector.answer(worker_stats(&self.engine.shared), loops);
+            }
+            Command::Shutdown => self.shut_down(),
+        }
+    }
+
+    fn index(&self) -> u16 {
+        self.engine.shared.index
+    }
+
+    fn resident_count(&self) -> usize {
+        self.loops.len() - self.free.len()
+    }
+
+    /// Brings the published counters up to date.
+    fn account(&mut self) {
+        let now = self.engine.tick();
+        self.engine.shared.counters.seen.store(now.as_nanos(), Ordering::Relaxed);
+    }
+}
+
+/// How much the arena keeps.
+const ARENA_CAP: usize = 256 * 1024;
+/// Readiness taken from the poller at once.
+const EVENTS: usize = 256;
+/// A busy worker looks at its sockets this often.
+pub(crate) const POLL_INTERVAL: Duration = Duration::from_millis(1);
+/// A sleep this short, ended by another thread, suggests that more comes soon.
+const SHORT_SLEEP: Duration = Duration::from_micros(50);
+/// How long to look around before sleeping then.
+const SPIN: Duration = Duration::from_micros(5);

@@ -1,0 +1,95 @@
+//! One turn of one loop.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use dunlin_sync::Class;
+
+use super::{POLL_INTERVAL, Worker};
+use crate::{
+    body::Ended,
+    dispatch::RunEntry,
+    loop_cell::{Counters, begin, notify_dyn},
+    time::Time,
+};
+
+impl Worker {
+    /// Schedules the loops whose timers are due.
+    pub(super) fn fire_deadlines(&mut self) {
+        let now = self.engine.tick();
+        if self.liveness.first().min(self.rest.first()) > now {
+            return;
+        }
+        while let Some(slot) = self.liveness.pop_due(now) {
+            self.fire(slot, Class::Liveness);
+        }
+        while let Some(slot) = self.rest.pop_due(now) {
+            self.fire(slot, Class::Control);
+        }
+        crate::pool::local::drain(&mut self.queue);
+    }
+
+    fn fire(&mut self, slot: u32, class: Class) {
+        if let Some(resident) = self.loops.get(slot as usize).and_then(Option::as_ref) {
+            notify_dyn(&resident.cell, class);
+        }
+    }
+
+    /// Gives a loop its turn, if there still is a reason.
+    pub(super) fn turn(&mut self, entry: RunEntry) {
+        let Some(pending) = begin(&entry) else { return };
+        let slot = entry.cell.header().slot();
+        let began = self.engine.now;
+        let sooner = self.liveness.first_but(slot).min(self.polled + POLL_INTERVAL);
+        let class = pending.highest().unwrap_or(entry.class);
+        self.engine.begin_turn(class, sooner);
+        let ended = entry.cell.run(&entry.cell, pending, &mut self.engine, &mut self.arena);
+        self.count(&entry, began);
+        if ended.stopped {
+            self.bury(slot);
+            return;
+        }
+        self.note_deadlines(slot, &ended);
+        if let Some(class) = entry.cell.header().state().end_run(ended.left) {
+            let entry = RunEntry { class, ..entry };
+            if self.engine.interrupted {
+                self.queue.push_front(class, entry);
+            } else {
+                self.queue.push(class, entry);
+            }
+        }
+    }
+
+    fn note_deadlines(&mut self, slot: u32, ended: &Ended) {
+        self.liveness.set(slot, ended.deadlines.liveness);
+        self.rest.set(slot, ended.deadlines.rest);
+    }
+
+    fn count(&mut self, entry: &RunEntry, began: Time) {
+        let took = self.engine.now.since(began).as_nanos() as u64;
+        let of_loop = &entry.cell.header().counters;
+        Counters::add(&of_loop.run, took);
+        Counters::add(&of_loop.turns, 1);
+        Counters::raise(&of_loop.longest, self.engine.tally.longest);
+        let of_worker = &self.engine.shared.counters;
+        Counters::add(&of_worker.busy, took);
+        Counters::add(&of_worker.turns, 1);
+        self.engine.publish();
+    }
+
+    /// The loop in this slot has run for the last time.
+    fn bury(&mut self, slot: u32) {
+        let Some(resident) = self.remove(slot) else { return };
+        let header = resident.cell.header();
+        header.state().close();
+        // Dropping what the loop owns runs its code; a panic there ends there.
+        let buried = catch_unwind(AssertUnwindSafe(|| resident.cell.bury(&mut self.engine)));
+        if buried.is_err() {
+            self.pool.warn(format!("loop {} panicked while being dropped", header.name()));
+        }
+        // Closed: nothing is left to be scheduled.
+        let _ = header.state().end_run(dunlin_sync::Classes::NONE);
+        if let Some(recorder) = &self.pool.options.recorder {
+            recorder.end_loop(header.id().number());
+        }
+    }
+}
