@@ -78,9 +78,9 @@ class Speaker:
             self.dial(max(0.1, end - time.monotonic()))
             self.send(self.open())
             self.start_reading()
-            if self.established.wait(min(5, max(0.1, end - time.monotonic()))):
+            if self.wait_answer(min(5, max(0.1, end - time.monotonic()))):
                 return self
-            said = self.notification
+            said = self.notification or self.closed
             self.close()
             if time.monotonic() > end:
                 raise AssertionError(f"{self.local}: no session with {self.remote}; it said {said}")
@@ -99,12 +99,20 @@ class Speaker:
                 self.adopt(made)
                 self.send(self.open())
                 self.start_reading()
-                if self.established.wait(5):
+                if self.wait_answer(5):
                     return self
                 self.close()
         finally:
             listener.close()
         raise AssertionError(f"{self.local}: {self.remote} did not come")
+
+    def wait_answer(self, timeout):
+        """Waits until the session is established or the connection ended."""
+        end = time.monotonic() + timeout
+        while time.monotonic() < end and self.closed is None:
+            if self.established.wait(0.02):
+                return True
+        return False
 
     def adopt(self, made):
         """Takes a connected socket."""

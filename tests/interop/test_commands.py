@@ -1,0 +1,157 @@
+"""The control socket through Debian's own birdc, and what commands do to sessions."""
+
+import re
+import signal
+import subprocess
+
+from bystanders import DUT_AS, WATCH_AS, Bystanders
+from harness.dut import binary, is_bird2
+from harness.lab import wait_for
+from harness.runner import Skip, require, test
+from harness.speaker import Speaker
+
+
+def birdc(scene, command):
+    """What Debian's birdc prints."""
+    done = subprocess.run(
+        ["/usr/sbin/birdc", "-s", str(scene.dut.socket), *command.split()],
+        capture_output=True, text=True, timeout=20,
+    )
+    require(done.returncode == 0, f"birdc {command}: exit {done.returncode}, {done.stdout} {done.stderr}")
+    return done.stdout
+
+
+def expect(scene, command, pattern):
+    """birdc's output matches."""
+    text = birdc(scene, command)
+    require(re.search(pattern, text, re.M), f"birdc {command}: no {pattern!r} in {text[:600]!r}")
+
+
+@test("birdc-works", timeout=60)
+def client():
+    with Bystanders() as scene:
+        expect(scene, "show status", r"^BIRD \d.*\nRouter ID is 10\.77\.0\.1$(.|\n)*^Daemon is up and running$")
+        expect(scene, "show memory", r"^\s*Total:\s+[\d.]+ +[kM]?B")
+        expect(scene, "show protocols", r"^good\s+BGP\s+---\s+up\s+.*Established")
+        expect(scene, "show protocols all good", r"^\s+Neighbor AS:\s+65202$")
+        expect(scene, "show protocols good", r"^good ")
+        expect(scene, "show route count", r"^50 of 50 routes for 50 networks in table master4$")
+        expect(scene, "show route", r"^Table master4:$")
+        prefix = sorted(scene.routes)[0]
+        expect(scene, f"show route {prefix}", rf"^{re.escape(prefix)}\s+unicast \[good .*\] \* \(100\) \[AS\d+[ie?]\]$")
+        expect(scene, f"show route for {prefix.split('/')[0]} all", r"\b(BGP\.|bgp_)origin: ")
+        expect(scene, "show route protocol good count", r"^50 of 50 ")
+        expect(scene, "show route export watch count", r"^50 of 50 ")
+        expect(scene, "show route primary where net.len = 24 count", r"^\d+ of 50 ")
+        expect(scene, "show route stats", r"^50 of 50 ")
+        expect(scene, "show symbols", r"^good\s+protocol$")
+        expect(scene, "show interfaces", r"^v1 up ")
+        expect(scene, "show interfaces summary", r"^v1 ")
+        expect(scene, "eval 1+2*3", r"^7$")
+        expect(scene, "configure check", r"^Configuration OK$")
+        answer = scene.dut.control.lines("show nonsense")
+        require(answer[-1][0] == 9001, f"show nonsense: {answer}")
+
+
+def cease(name, subcode, act, timeout=60):
+    """A test of what a neighbour is told when its session is ended on purpose."""
+
+    @test(f"cease-{name}", timeout=timeout)
+    def case():
+        with Bystanders() as scene:
+            scene.bad.connect()
+            act(scene)
+            said = scene.bad.wait_notification()
+            require(said and said[:2] == (6, subcode),
+                    f"the neighbour is told {said} ({scene.bad.closed}), should be (6, {subcode})")
+
+
+cease("disable", 2, lambda scene: scene.dut.control("disable bad"))
+cease("restart", 4, lambda scene: scene.dut.control("restart bad"))
+cease("deconfigure", 3, lambda scene: scene.dut.configure(scene.text[scene.text.index("protocol bgp good"):]))
+
+
+@test("enable-after-disable", timeout=60)
+def enable():
+    with Bystanders() as scene:
+        scene.dut.control("disable bad")
+        wait_for(lambda: scene.dut.control.protocol("bad")[0] == "down", 5, "disable does not end in down")
+        scene.dut.control("enable bad")
+        scene.require_return()
+
+
+def ending(name, number):
+    """A test of a signal that ends the daemon."""
+
+    @test(f"{name}-says-cease-to-all", timeout=60)
+    def case():
+        if number == signal.SIGINT and is_bird2():
+            raise Skip("BIRD 2 just ends")
+        scene = Bystanders()
+        with scene.lab:
+            scene.__enter__()
+            scene.dut.stop(number, timeout=8)
+            for speaker in (scene.good, scene.watch):
+                said = speaker.wait_notification()
+                require(said and said[0] == 6, f"{speaker.local} is told {said} ({speaker.closed})")
+            require(scene.dut.child.returncode == 0, f"exit status {scene.dut.child.returncode}")
+            require(not scene.dut.socket.exists(), "the control socket stays")
+
+
+ending("sigterm", signal.SIGTERM)
+ending("sigint", signal.SIGINT)
+
+
+@test("sighup-configures", timeout=60)
+def hangup():
+    with Bystanders() as scene:
+        scene.dut.write(scene.text + "filter brand_new { accept; }\n")
+        scene.dut.child.send_signal(signal.SIGHUP)
+        wait_for(lambda: "brand_new" in scene.dut.control("show symbols"), 5, "SIGHUP does not configure")
+
+
+@test("bad-configuration-changes-nothing", timeout=60)
+def bad_configuration():
+    with Bystanders() as scene:
+        scene.dut.write(scene.text + "protocol bgp { neighbor is nonsense; }\n")
+        answer = scene.dut.control.lines("configure")
+        require(answer[-1][0] == 8002, f"configure with an error answers {answer[-1]}")
+        require(re.search(r"dut\.conf:\d+:\d+ ", answer[-1][1]), f"no file, line and column in {answer[-1][1]!r}")
+
+
+@test("parse-only", timeout=30)
+def parse_only():
+    scene = Bystanders()
+    with scene.lab:
+        scene.dut.write(scene.text)
+        run = lambda: subprocess.run([binary(), "-p", "-c", str(scene.dut.config)], capture_output=True, timeout=10)
+        require(run().returncode == 0, f"a good file: {run()}")
+        scene.dut.write(scene.text + "nonsense;\n")
+        done = run()
+        require(done.returncode == 1, f"a bad file: exit status {done.returncode}")
+        require(b":" in done.stderr + done.stdout, "no message about a bad file")
+
+
+@test("dynamic-sessions", timeout=60)
+def dynamic():
+    scene = Bystanders()
+    with scene.lab:
+        here, there = scene.lab.link("dut", "watch")
+        net = here.local.rpartition(".")[0] + ".0/24"
+        text = scene.text + (
+            f"protocol bgp many {{ local {here.local} as {DUT_AS}; neighbor range {net} as {WATCH_AS};"
+            " passive on; error wait time 1, 2; error forget time 1; dynamic name \"many_\"; ipv4 { import all; export all; }; }\n"
+        )
+        scene.text = text
+        scene.__enter__()
+        scene.lab.ip("watch", f"addr add {there.local[:-1]}77/24 dev {there.device}")
+        comers = [
+            Speaker(scene.lab, "watch", address, here.local, WATCH_AS, families=((1, 1),)).connect()
+            for address in (there.local, there.local[:-1] + "77")
+        ]
+        for comer in comers:
+            comer.wait_routes(len(scene.routes))
+        comers[0].close()
+        wait_for(lambda: scene.dut.control("show protocols").count("many_") == 1, 10, lambda: scene.dut.control("show protocols"))
+        require(comers[1].alive, "one dynamic session fell with another")
+        scene.require_unharmed()
