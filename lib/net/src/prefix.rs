@@ -8,7 +8,7 @@ use core::str::FromStr;
 use crate::hash::{hash_u64, hash_u128};
 
 /// An IPv4 prefix.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Prefix4 {
     addr: u32,
     len: u8,
@@ -63,7 +63,7 @@ impl Prefix4 {
 }
 
 /// An IPv6 prefix. Aligned to one byte, so that table entries can pack it.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Prefix6 {
     addr: [u8; 16],
     len: u8,
