@@ -6,9 +6,9 @@ use std::sync::Arc;
 use crate::attrs::{Attrs, Canonical};
 use crate::bgp::CanonicalError;
 
-/// A small direct-mapped cache of sets by content hash, for one owner: a session that sees the same
-/// attributes in many UPDATEs gets the same set each time, without building it again. A newer set
-/// displaces an older one in its place, so the size is fixed.
+/// A small cache of sets by content hash, for one owner: a session that sees the same attributes in
+/// many UPDATEs gets the same set each time, without building it again. A set may be in either place
+/// of a pair; a new one displaces the older of the two, so the size is fixed.
 pub struct AttrCache {
     places: Box<[Option<Arc<Attrs>>]>,
     hits: u64,
@@ -18,7 +18,7 @@ pub struct AttrCache {
 impl AttrCache {
     /// A cache of at least this many places (rounded up to a power of two).
     pub fn new(places: usize) -> Self {
-        let places = vec![None; places.next_power_of_two()].into_boxed_slice();
+        let places = vec![None; places.next_power_of_two().max(2)].into_boxed_slice();
         Self { places, hits: 0, misses: 0 }
     }
 
@@ -29,31 +29,20 @@ impl AttrCache {
     ) -> Result<Arc<Attrs>, CanonicalError> {
         let next_hop = canonical.next_hop.pack();
         let hash = canonical.hash(&next_hop);
-        let at = self.place(hash);
-        if let Some(cached) = &self.places[at]
-            && cached.hash() == hash
-            && canonical.is(&next_hop, cached)
-        {
-            self.hits += 1;
-            return Ok(Arc::clone(cached));
+        if let Some(cached) = self.find(hash, |cached| canonical.is(&next_hop, cached)) {
+            return Ok(cached);
         }
         let made = Attrs::from_hashed(canonical, &next_hop, hash)?;
-        self.misses += 1;
-        self.places[at] = Some(Arc::clone(&made));
+        self.keep(&made);
         Ok(made)
     }
 
     /// The cached set with the content of this one, else this one.
     pub fn intern(&mut self, attrs: Arc<Attrs>) -> Arc<Attrs> {
-        let at = self.place(attrs.hash());
-        if let Some(cached) = &self.places[at]
-            && cached.same_content(&attrs)
-        {
-            self.hits += 1;
-            return Arc::clone(cached);
+        if let Some(cached) = self.find(attrs.hash(), |cached| cached.same_content(&attrs)) {
+            return cached;
         }
-        self.misses += 1;
-        self.places[at] = Some(Arc::clone(&attrs));
+        self.keep(&attrs);
         attrs
     }
 
@@ -67,9 +56,30 @@ impl AttrCache {
         (self.hits, self.misses)
     }
 
-    /// The high half: slices and maps use the low bits.
-    const fn place(&self, hash: u64) -> usize {
-        (hash >> 32) as usize & (self.places.len() - 1)
+    fn find(&mut self, hash: u64, is: impl Fn(&Attrs) -> bool) -> Option<Arc<Attrs>> {
+        let cached = self
+            .pair(hash)
+            .iter()
+            .flatten()
+            .find(|cached| cached.hash() == hash && is(cached))
+            .map(Arc::clone);
+        self.hits += u64::from(cached.is_some());
+        cached
+    }
+
+    fn keep(&mut self, attrs: &Arc<Attrs>) {
+        self.misses += 1;
+        let pair = self.pair(attrs.hash());
+        pair.rotate_right(1);
+        if let Some(place) = pair.first_mut() {
+            *place = Some(Arc::clone(attrs));
+        }
+    }
+
+    /// By the high half of the hash: slices and maps use the low bits.
+    fn pair(&mut self, hash: u64) -> &mut [Option<Arc<Attrs>>] {
+        let at = (hash >> 32) as usize & (self.places.len() - 2);
+        self.places.get_mut(at..at + 2).unwrap_or_default()
     }
 }
 
@@ -107,6 +117,16 @@ mod tests {
         cache.clear();
         let again = cache.from_canonical(&canonical(&wire, 100)).unwrap();
         assert!(!Arc::ptr_eq(&one, &again) && one == again);
+    }
+
+    #[test]
+    fn two_sets_of_one_pair_are_both_found() {
+        let mut cache = AttrCache::new(2);
+        let wires = [[0x40, 1, 1, 0], [0x40, 1, 1, 1]];
+        for wire in wires.iter().chain(&wires).chain(&wires) {
+            cache.from_canonical(&canonical(wire, 100)).unwrap();
+        }
+        assert_eq!(cache.statistics(), (4, 2));
     }
 
     #[test]
