@@ -1,0 +1,249 @@
+//! The way out of the tables: policies, and the typed deltas that slices send.
+
+use core::fmt;
+use std::sync::Arc;
+
+use crate::shim::Scratch;
+use dunlin_attr::Attrs;
+use dunlin_net::{Prefix, Prefix4, Prefix6};
+
+use crate::barrier::Barrier;
+use crate::counters::ExportCounters;
+use crate::import::Burst;
+use crate::limits::Limit;
+use crate::nexthop::NextHopState;
+use crate::{ExporterId, SliceId, Source, TableId};
+
+/// A route as export policies and commands see it.
+#[derive(Clone, Copy, Debug)]
+pub struct RouteView<'a> {
+    /// The network.
+    pub net: Prefix,
+    /// Attributes after the import filter.
+    pub attrs: &'a Arc<Attrs>,
+    /// Where it came from.
+    pub source: &'a Arc<Source>,
+    /// Where its next hop leads.
+    pub next_hop: &'a NextHopState,
+}
+
+/// What a policy says of a route.
+#[derive(Clone, Debug)]
+pub enum ExportVerdict {
+    /// Refused by the protocol's own rules, before the filter.
+    Refused,
+    /// Rejected by the filter.
+    Filtered,
+    /// Sent as it is.
+    AsIs,
+    /// Sent with other attributes.
+    Changed(Arc<Attrs>),
+}
+
+/// Decides what is exported: a protocol's own rules, then the channel's filter.
+pub trait ExportPolicy: Send + Sync {
+    /// Policies with equal keys give equal verdicts; they are evaluated once.
+    fn key(&self) -> u64;
+    /// The verdict does not depend on the network, so it may be remembered by attribute set and
+    /// source.
+    fn ignores_net(&self) -> bool;
+    /// The verdict.
+    fn evaluate(&self, scratch: &mut Scratch, route: RouteView<'_>) -> ExportVerdict;
+}
+
+/// How an exporter wants its deltas.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExporterKind {
+    /// Every change of a best route; the policy is not asked and nothing is remembered.
+    Follow,
+    /// What changes between the policy's old and new verdicts.
+    Group,
+}
+
+/// Receives a slice's deltas. Called from slice loops: send a message, return.
+pub trait DeltaSink: Send + Sync {
+    /// Takes a batch.
+    fn deliver(&self, batch: Box<DeltaBatch>);
+}
+
+/// Somebody who gets a table's changes.
+#[derive(Clone)]
+pub struct Exporter {
+    /// Unique over the daemon.
+    pub id: ExporterId,
+    /// The table.
+    pub table: TableId,
+    /// How deltas are wanted.
+    pub kind: ExporterKind,
+    /// What is exported.
+    pub policy: Arc<dyn ExportPolicy>,
+    /// Where deltas go.
+    pub sink: Arc<dyn DeltaSink>,
+    /// Counters of the group.
+    pub counters: Arc<ExportCounters>,
+    /// Evaluations and remembered verdicts.
+    pub sharing: Arc<SharingCounters>,
+    /// Export limit, with whom to tell when it is exceeded.
+    pub limit: Option<ExportLimit>,
+}
+
+/// An export limit. Its group has one member, whose policy refuses that member's own routes.
+#[derive(Clone)]
+pub struct ExportLimit {
+    /// The limit.
+    pub limit: Arc<Limit>,
+    /// Named in the event.
+    pub source: crate::SourceId,
+    /// Whom to tell.
+    pub events: Arc<dyn crate::source::ChannelEvents>,
+}
+
+impl fmt::Debug for Exporter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exporter")
+            .field("id", &self.id)
+            .field("table", &self.table)
+            .field("kind", &self.kind)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How often work was done once for many. Written by slices and egress (`Relaxed` counts), read by
+/// commands and tests.
+#[derive(Debug, Default)]
+pub struct SharingCounters {
+    /// Policies evaluated.
+    pub evaluations: core::sync::atomic::AtomicU64,
+    /// Verdicts remembered instead.
+    pub remembered: core::sync::atomic::AtomicU64,
+    /// UPDATE messages encoded.
+    pub updates_encoded: core::sync::atomic::AtomicU64,
+    /// Bytes encoded.
+    pub bytes_encoded: core::sync::atomic::AtomicU64,
+    /// Bytes handed to members.
+    pub bytes_delivered: core::sync::atomic::AtomicU64,
+    /// Feeds begun.
+    pub feeds: core::sync::atomic::AtomicU64,
+    /// Members that left the log because they were slow.
+    pub members_left_log: core::sync::atomic::AtomicU64,
+}
+
+/// One distinct route of a batch.
+#[derive(Clone, Debug)]
+pub struct OutRoute {
+    /// Attributes after the export filter.
+    pub attrs: Arc<Attrs>,
+    /// Where it came from.
+    pub source: Arc<Source>,
+    /// Where its next hop leads.
+    pub next_hop: NextHopState,
+}
+
+/// For whom a delta is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum To {
+    /// Everybody but the route's own source; a withdrawal goes to everybody.
+    All,
+    /// As `All`, and the route's own source gets a withdrawal because it had another's route.
+    AllWithdrawSource,
+    /// Only those who wait under this token.
+    Token(u32),
+}
+
+/// A change of what is exported for one network.
+#[derive(Clone, Copy, Debug)]
+pub struct Delta<K> {
+    /// The network.
+    pub key: K,
+    /// Path identifier (RFC 7911), zero without.
+    pub path_id: u32,
+    /// Index into the batch's routes, or [`crate::import::NONE`] for a withdrawal.
+    pub route: u32,
+    /// For whom.
+    pub to: To,
+}
+
+/// Deltas of one net type.
+#[derive(Debug)]
+pub enum Deltas {
+    /// IPv4.
+    V4(Vec<Delta<Prefix4>>),
+    /// IPv6.
+    V6(Vec<Delta<Prefix6>>),
+}
+
+impl Deltas {
+    /// How many.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::V4(deltas) => deltas.len(),
+            Self::V6(deltas) => deltas.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// What a slice sends to an exporter, in the order in which things happened.
+#[derive(Debug)]
+pub struct DeltaBatch {
+    /// The slice.
+    pub slice: SliceId,
+    /// The exporter.
+    pub exporter: ExporterId,
+    /// The read burst that this completes a part of.
+    pub burst: Option<Burst>,
+    /// Distinct routes.
+    pub routes: Vec<OutRoute>,
+    /// The changes.
+    pub deltas: Deltas,
+    /// Set if this answers a feed request.
+    pub feed: Option<FeedReply>,
+    /// Set if this answers a query.
+    pub query: Option<u32>,
+    /// A barrier that the exporter must arrive at after the deltas before it.
+    pub barrier: Option<Arc<Barrier>>,
+}
+
+/// Progress of a feed in one slice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FeedReply {
+    /// The request's token.
+    pub token: u32,
+    /// Band that was asked for.
+    pub band: u16,
+    /// First band not covered by this reply; [`BANDS`] when all are.
+    pub next: u16,
+}
+
+/// Attribute sets are fed in this many bands of their content hash.
+pub const BANDS: u16 = 256;
+
+/// Asks a slice for what an exporter holds.
+#[derive(Clone, Copy, Debug)]
+pub struct FeedRequest {
+    /// The exporter.
+    pub exporter: ExporterId,
+    /// Marks the deltas.
+    pub token: u32,
+    /// First band.
+    pub band: u16,
+    /// Bands wanted in one reply at most.
+    pub bands: u16,
+    /// Also say what is *not* exported, for members that may hold older routes.
+    pub withdraw_absent: bool,
+}
+
+/// Asks a slice for the present state of some networks.
+#[derive(Clone, Debug)]
+pub struct QueryRequest {
+    /// The exporter.
+    pub exporter: ExporterId,
+    /// Marks the deltas.
+    pub token: u32,
+    /// The networks, all of this slice.
+    pub nets: Vec<Prefix>,
+}

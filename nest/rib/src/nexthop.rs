@@ -1,0 +1,60 @@
+//! Next hops as slices and the resolver speak of them.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use dunlin_attr::Hop;
+
+use crate::{Resolve, TableId};
+
+/// What the resolver is asked: an address and how to look for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct NextHopKey {
+    /// The next hop's address.
+    pub address: IpAddr,
+    /// How it is resolved; never [`Resolve::Never`].
+    pub resolve: Resolve,
+}
+
+/// What the resolver answers.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub enum NextHopState {
+    /// No answer yet: routes wait.
+    #[default]
+    Pending,
+    /// Nowhere: routes are shown as unreachable and lose against reachable ones.
+    Unreachable,
+    /// Through these hops.
+    Reachable(Arc<ResolvedHop>),
+}
+
+impl NextHopState {
+    /// Metric inside the IGP, zero where there is none.
+    pub fn igp_metric(&self) -> u32 {
+        match self {
+            Self::Reachable(hop) => hop.igp_metric,
+            Self::Pending | Self::Unreachable => 0,
+        }
+    }
+
+    /// Whether packets have somewhere to go.
+    pub fn is_reachable(&self) -> bool {
+        match self {
+            Self::Reachable(hop) => hop.dest != dunlin_attr::Dest::Unreachable,
+            Self::Pending | Self::Unreachable => false,
+        }
+    }
+}
+
+/// Where packets go.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct ResolvedHop {
+    /// The hops, in order; empty for blackholes and the like.
+    pub hops: Box<[Hop]>,
+    /// Metric inside the IGP, for best-route selection.
+    pub igp_metric: u32,
+    /// What the resolving route does with packets.
+    pub dest: dunlin_attr::Dest,
+    /// The table a recursive hop was resolved through.
+    pub through: Option<TableId>,
+}

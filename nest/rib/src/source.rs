@@ -1,0 +1,186 @@
+//! Who a route came from.
+
+use core::fmt;
+use core::sync::atomic::{AtomicBool, Ordering};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::shim::ChannelFilter;
+use dunlin_attr::Rts;
+
+use crate::counters::{ImportCounters, ImportGauges};
+use crate::limits::{ImportLimits, LimitKind};
+use crate::{SourceId, TableId};
+
+/// The neighbour behind a source, as best-route selection and filters see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Its address.
+    pub address: IpAddr,
+    /// The interface it is on, if directly connected.
+    pub interface: Option<u32>,
+    /// Its BGP identifier.
+    pub router_id: u32,
+    /// Its AS.
+    pub asn: u32,
+    /// Our AS on the session.
+    pub local_asn: u32,
+    /// Same AS on both sides.
+    pub internal: bool,
+    /// It is a client of ours as a route reflector (RFC 4456).
+    pub rr_client: bool,
+    /// It is a client of ours as a route server (RFC 7947).
+    pub rs_client: bool,
+}
+
+/// How a BGP next hop of this source is resolved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Resolve {
+    /// Not at all: the route brings its own hops.
+    Never,
+    /// It must be on a connected network, on `interface` if given.
+    Direct {
+        /// Interface index to look at.
+        interface: Option<u32>,
+    },
+    /// Through the best route of a table.
+    Recursive {
+        /// The IGP table.
+        table: TableId,
+    },
+}
+
+/// Options of best-route selection that a source brings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// Compare AS path lengths.
+    pub path_metric: bool,
+    /// Compare MEDs across neighbour ASes.
+    pub med_metric: bool,
+    /// Compare IGP metrics.
+    pub igp_metric: bool,
+    /// Prefer the route that is already there.
+    pub prefer_older: bool,
+    /// Local preference where the attribute is absent.
+    pub default_local_pref: u32,
+    /// MED where the attribute is absent.
+    pub default_med: u32,
+}
+
+impl Default for Order {
+    fn default() -> Self {
+        Self {
+            path_metric: true,
+            med_metric: false,
+            igp_metric: true,
+            prefer_older: false,
+            default_local_pref: 100,
+            default_med: 0,
+        }
+    }
+}
+
+/// Told by slices what a protocol must act on. Calls come from slice loops: send a message, return.
+pub trait ChannelEvents: Send + Sync {
+    /// A limit was exceeded; called once until the limit is renewed.
+    fn limit_hit(&self, source: SourceId, kind: LimitKind);
+    /// A filter failed at run time and the route was rejected.
+    fn filter_error(&self, source: SourceId, message: &str);
+    /// A filter printed something.
+    fn filter_print(&self, source: SourceId, text: &str);
+}
+
+/// One incarnation of an import channel. Its id is its epoch: when the session goes down the source
+/// is [killed](Self::kill) and whatever it still has under way is dropped.
+pub struct Source {
+    /// Unique while any route of it remains.
+    pub id: SourceId,
+    /// The table it feeds.
+    pub table: TableId,
+    /// Name of the protocol instance.
+    pub protocol: Arc<str>,
+    /// Kind of the routes.
+    pub kind: Rts,
+    /// The neighbour, if there is one.
+    pub peer: Option<Peer>,
+    /// How next hops are resolved.
+    pub resolve: Resolve,
+    /// Best-route options.
+    pub order: Order,
+    /// Rejected routes are shown by `show route filtered`.
+    pub keep_filtered: bool,
+    /// The import filter at the start; later ones come by message.
+    pub import: ChannelFilter,
+    /// Preference set before the import filter.
+    pub preference: u32,
+    /// Limits.
+    pub limits: ImportLimits,
+    /// Counters, kept over incarnations.
+    pub counters: Arc<ImportCounters>,
+    /// Route counts of this incarnation.
+    pub gauges: Arc<ImportGauges>,
+    /// Whom to tell of limits and filter errors.
+    pub events: Arc<dyn ChannelEvents>,
+    /// False once the session is gone. Written once by the session's loop (`Release`), read by
+    /// slices (`Acquire`); publishes nothing but itself.
+    alive: AtomicBool,
+}
+
+/// What [`Source::new`] needs.
+#[derive(Clone)]
+pub struct SourceSpec {
+    /// See [`Source::id`].
+    pub id: SourceId,
+    /// See [`Source::table`].
+    pub table: TableId,
+    /// See [`Source::protocol`].
+    pub protocol: Arc<str>,
+    /// See [`Source::kind`].
+    pub kind: Rts,
+    /// See [`Source::events`].
+    pub events: Arc<dyn ChannelEvents>,
+}
+
+impl Source {
+    /// A living source that accepts everything, with no neighbour and no limits; callers set the
+    /// public fields they need before sharing it.
+    pub fn new(spec: SourceSpec) -> Self {
+        Self {
+            id: spec.id,
+            table: spec.table,
+            protocol: spec.protocol,
+            kind: spec.kind,
+            peer: None,
+            resolve: Resolve::Never,
+            order: Order::default(),
+            keep_filtered: false,
+            import: ChannelFilter::Accept,
+            preference: 0,
+            limits: ImportLimits::default(),
+            counters: Arc::default(),
+            gauges: Arc::default(),
+            events: spec.events,
+            alive: AtomicBool::new(true),
+        }
+    }
+
+    /// The session is gone: slices ignore what this source sent and has.
+    pub fn kill(&self) {
+        self.alive.store(false, Ordering::Release);
+    }
+
+    /// Whether the session lives.
+    pub fn is_alive(&self) -> bool {
+        self.alive.load(Ordering::Acquire)
+    }
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source")
+            .field("id", &self.id)
+            .field("protocol", &self.protocol)
+            .field("peer", &self.peer)
+            .finish_non_exhaustive()
+    }
+}

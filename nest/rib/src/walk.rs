@@ -1,0 +1,95 @@
+//! Reading tables: resumable walks that never hold anything up.
+
+use core::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use dunlin_attr::Attrs;
+use dunlin_net::Prefix;
+use dunlin_runtime::Time;
+
+use crate::nexthop::NextHopState;
+use crate::{Source, TableId};
+
+/// Which networks.
+#[derive(Clone, Copy, Debug)]
+pub enum Walk {
+    /// All, from a position given by the last reply (zero at first).
+    All {
+        /// Where to go on.
+        cursor: u32,
+    },
+    /// One network.
+    Exact(Prefix),
+    /// The longest match of an address in this slice. Ask every slice.
+    For(IpAddr),
+    /// The longest match of a network in this slice. Ask every slice.
+    ForNet(Prefix),
+    /// Networks inside a prefix, from a position.
+    In {
+        /// The covering prefix.
+        prefix: Prefix,
+        /// Where to go on.
+        cursor: u32,
+    },
+}
+
+/// A request for routes, answered by one reply.
+pub struct WalkRequest {
+    /// The table.
+    pub table: TableId,
+    /// Which networks.
+    pub walk: Walk,
+    /// Networks in the reply at most.
+    pub max_nets: u32,
+    /// Rejected routes instead of accepted ones.
+    pub filtered: bool,
+    /// Gets the answer, on the slice's worker: send a message, return.
+    pub reply: Box<dyn FnOnce(WalkReply) + Send>,
+}
+
+impl fmt::Debug for WalkRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WalkRequest")
+            .field("table", &self.table)
+            .field("walk", &self.walk)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Routes of some networks.
+#[derive(Debug, Default)]
+pub struct WalkReply {
+    /// Networks with at least one route of the wanted kind; each is whole.
+    pub nets: Vec<NetRows>,
+    /// Where to go on; none at the end.
+    pub next: Option<u32>,
+}
+
+/// One network.
+#[derive(Debug)]
+pub struct NetRows {
+    /// The network.
+    pub net: Prefix,
+    /// Its routes, best first.
+    pub rows: Vec<RouteRow>,
+}
+
+/// One route.
+#[derive(Debug, Clone)]
+pub struct RouteRow {
+    /// Attributes: after the import filter, or before it if rejected.
+    pub attrs: Arc<Attrs>,
+    /// Where it came from.
+    pub source: Arc<Source>,
+    /// Path identifier.
+    pub path_id: u32,
+    /// It is the best route of its network.
+    pub best: bool,
+    /// It was rejected by the import filter.
+    pub rejected: bool,
+    /// When it last changed.
+    pub changed: Time,
+    /// Where its next hop leads.
+    pub next_hop: NextHopState,
+}
