@@ -1,0 +1,208 @@
+//! A table's attribute sets: 32-bit handles for interned sets, with local counts.
+
+use std::sync::Arc;
+
+use dunlin_attr::Attrs;
+use hashbrown::HashTable;
+
+use super::store::Store;
+
+/// Nothing: no set, no route, no next hop.
+pub(crate) const NIL: u32 = 0;
+
+/// One interned set.
+#[derive(Debug, Default)]
+pub(crate) struct Entry {
+    /// The set; none in a free record.
+    pub(crate) set: Option<Arc<Attrs>>,
+    /// Routes, Adj-RIB-Out entries and batches that use it.
+    refs: u32,
+    /// First of the routes whose accepted set this is.
+    pub(crate) first_route: u32,
+    /// The next hop that it needs resolved.
+    pub(crate) hop: u32,
+    hop_next: u32,
+    hop_previous: u32,
+    band_next: u32,
+    band_previous: u32,
+}
+
+/// See the module. Sets are equal if their content and their next hop are.
+#[derive(Debug)]
+pub(crate) struct AttrTable {
+    index: HashTable<u32>,
+    entries: Store<Entry>,
+    /// First entry of each band of the content hash, for feeds.
+    bands: Vec<u32>,
+}
+
+/// The band of a content hash.
+pub(crate) fn band_of(hash: u64) -> usize {
+    (hash >> 56) as usize
+}
+
+impl AttrTable {
+    pub(crate) fn new() -> Self {
+        Self { index: HashTable::new(), entries: Store::new(), bands: Vec::new() }
+    }
+
+    /// The handle of a set with a next hop; makes it if need be. Takes one reference.
+    pub(crate) fn intern(&mut self, set: &Arc<Attrs>, hop: u32) -> Interned {
+        let entries = &mut self.entries;
+        let hash = set.hash() ^ u64::from(hop).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let found = self.index.find(hash, |&handle| {
+            let entry = &entries[handle];
+            entry.hop == hop && entry.set.as_ref().is_some_and(|other| same(set, other))
+        });
+        if let Some(&handle) = found {
+            entries[handle].refs += 1;
+            return Interned { handle, new: false };
+        }
+        let handle =
+            entries.insert(Entry { set: Some(Arc::clone(set)), refs: 1, hop, ..Entry::default() });
+        self.index.insert_unique(hash, handle, |&other| hash_of(&entries[other]));
+        self.link_band(handle, band_of(set.hash()));
+        Interned { handle, new: true }
+    }
+
+    /// One more user.
+    #[inline]
+    pub(crate) fn hold(&mut self, handle: u32) {
+        if handle != NIL {
+            self.entries[handle].refs += 1;
+        }
+    }
+
+    /// One user less; returns the next hop to unlink if the set is now gone.
+    #[inline]
+    pub(crate) fn release(&mut self, handle: u32) -> Option<Entry> {
+        if handle == NIL {
+            return None;
+        }
+        let entry = &mut self.entries[handle];
+        entry.refs -= 1;
+        (entry.refs == 0).then(|| self.drop_entry(handle))
+    }
+
+    fn drop_entry(&mut self, handle: u32) -> Entry {
+        let hash = hash_of(&self.entries[handle]);
+        if let Ok(found) = self.index.find_entry(hash, |&other| other == handle) {
+            found.remove();
+        }
+        self.unlink_band(handle);
+        let gone = self.entries.remove(handle);
+        if self.entries.len() == 0 {
+            self.index = HashTable::new();
+        }
+        gone
+    }
+
+    /// The set behind a handle.
+    ///
+    /// # Panics
+    /// If the handle is free: handles are counted, so a held one never is.
+    #[inline]
+    #[expect(clippy::expect_used, reason = "a counted handle names a live entry")]
+    pub(crate) fn set(&self, handle: u32) -> &Arc<Attrs> {
+        self.entries[handle].set.as_ref().expect("held attribute handle")
+    }
+
+    #[inline]
+    pub(crate) fn entry(&self, handle: u32) -> &Entry {
+        &self.entries[handle]
+    }
+
+    #[inline]
+    pub(crate) fn entry_mut(&mut self, handle: u32) -> &mut Entry {
+        &mut self.entries[handle]
+    }
+
+    /// First entry of a band; go on with [`next_in_band`](Self::next_in_band).
+    pub(crate) fn band(&self, band: usize) -> u32 {
+        self.bands.get(band).copied().unwrap_or(NIL)
+    }
+
+    pub(crate) fn next_in_band(&self, handle: u32) -> u32 {
+        self.entries[handle].band_next
+    }
+
+    /// Sets in the table.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Bytes held, without the sets themselves, which slices share.
+    pub(crate) fn memory(&self) -> usize {
+        self.entries.memory() + self.index.capacity() * 5 + self.bands.capacity() * 4
+    }
+
+    fn link_band(&mut self, handle: u32, band: usize) {
+        if self.bands.is_empty() {
+            self.bands = vec![NIL; usize::from(crate::export::BANDS)];
+        }
+        let head = core::mem::replace(&mut self.bands[band], handle);
+        self.entries[handle].band_next = head;
+        if head != NIL {
+            self.entries[head].band_previous = handle;
+        }
+    }
+
+    fn unlink_band(&mut self, handle: u32) {
+        let (next, previous) = {
+            let entry = &self.entries[handle];
+            (entry.band_next, entry.band_previous)
+        };
+        if next != NIL {
+            self.entries[next].band_previous = previous;
+        }
+        if previous != NIL {
+            self.entries[previous].band_next = next;
+        } else if let Some(set) = &self.entries[handle].set {
+            self.bands[band_of(set.hash())] = next;
+        }
+    }
+
+    /// Puts an entry at the head of its next hop's list; returns nothing.
+    pub(crate) fn link_hop(&mut self, handle: u32, head: &mut u32) {
+        let old = core::mem::replace(head, handle);
+        self.entries[handle].hop_next = old;
+        self.entries[handle].hop_previous = NIL;
+        if old != NIL {
+            self.entries[old].hop_previous = handle;
+        }
+    }
+
+    /// Takes a removed entry out of its next hop's list.
+    pub(crate) fn unlink_hop(&mut self, gone: &Entry, head: &mut u32) {
+        if gone.hop_next != NIL {
+            self.entries[gone.hop_next].hop_previous = gone.hop_previous;
+        }
+        if gone.hop_previous != NIL {
+            self.entries[gone.hop_previous].hop_next = gone.hop_next;
+        } else {
+            *head = gone.hop_next;
+        }
+    }
+
+    pub(crate) fn next_of_hop(&self, handle: u32) -> u32 {
+        self.entries[handle].hop_next
+    }
+}
+
+/// Result of interning.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Interned {
+    /// The handle.
+    pub(crate) handle: u32,
+    /// The entry was made just now and is in no next hop's list.
+    pub(crate) new: bool,
+}
+
+fn same(a: &Arc<Attrs>, b: &Arc<Attrs>) -> bool {
+    Arc::ptr_eq(a, b) || a.same_content(b)
+}
+
+fn hash_of(entry: &Entry) -> u64 {
+    let hash = entry.set.as_ref().map_or(0, |set| set.hash());
+    hash ^ u64::from(entry.hop).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}

@@ -1,0 +1,170 @@
+//! What a slice is told.
+
+use core::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::shim::ChannelFilter;
+use dunlin_net::NetType;
+use dunlin_runtime::Address;
+
+use crate::barrier::Barrier;
+use crate::export::{ExportPolicy, Exporter, FeedRequest, QueryRequest};
+use crate::import::{ImportBatch, Slices};
+use crate::nexthop::{NextHopKey, NextHopState};
+use crate::resolver::ResolverMessage;
+use crate::walk::WalkRequest;
+use crate::{ExporterId, PipeId, SourceId, TableId};
+
+/// A message to a slice. Those that change what is exported travel in the routing class, so their
+/// order is kept.
+pub enum SliceMessage {
+    /// Where the others are; the first message of all.
+    Start {
+        /// All slices.
+        slices: Slices,
+        /// Answers for next hops.
+        resolver: Address<ResolverMessage>,
+    },
+    /// Announcements and withdrawals.
+    Import(Box<ImportBatch>),
+    /// A source is dead ([`crate::Source::kill`] has been called): remove its routes.
+    SourceDown {
+        /// Which.
+        source: SourceId,
+        /// Arrived at when the last route has gone.
+        done: Option<Arc<Barrier>>,
+    },
+    /// A new import filter: kept routes are evaluated again.
+    Program {
+        /// Which source.
+        source: SourceId,
+        /// The filter.
+        filter: ChannelFilter,
+        /// The preference before the filter.
+        preference: u32,
+        /// Arrived at when all routes have been evaluated.
+        done: Option<Arc<Barrier>>,
+    },
+    /// Arrived at at once: everything sent before has been processed.
+    Barrier(Arc<Barrier>),
+    /// A new table.
+    TableAdd {
+        /// Its id, free before.
+        id: TableId,
+        /// What it holds.
+        net_type: NetType,
+    },
+    /// A table goes with all its routes.
+    TableRemove(TableId),
+    /// Somebody new to send deltas to. Followers are told of all best routes at once.
+    ExporterAdd(Box<Exporter>),
+    /// Somebody less.
+    ExporterRemove(ExporterId),
+    /// A new policy: what differs is sent.
+    ExporterPolicy {
+        /// Which exporter.
+        id: ExporterId,
+        /// The policy.
+        policy: Arc<dyn ExportPolicy>,
+    },
+    /// A piece of a feed.
+    Feed(FeedRequest),
+    /// The present state of some networks.
+    Query(Box<QueryRequest>),
+    /// A new pipe, or one with new filters.
+    PipeAdd(Box<Pipe>),
+    /// A pipe goes with the routes that came through it.
+    PipeRemove(PipeId),
+    /// Answers of the resolver.
+    Resolved(Vec<(NextHopKey, NextHopState)>),
+    /// Tell the resolver of the longest match of an address, now and when it changes.
+    Watch {
+        /// The table.
+        table: TableId,
+        /// The address.
+        address: IpAddr,
+    },
+    /// No more of that.
+    Unwatch {
+        /// The table.
+        table: TableId,
+        /// The address.
+        address: IpAddr,
+    },
+    /// Read routes.
+    Walk(Box<WalkRequest>),
+    /// Sizes and counts.
+    Statistics(Box<dyn FnOnce(SliceStatistics) + Send>),
+}
+
+impl fmt::Debug for SliceMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Start { .. } => "Start",
+            Self::Import(_) => "Import",
+            Self::SourceDown { .. } => "SourceDown",
+            Self::Program { .. } => "Program",
+            Self::Barrier(_) => "Barrier",
+            Self::TableAdd { .. } => "TableAdd",
+            Self::TableRemove(_) => "TableRemove",
+            Self::ExporterAdd(_) => "ExporterAdd",
+            Self::ExporterRemove(_) => "ExporterRemove",
+            Self::ExporterPolicy { .. } => "ExporterPolicy",
+            Self::Feed(_) => "Feed",
+            Self::Query(_) => "Query",
+            Self::PipeAdd(_) => "PipeAdd",
+            Self::PipeRemove(_) => "PipeRemove",
+            Self::Resolved(_) => "Resolved",
+            Self::Watch { .. } => "Watch",
+            Self::Unwatch { .. } => "Unwatch",
+            Self::Walk(_) => "Walk",
+            Self::Statistics(_) => "Statistics",
+        })
+    }
+}
+
+/// One direction of a pipe between two tables. It stays inside the slice.
+#[derive(Clone)]
+pub struct Pipe {
+    /// Unique over the daemon; the two directions of one pipe have different ids.
+    pub id: PipeId,
+    /// The protocol instance: routes of one direction never come back through the other.
+    pub instance: u32,
+    /// Where routes are taken from.
+    pub from: TableId,
+    /// Where they are put.
+    pub to: TableId,
+    /// What passes.
+    pub policy: Arc<dyn ExportPolicy>,
+    /// Counted as an import into `to`.
+    pub counters: Arc<crate::counters::ImportCounters>,
+    /// Routes in `to` that came through.
+    pub gauges: Arc<crate::counters::ImportGauges>,
+    /// Pipes that a route may pass at most.
+    pub max_generation: u8,
+}
+
+/// Sizes and counts of one slice.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct SliceStatistics {
+    /// Per table: id, networks, routes.
+    pub tables: Vec<TableStatistics>,
+    /// Bytes of networks, routes, indices and Adj-RIB-Out.
+    pub table_bytes: usize,
+    /// Bytes of attribute handles, next hops.
+    pub attribute_bytes: usize,
+}
+
+/// Counts of one table in one slice.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct TableStatistics {
+    /// The table.
+    pub id: u16,
+    /// Networks.
+    pub networks: usize,
+    /// Routes, rejected ones included.
+    pub routes: usize,
+    /// Attribute sets.
+    pub attribute_sets: usize,
+}

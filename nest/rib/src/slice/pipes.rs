@@ -1,0 +1,213 @@
+//! Pipes: routes of one table put into another of the same slice.
+
+use std::sync::Arc;
+
+use dunlin_attr::Attrs;
+
+use super::attrs::NIL;
+use super::message::Pipe;
+use super::table::{Env, GENERATION_SHIFT, Route, RouteId, Table};
+use crate::PipeId;
+use crate::export::{ExportVerdict, RouteView};
+use crate::import::TableKey;
+
+/// [`Route::via`] of a route that came through no pipe.
+pub(crate) const NO_PIPE: u16 = u16::MAX;
+
+/// A route of a table changed; what it is now.
+#[derive(Clone, Debug)]
+pub(crate) struct PipedChange<K> {
+    key: K,
+    source: u16,
+    path_id: u32,
+    via: u16,
+    generation: u8,
+    /// Accepted set, none if the route went or was rejected.
+    set: Option<Arc<Attrs>>,
+}
+
+/// A change on its way into the other table.
+#[derive(Debug)]
+pub(crate) struct PipedOp<K> {
+    pub(crate) pipe: PipeId,
+    key: K,
+    source: u16,
+    path_id: u32,
+    generation: u8,
+    set: Option<Arc<Attrs>>,
+}
+
+/// The pipes of a table: those that take from it, and those that put into it.
+#[derive(Default)]
+pub(crate) struct Pipes {
+    out: Vec<Pipe>,
+    inward: Vec<Option<Pipe>>,
+}
+
+impl core::fmt::Debug for Pipes {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Pipes {{ out: {}, in: {} }}", self.out.len(), self.inward.len())
+    }
+}
+
+impl Pipes {
+    /// Whether any pipe takes from the table.
+    #[inline]
+    pub(crate) fn any_out(&self) -> bool {
+        !self.out.is_empty()
+    }
+
+    /// Adds or replaces a pipe that takes from the table.
+    pub(crate) fn add_out(&mut self, pipe: Pipe) {
+        match self.out.iter_mut().find(|other| other.id == pipe.id) {
+            Some(other) => *other = pipe,
+            None => self.out.push(pipe),
+        }
+    }
+
+    /// Adds or replaces a pipe that puts into the table.
+    pub(crate) fn add_inward(&mut self, pipe: Pipe) {
+        let same = |other: &Option<Pipe>| other.as_ref().is_some_and(|other| other.id == pipe.id);
+        let place = self.inward.iter().position(same);
+        match place.or_else(|| self.inward.iter().position(Option::is_none)) {
+            Some(place) => self.inward[place] = Some(pipe),
+            None => self.inward.push(Some(pipe)),
+        }
+    }
+
+    pub(crate) fn remove_out(&mut self, id: PipeId) {
+        self.out.retain(|pipe| pipe.id != id);
+    }
+
+    pub(crate) fn remove_inward(&mut self, index: u16) {
+        if let Some(place) = self.inward.get_mut(usize::from(index)) {
+            *place = None;
+        }
+    }
+
+    /// The pipe that routes with this `via` came through.
+    pub(crate) fn inward(&self, via: u16) -> Option<&Pipe> {
+        self.inward.get(usize::from(via))?.as_ref()
+    }
+
+    pub(crate) fn inward_index(&self, id: PipeId) -> Option<u16> {
+        let same = |other: &Option<Pipe>| other.as_ref().is_some_and(|other| other.id == id);
+        u16::try_from(self.inward.iter().position(same)?).ok()
+    }
+}
+
+impl<K: TableKey> Table<K> {
+    /// Remembers for the pipes that a route has now this accepted set.
+    #[inline]
+    pub(crate) fn note_piped(&mut self, handle: u32, accepted: u32) {
+        if !self.pipes.any_out() {
+            return;
+        }
+        let route = self.routes[handle];
+        self.piped.push(PipedChange {
+            key: self.nets[route.net].key,
+            source: route.source,
+            path_id: route.path_id,
+            via: route.via,
+            generation: (route.flags >> GENERATION_SHIFT) as u8,
+            set: (accepted != NIL).then(|| Arc::clone(self.sets.set(accepted))),
+        });
+    }
+
+    /// Runs the waiting changes through all pipes of this table.
+    pub(crate) fn run_pipes(&mut self, env: &mut Env<'_>) -> Vec<PipedOp<K>> {
+        let mut ops = Vec::new();
+        for change in core::mem::take(&mut self.piped) {
+            for pipe in &self.pipes.out {
+                let came = self.pipes.inward(change.via);
+                if came.is_some_and(|came| came.instance == pipe.instance)
+                    || change.generation >= pipe.max_generation
+                {
+                    continue;
+                }
+                ops.push(PipedOp {
+                    pipe: pipe.id,
+                    key: change.key,
+                    source: change.source,
+                    path_id: change.path_id,
+                    generation: change.generation + 1,
+                    set: change.set.as_ref().and_then(|set| through(pipe, set, &change, env)),
+                });
+            }
+        }
+        ops
+    }
+
+    /// Puts a change that came through a pipe into this table.
+    pub(crate) fn apply_piped(&mut self, op: &PipedOp<K>, env: &mut Env<'_>) {
+        let Some(via) = self.pipes.inward_index(op.pipe) else { return };
+        let id = RouteId { source: op.source, path_id: op.path_id, via };
+        let Some(set) = &op.set else {
+            self.remove_piped(op.key, id, env);
+            return;
+        };
+        let resolve = env.sources.at(op.source).source.resolve;
+        let handle = self.intern(set, resolve, env);
+        let net = self.net(op.key);
+        match self.find_route(net, id) {
+            Some(old) if self.routes[old].accepted == handle => {}
+            Some(old) => {
+                self.touch(net);
+                self.note_piped(old, NIL);
+                self.remove_route(old, env);
+                self.insert_piped(net, id, handle, op.generation, env);
+            }
+            None => {
+                self.touch(net);
+                self.insert_piped(net, id, handle, op.generation, env);
+            }
+        }
+        self.release(handle, env);
+    }
+
+    fn insert_piped(&mut self, net: u32, id: RouteId, set: u32, generation: u8, env: &mut Env<'_>) {
+        self.sets.hold(set);
+        self.sets.hold(set);
+        let route = Route {
+            net,
+            received: set,
+            accepted: set,
+            path_id: id.path_id,
+            changed: env.now,
+            source: id.source,
+            flags: u16::from(generation) << GENERATION_SHIFT,
+            via: id.via,
+            ..Route::default()
+        };
+        let handle = self.insert_route(route);
+        self.count_route(&route, 1, env);
+        self.note_piped(handle, set);
+    }
+
+    fn remove_piped(&mut self, key: K, id: RouteId, env: &mut Env<'_>) {
+        let found = self.find_net(key).and_then(|net| self.find_route(net, id));
+        if let Some(handle) = found {
+            self.touch(self.routes[handle].net);
+            self.note_piped(handle, NIL);
+            self.remove_route(handle, env);
+        }
+    }
+}
+
+/// The set with which a route leaves a pipe; none if the pipe's filter rejects it.
+fn through<K: TableKey>(
+    pipe: &Pipe,
+    set: &Arc<Attrs>,
+    change: &PipedChange<K>,
+    env: &mut Env<'_>,
+) -> Option<Arc<Attrs>> {
+    let source = Arc::clone(&env.sources.at(change.source).source);
+    let next_hop = super::hops::own_state(set);
+    let net = change.key.prefix();
+    let view = RouteView { net, attrs: set, source: &source, next_hop: &next_hop };
+    match pipe.policy.evaluate(env.scratch, view) {
+        ExportVerdict::Refused | ExportVerdict::Filtered => None,
+        ExportVerdict::AsIs => Some(Arc::clone(set)),
+        ExportVerdict::Changed(changed) => Some(changed),
+    }
+}

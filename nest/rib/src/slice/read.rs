@@ -1,0 +1,145 @@
+//! Reading a table: walks, lookups, watches.
+
+use std::net::IpAddr;
+
+use dunlin_attr::{AttrId, Value};
+use dunlin_net::{NetKey, Prefix};
+use dunlin_runtime::Time;
+
+use super::attrs::NIL;
+use super::table::{Env, Table};
+use crate::import::TableKey;
+use crate::resolver::{WatchMatch, WatchReport};
+use crate::walk::{NetRows, RouteRow, Walk, WalkReply};
+
+/// Nanoseconds in a unit of [`Route::changed`](super::table::Route).
+pub(crate) const TICK: u64 = 10_000_000;
+
+/// Network records looked at for one reply, so that a walk that finds nothing stays short.
+const RECORDS_PER_REPLY: u32 = 8192;
+
+impl<K: TableKey> Table<K> {
+    /// Answers a walk.
+    pub(crate) fn walk(
+        &self,
+        walk: Walk,
+        max_nets: u32,
+        filtered: bool,
+        env: &Env<'_>,
+    ) -> WalkReply {
+        let one = |net: Option<u32>| WalkReply {
+            nets: net.and_then(|net| self.rows(net, filtered, env)).into_iter().collect(),
+            next: None,
+        };
+        match walk {
+            Walk::All { cursor } => self.walk_from(None, cursor, max_nets, filtered, env),
+            Walk::In { prefix, cursor } => {
+                self.walk_from(Some(prefix), cursor, max_nets, filtered, env)
+            }
+            Walk::Exact(prefix) => one(K::from_prefix(prefix).and_then(|key| self.find_net(key))),
+            Walk::For(address) => one(self.longest(Prefix::host(address), filtered, env)),
+            Walk::ForNet(prefix) => one(self.longest(prefix, filtered, env)),
+        }
+    }
+
+    fn walk_from(
+        &self,
+        inside: Option<Prefix>,
+        cursor: u32,
+        max_nets: u32,
+        filtered: bool,
+        env: &Env<'_>,
+    ) -> WalkReply {
+        let end = self.nets.end();
+        let mut reply = WalkReply::default();
+        let mut at = cursor.max(1);
+        let stop = at.saturating_add(RECORDS_PER_REPLY).min(end);
+        while at < stop && reply.nets.len() < max_nets as usize {
+            let wanted = inside.is_none_or(|prefix| prefix.contains(self.nets[at].key.prefix()));
+            if wanted {
+                reply.nets.extend(self.rows(at, filtered, env));
+            }
+            at += 1;
+        }
+        reply.next = (at < end).then_some(at);
+        reply
+    }
+
+    fn rows(&self, net: u32, filtered: bool, env: &Env<'_>) -> Option<NetRows> {
+        let record = self.nets[net];
+        let mut rows = Vec::new();
+        let mut at = record.first;
+        while at != NIL {
+            let route = &self.routes[at];
+            let source = &env.sources.at(route.source).source;
+            let rejected = route.accepted == NIL;
+            let shown = if filtered { rejected && source.keep_filtered } else { !rejected };
+            if shown && !env.sources.is_dead(route.source) {
+                let set = if rejected { route.received } else { route.accepted };
+                rows.push(RouteRow {
+                    attrs: self.sets.set(set).clone(),
+                    source: source.clone(),
+                    path_id: route.path_id,
+                    best: route.flags & super::table::BEST != 0,
+                    rejected,
+                    changed: Time::from_nanos(u64::from(route.changed) * TICK),
+                    next_hop: self.hop_state(set),
+                });
+            }
+            at = route.next;
+        }
+        (!rows.is_empty()).then(|| NetRows { net: record.key.prefix(), rows })
+    }
+
+    /// The longest network that contains a prefix and has something to show.
+    fn longest(&self, prefix: Prefix, filtered: bool, env: &Env<'_>) -> Option<u32> {
+        (0..=prefix.len()).rev().find_map(|len| {
+            let key = K::from_prefix(Prefix::new(prefix.addr(), len)?)?;
+            let net = self.find_net(key)?;
+            self.rows(net, filtered, env).is_some().then_some(net)
+        })
+    }
+
+    /// Tells the resolver of the longest match of an address.
+    pub(crate) fn report(&self, address: IpAddr, env: &mut Env<'_>) {
+        let host = Prefix::host(address);
+        let found = (0..=host.len()).rev().find_map(|len| {
+            let key = K::from_prefix(Prefix::new(address, len)?)?;
+            let route = self.best(self.find_net(key)?)?;
+            let set = self.routes[route].accepted;
+            // A route that is itself recursive does not resolve others.
+            let recursive = self.sets.entry(set).hop != NIL
+                && matches!(
+                    env.sources.at(self.routes[route].source).source.resolve,
+                    crate::Resolve::Recursive { .. }
+                );
+            (!recursive).then(|| WatchMatch {
+                prefix: key.prefix(),
+                metric: igp_metric(self.sets.set(set)),
+                dest: self.sets.set(set).dest(),
+                state: self.hop_state(set),
+            })
+        });
+        env.reports.push(WatchReport { slice: env.slice, table: self.id, address, found });
+    }
+
+    /// Reports the watched addresses inside a network whose best route has changed.
+    pub(crate) fn report_watches(&self, net: u32, env: &mut Env<'_>) {
+        if self.watches.is_empty() {
+            return;
+        }
+        let prefix = self.nets[net].key.prefix();
+        let watched = self.watches.range(prefix.addr()..);
+        for (&address, ()) in watched.take_while(|(address, ())| prefix.contains_addr(**address)) {
+            self.report(address, env);
+        }
+    }
+}
+
+/// The metric that a route has inside the IGP, for those that are resolved through it.
+fn igp_metric(attrs: &dunlin_attr::Attrs) -> u32 {
+    match attrs.extra_value(&AttrId::IgpMetric) {
+        Some(Value::Int(metric)) => *metric,
+        _ => 0,
+    }
+}

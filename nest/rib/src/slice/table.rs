@@ -1,0 +1,374 @@
+//! One slice's part of one table: networks, their routes, and the lists that bind them.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::shim::Scratch;
+use dunlin_attr::Attrs;
+use hashbrown::HashTable;
+
+use super::attrs::{AttrTable, NIL};
+use super::exports::Exports;
+use super::hops::{self, Hops};
+use super::pipes::{PipedChange, Pipes};
+use super::sources::Sources;
+use super::store::Store;
+use crate::import::TableKey;
+use crate::nexthop::{NextHopKey, NextHopState};
+use crate::resolver::WatchReport;
+use crate::{Resolve, SliceId, TableId};
+
+/// Set in [`Net::out`] while the network waits for its decision.
+pub(crate) const DIRTY: u32 = 1 << 31;
+
+/// A network.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Net<K> {
+    pub(crate) key: K,
+    /// Its first route; the best one if that is flagged [`BEST`].
+    pub(crate) first: u32,
+    /// Adj-RIB-Out, see [`super::exports`], and [`DIRTY`].
+    pub(crate) out: u32,
+}
+
+/// The route is its network's best.
+pub(crate) const BEST: u16 = 1;
+/// Bits of [`Route::flags`] that count the pipes a route has passed.
+pub(crate) const GENERATION_SHIFT: u32 = 8;
+
+/// A route. Identified inside its network by source, path id and pipe.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Route {
+    pub(crate) net: u32,
+    /// Next route of the network.
+    pub(crate) next: u32,
+    /// Neighbours in the list of routes with the same accepted set.
+    pub(crate) set_next: u32,
+    pub(crate) set_previous: u32,
+    /// Attribute set before the import filter.
+    pub(crate) received: u32,
+    /// Attribute set after it; [`NIL`] if rejected.
+    pub(crate) accepted: u32,
+    pub(crate) path_id: u32,
+    /// When it changed last, in hundredths of a second of the runtime's clock.
+    pub(crate) changed: u32,
+    pub(crate) source: u16,
+    pub(crate) flags: u16,
+    /// The pipe that it came through, [`super::pipes::NO_PIPE`] if none.
+    pub(crate) via: u16,
+}
+
+/// A network that changed in this turn and what its best route was before.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Dirty {
+    pub(crate) net: u32,
+    /// Accepted set of the former best route, held; [`NIL`] if there was none.
+    pub(crate) set: u32,
+    pub(crate) source: u16,
+}
+
+/// What a table needs from its slice while it works.
+pub(crate) struct Env<'a> {
+    pub(crate) slice: SliceId,
+    pub(crate) sources: &'a mut Sources,
+    pub(crate) scratch: &'a mut Scratch,
+    /// Hundredths of a second.
+    pub(crate) now: u32,
+    /// Next hops that the resolver must be asked about.
+    pub(crate) asks: &'a mut Vec<NextHopKey>,
+    /// Next hops that no set of this table needs any more.
+    pub(crate) forgets: &'a mut Vec<NextHopKey>,
+    /// Answers for the resolver's watches.
+    pub(crate) reports: &'a mut Vec<WatchReport>,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Table<K: TableKey> {
+    pub(crate) id: TableId,
+    pub(crate) index: HashTable<u32>,
+    pub(crate) nets: Store<Net<K>>,
+    pub(crate) routes: Store<Route>,
+    pub(crate) sets: AttrTable,
+    pub(crate) hops: Hops,
+    pub(crate) exports: Exports<K>,
+    pub(crate) dirty: Vec<Dirty>,
+    pub(crate) pipes: Pipes,
+    /// Route changes that pipes have not taken yet.
+    pub(crate) piped: Vec<PipedChange<K>>,
+    /// Addresses whose longest match the resolver wants to know.
+    pub(crate) watches: BTreeMap<IpAddr, ()>,
+}
+
+/// What names a route inside its network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RouteId {
+    pub(crate) source: u16,
+    pub(crate) path_id: u32,
+    pub(crate) via: u16,
+}
+
+impl<K: TableKey> Table<K> {
+    pub(crate) fn new(id: TableId) -> Self {
+        Self {
+            id,
+            index: HashTable::new(),
+            nets: Store::new(),
+            routes: Store::new(),
+            sets: AttrTable::new(),
+            hops: Hops::new(),
+            exports: Exports::new(),
+            dirty: Vec::new(),
+            pipes: Pipes::default(),
+            piped: Vec::new(),
+            watches: BTreeMap::new(),
+        }
+    }
+
+    /// The network with a key.
+    #[inline]
+    pub(crate) fn find_net(&self, key: K) -> Option<u32> {
+        let nets = &self.nets;
+        self.index.find(key.hash(), |&net| nets[net].key == key).copied()
+    }
+
+    /// The network with a key, made if need be.
+    #[inline]
+    pub(crate) fn net(&mut self, key: K) -> u32 {
+        let nets = &mut self.nets;
+        let hash = key.hash();
+        if let Some(&net) = self.index.find(hash, |&net| nets[net].key == key) {
+            return net;
+        }
+        let net = nets.insert(Net { key, first: NIL, out: 0 });
+        self.index.insert_unique(hash, net, |&other| nets[other].key.hash());
+        net
+    }
+
+    /// Forgets a network without routes that nobody has been told of.
+    pub(crate) fn drop_net_if_empty(&mut self, net: u32) {
+        let record = self.nets[net];
+        if record.first != NIL || record.out != 0 {
+            return;
+        }
+        let nets = &self.nets;
+        if let Ok(found) = self.index.find_entry(record.key.hash(), |&other| other == net) {
+            found.remove();
+        }
+        let _ = nets;
+        self.nets.remove(net);
+        if self.nets.len() == 0 {
+            self.index = HashTable::new();
+        }
+    }
+
+    /// The route of a network with an identity.
+    #[inline]
+    pub(crate) fn find_route(&self, net: u32, id: RouteId) -> Option<u32> {
+        let mut at = self.nets[net].first;
+        while at != NIL {
+            let route = &self.routes[at];
+            if route.source == id.source && route.path_id == id.path_id && route.via == id.via {
+                return Some(at);
+            }
+            at = route.next;
+        }
+        None
+    }
+
+    /// Notes that a network is about to change. Must come before the change.
+    #[inline]
+    pub(crate) fn touch(&mut self, net: u32) {
+        let record = &mut self.nets[net];
+        if record.out & DIRTY != 0 {
+            return;
+        }
+        record.out |= DIRTY;
+        let first = record.first;
+        let mut before = Dirty { net, set: NIL, source: 0 };
+        if first != NIL && self.routes[first].flags & BEST != 0 {
+            before.set = self.routes[first].accepted;
+            before.source = self.routes[first].source;
+            self.sets.hold(before.set);
+        }
+        self.dirty.push(before);
+    }
+
+    /// Puts a new route into its network, behind the first one, and into its set's list. The
+    /// references to its sets are the caller's to give.
+    pub(crate) fn insert_route(&mut self, route: Route) -> u32 {
+        let (net, accepted) = (route.net, route.accepted);
+        let handle = self.routes.insert(route);
+        let first = self.nets[net].first;
+        if first == NIL {
+            self.nets[net].first = handle;
+            self.routes[handle].next = NIL;
+        } else {
+            self.routes[handle].next = core::mem::replace(&mut self.routes[first].next, handle);
+        }
+        self.link_set(handle, accepted);
+        handle
+    }
+
+    /// Takes a route out of everything and releases its sets. The network must have been touched.
+    pub(crate) fn remove_route(&mut self, handle: u32, env: &mut Env<'_>) {
+        let route = self.routes[handle];
+        self.unlink_route(handle);
+        self.unlink_set(handle);
+        self.release(route.received, env);
+        self.release(route.accepted, env);
+        self.routes.remove(handle);
+        self.count_route(&route, -1, env);
+    }
+
+    /// Adjusts the route counts of a route's source or pipe.
+    pub(crate) fn count_route(&mut self, route: &Route, by: i64, env: &mut Env<'_>) {
+        let accepted = if route.accepted == NIL { 0 } else { by };
+        if let Some(pipe) = self.pipes.inward(route.via) {
+            crate::counters::ImportGauges::shift(&pipe.gauges.accepted, accepted);
+        } else {
+            let local = env.sources.at_mut(route.source);
+            local.received += by;
+            local.accepted += accepted;
+        }
+    }
+
+    fn unlink_route(&mut self, handle: u32) {
+        let Route { net, next, .. } = self.routes[handle];
+        let first = self.nets[net].first;
+        if first == handle {
+            self.nets[net].first = next;
+            return;
+        }
+        let mut at = first;
+        while at != NIL {
+            let following = self.routes[at].next;
+            if following == handle {
+                self.routes[at].next = next;
+                return;
+            }
+            at = following;
+        }
+    }
+
+    /// Makes a route its network's first.
+    pub(crate) fn move_to_front(&mut self, handle: u32) {
+        let net = self.routes[handle].net;
+        if self.nets[net].first != handle {
+            self.unlink_route(handle);
+            self.routes[handle].next = core::mem::replace(&mut self.nets[net].first, handle);
+        }
+    }
+
+    pub(crate) fn link_set(&mut self, handle: u32, set: u32) {
+        if set == NIL {
+            return;
+        }
+        let head = core::mem::replace(&mut self.sets.entry_mut(set).first_route, handle);
+        let route = &mut self.routes[handle];
+        route.set_next = head;
+        route.set_previous = NIL;
+        if head != NIL {
+            self.routes[head].set_previous = handle;
+        }
+    }
+
+    pub(crate) fn unlink_set(&mut self, handle: u32) {
+        let Route { accepted, set_next, set_previous, .. } = self.routes[handle];
+        if accepted == NIL {
+            return;
+        }
+        if set_next != NIL {
+            self.routes[set_next].set_previous = set_previous;
+        }
+        if set_previous != NIL {
+            self.routes[set_previous].set_next = set_next;
+        } else {
+            self.sets.entry_mut(accepted).first_route = set_next;
+        }
+    }
+
+    /// The handle of a set for a source with a way of resolving; takes a reference.
+    pub(crate) fn intern(&mut self, set: &Arc<Attrs>, resolve: Resolve, env: &mut Env<'_>) -> u32 {
+        let hop = match hops::wanted(set, resolve) {
+            None => NIL,
+            Some(key) => {
+                let (hop, new) = self.hops.intern(key);
+                if new {
+                    env.asks.push(key);
+                }
+                hop
+            }
+        };
+        let interned = self.sets.intern(set, hop);
+        if interned.new && hop != NIL {
+            let head = &mut self.hops.entry_mut(hop).first_set;
+            self.sets.link_hop(interned.handle, head);
+        }
+        interned.handle
+    }
+
+    /// Gives a reference back.
+    #[inline]
+    pub(crate) fn release(&mut self, set: u32, env: &mut Env<'_>) {
+        let Some(gone) = self.sets.release(set) else { return };
+        if gone.hop != NIL {
+            let head = &mut self.hops.entry_mut(gone.hop).first_set;
+            self.sets.unlink_hop(&gone, head);
+            if let Some(key) = self.hops.forget_if_unused(gone.hop) {
+                env.forgets.push(key);
+            }
+        }
+    }
+
+    /// Where a set's next hop leads; none if it needs no resolution.
+    #[inline]
+    pub(crate) fn hop_of(&self, set: u32) -> Option<&NextHopState> {
+        let hop = self.sets.entry(set).hop;
+        (hop != NIL).then(|| &self.hops.entry(hop).state)
+    }
+
+    /// As [`hop_of`](Self::hop_of), with what the set says itself.
+    pub(crate) fn hop_state(&self, set: u32) -> NextHopState {
+        match self.hop_of(set) {
+            Some(state) => state.clone(),
+            None => hops::own_state(self.sets.set(set)),
+        }
+    }
+
+    /// The best route of a network as last decided.
+    #[inline]
+    pub(crate) fn best(&self, net: u32) -> Option<u32> {
+        let first = self.nets[net].first;
+        (first != NIL && self.routes[first].flags & BEST != 0).then_some(first)
+    }
+
+    /// The answer to a next hop has come: all routes that use it are decided again.
+    pub(crate) fn resolved(&mut self, key: &NextHopKey, state: &NextHopState) {
+        let Some(hop) = self.hops.find(key) else { return };
+        if self.hops.entry(hop).state == *state {
+            return;
+        }
+        let mut set = self.hops.entry(hop).first_set;
+        while set != NIL {
+            let mut route = self.sets.entry(set).first_route;
+            while route != NIL {
+                self.touch(self.routes[route].net);
+                route = self.routes[route].set_next;
+            }
+            set = self.sets.next_of_hop(set);
+        }
+        self.hops.entry_mut(hop).state = state.clone();
+    }
+
+    /// Bytes held: networks and routes, then attribute handles.
+    pub(crate) fn memory(&self) -> (usize, usize) {
+        let own = self.nets.memory()
+            + self.routes.memory()
+            + self.index.allocation_size()
+            + self.exports.memory()
+            + self.dirty.capacity() * size_of::<Dirty>();
+        (own, self.sets.memory() + self.hops.memory())
+    }
+}
