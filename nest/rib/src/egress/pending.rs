@@ -1,0 +1,269 @@
+//! What waits to be encoded: the latest state of each network, gathered by attribute set.
+
+use std::sync::Arc;
+
+use dunlin_net::hash::hash_u64;
+use hashbrown::HashTable;
+
+use crate::SourceId;
+use crate::export::OutRoute;
+use crate::import::TableKey;
+use crate::slice::store::Store;
+
+const NIL: u32 = 0;
+
+/// A network that waits.
+#[derive(Clone, Copy, Debug, Default)]
+struct Entry<K> {
+    key: K,
+    bucket: u32,
+    next: u32,
+    previous: u32,
+    /// The route's own source must get a withdrawal.
+    withdraw_source: bool,
+}
+
+/// Networks with the same route, or those that are withdrawn.
+#[derive(Debug, Default)]
+struct Bucket {
+    /// None: withdrawn.
+    route: Option<OutRoute>,
+    first: u32,
+    count: u32,
+    /// Neighbours in the order of making.
+    next: u32,
+    previous: u32,
+    /// The last read burst that added to it.
+    burst: u64,
+    live: bool,
+}
+
+/// What [`Pending::take`] gives.
+#[derive(Debug)]
+pub(crate) struct Taken<K> {
+    /// None: withdraw.
+    pub(crate) route: Option<OutRoute>,
+    /// Networks for everybody (but the source).
+    pub(crate) nets: Vec<K>,
+    /// Networks that the source itself must get withdrawn.
+    pub(crate) withdraw_source: Vec<K>,
+}
+
+impl<K> Default for Taken<K> {
+    fn default() -> Self {
+        Self { route: None, nets: Vec::new(), withdraw_source: Vec::new() }
+    }
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Pending<K> {
+    entries: Store<Entry<K>>,
+    index: HashTable<u32>,
+    buckets: Store<Bucket>,
+    by_route: HashTable<u32>,
+    first: u32,
+    last: u32,
+    /// The open withdrawal bucket.
+    withdrawals: u32,
+}
+
+impl<K: TableKey> Pending<K> {
+    pub(crate) fn new() -> Self {
+        Self {
+            entries: Store::new(),
+            index: HashTable::new(),
+            buckets: Store::new(),
+            by_route: HashTable::new(),
+            first: NIL,
+            last: NIL,
+            withdrawals: NIL,
+        }
+    }
+
+    /// Networks that wait.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.first == NIL
+    }
+
+    /// The bucket of a route; made at the end of the queue if need be.
+    pub(crate) fn bucket(&mut self, route: &OutRoute, burst: u64) -> u32 {
+        let hash = hash_of(route);
+        let buckets = &self.buckets;
+        let same = |&at: &u32| buckets[at].route.as_ref().is_some_and(|other| equal(other, route));
+        if let Some(&bucket) = self.by_route.find(hash, same) {
+            self.buckets[bucket].burst = burst.max(self.buckets[bucket].burst);
+            return bucket;
+        }
+        let bucket = self.append(Some(route.clone()), burst);
+        let buckets = &self.buckets;
+        self.by_route
+            .insert_unique(hash, bucket, |&at| buckets[at].route.as_ref().map_or(0, hash_of));
+        bucket
+    }
+
+    /// The bucket of withdrawals.
+    pub(crate) fn withdrawal_bucket(&mut self, burst: u64) -> u32 {
+        if self.withdrawals == NIL {
+            self.withdrawals = self.append(None, burst);
+        }
+        let bucket = &mut self.buckets[self.withdrawals];
+        bucket.burst = burst.max(bucket.burst);
+        self.withdrawals
+    }
+
+    fn append(&mut self, route: Option<OutRoute>, burst: u64) -> u32 {
+        let previous = self.last;
+        let bucket = Bucket { route, burst, previous, live: true, ..Bucket::default() };
+        let bucket = self.buckets.insert(bucket);
+        if previous == NIL {
+            self.first = bucket;
+        } else {
+            self.buckets[previous].next = bucket;
+        }
+        self.last = bucket;
+        bucket
+    }
+
+    /// The latest state of a network is `bucket`'s. What it was before and is unsent is forgotten.
+    pub(crate) fn put(&mut self, key: K, bucket: u32, withdraw_source: bool) {
+        let hash = key.hash();
+        let entries = &mut self.entries;
+        if let Some(&at) = self.index.find(hash, |&at| entries[at].key == key) {
+            let flag = withdraw_source || self.must_withdraw_source(at, bucket);
+            self.unlink(at);
+            self.link(at, bucket, flag);
+            return;
+        }
+        let at = entries.insert(Entry { key, ..Entry::default() });
+        let entries = &self.entries;
+        self.index.insert_unique(hash, at, |&other| entries[other].key.hash());
+        self.link(at, bucket, withdraw_source);
+    }
+
+    /// Whether the source of the new state may still hold what an unsent older state would have
+    /// taken from it.
+    fn must_withdraw_source(&self, at: u32, bucket: u32) -> bool {
+        let entry = &self.entries[at];
+        let source = |bucket: u32| self.buckets[bucket].route.as_ref().map(|r| r.source.id);
+        match source(entry.bucket) {
+            None => true,
+            old => entry.withdraw_source && old == source(bucket),
+        }
+    }
+
+    /// Forgets a network.
+    pub(crate) fn forget(&mut self, key: K) {
+        let entries = &self.entries;
+        if let Ok(found) = self.index.find_entry(key.hash(), |&at| entries[at].key == key) {
+            let (at, _) = found.remove();
+            self.unlink(at);
+            self.entries.remove(at);
+        }
+    }
+
+    /// Whether a network waits.
+    pub(crate) fn contains(&self, key: K) -> bool {
+        self.index.find(key.hash(), |&at| self.entries[at].key == key).is_some()
+    }
+
+    fn link(&mut self, at: u32, bucket: u32, withdraw_source: bool) {
+        let record = &mut self.buckets[bucket];
+        let head = core::mem::replace(&mut record.first, at);
+        record.count += 1;
+        if head != NIL {
+            self.entries[head].previous = at;
+        }
+        let entry = &mut self.entries[at];
+        (entry.bucket, entry.next, entry.previous) = (bucket, head, NIL);
+        entry.withdraw_source = withdraw_source;
+    }
+
+    fn unlink(&mut self, at: u32) {
+        let Entry { bucket, next, previous, .. } = self.entries[at];
+        self.buckets[bucket].count -= 1;
+        if next != NIL {
+            self.entries[next].previous = previous;
+        }
+        if previous == NIL {
+            self.buckets[bucket].first = next;
+        } else {
+            self.entries[previous].next = next;
+        }
+    }
+
+    /// The burst that the first bucket waits for, if there is a bucket.
+    pub(crate) fn front_burst(&mut self) -> Option<u64> {
+        while self.first != NIL && self.buckets[self.first].count == 0 {
+            self.drop_first();
+        }
+        (self.first != NIL).then(|| self.buckets[self.first].burst)
+    }
+
+    /// Takes up to `max` networks of the first bucket.
+    pub(crate) fn take(&mut self, max: usize, taken: &mut Taken<K>) {
+        taken.nets.clear();
+        taken.withdraw_source.clear();
+        let bucket = self.first;
+        taken.route = self.buckets[bucket].route.clone();
+        let mut at = self.buckets[bucket].first;
+        while at != NIL && taken.nets.len() < max {
+            let entry = self.entries.remove(at);
+            let entries = &self.entries;
+            let hash = entry.key.hash();
+            if let Ok(found) = self.index.find_entry(hash, |&other| other == at) {
+                found.remove();
+            }
+            let _ = entries;
+            taken.nets.push(entry.key);
+            if entry.withdraw_source {
+                taken.withdraw_source.push(entry.key);
+            }
+            at = entry.next;
+        }
+        let record = &mut self.buckets[bucket];
+        record.first = at;
+        record.count -= u32::try_from(taken.nets.len()).unwrap_or(record.count);
+        if at == NIL {
+            self.drop_first();
+        } else {
+            self.entries[at].previous = NIL;
+        }
+    }
+
+    fn drop_first(&mut self) {
+        let bucket = self.first;
+        if self.withdrawals == bucket {
+            self.withdrawals = NIL;
+        } else if let Some(route) = &self.buckets[bucket].route
+            && let Ok(found) = self.by_route.find_entry(hash_of(route), |&at| at == bucket)
+        {
+            found.remove();
+        }
+        self.first = self.buckets[bucket].next;
+        if self.first == NIL {
+            self.last = NIL;
+        } else {
+            self.buckets[self.first].previous = NIL;
+        }
+        self.buckets.remove(bucket);
+        if self.first == NIL && self.index.capacity() > 1 << 16 {
+            self.index = HashTable::new();
+            self.by_route = HashTable::new();
+        }
+    }
+}
+
+fn hash_of(route: &OutRoute) -> u64 {
+    route.attrs.hash() ^ hash_u64(u64::from(route.source.id.0))
+}
+
+fn equal(a: &OutRoute, b: &OutRoute) -> bool {
+    let same_source: (SourceId, SourceId) = (a.source.id, b.source.id);
+    same_source.0 == same_source.1
+        && (Arc::ptr_eq(&a.attrs, &b.attrs) || a.attrs.same_content(&b.attrs))
+}
