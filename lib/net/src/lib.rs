@@ -12,8 +12,10 @@
 pub mod as_path;
 pub mod community;
 pub mod hash;
+mod key;
 pub mod prefix;
 pub mod trie;
 pub mod wire;
 
-pub use prefix::{NetKey, NetType, ParsePrefixError, Prefix, Prefix4, Prefix6};
+pub use key::{NetKey, NetType};
+pub use prefix::{ParsePrefixError, Prefix, Prefix4, Prefix6};

@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use dunlin_net::hash::hasher;
 
-use crate::bgp::{BgpNextHop, BgpView, CanonicalError, NextHopBytes, Present, Summary};
+use crate::bgp::{BgpNextHop, BgpView, CanonicalError, NextHopBytes};
 use crate::builder::AttrsBuilder;
 use crate::extra::{AttrId, Value};
 use crate::kinds::{Dest, Origin, Rts};
 use crate::next_hop::NextHop;
+use crate::summary::{Present, Summary};
 
 /// An immutable attribute set. Equal by content, compared by hash first.
 ///

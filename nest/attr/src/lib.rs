@@ -17,11 +17,13 @@ mod cache;
 mod extra;
 mod kinds;
 mod next_hop;
+mod summary;
 
 pub use attrs::{Attrs, Canonical};
-pub use bgp::{Aggregator, BgpNextHop, BgpView, CanonicalError, Present, Tlv, Tlvs, flag, kind};
+pub use bgp::{Aggregator, BgpNextHop, BgpView, CanonicalError, Tlv, Tlvs, flag, kind};
 pub use builder::{AttrsBuilder, ValueTooLong};
 pub use cache::AttrCache;
 pub use extra::{AttrId, Value};
 pub use kinds::{Dest, Origin, Rts};
 pub use next_hop::{Hop, Iface, IfaceName, NextHop};
+pub use summary::Present;
