@@ -163,7 +163,8 @@ fn check_woven(record: &Record) {
 
 #[test]
 fn a_reader_never_sees_half_a_record() {
-    let recorder = simulated(1, 64);
+    // So large that a copy is about as fast as the writer comes round.
+    let recorder = simulated(1, 4096);
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let mut ring = recorder.ring(0).unwrap();
@@ -176,16 +177,26 @@ fn a_reader_never_sees_half_a_record() {
                 index += 1;
             }
         });
-        let mut seen = 0;
-        for _ in 0..20_000 {
+        // Also when an assertion fails, or the scope would wait for ever.
+        let _stop = StopOnDrop(stop);
+        let end = clock::monotonic() + 300_000_000;
+        let (mut seen, mut lost) = (0, 0);
+        while clock::monotonic() < end || seen == 0 || lost == 0 {
             let snapshot = recorder.snapshot();
             snapshot.records.iter().for_each(check_woven);
             assert!(snapshot.records.windows(2).all(|pair| pair[0].index + 1 == pair[1].index));
             seen += snapshot.records.len();
+            lost += 4095_usize.saturating_sub(snapshot.records.len());
         }
-        stop.store(true, Ordering::Relaxed);
-        assert!(seen > 0);
     });
+}
+
+struct StopOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for StopOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 #[test]
