@@ -13,7 +13,7 @@ const CHILD: &str = "DUNLIN_OS_DEATH";
 fn child(test: &str) -> Output {
     Command::new(std::env::current_exe().unwrap())
         .args(["--exact", test, "--nocapture"])
-        .env(CHILD, "1")
+        .env(CHILD, process::id().to_string())
         .stdin(Stdio::null())
         .output()
         .unwrap()
@@ -95,7 +95,8 @@ fn a_hook_that_crashes_itself_does_not_hang() {
 
 #[test]
 fn the_report_goes_where_it_is_sent() {
-    let path = std::env::temp_dir().join("dunlin-os-report-test");
+    let parent = std::env::var(CHILD).unwrap_or_else(|_| process::id().to_string());
+    let path = std::env::temp_dir().join(format!("dunlin-os-report-{parent}"));
     if is_child() {
         crash::set_output(std::fs::File::create(&path).unwrap().into());
         crash::install(report).unwrap();
