@@ -5,7 +5,9 @@ use core::time::Duration;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
+use dunlin_conf::InterfacePattern;
 use dunlin_net::Prefix;
+use dunlin_rib::resolver::Connected;
 use dunlin_runtime::Context;
 
 use crate::protocol::Reply;
@@ -130,11 +132,37 @@ impl Interfaces {
         best
     }
 
+    /// The networks that usable interfaces are on.
+    pub fn connected(&self) -> impl Iterator<Item = Connected> {
+        self.list.iter().filter(|interface| interface.is_up()).flat_map(|interface| {
+            interface.addresses.iter().map(|entry| Connected {
+                prefix: entry.opposite.map_or(entry.prefix, Prefix::host),
+                local: entry.address,
+                interface: interface.index,
+                name: interface.name.clone(),
+            })
+        })
+    }
+
     /// Whether the address is one of this machine's.
     pub fn is_local(&self, address: IpAddr) -> bool {
         self.list.iter().any(|interface| {
             interface.addresses.iter().any(|entry| entry.address == address)
         })
+    }
+
+    /// The lowest IPv4 address of the interfaces that match, each address looked at alone.
+    pub fn lowest_ipv4_in(&self, pattern: &InterfacePattern) -> Option<Ipv4Addr> {
+        self.list
+            .iter()
+            .filter(|interface| interface.flags.admin_up)
+            .flat_map(|interface| interface.addresses.iter().map(|entry| (interface, entry.address)))
+            .filter(|(interface, address)| pattern.matches(&interface.name, &[*address]))
+            .filter_map(|(_, address)| match address {
+                IpAddr::V4(v4) => Some(v4),
+                IpAddr::V6(_) => None,
+            })
+            .min()
     }
 
     /// The lowest IPv4 address that is not a loopback's: the router id where none is configured.

@@ -5,15 +5,18 @@
 
 mod channel;
 mod globals;
+mod names;
 mod log;
 mod parse;
 mod section;
 mod unsupported;
 
-pub use channel::{parse_filter, parse_limit, parse_table};
+pub use channel::{parse_any_table, parse_filter, parse_limit, parse_table};
 pub use globals::{DebugDefaults, Globals, RouterId, TableConfig};
 pub use log::{LogConfig, LogDestination, LogFile};
-pub use parse::{Loaded, Rejected, load, load_with, parse_text};
+pub(crate) use parse::parse_time_format;
+pub use parse::{Loaded, Rejected, load, parse_text};
+pub use unsupported::refuse;
 
 use core::fmt;
 use std::path::PathBuf;

@@ -59,6 +59,32 @@ pub struct ChannelDescription {
     pub below: Vec<String>,
 }
 
+impl ChannelDescription {
+    /// A channel that does not run.
+    pub fn down(kind: ChannelKind) -> Self {
+        Self {
+            kind,
+            state: ChannelState::Down,
+            import: ImportState::Down,
+            export: ExportState::Down,
+            statistics: None,
+            above: Vec::new(),
+            below: Vec::new(),
+        }
+    }
+}
+
+/// A line of the table of route changes: a name, then columns of ten characters.
+pub fn statistics_line<const N: usize>(indent: usize, name: &str, cells: [String; N]) -> String {
+    let width = indent + 21;
+    let mut line = format!("{:indent$}{name}", "");
+    line = format!("{line:<width$}");
+    for cell in cells {
+        line.push_str(&format!(" {cell:>10}"));
+    }
+    line
+}
+
 /// A channel's figures.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ChannelStatistics {

@@ -6,8 +6,10 @@ use std::sync::Arc;
 
 use dunlin_net::NetType;
 use dunlin_rib::import::Slices;
-use dunlin_rib::registry::Registry;
+use dunlin_rib::registry::RegistryMessage;
+use dunlin_rib::resolver::{Connected, ResolverMessage};
 use dunlin_rib::{SourceId, TableId};
+use dunlin_runtime::{Address, Class};
 
 use super::Reporter;
 use crate::config::DebugFlags;
@@ -48,7 +50,9 @@ pub struct Rib {
     /// The slices.
     pub slices: Slices,
     /// Finds or makes export groups.
-    pub registry: Registry,
+    pub registry: Address<RegistryMessage>,
+    /// Knows which next hops can be reached.
+    pub resolver: Address<ResolverMessage>,
     /// Next source id. Read and written (`Relaxed`: only uniqueness matters) by whoever starts an
     /// import channel.
     next_source: Arc<AtomicU32>,
@@ -56,8 +60,19 @@ pub struct Rib {
 
 impl Rib {
     /// The tables behind these slices.
-    pub fn new(slices: Slices, registry: Registry) -> Self {
-        Self { slices, registry, next_source: Arc::new(AtomicU32::new(1)) }
+    pub fn new(
+        slices: Slices,
+        registry: Address<RegistryMessage>,
+        resolver: Address<ResolverMessage>,
+    ) -> Self {
+        Self { slices, registry, resolver, next_source: Arc::new(AtomicU32::new(1)) }
+    }
+
+    /// Tells the resolver of the networks that usable interfaces are on.
+    pub(crate) fn interfaces_changed(&self, interfaces: &Interfaces) {
+        let connected: Arc<[Connected]> = interfaces.connected().collect();
+        // A stopped resolver means that the daemon is going down.
+        let _ = self.resolver.send(Class::Routing, ResolverMessage::Connected(connected));
     }
 
     /// An id for a new incarnation of an import channel.

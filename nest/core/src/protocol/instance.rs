@@ -3,9 +3,10 @@
 use core::fmt;
 use std::{any::Any, sync::Arc};
 
+use dunlin_rib::export::ExportPolicy;
 use dunlin_runtime::{Address, Class, Context};
 
-use super::{Description, Direction, InstanceConfig, Reply};
+use super::{ChannelKind, Description, Direction, InstanceConfig, Reply};
 use crate::{interfaces::Interfaces, manager::ManagerMessage};
 
 /// One incarnation of a protocol instance. A restarted instance has a new one, so that reports of
@@ -68,6 +69,11 @@ pub trait Instance: Send {
 
     /// Describes itself for `show protocols all`; the reply may come from another loop, later.
     fn describe(&self, reply: Reply<Description>);
+
+    /// What the channel exports: the protocol's rules and the filter, for `show route export`.
+    fn export_policy(&self, _channel: ChannelKind) -> Option<Arc<dyn ExportPolicy>> {
+        None
+    }
 
     /// Lines of `show static` and the like; nothing if the protocol has no such command.
     fn show(&self, _what: &str, reply: Reply<Vec<String>>) {

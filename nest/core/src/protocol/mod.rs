@@ -21,9 +21,9 @@ pub use channel::{
 };
 pub use describe::{
     ChannelDescription, ChannelState, ChannelStatistics, Description, ExportState, ImportState,
-    Reply,
+    Reply, statistics_line,
 };
-pub use environment::{Environment, ProtocolLog, Rib, Tables};
+pub use environment::{Environment, ProtocolLog, Rib, TableEntry, Tables};
 pub use instance::{
     Automatic, Child, Instance, InstanceEvent, InstanceId, ProtocolState, Reconfigured, ReloadMode,
     Reporter, StopCause, StopReason,
@@ -63,6 +63,22 @@ pub trait ProtocolKind: Send + Sync + 'static {
     fn phase(&self) -> Phase;
     /// Which channels its instances may and must have, and their defaults.
     fn channels(&self) -> ChannelRules;
+    /// Whether `show protocols` shows the table of an instance's only channel.
+    fn has_main_channel(&self) -> bool {
+        self.channels().needed == Needed::One
+    }
+    /// Whether core shows the channels; if not, the protocol's own lines do.
+    fn has_channel_blocks(&self) -> bool {
+        true
+    }
+    /// What `show protocols all` says of an instance that does not run.
+    fn describe_down(&self, _config: &InstanceConfig) -> Description {
+        Description::default()
+    }
+    /// Whether its instances depend on router id and host name: they restart if those change.
+    fn uses_identity(&self) -> bool {
+        false
+    }
     /// An empty section, ready to read statements.
     fn section(&self) -> Box<dyn Section>;
     /// What all instances share; made once, when the first instance starts.

@@ -1,0 +1,324 @@
+//! From a line to a [`Command`], with the lexer and the names of the running configuration.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use dunlin_conf::lexer::lex_text;
+use dunlin_conf::{Parsed, Symbols, TokenKind};
+use dunlin_net::Prefix;
+
+use super::query::{Command, Export, ExportKind, RouteQuery, Stats, SymbolQuery, Wanted};
+use crate::config::{Config, ConfigParser, DebugFlags, Meaning, parse_any_table, parse_filter};
+use crate::manager::{Action, ConfigureCommand, Selection};
+use crate::protocol::{ChannelKind, Direction};
+
+/// Parses a line. The error is the text behind the code 9001.
+pub(super) fn parse(line: &str, config: &Config) -> Result<Command, String> {
+    let symbols: Symbols<Meaning> = Symbols::over(Arc::clone(&config.symbols));
+    let mut commands = Commands { parser: ConfigParser::new(lex_text("", line), symbols), config };
+    let command = commands.command();
+    let outcome = commands.parser.finish();
+    // The first error is what the client gets; the parser goes on after none of them.
+    if let Some(error) = outcome.diagnostics.errors().next() {
+        return Err(error.message.clone());
+    }
+    command.map_err(|_| "syntax error".to_owned())
+}
+
+struct Commands<'c> {
+    parser: ConfigParser,
+    config: &'c Config,
+}
+
+impl Commands<'_> {
+    fn command(&mut self) -> Parsed<Command> {
+        let Some(word) = self.parser.word().map(str::to_owned) else {
+            return Err(self.parser.unexpected(&[]).into());
+        };
+        self.parser.advance();
+        let command = match word.as_str() {
+            "show" => self.show(),
+            "configure" => self.configure().map(Command::Configure),
+            "enable" => self.control(Action::Enable),
+            "disable" => self.control(Action::Disable),
+            "restart" => self.control(Action::Restart),
+            "reload" => self.reload(),
+            "debug" => self.debug(),
+            "down" => Ok(Command::Down),
+            "restrict" => Ok(Command::Restrict),
+            "eval" => dunlin_filter::evaluate(&mut self.parser).map(Command::Eval),
+            "timeformat" => {
+                crate::config::parse_time_format(&mut self.parser).map(Command::TimeFormat)
+            }
+            "threads" => {
+                self.parser.integer_in("Number of threads", 1..=1024).map(Command::Threads)
+            }
+            _ => {
+                let text = format!("syntax error, unexpected {}", word.to_uppercase());
+                let span = self.parser.previous().span;
+                Err(self.parser.error(span, text).into())
+            }
+        }?;
+        if !self.parser.at_end() {
+            return Err(self.parser.unexpected(&["END"]).into());
+        }
+        Ok(command)
+    }
+
+    fn show(&mut self) -> Parsed<Command> {
+        const WORDS: &[(&str, Show)] = &[
+            ("status", Show::Status),
+            ("memory", Show::Memory),
+            ("protocols", Show::Protocols),
+            ("route", Show::Route),
+            ("symbols", Show::Symbols),
+            ("interfaces", Show::Interfaces),
+            ("static", Show::Static),
+            ("threads", Show::Threads),
+            ("trace", Show::Trace),
+            ("bfd", Show::Other("BFD")),
+            ("ospf", Show::Other("OSPF")),
+            ("rip", Show::Other("RIP")),
+            ("babel", Show::Other("Babel")),
+        ];
+        Ok(match self.parser.expect_one_of(WORDS)? {
+            Show::Status => Command::ShowStatus,
+            Show::Memory => Command::ShowMemory,
+            Show::Protocols => {
+                let all = self.parser.eat_word("all");
+                Command::ShowProtocols { all, selection: self.optional_selection()? }
+            }
+            Show::Route => Command::ShowRoute(Box::new(self.route()?)),
+            Show::Symbols => Command::ShowSymbols(self.symbols()),
+            Show::Interfaces => {
+                Command::ShowInterfaces { summary: self.parser.eat_word("summary") }
+            }
+            Show::Static => Command::ShowStatic(self.optional_selection()?),
+            Show::Threads => Command::ShowThreads { all: self.parser.eat_word("all") },
+            Show::Trace => {
+                let limit = match self.parser.token().kind {
+                    TokenKind::Number(limit) => {
+                        self.parser.advance();
+                        limit as usize
+                    }
+                    _ => 100,
+                };
+                Command::ShowTrace { limit }
+            }
+            Show::Other(name) => {
+                // Whatever follows: there is no such protocol.
+                while !self.parser.at_end() {
+                    self.parser.advance();
+                }
+                Command::NotRunning(name)
+            }
+        })
+    }
+
+    fn symbols(&mut self) -> SymbolQuery {
+        const KINDS: &[(&str, &str)] = &[
+            ("table", "routing table"),
+            ("filter", "filter"),
+            ("function", "function"),
+            ("protocol", "protocol"),
+            ("template", "template"),
+        ];
+        if let Some(kind) = self.parser.eat_one_of(KINDS) {
+            return SymbolQuery::Kind(kind);
+        }
+        let token = self.parser.token();
+        if !token.kind.is_name() {
+            return SymbolQuery::All;
+        }
+        self.parser.advance();
+        SymbolQuery::Name(Arc::from(self.parser.text(token.span)))
+    }
+
+    // --- Protocols
+
+    fn optional_selection(&mut self) -> Parsed<Selection> {
+        if self.parser.at_end() { Ok(Selection::All) } else { self.selection() }
+    }
+
+    /// `P`, `"glob"` or `all`.
+    fn selection(&mut self) -> Parsed<Selection> {
+        if self.parser.at(TokenKind::String) {
+            return Ok(Selection::Pattern(self.parser.string()?));
+        }
+        if self.parser.eat_word("all") {
+            return Ok(Selection::All);
+        }
+        self.protocol_name().map(Selection::Name)
+    }
+
+    /// A name; whether it is a protocol's is for the manager to say, who also knows those that
+    /// came to be while the daemon runs.
+    fn protocol_name(&mut self) -> Parsed<Arc<str>> {
+        let token = self.parser.token();
+        if !token.kind.is_name() {
+            return Err(self.parser.unexpected(&["CF_SYM_KNOWN", "TEXT", "ALL"]).into());
+        }
+        self.parser.advance();
+        Ok(Arc::from(self.parser.text(token.span)))
+    }
+
+    fn message(&mut self) -> Parsed<Option<Arc<str>>> {
+        if self.parser.at(TokenKind::String) { self.parser.string().map(Some) } else { Ok(None) }
+    }
+
+    fn control(&mut self, action: Action) -> Parsed<Command> {
+        let selection = self.selection()?;
+        Ok(Command::Control { action, selection, message: self.message()? })
+    }
+
+    fn direction(&mut self) -> Option<Direction> {
+        self.parser.eat_one_of(&[("in", Direction::In), ("out", Direction::Out)])
+    }
+
+    /// `reload filters [in|out] PATT`, `reload bgp [in|out] PATT`, and BIRD 2's `reload [in|out]
+    /// PATT`.
+    fn reload(&mut self) -> Parsed<Command> {
+        let bgp = self.parser.eat_word("bgp");
+        if !bgp {
+            self.parser.eat_word("filters");
+        }
+        let direction = self.direction();
+        let selection = self.selection()?;
+        let action = if bgp { Action::Refresh(direction) } else { Action::Reload(direction) };
+        if self.parser.at_word("partial") {
+            return Err(crate::config::refuse(&mut self.parser, "A partial reload"));
+        }
+        Ok(Command::Control { action, selection, message: None })
+    }
+
+    fn debug(&mut self) -> Parsed<Command> {
+        let selection = self.selection()?;
+        let flags = DebugFlags::parse(&mut self.parser)?;
+        Ok(Command::Debug { flags, selection })
+    }
+
+    // --- Configuration
+
+    fn configure(&mut self) -> Parsed<ConfigureCommand> {
+        if self.parser.eat_word("confirm") {
+            return Ok(ConfigureCommand::Confirm);
+        }
+        if self.parser.eat_word("undo") {
+            return Ok(ConfigureCommand::Undo);
+        }
+        if self.parser.eat_word("status") {
+            return Ok(ConfigureCommand::Status);
+        }
+        if self.parser.eat_word("check") {
+            return Ok(ConfigureCommand::Check { file: self.file()? });
+        }
+        let soft = self.parser.eat_word("soft");
+        let file = self.file()?;
+        let timeout = match self.parser.eat_word("timeout") {
+            true if self.parser.at_end() => Some(0),
+            true => Some(self.parser.integer()?),
+            false => None,
+        };
+        Ok(ConfigureCommand::Apply { soft, file, timeout })
+    }
+
+    fn file(&mut self) -> Parsed<Option<PathBuf>> {
+        Ok(self.message()?.map(|text| PathBuf::from(&*text)))
+    }
+
+    // --- Routes
+
+    fn route(&mut self) -> Parsed<RouteQuery> {
+        let mut query = RouteQuery::default();
+        while !self.parser.at_end() {
+            self.route_option(&mut query)?;
+        }
+        Ok(query)
+    }
+
+    fn route_option(&mut self, query: &mut RouteQuery) -> Parsed<()> {
+        const EXPORTS: &[(&str, ExportKind)] = &[
+            ("export", ExportKind::Export),
+            ("noexport", ExportKind::NoExport),
+            ("preexport", ExportKind::PreExport),
+            ("exported", ExportKind::Exported),
+        ];
+        if self.parser.eat_word("all") {
+            query.details = true;
+        } else if self.parser.eat_word("primary") {
+            query.primary = true;
+        } else if self.parser.eat_word("filtered") {
+            query.filtered = true;
+        } else if self.parser.eat_word("stats") {
+            query.stats = Stats::Stats;
+        } else if self.parser.eat_word("count") {
+            query.stats = Stats::Count;
+        } else if self.parser.eat_word("table") {
+            self.table(query)?;
+        } else if self.parser.at_words(&["import", "table"])
+            || self.parser.at_words(&["export", "table"])
+        {
+            return Err(crate::config::refuse(&mut self.parser, "An import or export table"));
+        } else if let Some(kind) = self.parser.eat_one_of(EXPORTS) {
+            query.export = Some(self.export(kind)?);
+        } else if self.parser.eat_word("protocol") {
+            query.protocol = Some(self.protocol_name()?);
+        } else if self.parser.at_word("filter") || self.parser.at_word("where") {
+            query.filter = Some(parse_filter(&mut self.parser)?.filter);
+        } else if self.parser.eat_word("for") {
+            query.what = self.address_or_net()?;
+        } else if self.parser.eat_word("in") {
+            query.what = Wanted::In(self.parser.prefix()?);
+        } else if query.what == Wanted::All {
+            query.what = Wanted::Exact(self.parser.prefix()?);
+        } else {
+            return Err(self.parser.unexpected(&["END"]).into());
+        }
+        Ok(())
+    }
+
+    fn table(&mut self, query: &mut RouteQuery) -> Parsed<()> {
+        if self.parser.eat_word("all") {
+            query.all_tables = true;
+            return Ok(());
+        }
+        query.tables.push(parse_any_table(&mut self.parser, &self.config.globals)?.name);
+        Ok(())
+    }
+
+    fn export(&mut self, kind: ExportKind) -> Parsed<Export> {
+        let protocol = self.protocol_name()?;
+        let mut channel = None;
+        if self.parser.eat(TokenKind::Dot) {
+            channel = Some(self.parser.expect_one_of(&[
+                ("ipv4", ChannelKind::Ipv4),
+                ("ipv6", ChannelKind::Ipv6),
+            ])?);
+        }
+        Ok(Export { kind, protocol, channel })
+    }
+
+    fn address_or_net(&mut self) -> Parsed<Wanted> {
+        let is_address =
+            matches!(self.parser.token().kind, TokenKind::Ip4(_) | TokenKind::Ip6(_));
+        if is_address && self.parser.ahead(1).kind != TokenKind::Slash {
+            return Ok(Wanted::For(self.parser.ip()?));
+        }
+        let net: Prefix = self.parser.prefix()?;
+        Ok(Wanted::ForNet(net))
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Show {
+    Status,
+    Memory,
+    Protocols,
+    Route,
+    Symbols,
+    Interfaces,
+    Static,
+    Threads,
+    Trace,
+    Other(&'static str),
+}

@@ -1,0 +1,128 @@
+//! What was asked, as values.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use dunlin_filter::ChannelFilter;
+use dunlin_net::Prefix;
+
+use crate::config::DebugFlags;
+use crate::manager::{Action, ConfigureCommand, Selection};
+use crate::protocol::ChannelKind;
+use crate::timeformat::TimeFormat;
+
+/// A command.
+#[derive(Debug)]
+pub(super) enum Command {
+    ShowStatus,
+    ShowMemory,
+    ShowProtocols { all: bool, selection: Selection },
+    ShowRoute(Box<RouteQuery>),
+    ShowSymbols(SymbolQuery),
+    ShowInterfaces { summary: bool },
+    ShowStatic(Selection),
+    ShowThreads { all: bool },
+    ShowTrace { limit: usize },
+    /// A command of a protocol that does not run here.
+    NotRunning(&'static str),
+    Threads(u32),
+    Eval(String),
+    Configure(ConfigureCommand),
+    Control { action: Action, selection: Selection, message: Option<Arc<str>> },
+    Debug { flags: DebugFlags, selection: Selection },
+    Down,
+    Restrict,
+    TimeFormat(TimeFormat),
+}
+
+impl Command {
+    /// Whether a restricted session may not use it.
+    pub(super) fn changes(&self) -> bool {
+        match self {
+            Self::Configure(command) => !matches!(command, ConfigureCommand::Status),
+            Self::Threads(_) | Self::Control { .. } | Self::Debug { .. } | Self::Down => true,
+            _ => false,
+        }
+    }
+}
+
+/// Which symbols.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum SymbolQuery {
+    All,
+    /// Of this kind, as `show symbols` names it.
+    Kind(&'static str),
+    Name(Arc<str>),
+}
+
+/// `show route …`
+#[derive(Clone, Debug, Default)]
+pub(super) struct RouteQuery {
+    pub(super) what: Wanted,
+    pub(super) tables: Vec<Arc<str>>,
+    pub(super) all_tables: bool,
+    pub(super) filter: Option<ChannelFilter>,
+    pub(super) details: bool,
+    pub(super) primary: bool,
+    pub(super) filtered: bool,
+    pub(super) export: Option<Export>,
+    pub(super) protocol: Option<Arc<str>>,
+    pub(super) stats: Stats,
+}
+
+/// Which networks.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) enum Wanted {
+    #[default]
+    All,
+    Exact(Prefix),
+    ForNet(Prefix),
+    For(IpAddr),
+    In(Prefix),
+}
+
+impl Wanted {
+    /// Whether the networks are of IPv6; nothing if any will do.
+    pub(super) fn is_ipv6(&self) -> Option<bool> {
+        match self {
+            Self::All => None,
+            Self::Exact(net) | Self::ForNet(net) | Self::In(net) => Some(!net.is_v4()),
+            Self::For(address) => Some(address.is_ipv6()),
+        }
+    }
+
+    /// Whether finding nothing is an error.
+    pub(super) fn is_lookup(&self) -> bool {
+        matches!(self, Self::Exact(_) | Self::For(_) | Self::ForNet(_))
+    }
+}
+
+/// Export to a protocol, and which part of its routes.
+#[derive(Clone, Debug)]
+pub(super) struct Export {
+    pub(super) kind: ExportKind,
+    pub(super) protocol: Arc<str>,
+    pub(super) channel: Option<ChannelKind>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ExportKind {
+    /// What passes the export filter now.
+    Export,
+    /// What the export filter rejects now.
+    NoExport,
+    /// What is put before the export filter.
+    PreExport,
+    /// What was sent.
+    Exported,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Stats {
+    #[default]
+    Off,
+    /// Routes, then counts.
+    Stats,
+    /// Counts only.
+    Count,
+}

@@ -1,0 +1,406 @@
+//! `show route`: a walk over the slices, one piece at a time.
+
+use std::sync::Arc;
+
+use dunlin_attr::Attrs;
+use dunlin_attr::display::Style;
+use dunlin_filter::Scratch;
+use dunlin_rib::export::{ExportPolicy, ExportVerdict, RouteView};
+use dunlin_rib::walk::{NetRows, RouteRow};
+use dunlin_runtime::{Context, Time};
+
+use super::output::Output;
+use super::query::{Export, ExportKind, RouteQuery, Stats};
+use super::route_lines::{Look, route};
+use super::session::{Desk, ENOUGH, Payload, Step, Task};
+use super::walk::Walker;
+use crate::config::Config;
+use crate::manager::{Policies, Request, Row, Selection};
+use crate::protocol::{InstanceConfig, TableEntry, Tables};
+use crate::timeformat::{TimeFormat, WallTime};
+
+/// `show route`, until it is done.
+pub(super) struct ShowRoute {
+    query: RouteQuery,
+    stage: Stage,
+    tables: Vec<Table>,
+    at: usize,
+    look: Look,
+    scratch: Scratch,
+    clock: Clock,
+    total: Counts,
+    shown_tables: usize,
+}
+
+enum Stage {
+    /// Nothing has been asked.
+    Begin,
+    /// Waits for the protocol that the routes go to or come from.
+    Protocol,
+    /// Reads tables.
+    Walk,
+}
+
+/// A table to read.
+struct Table {
+    entry: TableEntry,
+    walker: Walker,
+    policy: Option<Arc<dyn ExportPolicy>>,
+    /// It was named, so its heading is shown even if it is empty.
+    explicit: bool,
+    headed: bool,
+    counts: Counts,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    shown: u64,
+    routes: u64,
+    networks: u64,
+}
+
+impl Counts {
+    fn add(&mut self, other: Self) {
+        self.shown += other.shown;
+        self.routes += other.routes;
+        self.networks += other.networks;
+    }
+}
+
+/// Turns the times of routes into text.
+struct Clock {
+    format: TimeFormat,
+    wall: WallTime,
+    now: Time,
+    zone: i32,
+}
+
+impl Clock {
+    fn show(&self, changed: Time) -> String {
+        let age = self.now.saturating_since(changed);
+        self.format.show(WallTime(self.wall.0.saturating_sub(age)), self.wall, self.zone)
+    }
+}
+
+impl ShowRoute {
+    pub(super) fn new(query: RouteQuery) -> Self {
+        let clock =
+            Clock { format: TimeFormat::iso_long(0), wall: WallTime::default(), now: Time::ZERO, zone: 0 };
+        let look = Look { details: query.details, style: Style::V3 };
+        Self {
+            query,
+            stage: Stage::Begin,
+            tables: Vec::new(),
+            at: 0,
+            look,
+            scratch: Scratch::new(),
+            clock,
+            total: Counts::default(),
+            shown_tables: 0,
+        }
+    }
+
+    fn begin(&mut self, cx: &Context<'_>, desk: &Desk) -> Result<(), String> {
+        let shared = desk.shared();
+        let wall = shared.host.now();
+        let format = desk.format(|formats| &formats.route);
+        self.clock = Clock { format, wall, now: cx.now(), zone: shared.host.zone(wall) };
+        if desk.parts.v2_attributes {
+            self.look.style = Style::V2;
+        }
+        if let Some(export) = &self.query.export {
+            let name = export.protocol.clone();
+            desk.ask(Request::Policies(name, desk.reply(Payload::Policies)));
+            self.stage = Stage::Protocol;
+        } else if let Some(name) = &self.query.protocol {
+            let selection = Selection::Name(name.clone());
+            desk.ask(Request::Rows(selection, desk.reply(Payload::Rows)));
+            self.stage = Stage::Protocol;
+        } else {
+            self.choose_tables(desk, &[])?;
+        }
+        Ok(())
+    }
+
+    fn exporter(&mut self, desk: &Desk, found: Option<Policies>) -> Result<(), String> {
+        let Some(export) = self.query.export.clone() else { return Ok(()) };
+        let Some(found) = found else { return Err(unknown(&export.protocol)) };
+        let tables = channel_tables(&found.config, &export);
+        self.choose_tables(desk, &tables)?;
+        for table in &mut self.tables {
+            table.policy = found
+                .channels
+                .iter()
+                .find(|(kind, _)| {
+                    found.config.channel(*kind).is_some_and(|c| c.table == table.entry.name)
+                })
+                .map(|(_, policy)| Arc::clone(policy));
+        }
+        // Without a running channel nothing is exported to it.
+        self.tables.retain(|table| table.policy.is_some());
+        Ok(())
+    }
+
+    fn origin(&mut self, desk: &Desk, rows: &[Row]) -> Result<(), String> {
+        let Some(row) = rows.first() else {
+            return Err(unknown(self.query.protocol.as_deref().unwrap_or_default()));
+        };
+        let tables: Vec<Arc<str>> =
+            row.config.channels.iter().map(|channel| channel.table.clone()).collect();
+        self.choose_tables(desk, &tables)
+    }
+
+    /// Tables named; else those of the protocol; else the default table of each type.
+    fn choose_tables(&mut self, desk: &Desk, implied: &[Arc<str>]) -> Result<(), String> {
+        let published = desk.shared().published();
+        let (known, explicit) = (&*published.tables, !self.query.tables.is_empty());
+        let names: Vec<Arc<str>> = if self.query.all_tables {
+            known.iter().map(|table| table.name.clone()).collect()
+        } else if explicit {
+            self.query.tables.clone()
+        } else if implied.is_empty() {
+            default_tables(&published.config)
+        } else {
+            implied.to_vec()
+        };
+        for name in names {
+            if let Some(entry) = self.fitting(known, &name, explicit)? {
+                let walker = Walker::new(entry.id, self.query.what, self.query.filtered);
+                self.tables.push(Table {
+                    entry,
+                    walker,
+                    policy: None,
+                    explicit,
+                    headed: false,
+                    counts: Counts::default(),
+                });
+            }
+        }
+        self.stage = Stage::Walk;
+        if self.tables.is_empty() { Err("No valid tables".to_owned()) } else { Ok(()) }
+    }
+
+    /// The table, if networks of the wanted kind can be in it.
+    fn fitting(
+        &self,
+        known: &Tables,
+        name: &str,
+        explicit: bool,
+    ) -> Result<Option<TableEntry>, String> {
+        let Some(entry) = known.named(name) else { return Ok(None) };
+        let ipv6 = entry.net_type == dunlin_net::NetType::Ip6;
+        match self.query.what.is_ipv6() {
+            Some(wanted) if wanted != ipv6 && explicit => {
+                Err(format!("Incompatible type of prefix/ip in table {name}"))
+            }
+            Some(wanted) if wanted != ipv6 => Ok(None),
+            _ => Ok(Some(entry.clone())),
+        }
+    }
+
+    fn walk(&mut self, desk: &Desk, output: &mut Output, answer: Option<Payload>) -> Step {
+        if let Some(Payload::Walk(_, reply)) = answer {
+            let slices = desk.shared().rib.slices.count();
+            if let Some(table) = self.tables.get_mut(self.at) {
+                let nets = table.walker.take(slices, reply);
+                nets.iter().for_each(|net| self.net(output, net));
+            }
+        }
+        loop {
+            let Some(table) = self.tables.get_mut(self.at) else { return self.end(output) };
+            if output.len() >= ENOUGH {
+                return Step::Waiting;
+            }
+            if table.walker.ask(desk) {
+                return Step::Waiting;
+            }
+            self.table_end(output);
+            self.at += 1;
+        }
+    }
+
+    fn net(&mut self, output: &mut Output, net: &NetRows) {
+        let mut first = true;
+        let mut counted = false;
+        for row in &net.rows {
+            if let Some(table) = self.tables.get_mut(self.at) {
+                table.counts.routes += 1;
+                table.counts.networks += u64::from(!counted);
+                counted = true;
+            }
+            if let Some(attrs) = self.visible(net, row) {
+                self.show(output, net, row, &attrs, first);
+                first = false;
+            }
+            if self.only_first() {
+                break;
+            }
+        }
+    }
+
+    /// Whether only the best route of a network is looked at.
+    fn only_first(&self) -> bool {
+        self.query.primary || self.query.export.is_some()
+    }
+
+    fn show(
+        &mut self,
+        output: &mut Output,
+        net: &NetRows,
+        row: &RouteRow,
+        attrs: &Attrs,
+        first: bool,
+    ) {
+        self.head(output);
+        if let Some(table) = self.tables.get_mut(self.at) {
+            table.counts.shown += 1;
+        }
+        if self.query.stats != Stats::Count {
+            let time = self.clock.show(row.changed);
+            route(output, self.look, first.then_some(net.net), row, attrs, &time);
+        }
+    }
+
+    /// The attributes to show, if the route is to be shown at all.
+    fn visible(&mut self, net: &NetRows, row: &RouteRow) -> Option<Arc<Attrs>> {
+        if self.query.protocol.as_ref().is_some_and(|name| *name != row.source.protocol) {
+            return None;
+        }
+        let attrs = self.exported(net, row)?;
+        match &self.query.filter {
+            Some(filter) => {
+                super::route_filter::apply(filter, &mut self.scratch, net.net, row, &attrs)
+            }
+            None => Some(attrs),
+        }
+    }
+
+    fn exported(&mut self, net: &NetRows, row: &RouteRow) -> Option<Arc<Attrs>> {
+        let Some(export) = &self.query.export else { return Some(Arc::clone(&row.attrs)) };
+        if row.source.protocol == export.protocol {
+            // A route is never sent back to where it came from.
+            return None;
+        }
+        let policy = self.tables.get(self.at)?.policy.clone()?;
+        let view = RouteView {
+            net: net.net,
+            attrs: &row.attrs,
+            source: &row.source,
+            next_hop: &row.next_hop,
+        };
+        let verdict = policy.evaluate(&mut self.scratch, view);
+        match (export.kind, verdict) {
+            (ExportKind::Export | ExportKind::Exported, ExportVerdict::AsIs) => {
+                Some(Arc::clone(&row.attrs))
+            }
+            (ExportKind::Export | ExportKind::Exported, ExportVerdict::Changed(attrs)) => {
+                Some(attrs)
+            }
+            (ExportKind::NoExport, ExportVerdict::Filtered)
+            | (ExportKind::PreExport, ExportVerdict::Filtered | ExportVerdict::AsIs)
+            | (ExportKind::PreExport, ExportVerdict::Changed(_)) => Some(Arc::clone(&row.attrs)),
+            _ => None,
+        }
+    }
+
+    /// The heading of the present table, once, with an empty line in front if it is not the first.
+    fn head(&mut self, output: &mut Output) {
+        let Some(table) = self.tables.get_mut(self.at) else { return };
+        if table.headed || self.query.stats == Stats::Count {
+            return;
+        }
+        table.headed = true;
+        if self.shown_tables > 0 {
+            output.row(1007, "");
+        }
+        self.shown_tables += 1;
+        output.row(1007, &format!("Table {}:", table.entry.name));
+    }
+
+    fn table_end(&mut self, output: &mut Output) {
+        let explicit = self.tables.get(self.at).is_some_and(|table| table.explicit);
+        if explicit && !self.query.what.is_lookup() {
+            self.head(output);
+        }
+        let Some(table) = self.tables.get(self.at) else { return };
+        let (counts, name) = (table.counts, &table.entry.name);
+        self.total.add(counts);
+        if self.query.stats != Stats::Off {
+            output.row(1007, &format!("{} in table {name}", counted(counts)));
+        }
+    }
+
+    fn end(&self, output: &mut Output) -> Step {
+        if self.query.stats != Stats::Off && self.tables.len() > 1 {
+            let tables = self.tables.len();
+            output.last(14, &format!("Total: {} in {tables} tables", counted(self.total)));
+        } else if self.query.what.is_lookup() && self.total.routes == 0 {
+            output.last(8001, "Network not found");
+        } else {
+            output.last(0, "");
+        }
+        Step::Done
+    }
+}
+
+fn counted(counts: Counts) -> String {
+    let Counts { shown, routes, networks } = counts;
+    format!("{shown} of {routes} routes for {networks} networks")
+}
+
+fn unknown(name: &str) -> String {
+    format!("syntax error, unexpected CF_SYM_UNDEFINED ({name}), expecting CF_SYM_KNOWN")
+}
+
+/// The tables of the channels that are meant.
+fn channel_tables(config: &InstanceConfig, export: &Export) -> Vec<Arc<str>> {
+    config
+        .channels
+        .iter()
+        .filter(|channel| export.channel.is_none_or(|kind| kind == channel.kind))
+        .map(|channel| channel.table.clone())
+        .collect()
+}
+
+/// The first table of each type.
+fn default_tables(config: &Config) -> Vec<Arc<str>> {
+    let mut types = Vec::new();
+    let mut names = Vec::new();
+    for table in &config.globals.tables {
+        if !types.contains(&table.net_type) {
+            types.push(table.net_type);
+            names.push(table.name.clone());
+        }
+    }
+    names
+}
+
+impl Task for ShowRoute {
+    fn step(
+        &mut self,
+        cx: &mut Context<'_>,
+        desk: &mut Desk,
+        output: &mut Output,
+        mut answer: Option<Payload>,
+    ) -> Step {
+        let ready = match (&self.stage, answer.take()) {
+            (Stage::Begin, _) => self.begin(cx, desk),
+            (Stage::Protocol, Some(Payload::Policies(found))) => self.exporter(desk, found),
+            (Stage::Protocol, Some(Payload::Rows(rows))) => self.origin(desk, &rows),
+            (Stage::Protocol, _) => return Step::Waiting,
+            (Stage::Walk, other) => {
+                answer = other;
+                Ok(())
+            }
+        };
+        if let Err(error) = ready {
+            output.last(9001, &error);
+            return Step::Done;
+        }
+        match self.stage {
+            Stage::Walk => self.walk(desk, output, answer),
+            Stage::Begin | Stage::Protocol => Step::Waiting,
+        }
+    }
+}
+

@@ -1,0 +1,275 @@
+//! One client of the control socket.
+
+use core::fmt;
+use std::sync::Arc;
+
+use dunlin_rib::slice::SliceStatistics;
+use dunlin_rib::walk::WalkReply;
+use dunlin_runtime::{Address, Class, Context, Stats};
+
+use super::output::{Line, Output};
+use super::query::Command;
+use super::{
+    configure, control, instances, interfaces, memory, parse, protocols, route, status, symbols,
+    threads,
+};
+use crate::log::LogClass;
+use crate::manager::{ManagerMessage, Policies, Request, Row, Shared};
+use crate::protocol::{Description, Reply};
+use crate::timeformat::{TimeFormat, TimeFormats, WallTime};
+
+/// More output than this, and the next piece of a long listing waits.
+pub(super) const ENOUGH: usize = 64 << 10;
+
+/// What somebody answered, and to which command.
+#[derive(Debug)]
+pub struct Answer {
+    command: u64,
+    payload: Payload,
+}
+
+/// What can be answered.
+#[derive(Debug)]
+pub(super) enum Payload {
+    Lines(Vec<Line>),
+    Rows(Vec<Row>),
+    Described(Option<Description>),
+    Policies(Option<Policies>),
+    Text(usize, Vec<String>),
+    Walk(usize, WalkReply),
+    Slice(SliceStatistics),
+    Runtime(Stats),
+}
+
+/// Brings answers to the loop that owns the session.
+pub type Answers = Arc<dyn Fn(Answer) + Send + Sync>;
+
+/// What a session is made of.
+#[derive(Clone)]
+pub struct SessionParts {
+    /// What all sessions share.
+    pub shared: Shared,
+    /// The manager.
+    pub manager: Address<ManagerMessage>,
+    /// The way back.
+    pub answers: Answers,
+    /// Only commands that look.
+    pub restricted: bool,
+    /// Attribute names as in BIRD 2.
+    pub v2_attributes: bool,
+}
+
+impl fmt::Debug for SessionParts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionParts").finish_non_exhaustive()
+    }
+}
+
+/// One client.
+pub struct Session {
+    desk: Desk,
+    output: Output,
+    task: Option<Box<dyn Task>>,
+}
+
+/// A command that takes more than one step.
+pub(super) trait Task: Send {
+    /// Goes on: for the first time, with an answer that it asked for, or because the output has
+    /// room again.
+    fn step(
+        &mut self,
+        cx: &mut Context<'_>,
+        desk: &mut Desk,
+        output: &mut Output,
+        answer: Option<Payload>,
+    ) -> Step;
+}
+
+/// Where a task is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// It waits for an answer or for room.
+    Waiting,
+    /// It is done: its last line is in the output.
+    Done,
+}
+
+/// What tasks work with.
+pub(super) struct Desk {
+    pub(super) parts: SessionParts,
+    /// Counts commands, so that late answers to an old one are recognised.
+    command: u64,
+    /// Formats chosen by this client.
+    formats: Option<TimeFormats>,
+}
+
+impl Desk {
+    /// A reply that comes back to this session as an answer to the present command.
+    pub(super) fn reply<T: 'static>(
+        &self,
+        wrap: impl FnOnce(T) -> Payload + Send + 'static,
+    ) -> Reply<T> {
+        let answers = Arc::clone(&self.parts.answers);
+        let command = self.command;
+        Reply::new(move |value| answers(Answer { command, payload: wrap(value) }))
+    }
+
+    /// The way answers take, for those that need more than one reply.
+    pub(super) fn port(&self) -> impl Fn(Payload) + Send + Sync + Clone + 'static {
+        let answers = Arc::clone(&self.parts.answers);
+        let command = self.command;
+        move |payload| answers(Answer { command, payload })
+    }
+
+    /// Asks the manager.
+    pub(super) fn ask(&self, request: Request) {
+        // Without a manager the daemon is ending, and this session with it.
+        let message = ManagerMessage::Request(Box::new(request));
+        let _ = self.parts.manager.send(Class::Control, message);
+    }
+
+    pub(super) fn shared(&self) -> &Shared {
+        &self.parts.shared
+    }
+
+    fn formats(&self) -> TimeFormats {
+        let configured = || self.shared().published().config.globals.time_formats.clone();
+        self.formats.clone().unwrap_or_else(configured)
+    }
+
+    /// A format in force.
+    pub(super) fn format(&self, choose: impl FnOnce(&TimeFormats) -> &TimeFormat) -> TimeFormat {
+        choose(&self.formats()).clone()
+    }
+
+    /// Shows a time by a format chosen from the formats in force.
+    pub(super) fn time(
+        &self,
+        time: WallTime,
+        choose: impl FnOnce(&TimeFormats) -> &TimeFormat,
+    ) -> String {
+        let host = &self.shared().host;
+        choose(&self.formats()).show(time, host.now(), host.zone(time))
+    }
+}
+
+impl Session {
+    /// A client that has just connected.
+    pub fn new(parts: SessionParts) -> Self {
+        let desk = Desk { parts, command: 0, formats: None };
+        let mut output = Output::default();
+        output.last(1, &format!("BIRD {} ready.", super::COMPATIBLE));
+        Self { desk, output, task: None }
+    }
+
+    /// Whether a command is running: the next line has to wait.
+    pub fn is_busy(&self) -> bool {
+        self.task.is_some()
+    }
+
+    /// What waits to be written.
+    pub fn output(&mut self) -> &mut Output {
+        &mut self.output
+    }
+
+    /// Takes the next command. Must not be called while [`Session::is_busy`].
+    pub fn line(&mut self, cx: &mut Context<'_>, line: &str) {
+        let published = self.desk.shared().published();
+        if published.config.globals.debug.commands >= 2 {
+            self.desk.shared().log.write(LogClass::Trace, format_args!("CLI: {line}"));
+        }
+        match parse::parse(line, &published.config) {
+            Err(error) => self.output.last(9001, &error),
+            Ok(command) if self.desk.parts.restricted && command.changes() => {
+                self.output.last(8007, "Access denied");
+            }
+            Ok(command) => self.run(cx, command),
+        }
+    }
+
+    /// A line was too long to be taken.
+    pub fn too_long(&mut self) {
+        self.output.last(9000, "Command too long");
+    }
+
+    /// Takes an answer.
+    pub fn answer(&mut self, cx: &mut Context<'_>, answer: Answer) {
+        if answer.command == self.desk.command {
+            self.step(cx, Some(answer.payload));
+        }
+    }
+
+    /// The output has room again.
+    pub fn resume(&mut self, cx: &mut Context<'_>) {
+        self.step(cx, None);
+    }
+
+    fn step(&mut self, cx: &mut Context<'_>, answer: Option<Payload>) {
+        let Some(task) = &mut self.task else { return };
+        if task.step(cx, &mut self.desk, &mut self.output, answer) == Step::Done {
+            self.task = None;
+        }
+    }
+
+    fn start(&mut self, cx: &mut Context<'_>, task: impl Task + 'static) {
+        self.desk.command += 1;
+        self.task = Some(Box::new(task));
+        self.step(cx, None);
+    }
+
+    fn run(&mut self, cx: &mut Context<'_>, command: Command) {
+        let (desk, output) = (&self.desk, &mut self.output);
+        match command {
+            Command::ShowStatus => status::show(desk, output),
+            Command::ShowInterfaces { summary } => interfaces::show(desk, output, summary),
+            Command::ShowTrace { limit } => threads::show_trace(desk, output, limit),
+            Command::NotRunning(name) => {
+                output.last(9001, &format!("There is no {name} protocol running"));
+            }
+            Command::Eval(value) => output.last(23, &value),
+            Command::Threads(count) => threads::resize(cx, output, count),
+            Command::Restrict => {
+                self.desk.parts.restricted = true;
+                output.last(16, "Access restricted");
+            }
+            Command::TimeFormat(format) => {
+                let mut formats = desk.formats();
+                formats.set_shown(&format);
+                self.desk.formats = Some(formats);
+                output.last(0, "");
+            }
+            Command::ShowMemory => self.start(cx, memory::ShowMemory::default()),
+            Command::ShowProtocols { all, selection } => {
+                self.start(cx, protocols::ShowProtocols::new(selection, all));
+            }
+            Command::ShowRoute(query) => self.start(cx, route::ShowRoute::new(*query)),
+            Command::ShowSymbols(query) => symbols::show(desk, output, &query),
+            Command::ShowStatic(selection) => {
+                self.start(cx, instances::ShowInstances::new("static", selection, "routes", 1009));
+            }
+            Command::ShowThreads { all } => self.start(cx, threads::ShowThreads::new(all)),
+            Command::Configure(command) => {
+                configure::announce(desk, output, &command);
+                self.start(cx, control::Ask::new(move |reply| Request::Configure(command, reply)));
+            }
+            Command::Control { action, selection, message } => {
+                let request =
+                    move |reply| Request::Control { action, selection, message, reply };
+                self.start(cx, control::Ask::new(request));
+            }
+            Command::Debug { flags, selection } => {
+                let action = crate::manager::Action::Debug(flags);
+                let request =
+                    move |reply| Request::Control { action, selection, message: None, reply };
+                self.start(cx, control::Ask::new(request));
+            }
+            Command::Down => self.start(cx, control::Ask::new(Request::Shutdown)),
+        }
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("busy", &self.is_busy()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,347 @@
+//! The driver: reads a file statement by statement.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use dunlin_conf::{Diagnostic, Diagnostics, Files, Parsed, SourceMap, Symbols, TokenKind};
+use dunlin_conf::lexer::{Lexed, lex_file, lex_text};
+use hashbrown::HashMap;
+
+use super::section::Draft;
+use super::unsupported::{is_net_type, refuse};
+use super::{
+    CliConfig, Config, ConfigParser, DebugFlags, Globals, Kinds, LogConfig, RouterId,
+    TableConfig, names,
+};
+use crate::protocol::{ChannelKind, InstanceConfig};
+use crate::timeformat::{TimeFormat, TimeKind};
+
+/// A configuration, or why there is none.
+pub type Loaded = Result<Config, Rejected>;
+
+/// Why a configuration cannot be used.
+#[derive(Clone, Debug)]
+pub struct Rejected {
+    diagnostics: Diagnostics,
+    sources: Arc<SourceMap>,
+}
+
+impl Rejected {
+    /// Each error as `FILE:LINE:COL message`, in the order of the text.
+    pub fn lines(&self) -> impl Iterator<Item = String> {
+        self.diagnostics.errors().map(ToString::to_string)
+    }
+
+    /// Everything that was found, warnings too.
+    pub fn diagnostics(&self) -> &[Diagnostic] {
+        self.diagnostics.all()
+    }
+
+    /// Everything that was found, with the lines of text, for people.
+    pub fn render(&self) -> String {
+        let all = self.diagnostics.all().iter();
+        all.map(|diagnostic| dunlin_conf::render(diagnostic, &self.sources)).collect()
+    }
+}
+
+/// Reads a configuration file and all that it includes.
+///
+/// # Errors
+/// If anything in it is wrong; every error is in [`Rejected`].
+pub fn load(path: &Path, files: &dyn Files, kinds: &Kinds) -> Loaded {
+    parse(path.to_owned(), lex_file(path, files), kinds)
+}
+
+/// Reads a configuration that is not in a file; includes are not allowed.
+///
+/// # Errors
+/// If anything in it is wrong; every error is in [`Rejected`].
+pub fn parse_text(name: &str, text: &str, kinds: &Kinds) -> Loaded {
+    parse(PathBuf::from(name), lex_text(name, text), kinds)
+}
+
+fn parse(path: PathBuf, lexed: Lexed, kinds: &Kinds) -> Loaded {
+    let parser = ConfigParser::new(lexed, Symbols::default());
+    let mut loader = Loader {
+        parser,
+        kinds: kinds.clone(),
+        globals: Globals::default(),
+        protocols: Vec::new(),
+        drafts: HashMap::new(),
+        counters: HashMap::new(),
+    };
+    loader.implicit_tables();
+    loader.statements();
+    loader.finish(path)
+}
+
+/// What has been read so far.
+pub(super) struct Loader {
+    pub(super) parser: ConfigParser,
+    pub(super) kinds: Kinds,
+    pub(super) globals: Globals,
+    pub(super) protocols: Vec<Arc<InstanceConfig>>,
+    /// Templates and protocols, for `from`.
+    pub(super) drafts: HashMap<Arc<str>, Arc<Draft>>,
+    /// Numbers for protocols without a name.
+    pub(super) counters: HashMap<&'static str, u32>,
+}
+
+impl Loader {
+    fn implicit_tables(&mut self) {
+        for kind in [ChannelKind::Ipv4, ChannelKind::Ipv6] {
+            let table =
+                TableConfig { name: kind.default_table().into(), net_type: kind.net_type() };
+            let span = self.parser.token().span;
+            // The namespace is empty, so the names are free.
+            let _ = self.parser.symbols.define(&table.name.clone(), span, names::table(&table));
+            self.globals.tables.push(table);
+        }
+    }
+
+    fn statements(&mut self) {
+        while !self.parser.at_end() {
+            if self.parser.eat(TokenKind::Semicolon) {
+                continue;
+            }
+            let start = self.parser.place();
+            if self.statement().is_err() {
+                self.parser.recover_top_level(start);
+            }
+        }
+    }
+
+    fn finish(mut self, path: PathBuf) -> Loaded {
+        if self.protocols.is_empty() && !self.parser.diagnostics().has_errors() {
+            self.parser.error_here("No protocol is specified in the config file");
+        }
+        let outcome = self.parser.finish();
+        if outcome.diagnostics.has_errors() {
+            let sources = Arc::new(outcome.sources);
+            return Err(Rejected { diagnostics: outcome.diagnostics, sources });
+        }
+        Ok(Config {
+            path,
+            globals: self.globals,
+            protocols: self.protocols,
+            symbols: Arc::new(outcome.symbols),
+            warnings: outcome.diagnostics.warnings().cloned().collect(),
+        })
+    }
+
+    fn statement(&mut self) -> Parsed<()> {
+        let word = match self.parser.word() {
+            Some(word) => word.to_owned(),
+            None => String::new(),
+        };
+        match word.as_str() {
+            "protocol" | "template" => self.protocol(),
+            "filter" if self.parser.word_ahead(1) == Some("stacks") => self.filter_stacks(),
+            "filter" => dunlin_filter::parse_filter_definition(&mut self.parser),
+            "function" => dunlin_filter::parse_function_definition(&mut self.parser),
+            "define" => dunlin_filter::parse_constant_definition(&mut self.parser),
+            "attribute" => dunlin_filter::parse_attribute_definition(&mut self.parser),
+            "eval" => dunlin_filter::parse_eval_statement(&mut self.parser),
+            "ipv4" | "ipv6" => self.table(),
+            "threads" => self.threads(),
+            "slices" => self.slices(),
+            "debug" => self.debug(),
+            _ => {
+                self.simple_statement(&word)?;
+                self.parser.semicolon()
+            }
+        }
+    }
+
+    /// Statements that need a semicolon.
+    fn simple_statement(&mut self, word: &str) -> Parsed<()> {
+        match word {
+            "router" => self.router_id(),
+            "hostname" => {
+                self.parser.advance();
+                self.globals.hostname = Some(self.parser.string()?);
+                Ok(())
+            }
+            "log" => {
+                self.parser.advance();
+                let log = LogConfig::parse(&mut self.parser)?;
+                self.globals.logs.push(log);
+                Ok(())
+            }
+            "timeformat" => self.time_format(),
+            "cli" => self.cli(),
+            "mrtdump" | "watchdog" | "graceful" | "thread" | "mpls" | "bt_test_suite"
+            | "bt_test_same" => Err(refuse(&mut self.parser, &format!("The statement `{word}`"))),
+            _ if is_net_type(word) => {
+                Err(refuse(&mut self.parser, &format!("A table of type {word}")))
+            }
+            _ => Err(self.parser.unexpected(&[]).into()),
+        }
+    }
+
+    fn router_id(&mut self) -> Parsed<()> {
+        self.parser.advance();
+        self.parser.expect_word("id")?;
+        if self.parser.eat_word("from") {
+            self.globals.router_id = Some(RouterId::From(self.parser.interface_pattern()?));
+            return Ok(());
+        }
+        let id = parse_router_id(&mut self.parser)?;
+        self.globals.router_id = Some(RouterId::Fixed(id));
+        Ok(())
+    }
+
+    fn threads(&mut self) -> Parsed<()> {
+        self.parser.advance();
+        self.globals.threads = Some(self.parser.integer_in("Number of threads", 1..=1024)?);
+        Ok(())
+    }
+
+    fn slices(&mut self) -> Parsed<()> {
+        self.parser.advance();
+        let span = self.parser.token().span;
+        let slices = self.parser.integer_in("Number of slices", 1..=256)?;
+        if !slices.is_power_of_two() {
+            return Err(self.parser.error(span, "Number of slices must be a power of two").into());
+        }
+        self.globals.slices = Some(slices);
+        Ok(())
+    }
+
+    fn filter_stacks(&mut self) -> Parsed<()> {
+        self.parser.advance();
+        self.parser.advance();
+        // Limits of BIRD's interpreter; ours has its own.
+        self.parser.integer_in("Stack size", 16..=u32::MAX)?;
+        self.parser.integer_in("Stack size", 16..=u32::MAX)?;
+        self.parser.semicolon()
+    }
+
+    fn debug(&mut self) -> Parsed<()> {
+        self.parser.advance();
+        let debug = &mut self.globals.debug;
+        if self.parser.eat_word("protocols") {
+            debug.protocols = DebugFlags::parse(&mut self.parser)?;
+        } else if self.parser.eat_word("channels") {
+            debug.channels = DebugFlags::parse(&mut self.parser)?;
+        } else if self.parser.eat_word("tables") {
+            debug.tables = DebugFlags::parse(&mut self.parser)?;
+        } else if self.parser.eat_word("commands") {
+            debug.commands = self.parser.integer_in("Level", 0..=2)?;
+        } else if self.parser.at_word("latency") || self.parser.at_word("show") {
+            return Err(refuse(&mut self.parser, "This kind of debugging"));
+        } else {
+            let words = ["PROTOCOLS", "CHANNELS", "TABLES", "COMMANDS"];
+            return Err(self.parser.unexpected(&words).into());
+        }
+        Ok(())
+    }
+
+    fn time_format(&mut self) -> Parsed<()> {
+        self.parser.advance();
+        let kind = self.parser.expect_one_of(&[
+            ("route", TimeKind::Route),
+            ("protocol", TimeKind::Protocol),
+            ("base", TimeKind::Base),
+            ("log", TimeKind::Log),
+        ])?;
+        *self.globals.time_formats.get_mut(kind) = parse_time_format(&mut self.parser)?;
+        Ok(())
+    }
+
+    fn cli(&mut self) -> Parsed<()> {
+        self.parser.advance();
+        let path = PathBuf::from(&*self.parser.string()?);
+        let mut cli = CliConfig { path, restrict: false, v2_attributes: false };
+        if self.parser.at(TokenKind::OpenBrace) {
+            self.parser.block(|parser| {
+                if parser.eat_word("restrict") {
+                    cli.restrict = true;
+                } else if parser.eat_words(&["v2", "attributes"]) {
+                    cli.v2_attributes = true;
+                } else {
+                    return Err(parser.unexpected(&["RESTRICT", "V2"]).into());
+                }
+                Ok(())
+            })?;
+        }
+        self.globals.cli.push(cli);
+        Ok(())
+    }
+
+    fn table(&mut self) -> Parsed<()> {
+        let kind = self
+            .parser
+            .expect_one_of(&[("ipv4", ChannelKind::Ipv4), ("ipv6", ChannelKind::Ipv6)])?;
+        if self.parser.at_word("sadr") {
+            return Err(refuse(&mut self.parser, "A table of type ipv6 sadr"));
+        }
+        self.parser.expect_word("table")?;
+        let (name, span) = self.parser.name()?;
+        let table = TableConfig { name: name.clone(), net_type: kind.net_type() };
+        let implicit = kind.default_table() == &*name;
+        if implicit {
+            // Naming a table that is there anyway only gives it options.
+        } else {
+            self.parser.define(&name, span, names::table(&table))?;
+            self.globals.tables.push(table);
+        }
+        self.table_options()
+    }
+
+    fn table_options(&mut self) -> Parsed<()> {
+        self.parser.eat_word("sorted");
+        if !self.parser.at(TokenKind::OpenBrace) {
+            return Ok(());
+        }
+        // Our tables are always sorted, need no tries, and collect their own garbage.
+        self.parser.block(|parser| {
+            if parser.eat_word("sorted") || parser.eat_word("trie") {
+                parser.switch()?;
+            } else if parser.eat_words(&["gc", "threshold"]) {
+                parser.integer()?;
+            } else if parser.eat_words(&["gc", "period"]) {
+                parser.time()?;
+            } else if parser.eat_words(&["cork", "threshold"]) {
+                parser.integer()?;
+                parser.integer()?;
+            } else if parser.eat_words(&["route", "refresh", "export", "settle", "time"])
+                || parser.eat_words(&["export", "settle", "time"])
+                || parser.eat_words(&["digest", "settle", "time"])
+            {
+                parser.time()?;
+                parser.time()?;
+            } else if parser.eat_word("debug") {
+                DebugFlags::parse(parser)?;
+            } else {
+                return Err(refuse(parser, "This table option"));
+            }
+            Ok(())
+        })
+    }
+}
+
+/// A router id: not zero.
+pub(super) fn parse_router_id(parser: &mut ConfigParser) -> Parsed<u32> {
+    let span = parser.token().span;
+    match parser.id()? {
+        0 => Err(parser.error(span, "Router ID must be nonzero").into()),
+        id => Ok(id),
+    }
+}
+
+/// `"format" [limit "format"]` or `iso short|long [ms|us]`.
+pub(crate) fn parse_time_format(parser: &mut ConfigParser) -> Parsed<TimeFormat> {
+    if parser.eat_word("iso") {
+        let long = parser.expect_one_of(&[("short", false), ("long", true)])?;
+        let digits = parser.eat_one_of(&[("ms", 3), ("us", 6)]).unwrap_or(0);
+        return Ok(if long { TimeFormat::iso_long(digits) } else { TimeFormat::iso_short(digits) });
+    }
+    let recent = parser.string()?;
+    let older = match parser.token().kind {
+        TokenKind::Number(_) => Some((parser.integer()?, parser.string()?)),
+        _ => None,
+    };
+    Ok(TimeFormat { recent, older })
+}
+

@@ -1,0 +1,89 @@
+//! Instances that other instances ask for.
+
+use std::sync::Arc;
+
+use dunlin_runtime::Context;
+
+use super::Manager;
+use super::entry::Wanted;
+use super::phases::Stage;
+use crate::protocol::{Child, InstanceConfig, ReloadMode};
+
+impl Manager {
+    /// Starts a child of the instance at `parent`.
+    pub(super) fn start_child(&mut self, cx: &mut Context<'_>, parent: usize, child: Child) {
+        if matches!(self.stage, Stage::ShuttingDown | Stage::Ended) {
+            return;
+        }
+        let Child { mut config, digits, payload } = child;
+        config.parent = Some(self.entries[parent].name().clone());
+        config.name = self.free_name(&config.name, digits);
+        let config = Arc::new(config);
+        let entry = self.new_entry(Arc::clone(&config));
+        let index = self.last_child(parent) + 1;
+        self.entries.insert(index, entry);
+        let (id, environment) = self.environment(index);
+        let service =
+            self.services.entry(config.kind.keyword()).or_insert_with(|| config.kind.service());
+        let started = service.start_child(cx, environment, config, payload);
+        let failed = started.is_err();
+        self.entry_started(cx, index, id, started);
+        if failed {
+            self.entries.remove(index);
+        }
+    }
+
+    /// A name that nobody has: the stem and a number.
+    fn free_name(&self, stem: &str, digits: usize) -> Arc<str> {
+        let taken = |name: &str| self.entries.iter().any(|entry| &**entry.name() == name);
+        (1..u32::MAX)
+            .map(|number| format!("{stem}{number:0digits$}"))
+            .find(|name| !taken(name))
+            .map_or_else(|| Arc::from(stem), Arc::from)
+    }
+
+    fn last_child(&self, parent: usize) -> usize {
+        let name = self.entries[parent].name();
+        let is_child = |index: &usize| {
+            self.entries.get(*index).is_some_and(|e| e.config.parent.as_ref() == Some(name))
+        };
+        (parent + 1..).take_while(is_child).last().unwrap_or(parent)
+    }
+
+    /// Gives the children of a changed instance their new configuration, or ends them.
+    pub(super) fn change_children(
+        &mut self,
+        cx: &mut Context<'_>,
+        old: &InstanceConfig,
+        new: &Arc<InstanceConfig>,
+        mode: ReloadMode,
+        identity_changed: bool,
+    ) {
+        if old.same(new) && !identity_changed {
+            return;
+        }
+        for index in 0..self.entries.len() {
+            if self.entries[index].config.parent.as_ref() != Some(&new.name) {
+                continue;
+            }
+            let child = Arc::clone(&self.entries[index].config);
+            let derived = (!new.disabled)
+                .then(|| self.services.get(new.kind.keyword()))
+                .flatten()
+                .and_then(|service| service.child_config(new, &child));
+            match derived {
+                Some(mut config) => {
+                    config.name = child.name.clone();
+                    config.parent = child.parent.clone();
+                    self.change(cx, index, &Arc::new(config), mode, identity_changed);
+                    let entry = &mut self.entries[index];
+                    if entry.is_stopping() {
+                        // A child does not restart: its peer comes back and gets a new one.
+                        entry.wanted = Wanted::Gone;
+                    }
+                }
+                None => self.entries[index].wanted = Wanted::Gone,
+            }
+        }
+    }
+}

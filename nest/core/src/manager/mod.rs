@@ -1,0 +1,201 @@
+//! The loop that owns the configuration and the protocol instances.
+//!
+//! Everything that changes the daemon as a whole comes here as a message and is done one at a
+//! time, so there is nothing to lock. What others may look at without asking is in [`Published`].
+//!
+//! # Invariants
+//!
+//! * Reports carry the incarnation they come from; those of an older one are dropped.
+//! * Instances start phase by phase ([`Phase`]) and end phase by phase, backwards at shutdown. A
+//!   phase is settled when nothing in it is on its way down (and, for the device protocol, when
+//!   it is up or cannot be).
+//! * One configuration is applied at a time; at most one more waits.
+
+mod children;
+mod configure;
+mod control;
+mod entry;
+mod host;
+mod message;
+mod phases;
+mod published;
+mod tables;
+
+pub use host::{Host, MemoryReport};
+pub use message::{
+    Action, ConfigureCommand, ManagerMessage, Policies, Request, Row, Selection, Signal,
+};
+pub use published::{DaemonStatus, Published, Shared};
+
+use std::sync::Arc;
+
+use dunlin_runtime::{Address, Class, Context, Loop, Time, TimerId};
+use hashbrown::HashMap;
+
+use self::configure::Changing;
+use self::entry::Entry;
+use self::phases::Stage;
+use self::tables::TableIds;
+use crate::config::{Config, Kinds};
+use crate::interfaces::{InterfaceSource, Interfaces};
+use crate::log::{Log, LogClass};
+use crate::protocol::{InstanceEvent, InstanceId, Phase, ProtocolState, Rib, Service};
+
+/// What the manager is made of.
+pub struct ManagerParts {
+    /// The protocol types.
+    pub kinds: Kinds,
+    /// The configuration to start with.
+    pub config: Arc<Config>,
+    /// The tables.
+    pub rib: Rib,
+    /// The operating system.
+    pub host: Arc<dyn Host>,
+    /// Where interfaces are learnt.
+    pub interface_source: Arc<dyn InterfaceSource>,
+    /// The log.
+    pub log: Log,
+    /// What is published; made by [`Shared::new`].
+    pub shared: Shared,
+}
+
+/// The manager's state.
+pub struct Manager {
+    kinds: Kinds,
+    rib: Rib,
+    host: Arc<dyn Host>,
+    interface_source: Arc<dyn InterfaceSource>,
+    log: Log,
+    shared: Shared,
+    own: Address<ManagerMessage>,
+    services: HashMap<&'static str, Box<dyn Service>>,
+    config: Arc<Config>,
+    interfaces: Arc<Interfaces>,
+    router_id: u32,
+    hostname: Arc<str>,
+    tables: TableIds,
+    /// Instances in the order of the configuration; children follow their parent.
+    entries: Vec<Entry>,
+    next_instance: u32,
+    stage: Stage,
+    changing: Changing,
+    shutdown_timer: TimerId,
+    undo_timer: TimerId,
+}
+
+impl Manager {
+    /// A manager that begins when its loop starts.
+    pub fn new(own: Address<ManagerMessage>, parts: ManagerParts) -> Self {
+        let hostname = parts.host.hostname();
+        Self {
+            kinds: parts.kinds,
+            rib: parts.rib,
+            host: parts.host,
+            interface_source: parts.interface_source,
+            log: parts.log,
+            shared: parts.shared,
+            own,
+            services: HashMap::new(),
+            config: parts.config,
+            interfaces: Arc::default(),
+            router_id: 0,
+            hostname,
+            tables: TableIds::default(),
+            entries: Vec::new(),
+            next_instance: 1,
+            stage: Stage::Starting,
+            changing: Changing::default(),
+            shutdown_timer: TimerId::NONE,
+            undo_timer: TimerId::NONE,
+        }
+    }
+
+    fn instance_event(&mut self, cx: &mut Context<'_>, id: InstanceId, event: InstanceEvent) {
+        let Some(index) = self.entries.iter().position(|entry| entry.is(id)) else {
+            return;
+        };
+        match event {
+            InstanceEvent::State(ProtocolState::Down) => self.entries[index].ended(cx),
+            InstanceEvent::State(state) => {
+                self.entries[index].enter(cx, state);
+                if self.entries[index].phase() != Phase::Device {
+                    return;
+                }
+            }
+            InstanceEvent::Info(info) => {
+                self.entries[index].info = info;
+                return;
+            }
+            InstanceEvent::Automatic(what, why) => self.automatic(cx, index, what, why),
+            InstanceEvent::Child(child) => return self.start_child(cx, index, child),
+        }
+        self.advance(cx);
+    }
+
+    fn interfaces_changed(&mut self, cx: &mut Context<'_>, interfaces: Arc<Interfaces>) {
+        if *interfaces == *self.interfaces {
+            return;
+        }
+        self.interfaces = interfaces;
+        self.rib.interfaces_changed(&self.interfaces);
+        self.publish();
+        for entry in &mut self.entries {
+            if let Some(instance) = entry.instance() {
+                instance.interfaces_changed(cx, &self.interfaces);
+            }
+        }
+    }
+
+    fn signal(&mut self, cx: &mut Context<'_>, signal: Signal) {
+        match signal {
+            Signal::Configure => {
+                self.log.write(LogClass::Info, format_args!("Reconfiguration requested by SIGHUP"));
+                self.configure_from_signal(cx);
+            }
+            Signal::Shutdown(why) => {
+                self.log.write(LogClass::Info, format_args!("Shutdown requested by {why}"));
+                self.shut_down(cx);
+            }
+        }
+    }
+}
+
+impl core::fmt::Debug for Manager {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Manager").field("entries", &self.entries.len()).finish_non_exhaustive()
+    }
+}
+
+impl Loop for Manager {
+    type Message = ManagerMessage;
+
+    fn start(&mut self, cx: &mut Context<'_>) {
+        self.shutdown_timer = cx.timer(Class::Control);
+        self.undo_timer = cx.timer(Class::Control);
+        self.begin(cx);
+    }
+
+    fn message(&mut self, cx: &mut Context<'_>, message: ManagerMessage) {
+        match message {
+            ManagerMessage::Instance(id, event) => self.instance_event(cx, id, event),
+            ManagerMessage::Interfaces(interfaces) => self.interfaces_changed(cx, interfaces),
+            ManagerMessage::Loaded(loaded) => self.loaded(cx, *loaded),
+            ManagerMessage::Request(request) => self.request(cx, *request),
+            ManagerMessage::Signal(signal) => self.signal(cx, signal),
+        }
+    }
+
+    fn timer(&mut self, cx: &mut Context<'_>, timer: TimerId) {
+        if timer == self.shutdown_timer {
+            self.log.write(LogClass::Warning, format_args!("Shutdown takes too long, giving up"));
+            self.host.finished(0);
+        } else if timer == self.undo_timer {
+            self.undo_expired(cx);
+        }
+    }
+}
+
+/// Seconds from `now` until a timer expires.
+fn seconds_left(expires: Option<Time>, now: Time) -> u64 {
+    expires.map_or(0, |at| at.saturating_since(now).as_secs())
+}
