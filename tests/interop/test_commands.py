@@ -152,6 +152,9 @@ def dynamic():
         for comer in comers:
             comer.wait_routes(len(scene.routes))
         comers[0].close()
-        wait_for(lambda: scene.dut.control("show protocols").count("many_") == 1, 10, lambda: scene.dut.control("show protocols"))
+        wait_for(lambda: scene.dut.control("show protocols \"many_*\"").count("Established") == 1, 10,
+                 lambda: scene.dut.control("show protocols"))
         require(comers[1].alive, "one dynamic session fell with another")
+        comers[0].connect()
+        comers[0].wait_routes(len(scene.routes))
         scene.require_unharmed()
