@@ -100,15 +100,19 @@ impl Agenda {
     #[inline]
     pub(crate) fn pop(&mut self, class: Class) -> Option<Key> {
         let queue = &mut self.queues[class.index()];
-        while let Some(index) = queue.pop_front() {
+        let mut found = None;
+        while found.is_none()
+            && let Some(index) = queue.pop_front()
+        {
             let Some(slot) = self.slots.get_mut(index as usize) else { continue };
             slot.linked = false;
-            if core::mem::take(&mut slot.live) {
-                return Some(Key { index, generation: slot.generation });
-            }
+            let live = core::mem::take(&mut slot.live);
+            found = live.then_some(Key { index, generation: slot.generation });
         }
-        self.waiting = self.waiting.without(class);
-        None
+        if queue.is_empty() {
+            self.waiting = self.waiting.without(class);
+        }
+        found
     }
 
     /// How many stand in the queue of `class`, tombstones included.

@@ -117,19 +117,24 @@ impl Sockets {
 
     /// Takes the next socket of `class` with readiness its interest asks for.
     pub(crate) fn pop(&mut self, class: Class) -> Option<(SocketId, Ready)> {
-        while let Some(index) = self.ready[class.index()].pop_front() {
+        let queue = &mut self.ready[class.index()];
+        let mut found = None;
+        while found.is_none()
+            && let Some(index) = queue.pop_front()
+        {
             let Some(slot) = self.slots.get_mut(index as usize) else { continue };
             slot.queued = false;
             let Some(socket) = slot.socket.as_mut() else { continue };
             let mut ready = core::mem::take(&mut socket.ready);
             ready.readable &= socket.interest.read;
             ready.writable &= socket.interest.write;
-            if ready != Ready::default() {
-                return Some((SocketId(Key { index, generation: slot.generation }), ready));
-            }
+            let id = SocketId(Key { index, generation: slot.generation });
+            found = (ready != Ready::default()).then_some((id, ready));
         }
-        self.waiting = self.waiting.without(class);
-        None
+        if queue.is_empty() {
+            self.waiting = self.waiting.without(class);
+        }
+        found
     }
 
     /// Classes in which readiness may wait.

@@ -115,7 +115,7 @@ impl Worker {
                     self.look(Some(Duration::ZERO));
                     self.consider_balance();
                 }
-            } else {
+            } else if !self.is_finished() {
                 self.wait();
             }
         }

@@ -1,0 +1,54 @@
+//! What the tests share.
+#![allow(dead_code, reason = "each test file uses a part")]
+#![allow(clippy::disallowed_methods, reason = "tests watch workers from outside")]
+
+use std::{
+    sync::mpsc::{Receiver, Sender, channel},
+    time::{Duration, Instant},
+};
+
+use dunlin_runtime::{Runtime, RuntimeOptions};
+
+/// A runtime with this many workers.
+pub(crate) fn runtime(threads: usize) -> Runtime {
+    Runtime::new(RuntimeOptions { threads, ..RuntimeOptions::default() }).unwrap()
+}
+
+/// A channel for what loops tell the test.
+pub(crate) fn told<T>() -> (Sender<T>, Receiver<T>) {
+    channel()
+}
+
+/// The next thing told, soon.
+pub(crate) fn next<T>(receiver: &Receiver<T>) -> T {
+    receiver.recv_timeout(Duration::from_secs(20)).expect("told in time")
+}
+
+/// Waits for something to become true.
+pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < Duration::from_secs(20), "{what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Descriptors this process has open.
+pub(crate) fn descriptors() -> usize {
+    std::fs::read_dir("/proc/self/fd").unwrap().count()
+}
+
+/// A line of `/proc/self/status` as a number.
+pub(crate) fn status(key: &str) -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with(key)).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+/// Keeps the processor busy.
+pub(crate) fn burn(span: Duration) {
+    let start = Instant::now();
+    while start.elapsed() < span {
+        core::hint::spin_loop();
+    }
+}

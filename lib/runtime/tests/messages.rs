@@ -1,0 +1,289 @@
+//! Messages, events and work between and within loops.
+
+mod common;
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+    mpsc::Sender,
+};
+
+use common::{eventually, next, runtime, told};
+use dunlin_runtime::{
+    Address, Class, Context, Duration, EventHandle, EventId, Loop, Progress, Runtime,
+    RuntimeOptions, WorkId,
+};
+
+struct Ping {
+    peer: Option<Address<Ball>>,
+    left: u32,
+    done: Sender<u32>,
+}
+
+enum Ball {
+    Peer(Address<Ball>),
+    Hit(u32),
+}
+
+impl Loop for Ping {
+    type Message = Ball;
+
+    fn message(&mut self, _: &mut Context<'_>, message: Ball) {
+        match message {
+            Ball::Peer(peer) => self.peer = Some(peer),
+            Ball::Hit(count) if count == self.left => self.done.send(count).unwrap(),
+            Ball::Hit(count) => {
+                self.peer.as_ref().unwrap().send(Class::Control, Ball::Hit(count + 1)).unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn two_loops_on_two_workers_play_ping_pong() {
+    let runtime = runtime(2);
+    let (done, dones) = told();
+    let player = |name| {
+        let done = done.clone();
+        runtime.spawn(name, Class::Control, Ping { peer: None, left: 20_000, done })
+    };
+    let (a, b) = (player("a"), player("b"));
+    a.send(Class::Control, Ball::Peer(b.clone())).unwrap();
+    b.send(Class::Control, Ball::Peer(a.clone())).unwrap();
+    a.send(Class::Control, Ball::Hit(0)).unwrap();
+    assert_eq!(next(&dones), 20_000);
+}
+
+struct Order {
+    seen: Vec<u64>,
+    expect: usize,
+    done: Sender<Vec<u64>>,
+}
+
+impl Loop for Order {
+    type Message = u64;
+
+    fn message(&mut self, _: &mut Context<'_>, message: u64) {
+        self.seen.push(message);
+        if self.seen.len() == self.expect {
+            self.done.send(core::mem::take(&mut self.seen)).unwrap();
+        }
+    }
+}
+
+#[test]
+fn messages_of_each_sender_stay_in_order() {
+    let runtime = runtime(2);
+    let (done, dones) = told();
+    let order =
+        runtime.spawn("order", Class::Routing, Order { seen: Vec::new(), expect: 40_000, done });
+    std::thread::scope(|scope| {
+        for sender in 0..4u64 {
+            let order = order.clone();
+            scope.spawn(move || {
+                for count in 0..10_000 {
+                    order.send(Class::Routing, sender << 32 | count).unwrap();
+                }
+            });
+        }
+    });
+    let seen = next(&dones);
+    for sender in 0..4 {
+        let of_one = seen.iter().filter(|message| **message >> 32 == sender);
+        assert!(of_one.map(|message| message & 0xffff_ffff).eq(0..10_000));
+    }
+}
+
+struct Events {
+    again: EventId,
+    count: usize,
+    job: WorkId,
+    pieces: usize,
+    told: Sender<String>,
+}
+
+impl Loop for Events {
+    type Message = Sender<EventHandle>;
+
+    fn start(&mut self, cx: &mut Context<'_>) {
+        self.again = cx.event(Class::Routing);
+        cx.schedule(self.again);
+        cx.schedule(self.again);
+        self.job = cx.work(Class::Bulk);
+        cx.queue(self.job);
+        cx.queue(self.job);
+    }
+
+    fn message(&mut self, cx: &mut Context<'_>, reply: Sender<EventHandle>) {
+        reply.send(cx.event_handle(self.again)).unwrap();
+    }
+
+    fn event(&mut self, _: &mut Context<'_>, event: EventId) {
+        assert_eq!(event, self.again);
+        self.count += 1;
+        self.told.send(format!("event {}", self.count)).unwrap();
+    }
+
+    fn work(&mut self, _: &mut Context<'_>, work: WorkId) -> Progress {
+        assert_eq!(work, self.job);
+        self.pieces += 1;
+        if self.pieces < 5 {
+            return Progress::More;
+        }
+        self.told.send(format!("work {}", self.pieces)).unwrap();
+        Progress::Done
+    }
+}
+
+#[test]
+fn events_are_idempotent_and_jobs_run_piece_by_piece() {
+    let runtime = runtime(1);
+    let (told, heard) = told();
+    let events = Events {
+        again: EventId::NONE,
+        count: 0,
+        job: WorkId::NONE,
+        pieces: 0,
+        told,
+    };
+    let address = runtime.spawn("events", Class::Routing, events);
+    assert_eq!(next(&heard), "event 1");
+    assert_eq!(next(&heard), "work 5");
+    let (reply, handle) = std::sync::mpsc::channel();
+    address.send(Class::Control, reply).unwrap();
+    let handle = next(&handle);
+    assert!(handle.schedule());
+    assert_eq!(next(&heard), "event 2");
+    assert!(handle.schedule());
+    assert_eq!(next(&heard), "event 3");
+    address.stop();
+    eventually("stopped", || address.is_stopped());
+    assert!(!handle.schedule());
+}
+
+struct Stops {
+    told: Sender<&'static str>,
+    _held: Arc<()>,
+}
+
+impl Loop for Stops {
+    type Message = (&'static str, Arc<()>);
+
+    fn message(&mut self, cx: &mut Context<'_>, message: Self::Message) {
+        match message.0 {
+            "stop" => cx.stop_self(),
+            "panic" => panic!("as told"),
+            other => self.told.send(other).unwrap(),
+        }
+    }
+
+    fn stop(&mut self, _: &mut Context<'_>) {
+        self.told.send("stopped").unwrap();
+    }
+}
+
+#[test]
+fn a_stopped_loop_gives_messages_back_and_lets_go_of_everything() {
+    let runtime = runtime(2);
+    for how in ["stop", "address", "panic"] {
+        let (told, heard) = told();
+        let held = Arc::new(());
+        let state = Stops { told, _held: Arc::clone(&held) };
+        let address = runtime.spawn("stops", Class::Control, state);
+        address.send(Class::Control, ("hello", Arc::clone(&held))).unwrap();
+        assert_eq!(next(&heard), "hello");
+        match how {
+            "address" => address.stop(),
+            how => address.send(Class::Control, (how, Arc::clone(&held))).unwrap(),
+        }
+        // Under way or too late, none of these is handled.
+        for _ in 0..100 {
+            let _ = address.send(Class::Bulk, ("never", Arc::clone(&held)));
+        }
+        eventually("stopped", || address.is_stopped());
+        let stopped = address.send(Class::Control, ("late", Arc::clone(&held)));
+        assert_eq!(stopped.unwrap_err().0.0, "late");
+        if how != "panic" {
+            assert!(heard.iter().any(|word| word == "stopped"));
+        }
+        drop(address);
+        eventually("dropped", || Arc::strong_count(&held) == 1);
+    }
+}
+
+#[test]
+fn a_panic_is_reported_and_others_live_on() {
+    let (told, heard) = told();
+    let (log, logged) = common::told();
+    let options = RuntimeOptions {
+        log: Arc::new(move |record: &dunlin_runtime::LogRecord| {
+            log.send(format!("{}: {}", record.loop_name.as_deref().unwrap(), record.text)).unwrap();
+        }),
+        ..RuntimeOptions::default()
+    };
+    let runtime = Runtime::new(options).unwrap();
+    let spawn = |name| {
+        let state = Stops { told: told.clone(), _held: Arc::new(()) };
+        runtime.spawn(name, Class::Control, state)
+    };
+    let (bad, good) = (spawn("bad"), spawn("good"));
+    bad.send(Class::Control, ("panic", Arc::new(()))).unwrap();
+    assert_eq!(next(&logged), "bad: a handler panicked, the loop is stopped: as told");
+    good.send(Class::Control, ("fine", Arc::new(()))).unwrap();
+    assert_eq!(next(&heard), "fine");
+}
+
+struct Counts(Arc<AtomicUsize>);
+
+impl Loop for Counts {
+    type Message = ();
+
+    fn start(&mut self, cx: &mut Context<'_>) {
+        let this = Arc::clone(&self.0);
+        this.fetch_add(1, Ordering::Relaxed);
+        if this.load(Ordering::Relaxed) < 100 {
+            cx.spawn("child", Class::Control, Self(this));
+        }
+    }
+
+    fn message(&mut self, _: &mut Context<'_>, (): ()) {}
+
+    fn stop(&mut self, _: &mut Context<'_>) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn shutdown_stops_every_loop_once() {
+    let count = Arc::new(AtomicUsize::new(0));
+    let runtime = runtime(3);
+    runtime.spawn("first", Class::Control, Counts(Arc::clone(&count)));
+    eventually("all started", || count.load(Ordering::Relaxed) == 100);
+    runtime.shutdown();
+    assert_eq!(count.load(Ordering::Relaxed), 0);
+    assert_eq!(Arc::strong_count(&count), 1);
+}
+
+struct Long {
+    told: Sender<Duration>,
+}
+
+impl Loop for Long {
+    type Message = ();
+
+    fn message(&mut self, cx: &mut Context<'_>, (): ()) {
+        let start = cx.now();
+        while !cx.over_budget() {}
+        let took = cx.clock() - start;
+        self.told.send(took).unwrap();
+    }
+}
+
+#[test]
+fn a_long_handler_is_told_when_its_share_is_used_up() {
+    let runtime = runtime(1);
+    let (told, heard) = told();
+    let long = runtime.spawn("long", Class::Routing, Long { told });
+    long.send(Class::Routing, ()).unwrap();
+    assert!(next(&heard) < Duration::from_millis(20));
+}
