@@ -139,13 +139,7 @@ impl Loop for Events {
 fn events_are_idempotent_and_jobs_run_piece_by_piece() {
     let runtime = runtime(1);
     let (told, heard) = told();
-    let events = Events {
-        again: EventId::NONE,
-        count: 0,
-        job: WorkId::NONE,
-        pieces: 0,
-        told,
-    };
+    let events = Events { again: EventId::NONE, count: 0, job: WorkId::NONE, pieces: 0, told };
     let address = runtime.spawn("events", Class::Routing, events);
     assert_eq!(next(&heard), "event 1");
     assert_eq!(next(&heard), "work 5");
