@@ -4,9 +4,20 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::files::Files;
 
-/// Whether a shell pattern (`*`, `?`, `[a-z]`, `\` before a literal) matches the whole text.
+/// Whether a pattern (`*`, `?`, `\` before a literal) matches the whole text. This is the
+/// pattern of interface names and of the filter language.
 #[must_use]
 pub fn matches(pattern: &str, text: &str) -> bool {
+    fits(pattern, text, false)
+}
+
+/// Whether a file name pattern, which has `[a-z]` too, matches the whole name.
+#[must_use]
+pub fn matches_file(pattern: &str, name: &str) -> bool {
+    fits(pattern, name, true)
+}
+
+fn fits(pattern: &str, text: &str, classes: bool) -> bool {
     let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
     let (mut p, mut t) = (0, 0);
     // Where to go on after the last star if what follows it does not fit.
@@ -21,7 +32,7 @@ pub fn matches(pattern: &str, text: &str) -> bool {
             continue;
         }
         if let Some(&byte) = text.get(t)
-            && let Some(next) = match_one(pattern, p, byte)
+            && let Some(next) = match_one(pattern, p, byte, classes)
         {
             p = next;
             t += 1;
@@ -38,11 +49,11 @@ pub fn matches(pattern: &str, text: &str) -> bool {
 }
 
 /// Matches one byte against the pattern element at `at`; returns the index of the next element.
-fn match_one(pattern: &[u8], at: usize, byte: u8) -> Option<usize> {
+fn match_one(pattern: &[u8], at: usize, byte: u8, classes: bool) -> Option<usize> {
     match pattern.get(at)? {
         b'?' => Some(at + 1),
         b'\\' => (pattern.get(at + 1) == Some(&byte)).then_some(at + 2),
-        b'[' => match_class(pattern, at, byte),
+        b'[' if classes => match_class(pattern, at, byte),
         literal => (*literal == byte).then_some(at + 1),
     }
 }
@@ -102,7 +113,7 @@ fn children(directory: &Path, pattern: &str, files: &dyn Files) -> Vec<PathBuf> 
     names
         .into_iter()
         .filter(|name| {
-            matches(pattern, name) && (!name.starts_with('.') || pattern.starts_with('.'))
+            matches_file(pattern, name) && (!name.starts_with('.') || pattern.starts_with('.'))
         })
         .map(|name| directory.join(name))
         .collect()
@@ -134,8 +145,13 @@ mod tests {
             (r"a\*", "ab", false),
             (r"a\", "a", false),
         ] {
-            assert_eq!(matches(pattern, text), expected, "{pattern} on {text}");
+            assert_eq!(matches_file(pattern, text), expected, "{pattern} on {text}");
         }
+    }
+
+    #[test]
+    fn only_file_names_have_classes() {
+        assert!(matches("[ab]", "[ab]") && !matches("[ab]", "a") && matches("a?c*", "abcd"));
     }
 
     #[test]

@@ -1,1 +1,61 @@
-//! dunlin-filter
+//! BIRD's filter language: types, compiler, evaluator.
+//!
+//! The parser compiles filters and functions straight into [`Program`]s: trees in an arena with
+//! variables as slots, constants folded and sets in fitting structures. A program is immutable and
+//! shared; running it ([`run`]) needs a [`Scratch`] of the running loop, and for typical filters
+//! allocates nothing but the attribute set that it makes.
+//!
+//! Entry points for configuration sections, all on the one [`Parser`] of a configuration:
+//! [`parse_filter_definition`], [`parse_function_definition`], [`parse_define`],
+//! [`parse_attribute_definition`], [`parse_eval`] for top-level statements, and
+//! [`parse_channel_filter`] behind `import` and `export`.
+//!
+//! # Invariants
+//!
+//! * Any program terminates with a verdict: nesting is bounded at compile time and at run time, and
+//!   loops only go over lists.
+//! * Equal programs give equal verdicts for equal inputs ([`Program`]'s equality is by structure).
+//! * An error at run time rejects the route and never leaves half of the changes behind.
+//!
+//! # Deliberately absent
+//!
+//! `roa_check` and `aspa_check` are parsed and refused: there are no ROA and ASPA tables yet. The
+//! aggregator's `route` type is refused likewise.
+
+pub mod attribute;
+pub mod enums;
+pub mod set;
+
+mod build;
+mod code;
+mod fingerprint;
+mod input;
+mod method;
+mod ops;
+mod parse;
+mod prefix_set;
+mod program;
+mod run;
+mod symbol;
+mod types;
+mod value;
+
+pub use attribute::Attribute;
+pub use code::Function;
+pub use input::{Interfaces, ResolvedHop, RouteInput, RunError, Silent, Sink, Verdict};
+pub use parse::{
+    evaluate, parse_attribute_definition, parse_channel_filter, parse_define, parse_eval,
+    parse_filter_definition, parse_function_definition,
+};
+pub use prefix_set::PrefixSet;
+pub use program::{ChannelFilter, Program};
+pub use run::{Scratch, apply, run};
+pub use symbol::Symbol;
+pub use types::{Element, EnumType, Type};
+pub use value::{Constant, Value};
+
+/// The parser of a configuration whose names mean [`Symbol`]s.
+pub type Parser = dunlin_conf::Parser<Symbol>;
+
+/// The names of a configuration.
+pub type Symbols = dunlin_conf::Symbols<Symbol>;

@@ -1,0 +1,133 @@
+//! The constants of the language.
+
+use crate::types::EnumType;
+
+/// The value that an upper-case constant stands for.
+#[must_use]
+pub fn constant(name: &str) -> Option<(EnumType, u32)> {
+    let kinds: &[(&str, EnumType, &[(&str, u32)])] = &[
+        ("RTS_", EnumType::Rts, RTS),
+        ("RTD_", EnumType::Rtd, RTD),
+        ("ROA_", EnumType::Roa, VALIDITY),
+        ("ASPA_", EnumType::Aspa, VALIDITY),
+        ("ORIGIN_", EnumType::Origin, ORIGIN),
+        ("NET_EVPN_", EnumType::NetEvpn, NET_EVPN),
+        ("NET_", EnumType::Net, NET),
+        ("RA_PREF_", EnumType::RaPreference, RA_PREFERENCE),
+        ("MPLS_POLICY_", EnumType::MplsPolicy, MPLS_POLICY),
+        ("AF_", EnumType::Af, AF),
+        ("KBR_SRC_", EnumType::KernelSource, KERNEL_SOURCE),
+        ("SCOPE_", EnumType::Scope, SCOPE),
+    ];
+    kinds.iter().find_map(|(start, kind, values)| {
+        let rest = name.strip_prefix(start)?;
+        let (_, value) = values.iter().find(|(name, _)| *name == rest)?;
+        Some((*kind, *value))
+    })
+}
+
+const RTS: &[(&str, u32)] = &[
+    ("STATIC", 1),
+    ("INHERIT", 2),
+    ("DEVICE", 3),
+    ("STATIC_DEVICE", 4),
+    ("REDIRECT", 5),
+    ("RIP", 6),
+    ("OSPF", 7),
+    ("OSPF_IA", 8),
+    ("OSPF_EXT1", 9),
+    ("OSPF_EXT2", 10),
+    ("BGP", 11),
+    ("PIPE", 12),
+    ("BABEL", 13),
+    ("RPKI", 14),
+    ("PERF", 15),
+    ("L3VPN", 16),
+    ("AGGREGATED", 17),
+    ("EVPN", 18),
+];
+
+const RTD: &[(&str, u32)] =
+    &[("UNICAST", 1), ("BLACKHOLE", 2), ("UNREACHABLE", 3), ("PROHIBIT", 4)];
+
+const VALIDITY: &[(&str, u32)] = &[("UNKNOWN", 0), ("VALID", 1), ("INVALID", 2)];
+
+const ORIGIN: &[(&str, u32)] = &[("IGP", 0), ("EGP", 1), ("INCOMPLETE", 2)];
+
+const NET: &[(&str, u32)] = &[
+    ("IP4", 1),
+    ("IP6", 2),
+    ("VPN4", 3),
+    ("VPN6", 4),
+    ("ROA4", 5),
+    ("ROA6", 6),
+    ("FLOW4", 7),
+    ("FLOW6", 8),
+    ("IP6_SADR", 9),
+    ("MPLS", 10),
+    ("ASPA", 11),
+    ("EVPN", 12),
+    ("ETH", 13),
+    ("NEIGHBOR", 14),
+];
+
+const NET_EVPN: &[(&str, u32)] = &[("EAD", 1), ("MAC", 2), ("IMET", 3), ("ES", 4)];
+
+const RA_PREFERENCE: &[(&str, u32)] = &[("LOW", 0x18), ("MEDIUM", 0), ("HIGH", 0x08)];
+
+const MPLS_POLICY: &[(&str, u32)] =
+    &[("NONE", 0), ("STATIC", 1), ("PREFIX", 2), ("AGGREGATE", 3), ("VRF", 4)];
+
+const AF: &[(&str, u32)] = &[("IPV4", 1), ("IPV6", 2)];
+
+const KERNEL_SOURCE: &[(&str, u32)] = &[("BIRD", 0), ("LOCAL", 1), ("STATIC", 2), ("DYNAMIC", 3)];
+
+const SCOPE: &[(&str, u32)] =
+    &[("HOST", 0), ("LINK", 1), ("SITE", 2), ("ORGANIZATION", 3), ("UNIVERSE", 4)];
+
+/// The numbers of a well-known name of the system's routing databases, as `ipp_static`: protocols
+/// (`ipp_`), realms (`ipr_`), scopes (`ips_`) and tables (`ipt_`). The databases themselves are
+/// read by whoever starts the parser; these are the names that every system has.
+#[must_use]
+pub fn system_constant(name: &str) -> Option<u32> {
+    Some(match name {
+        "ipt_unspec" | "ipr_cosmos" | "ips_global" | "ipp_unspec" => 0,
+        "ipt_default" | "ips_link" => 253,
+        "ipt_main" | "ips_host" => 254,
+        "ipt_local" | "ips_nowhere" => 255,
+        "ips_site" => 200,
+        "ipp_redirect" => 1,
+        "ipp_kernel" => 2,
+        "ipp_boot" => 3,
+        "ipp_static" => 4,
+        "ipp_gated" => 8,
+        "ipp_ra" => 9,
+        "ipp_mrt" => 10,
+        "ipp_zebra" => 11,
+        "ipp_bird" => 12,
+        "ipp_dnrouted" => 13,
+        "ipp_xorp" => 14,
+        "ipp_ntk" => 15,
+        "ipp_dhcp" => 16,
+        "ipp_babel" => 42,
+        "ipp_bgp" => 186,
+        "ipp_isis" => 187,
+        "ipp_ospf" => 188,
+        "ipp_rip" => 189,
+        "ipp_eigrp" => 192,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn constants_have_their_type() {
+        assert_eq!(constant("RTS_BGP"), Some((EnumType::Rts, 11)));
+        assert_eq!(constant("NET_EVPN_IMET"), Some((EnumType::NetEvpn, 3)));
+        assert_eq!(constant("NET_IP6"), Some((EnumType::Net, 2)));
+        assert_eq!(constant("RTD_ROUTER"), None);
+    }
+}

@@ -1,0 +1,97 @@
+//! What a run is given and what it gives back.
+
+use std::{fmt, net::IpAddr, sync::Arc};
+
+use dunlin_attr::{Attrs, Iface};
+use dunlin_net::Prefix;
+
+/// A route as a filter sees it.
+#[derive(Debug, Clone, Copy)]
+pub struct RouteInput<'a> {
+    /// `net`
+    pub net: Prefix,
+    /// Its attributes.
+    pub attrs: &'a Arc<Attrs>,
+    /// `proto`: the name of the protocol that the route came from.
+    pub protocol: &'a str,
+    /// `from`: the neighbour that the route came from; an attribute of that name hides it.
+    pub from: Option<IpAddr>,
+    /// How the next hop was resolved, if it was.
+    pub hop: ResolvedHop,
+    /// What is known of interfaces; without it, nothing that is set is checked.
+    pub interfaces: Option<&'a dyn Interfaces>,
+}
+
+/// How a next hop was resolved.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ResolvedHop {
+    /// The neighbour that packets go to.
+    pub gateway: Option<IpAddr>,
+    /// The interface.
+    pub interface: Option<Iface>,
+    /// The metric of the route that the next hop was resolved by.
+    pub igp_metric: Option<u32>,
+    /// The next hop cannot be reached: `dest` reads as unreachable.
+    pub unreachable: bool,
+}
+
+/// What filters that set next hops need to know of interfaces.
+pub trait Interfaces: fmt::Debug {
+    /// The interface by which this neighbour is reached directly.
+    fn of_neighbour(&self, address: IpAddr) -> Option<Iface>;
+
+    /// The interface of this name.
+    fn by_name(&self, name: &str) -> Option<Iface>;
+}
+
+/// Takes what filters print.
+pub trait Sink {
+    /// One line, complete.
+    fn line(&mut self, text: &str);
+}
+
+/// Takes nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Silent;
+
+impl Sink for Silent {
+    fn line(&mut self, _text: &str) {}
+}
+
+impl Sink for Vec<String> {
+    fn line(&mut self, text: &str) {
+        self.push(text.to_owned());
+    }
+}
+
+/// What a filter says of a route.
+#[derive(Debug)]
+pub enum Verdict {
+    /// Accepted; with other attributes if the filter changed them.
+    Accept(Option<Arc<Attrs>>),
+    /// Rejected.
+    Reject,
+    /// The filter failed, which means rejected; the reason goes to the log.
+    Error(RunError),
+}
+
+/// Why a run failed. `Display` is the line for the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunError {
+    /// Line of the configuration; 0 if the failure has no place.
+    pub line: u32,
+    /// What went wrong.
+    pub message: String,
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.line == 0 {
+            f.write_str(&self.message)
+        } else {
+            write!(f, "filters, line {}: {}", self.line, self.message)
+        }
+    }
+}
+
+impl std::error::Error for RunError {}

@@ -1,0 +1,198 @@
+//! Top-level statements of the language: filters, functions, constants, attributes.
+
+use std::sync::Arc;
+
+use dunlin_attr::AttrId;
+use dunlin_conf::{Failed, Parsed, TokenKind};
+
+use super::{call, statement, types};
+use crate::{
+    Parser,
+    attribute::Attribute,
+    build::{Builder, Owner},
+    code::{Function, Node, NodeId},
+    program::Program,
+    symbol::Symbol,
+    types::Type,
+    value::Constant,
+};
+
+/// Parses `filter NAME { ... }`, behind `filter`.
+///
+/// # Errors
+/// If it is wrong; the diagnostics are recorded. So with all others.
+pub fn parse_filter_definition(parser: &mut Parser) -> Parsed<()> {
+    let (name, span) = parser.name()?;
+    let program = body(parser, Some(name.clone()));
+    // A filter that failed is known all the same, so that its uses are no errors too.
+    let defined = match &program {
+        Ok(_) => None,
+        Err(Failed) => {
+            let mut builder = Builder::new(Owner::Filter);
+            let nothing = builder.push(parser, Node::Nothing, span);
+            Some(Program::new(Some(name.clone()), builder.finish(nothing)))
+        }
+    };
+    let failed = program.is_err();
+    if let Some(program) = program.ok().or(defined) {
+        parser.define(&name, span, Symbol::Filter(Arc::new(program)))?;
+    }
+    if failed { Err(Failed) } else { Ok(()) }
+}
+
+/// The body of a filter, with variables in front of it in the old style.
+pub(super) fn body(parser: &mut Parser, name: Option<Arc<str>>) -> Parsed<Program> {
+    let mut builder = Builder::new(Owner::Filter);
+    parser.symbols.push_scope();
+    let result = bodies(parser, &mut builder);
+    leave(parser);
+    result.map(|body| Program::new(name, builder.finish(body)))
+}
+
+/// Closes all scopes but the outermost.
+fn leave(parser: &mut Parser) {
+    while parser.symbols.depth() > 1 {
+        parser.symbols.pop_scope();
+    }
+}
+
+fn bodies(parser: &mut Parser, builder: &mut Builder) -> Parsed<NodeId> {
+    let start = parser.token().span;
+    let mut nodes = Vec::new();
+    while types::at_type(parser) {
+        nodes.push(statement::statement(parser, builder)?);
+    }
+    if !parser.at(TokenKind::OpenBrace) {
+        return Err(parser.unexpected(&["'{'"]));
+    }
+    let block = statement::block(parser, builder)?;
+    if nodes.is_empty() {
+        return Ok(block);
+    }
+    nodes.push(block);
+    let list = builder.list(&nodes);
+    Ok(builder.push(parser, Node::Block(list), start))
+}
+
+/// Parses `function NAME(...) [-> TYPE] { ... }`, behind `function`.
+///
+/// # Errors
+/// If it is wrong.
+pub fn parse_function_definition(parser: &mut Parser) -> Parsed<()> {
+    let (name, span) = parser.name()?;
+    // Known from here on, so that it can call itself.
+    let id = parser.define(&name, span, call::unfinished(&[], None))?;
+    let mut builder = Builder::new(Owner::Function(name.clone(), None));
+    parser.symbols.push_scope();
+    let head = signature(parser, &mut builder);
+    let (parameters, declared) = match head {
+        Ok(head) => head,
+        Err(Failed) => {
+            leave(parser);
+            return Err(Failed);
+        }
+    };
+    if let Some(symbol) = parser.symbols.symbol_mut(id) {
+        symbol.value = call::unfinished(&parameters, declared);
+    }
+    builder.owner = Owner::Function(name.clone(), declared);
+    let body = bodies(parser, &mut builder);
+    leave(parser);
+    let result = match (&builder.owner, &body) {
+        (Owner::Function(_, Some(result)), _) => *result,
+        // Nothing is known of the result of a function with errors.
+        (_, Err(Failed)) => Type::Unknown,
+        _ => Type::Void,
+    };
+    let (body_node, failed) = match body {
+        Ok(node) => (node, false),
+        Err(Failed) => (builder.push(parser, Node::Nothing, span), true),
+    };
+    let code = builder.finish(body_node);
+    let function = Function { name, parameters: parameters.into(), result, code };
+    if let Some(symbol) = parser.symbols.symbol_mut(id) {
+        symbol.value = call::finished(function);
+    }
+    if failed { Err(Failed) } else { Ok(()) }
+}
+
+/// `(TYPE NAME; TYPE NAME) [-> TYPE]`
+fn signature(parser: &mut Parser, builder: &mut Builder) -> Parsed<(Vec<Type>, Option<Type>)> {
+    parser.expect(TokenKind::Open)?;
+    let mut parameters = Vec::new();
+    while !parser.eat(TokenKind::Close) {
+        let kind = types::parse_type(parser)?;
+        let (name, span) = parser.name()?;
+        let slot = builder.variable(parser, kind)?;
+        parser.define(&name, span, Symbol::Variable(slot, kind))?;
+        parameters.push(kind);
+        if parser.at(TokenKind::Comma) {
+            let hint = "parameters have semicolons between them";
+            return Err(parser.unexpected_because(&["';'", "')'"], Some(hint)));
+        }
+        if !parser.at(TokenKind::Close) {
+            parser.expect(TokenKind::Semicolon)?;
+        }
+    }
+    let result = if parser.eat(TokenKind::Arrow) { Some(types::parse_type(parser)?) } else { None };
+    Ok((parameters, result))
+}
+
+/// Parses `define NAME = EXPRESSION;`, behind `define`.
+///
+/// # Errors
+/// If it is wrong.
+pub fn parse_define(parser: &mut Parser) -> Parsed<()> {
+    let (name, span) = parser.name()?;
+    let parse = |parser: &mut Parser| -> Parsed<Constant> {
+        parser.expect(TokenKind::Equal)?;
+        let constant = super::constant(parser)?;
+        parser.semicolon()?;
+        Ok(constant)
+    };
+    let constant = parse(parser)?;
+    parser.define(&name, span, Symbol::Constant(constant))?;
+    Ok(())
+}
+
+/// Parses `attribute TYPE NAME;` or `attribute bgp NUMBER bytestring NAME;`, behind `attribute`.
+///
+/// # Errors
+/// If it is wrong, or the type is one that routes cannot hold.
+pub fn parse_attribute_definition(parser: &mut Parser) -> Parsed<()> {
+    if parser.eat_word("bgp") {
+        let number = parser.integer_in("BGP attribute number", 1..=255)?;
+        parser.expect_word("bytestring")?;
+        let (name, span) = parser.name()?;
+        let number = u8::try_from(number).unwrap_or(u8::MAX);
+        let attribute = Attribute::Bgp(number, Type::Bytes);
+        parser.define(&name, span, Symbol::Attribute(attribute))?;
+        return parser.semicolon();
+    }
+    let start = parser.token().span;
+    let kind = types::parse_type(parser)?;
+    if !can_be_held(kind) {
+        let message = format!("Attributes of type {kind} are not supported yet");
+        return Err(parser.error(start, message).into());
+    }
+    let (name, span) = parser.name()?;
+    let attribute = Attribute::Extra(AttrId::Custom(name.clone()), kind);
+    parser.define(&name, span, Symbol::Attribute(attribute))?;
+    parser.semicolon()
+}
+
+/// Whether routes can hold values of this type.
+fn can_be_held(kind: Type) -> bool {
+    !matches!(
+        kind,
+        Type::Mac | Type::Mask | Type::Set(_) | Type::PrefixSet | Type::EmptySet | Type::Route
+    )
+}
+
+/// Parses `eval EXPRESSION`, behind `eval`, and gives the value.
+///
+/// # Errors
+/// If it is wrong.
+pub fn parse_eval(parser: &mut Parser) -> Parsed<Constant> {
+    super::constant(parser)
+}

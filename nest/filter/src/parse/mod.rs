@@ -1,0 +1,128 @@
+//! Parses filter code, from the top-level statements down.
+
+mod call;
+mod case;
+mod definition;
+mod expression;
+mod items;
+mod mask;
+mod primary;
+mod set;
+mod statement;
+mod types;
+
+use std::sync::Arc;
+
+use dunlin_conf::{Failed, Parsed, TokenKind, lexer};
+
+use crate::{
+    Parser, Symbols,
+    build::{Builder, Owner},
+    code::{List, Node},
+    input::{RunError, Silent},
+    program::{ChannelFilter, Program},
+    run::{Scratch, evaluate_code},
+    symbol::Symbol,
+    value::Constant,
+};
+
+pub use self::definition::{
+    parse_attribute_definition, parse_define, parse_eval, parse_filter_definition,
+    parse_function_definition,
+};
+
+/// Parses the filter of a channel, behind `import` or `export`: `all`, `none`, `filter NAME`,
+/// `filter { ... }` or `where EXPRESSION`. The `;` stays.
+///
+/// # Errors
+/// If there is none, or it is wrong; the diagnostics are recorded.
+pub fn parse_channel_filter(parser: &mut Parser) -> Parsed<ChannelFilter> {
+    if parser.eat_word("all") {
+        return Ok(ChannelFilter::Accept);
+    }
+    if parser.eat_word("none") {
+        return Ok(ChannelFilter::Reject);
+    }
+    if parser.eat_word("where") {
+        return Ok(ChannelFilter::Program(Arc::new(condition(parser)?)));
+    }
+    if !parser.eat_word("filter") {
+        return Err(parser.unexpected(&["ALL", "NONE", "FILTER", "WHERE"]));
+    }
+    let is_filter = |symbol: &Symbol| matches!(symbol, Symbol::Filter(_));
+    if crate::symbol::at_symbol(parser, is_filter) {
+        let program = parser.known("Filter", |symbol| match symbol {
+            Symbol::Filter(program) => Some(program.clone()),
+            _ => None,
+        })?;
+        return Ok(ChannelFilter::Program(program));
+    }
+    if parser.at(TokenKind::OpenBrace) || types::at_type(parser) {
+        let program = definition::body(parser, None)?;
+        return Ok(ChannelFilter::Program(Arc::new(program)));
+    }
+    Err(parser.unexpected(&["CF_SYM_KNOWN", "'{'"]))
+}
+
+/// The program of `where EXPRESSION`.
+fn condition(parser: &mut Parser) -> Parsed<Program> {
+    let mut builder = Builder::new(Owner::Filter);
+    let condition = expression::expression(parser, &mut builder)?;
+    let condition = builder.check(parser, condition, crate::Type::Bool, 1, "CONDITION")?;
+    let span = condition.span;
+    let none = List { start: 0, len: 0 };
+    let accept = builder.push(parser, Node::Accept(none), span);
+    let reject = builder.push(parser, Node::Reject(none), span);
+    let body = match builder.constant_of(condition) {
+        Some(Constant::Bool(true)) => accept,
+        Some(Constant::Bool(false)) => reject,
+        _ => builder.push(parser, Node::If(condition.node, accept, reject), span),
+    };
+    Ok(Program::new(None, builder.finish(body)))
+}
+
+/// Parses an expression and evaluates it without a route.
+pub(crate) fn constant(parser: &mut Parser) -> Parsed<Constant> {
+    let start = parser.token().span;
+    let mut builder = Builder::new(Owner::Filter);
+    let expr = expression::expression(parser, &mut builder)?;
+    if let Some(constant) = builder.constant_of(expr) {
+        return Ok(constant.clone());
+    }
+    let code = builder.finish(expr.node);
+    match evaluate_code(&code, &mut Scratch::default(), &mut Silent) {
+        Ok(constant) => Ok(constant),
+        Err(RunError { message, .. }) => {
+            let error = parser.error(start, "Runtime error");
+            error.hint(format!("a constant expression is needed: {message}"));
+            Err(Failed)
+        }
+    }
+}
+
+/// Evaluates an expression over the names of a configuration, as the command `eval` does.
+///
+/// # Errors
+/// The message for the user, without a place.
+pub fn evaluate(text: &str, symbols: Arc<Symbols>) -> Result<String, String> {
+    let lexed = lexer::lex_text("", text);
+    let mut parser = Parser::new(lexed, Symbols::over(symbols));
+    let result = constant(&mut parser);
+    if result.is_ok() && !parser.at_end() {
+        let _: Failed = parser.unexpected(&[]);
+    }
+    let outcome = parser.finish();
+    let first = outcome.diagnostics.errors().next().map(|error| match &error.hint {
+        Some(hint) if error.message == "Runtime error" => {
+            hint.rsplit_once("needed: ").map_or("", |(_, cause)| cause).to_owned()
+        }
+        _ => error.message.clone(),
+    });
+    match (result, first) {
+        (Ok(constant), None) => Ok(constant.to_string()),
+        (_, first) => Err(first.unwrap_or_default()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

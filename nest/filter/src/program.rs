@@ -1,0 +1,201 @@
+//! Compiled filters and what channels hold.
+
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
+
+use crate::code::{Code, Node};
+
+/// A compiled filter. Equality and hash are by structure after constants are folded, called
+/// functions included; names and places in the text do not matter. Two channels with equal
+/// programs always get equal verdicts for equal inputs.
+#[derive(Debug)]
+pub struct Program {
+    name: Option<Arc<str>>,
+    pub(crate) code: Code,
+}
+
+impl Program {
+    pub(crate) fn new(name: Option<Arc<str>>, code: Code) -> Self {
+        Self { name, code }
+    }
+
+    /// The filter's name; none for one written in place.
+    #[must_use]
+    pub fn name(&self) -> Option<&Arc<str>> {
+        self.name.as_ref()
+    }
+
+    /// A hash of the structure that is the same in every run.
+    #[must_use]
+    pub fn fingerprint(&self) -> u64 {
+        self.code.fingerprint()
+    }
+
+    /// Whether the verdict may depend on the prefix. If not, one run serves all prefixes with one
+    /// attribute set.
+    #[must_use]
+    pub fn reads_prefix(&self) -> bool {
+        self.code.reads.prefix
+    }
+
+    /// Whether the verdict may depend on where the route came from (`proto`, `from`).
+    #[must_use]
+    pub fn reads_source(&self) -> bool {
+        self.code.reads.source
+    }
+
+    /// Whether the verdict may depend on how the next hop was resolved (`gw`, `ifname`, `dest` ...).
+    #[must_use]
+    pub fn reads_next_hop(&self) -> bool {
+        self.code.reads.hop
+    }
+
+    /// Whether the verdict may depend on a published snapshot (ROA, ASPA). Never in this release.
+    #[must_use]
+    pub fn reads_snapshot(&self) -> bool {
+        false
+    }
+
+    /// Whether a run may print: then one run cannot stand for several without losing messages.
+    #[must_use]
+    pub fn prints(&self) -> bool {
+        self.code.reads.prints
+    }
+
+    /// Whether it accepts every route as it is.
+    #[must_use]
+    pub fn is_accept_all(&self) -> bool {
+        matches!(self.first_statement(), Node::Accept(list) if list.len == 0)
+    }
+
+    /// Whether it rejects every route.
+    #[must_use]
+    pub fn is_reject_all(&self) -> bool {
+        matches!(self.first_statement(), Node::Reject(list) if list.len == 0)
+    }
+
+    fn first_statement(&self) -> &Node {
+        let mut node = self.code.node(self.code.body);
+        while let Node::Block(list) = node
+            && let Some(first) = self.code.operands(*list).first()
+        {
+            node = self.code.node(*first);
+        }
+        node
+    }
+
+    /// Bytes that the program takes, without functions and sets that it shares with others.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        self.code.memory()
+    }
+}
+
+impl PartialEq for Program {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self, other) || self.code == other.code
+    }
+}
+
+impl Eq for Program {}
+
+impl Hash for Program {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.code.hash(state);
+    }
+}
+
+/// What a channel does with routes in one direction.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub enum ChannelFilter {
+    /// `all`
+    Accept,
+    /// `none`
+    #[default]
+    Reject,
+    /// A filter, or `where`.
+    Program(Arc<Program>),
+}
+
+impl ChannelFilter {
+    /// A number that equal filters share in every run.
+    #[must_use]
+    pub fn fingerprint(&self) -> u64 {
+        match self {
+            Self::Accept => 1,
+            Self::Reject => 2,
+            Self::Program(program) => program.fingerprint(),
+        }
+    }
+
+    /// Whether every route is accepted as it is.
+    #[must_use]
+    pub fn is_accept_all(&self) -> bool {
+        match self {
+            Self::Accept => true,
+            Self::Reject => false,
+            Self::Program(program) => program.is_accept_all(),
+        }
+    }
+
+    /// Whether every route is rejected.
+    #[must_use]
+    pub fn is_reject_all(&self) -> bool {
+        match self {
+            Self::Accept => false,
+            Self::Reject => true,
+            Self::Program(program) => program.is_reject_all(),
+        }
+    }
+
+    /// Whether a change from the other filter needs routes to be looked at again, as BIRD decides:
+    /// named filters are the same only under the same name.
+    #[must_use]
+    pub fn same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Program(one), Self::Program(two)) => one.name == two.name && one == two,
+            _ => self == other,
+        }
+    }
+
+    /// See [`Program::reads_prefix`].
+    #[must_use]
+    pub fn reads_prefix(&self) -> bool {
+        matches!(self, Self::Program(program) if program.reads_prefix())
+    }
+
+    /// See [`Program::reads_source`].
+    #[must_use]
+    pub fn reads_source(&self) -> bool {
+        matches!(self, Self::Program(program) if program.reads_source())
+    }
+
+    /// See [`Program::reads_next_hop`].
+    #[must_use]
+    pub fn reads_next_hop(&self) -> bool {
+        matches!(self, Self::Program(program) if program.reads_next_hop())
+    }
+
+    /// See [`Program::reads_snapshot`].
+    #[must_use]
+    pub fn reads_snapshot(&self) -> bool {
+        matches!(self, Self::Program(program) if program.reads_snapshot())
+    }
+}
+
+/// As `show protocols all` names it.
+impl fmt::Display for ChannelFilter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Accept => f.write_str("ACCEPT"),
+            Self::Reject => f.write_str("REJECT"),
+            Self::Program(program) => match program.name() {
+                Some(name) => f.write_str(name),
+                None => f.write_str("(unnamed)"),
+            },
+        }
+    }
+}

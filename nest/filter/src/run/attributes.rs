@@ -1,0 +1,192 @@
+//! Reads attributes, and takes changes of them.
+
+use dunlin_attr::{AttrId, Attrs, Dest, Hop, kind};
+use dunlin_net::{
+    as_path::AsPath,
+    community::{Communities, ExtCommunities, LargeCommunities},
+};
+
+use super::{Machine, extra};
+use crate::{
+    attribute::Attribute,
+    input::RouteInput,
+    ops::Fault,
+    types::{EnumType, Type},
+    value::Value,
+};
+
+const MAX_PREFERENCE: u32 = u16::MAX as u32;
+
+/// Weights as filters see them.
+const WEIGHTS: std::ops::RangeInclusive<u32> = 1..=256;
+
+impl<'s> Machine<'s, '_> {
+    /// The value of an attribute as it is now.
+    pub(super) fn read(&self, attribute: &'s Attribute) -> Result<Value<'s>, Fault> {
+        let Some(input) = self.input else { return Err("No route to access".into()) };
+        let value = match self.changed(attribute) {
+            Some(value) => value,
+            None => self.original(input, attribute),
+        };
+        Ok(match (value, attribute.kind()) {
+            (Value::Void, Type::Path) => Value::Path(AsPath::EMPTY),
+            (Value::Void, Type::Clist) => Value::Clist(Communities::default()),
+            (Value::Void, Type::Eclist) => Value::Eclist(ExtCommunities::default()),
+            (Value::Void, Type::Lclist) => Value::Lclist(LargeCommunities::default()),
+            (value, _) => value,
+        })
+    }
+
+    fn changed(&self, attribute: &Attribute) -> Option<Value<'s>> {
+        if self.changes.is_empty() {
+            return None;
+        }
+        if let Attribute::Bit(id, bit) = attribute {
+            return self.changed_word(id).map(|word| Value::Bool(word >> bit & 1 == 1));
+        }
+        self.changes.iter().find(|(known, _)| *known == attribute).map(|(_, value)| *value)
+    }
+
+    fn changed_word(&self, id: &AttrId) -> Option<u32> {
+        let found = self
+            .changes
+            .iter()
+            .find(|(known, _)| matches!(known, Attribute::Extra(other, _) if other == id));
+        found.map(|(_, value)| if let Value::Int(word) = value { *word } else { 0 })
+    }
+
+    fn original(&self, input: &'s RouteInput<'s>, attribute: &'s Attribute) -> Value<'s> {
+        let attrs: &'s Attrs = input.attrs;
+        match attribute {
+            Attribute::Net => Value::Prefix(input.net),
+            Attribute::Proto => Value::String(input.protocol),
+            Attribute::Source => Value::Enum(EnumType::Rts, attrs.source() as u32),
+            Attribute::Dest => Value::Enum(EnumType::Rtd, dest(input) as u32),
+            Attribute::Preference => Value::Int(attrs.preference()),
+            Attribute::From => match attrs.extra_value(&AttrId::From) {
+                Some(value) => extra::read(value),
+                None => input.from.map_or(Value::Void, Value::Ip),
+            },
+            Attribute::IgpMetric => match attrs.extra_value(&AttrId::IgpMetric) {
+                Some(value) => extra::read(value),
+                None => input.hop.igp_metric.map_or(Value::Void, Value::Int),
+            },
+            Attribute::Gateway
+            | Attribute::InterfaceName
+            | Attribute::InterfaceIndex
+            | Attribute::Weight
+            | Attribute::Onlink => hop(input, attribute),
+            Attribute::Bgp(number, kind) => bgp(attrs, *number, *kind),
+            Attribute::Extra(id, _) => attrs.extra_value(id).map_or(Value::Void, extra::read),
+            Attribute::Bit(id, bit) => match attrs.extra_value(id) {
+                Some(dunlin_attr::Value::Int(word)) => Value::Bool(word >> bit & 1 == 1),
+                _ => Value::Void,
+            },
+        }
+    }
+
+    /// Remembers a change; void removes the attribute.
+    pub(super) fn change(&mut self, attribute: &'s Attribute, value: Value<'s>) {
+        match self.changes.iter_mut().find(|(known, _)| *known == attribute) {
+            Some((_, old)) => *old = value,
+            None => self.changes.push((attribute, value)),
+        }
+    }
+
+    /// Sets an attribute, if the value is one that it can have.
+    pub(super) fn set(&mut self, attribute: &'s Attribute, value: Value<'s>) -> Result<(), Fault> {
+        let Some(input) = self.input else { return Err("No route to access".into()) };
+        let value = Self::fitting(value, attribute.kind(), "EA_SET")?;
+        match (attribute, value) {
+            (Attribute::Preference, Value::Int(preference)) if preference > MAX_PREFERENCE => {
+                return Err("Setting preference value out of bounds".into());
+            }
+            (Attribute::Weight, Value::Int(weight)) if !WEIGHTS.contains(&weight) => {
+                return Err("Setting weight value out of bounds".into());
+            }
+            (Attribute::Dest, Value::Enum(_, number)) => {
+                if Dest::from_number(number).is_none_or(|dest| dest == Dest::Unicast) {
+                    return Err(
+                        "Destination can be changed only to blackhole, unreachable or prohibit"
+                            .into(),
+                    );
+                }
+                self.forget(&[&Attribute::Gateway, &Attribute::InterfaceName]);
+            }
+            (Attribute::Gateway, Value::Ip(gateway)) => {
+                let known = input.interfaces;
+                if known.is_some_and(|known| known.of_neighbour(gateway).is_none()) {
+                    return Err("Invalid gw address".into());
+                }
+                self.forget(&[&Attribute::Dest, &Attribute::InterfaceName]);
+            }
+            (Attribute::InterfaceName, Value::String(name)) => {
+                let known = input.interfaces;
+                if known.is_some_and(|known| known.by_name(name).is_none()) {
+                    return Err("Invalid iface name".into());
+                }
+                self.forget(&[&Attribute::Dest, &Attribute::Gateway]);
+            }
+            _ => {}
+        }
+        self.change(attribute, value);
+        Ok(())
+    }
+
+    /// Drops changes that a later one makes void.
+    fn forget(&mut self, attributes: &[&Attribute]) {
+        self.changes.retain(|(known, _)| !attributes.contains(known));
+    }
+}
+
+/// Where packets go, with what became of the next hop.
+fn dest(input: &RouteInput<'_>) -> Dest {
+    match input.attrs.dest() {
+        Dest::Unicast if input.hop.unreachable => Dest::Unreachable,
+        dest => dest,
+    }
+}
+
+/// What the first hop says.
+fn hop<'s>(input: &'s RouteInput<'s>, attribute: &Attribute) -> Value<'s> {
+    let stated: Option<&Hop> = input.attrs.next_hop().hops().first();
+    let interface = input.hop.interface.as_ref().or(stated.and_then(|hop| hop.iface.as_ref()));
+    match attribute {
+        Attribute::Gateway => {
+            let gateway = input.hop.gateway.or(stated.and_then(|hop| hop.gateway));
+            gateway.map_or(Value::Void, Value::Ip)
+        }
+        Attribute::InterfaceName => {
+            interface.map_or(Value::Void, |iface| Value::String(iface.name.as_str()))
+        }
+        Attribute::InterfaceIndex => interface.map_or(Value::Void, |iface| Value::Int(iface.index)),
+        Attribute::Weight => Value::Int(stated.map_or(1, |hop| u32::from(hop.weight))),
+        _ => Value::Bool(stated.is_some_and(|hop| hop.onlink)),
+    }
+}
+
+/// A path attribute of BGP.
+fn bgp(attrs: &Attrs, number: u8, wanted: Type) -> Value<'_> {
+    let int = |word: Option<u32>| word.map_or(Value::Void, Value::Int);
+    match number {
+        kind::LOCAL_PREF => return int(attrs.local_pref()),
+        kind::MULTI_EXIT_DISC => return int(attrs.med()),
+        _ => {}
+    }
+    let view = attrs.bgp_view();
+    match (number, wanted) {
+        (_, Type::Path) => Value::Path(view.as_path()),
+        (kind::COMMUNITIES, _) => Value::Clist(view.communities()),
+        (kind::EXT_COMMUNITIES, _) => Value::Eclist(view.ext_communities()),
+        (kind::LARGE_COMMUNITIES, _) => Value::Lclist(view.large_communities()),
+        (kind::CLUSTER_LIST, _) => Value::Clist(Communities::new(view.cluster_list().wire())),
+        (kind::ORIGIN, _) => attrs
+            .origin()
+            .map_or(Value::Void, |origin| Value::Enum(EnumType::Origin, origin as u32)),
+        (kind::NEXT_HOP, _) => view.next_hop_global().map_or(Value::Void, Value::Ip),
+        (kind::ORIGINATOR_ID, _) => view.originator_id().map_or(Value::Void, Value::Quad),
+        (kind::ONLY_TO_CUSTOMER, _) => int(view.only_to_customer()),
+        (_, Type::Bytes) => view.raw(number).map_or(Value::Void, |(_, value)| Value::Bytes(value)),
+        _ => view.raw(number).map_or(Value::Void, |_| Value::Opaque),
+    }
+}

@@ -1,0 +1,154 @@
+//! Executes statements.
+
+use dunlin_net::community::{Communities, ExtCommunities, LargeCommunities};
+
+use super::{Executed, Frame, Machine, Stop};
+use crate::{
+    code::{Code, List, Node, NodeId},
+    ops::{self, Fault},
+    value::Value,
+};
+
+impl<'s> Machine<'s, '_> {
+    pub(super) fn execute(&mut self, frame: &mut Frame<'s>, id: NodeId) -> Executed<'s> {
+        self.enter(frame, id)?;
+        let result = self.execute_deep(frame, id);
+        self.leave();
+        result
+    }
+
+    fn execute_deep(&mut self, frame: &mut Frame<'s>, mut id: NodeId) -> Executed<'s> {
+        let code: &'s Code = frame.code;
+        // Chains of `else if` are walked here, so they do not nest.
+        while let Node::If(condition, then, otherwise) = code.node(id) {
+            let value = self.evaluate(frame, *condition)?;
+            let holds = ops::truth(value, 1, "CONDITION")
+                .map_err(|fault| Self::stop(frame, *condition, fault))?;
+            id = if holds { *then } else { *otherwise };
+        }
+        match code.node(id) {
+            Node::Nothing | Node::If(..) => Ok(()),
+            Node::Block(list) => {
+                for statement in code.operands(*list) {
+                    self.execute(frame, *statement)?;
+                }
+                Ok(())
+            }
+            Node::Case(value, switch, arms, otherwise) => {
+                let arm = self.arm(frame, *value, *switch, *arms)?;
+                self.execute(frame, arm.unwrap_or(*otherwise))
+            }
+            Node::For(list, slot, body) => self.for_loop(frame, *list, *slot, *body),
+            Node::SetVariable(slot, value) => self.set_variable(frame, id, *slot, *value),
+            Node::SetAttribute(attribute, value) => {
+                let value = self.evaluate(frame, *value)?;
+                self.set(attribute, value).map_err(|fault| Self::stop(frame, id, fault))
+            }
+            Node::Unset(attribute) => {
+                self.change(attribute, Value::Void);
+                Ok(())
+            }
+            Node::Discard(value) => self.evaluate(frame, *value).map(|_| ()),
+            Node::Return(value) => Err(Stop::Return(self.evaluate(frame, *value)?)),
+            Node::Accept(list) => self.verdict(frame, *list, Stop::Accept),
+            Node::Reject(list) => self.verdict(frame, *list, Stop::Reject),
+            Node::Error(list) => {
+                self.verdict(frame, *list, Stop::Reject).or(Ok(()))?;
+                Err(Self::stop(frame, id, Fault::from("Filter asked for an error")))
+            }
+            Node::Print(list, ends_line) => {
+                self.print(frame, *list)?;
+                if *ends_line {
+                    self.flush();
+                }
+                Ok(())
+            }
+            _ => Err(Self::stop(frame, id, Fault::from("No statement"))),
+        }
+    }
+
+    fn verdict(&mut self, frame: &mut Frame<'s>, list: List, stop: Stop<'s>) -> Executed<'s> {
+        self.print(frame, list)?;
+        if list.len > 0 {
+            self.flush();
+        }
+        Err(stop)
+    }
+
+    fn set_variable(
+        &mut self,
+        frame: &mut Frame<'s>,
+        id: NodeId,
+        slot: u16,
+        value: NodeId,
+    ) -> Executed<'s> {
+        let code: &'s Code = frame.code;
+        let value = match code.node(value) {
+            // Also the void before a first value.
+            Node::Constant(constant) => constant.value(),
+            _ => {
+                let value = self.evaluate(frame, value)?;
+                let kind = code.kinds.get(usize::from(slot)).copied();
+                let kind = kind.unwrap_or(crate::Type::Unknown);
+                Self::fitting(value, kind, "VAR_SET")
+                    .map_err(|fault| Self::stop(frame, id, fault))?
+            }
+        };
+        if let Some(slot) = frame.slots.get_mut(usize::from(slot)) {
+            *slot = value;
+        }
+        Ok(())
+    }
+
+    /// The arm of a `case` that fits.
+    fn arm(
+        &mut self,
+        frame: &mut Frame<'s>,
+        value: NodeId,
+        switch: u32,
+        arms: List,
+    ) -> Result<Option<NodeId>, Stop<'s>> {
+        let code: &'s Code = frame.code;
+        let value = self.evaluate(frame, value)?;
+        let Some(switch) = code.switches.get(switch as usize) else { return Ok(None) };
+        if value.kind() != switch.element().of() {
+            return Ok(None);
+        }
+        let arm = value.key().and_then(|key| switch.arm(key));
+        Ok(arm.and_then(|arm| code.operands(arms).get(arm as usize)).copied())
+    }
+
+    fn for_loop(
+        &mut self,
+        frame: &mut Frame<'s>,
+        list: NodeId,
+        slot: u16,
+        body: NodeId,
+    ) -> Executed<'s> {
+        let each = |machine: &mut Self, frame: &mut Frame<'s>, item: Value<'s>| {
+            if let Some(slot) = frame.slots.get_mut(usize::from(slot)) {
+                *slot = item;
+            }
+            machine.execute(frame, body)
+        };
+        match self.evaluate(frame, list)? {
+            Value::Path(path) => path.iter().try_for_each(|asn| each(self, frame, Value::Int(asn))),
+            Value::Clist(list) => {
+                let list: Communities<'s> = list;
+                list.iter().try_for_each(|pair| each(self, frame, Value::Pair(pair.0)))
+            }
+            Value::Eclist(list) => {
+                let list: ExtCommunities<'s> = list;
+                list.iter().try_for_each(|ec| each(self, frame, Value::Ec(ec)))
+            }
+            Value::Lclist(list) => {
+                let list: LargeCommunities<'s> = list;
+                list.iter().try_for_each(|lc| each(self, frame, Value::Lc(lc)))
+            }
+            other => {
+                let message = format!("Can't iterate over {}", other.kind());
+                Err(Self::stop(frame, list, Fault::from(message)))
+            }
+        }
+    }
+}
