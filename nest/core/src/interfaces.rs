@@ -146,9 +146,9 @@ impl Interfaces {
 
     /// Whether the address is one of this machine's.
     pub fn is_local(&self, address: IpAddr) -> bool {
-        self.list.iter().any(|interface| {
-            interface.addresses.iter().any(|entry| entry.address == address)
-        })
+        self.list
+            .iter()
+            .any(|interface| interface.addresses.iter().any(|entry| entry.address == address))
     }
 
     /// The lowest IPv4 address of the interfaces that match, each address looked at alone.
@@ -156,7 +156,9 @@ impl Interfaces {
         self.list
             .iter()
             .filter(|interface| interface.flags.admin_up)
-            .flat_map(|interface| interface.addresses.iter().map(|entry| (interface, entry.address)))
+            .flat_map(|interface| {
+                interface.addresses.iter().map(|entry| (interface, entry.address))
+            })
             .filter(|(interface, address)| pattern.matches(&interface.name, &[*address]))
             .filter_map(|(_, address)| match address {
                 IpAddr::V4(v4) => Some(v4),

@@ -8,7 +8,11 @@ use crate::interfaces::{Interface, InterfaceAddress, InterfaceFlags, Interfaces}
 
 pub(super) fn show(desk: &Desk, output: &mut Output, summary: bool) {
     let interfaces = desk.shared().published().interfaces.clone();
-    if summary { lines_summary(&interfaces, output) } else { lines(&interfaces, output) }
+    if summary {
+        lines_summary(&interfaces, output)
+    } else {
+        lines(&interfaces, output)
+    }
     output.last(0, "");
 }
 

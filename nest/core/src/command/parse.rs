@@ -8,13 +8,18 @@ use dunlin_conf::{Parsed, Symbols, TokenKind};
 use dunlin_net::Prefix;
 
 use super::query::{Command, Export, ExportKind, RouteQuery, Stats, SymbolQuery, Wanted};
-use crate::config::{Config, ConfigParser, DebugFlags, Meaning, parse_any_table, parse_filter};
+use crate::config::{Config, ConfigParser, DebugFlags, Meaning, parse_any_table};
 use crate::manager::{Action, ConfigureCommand, Selection};
 use crate::protocol::{ChannelKind, Direction};
 
 /// Parses a line. The error is the text behind the code 9001.
 pub(super) fn parse(line: &str, config: &Config) -> Result<Command, String> {
     let symbols: Symbols<Meaning> = Symbols::over(Arc::clone(&config.symbols));
+    let line = line.trim();
+    if let Some(rest) = line.strip_prefix("eval").filter(|rest| rest.starts_with([' ', '\t', '(']))
+    {
+        return dunlin_filter::evaluate(rest, Arc::clone(&config.symbols)).map(Command::Eval);
+    }
     let mut commands = Commands { parser: ConfigParser::new(lex_text("", line), symbols), config };
     let command = commands.command();
     let outcome = commands.parser.finish();
@@ -46,13 +51,10 @@ impl Commands<'_> {
             "debug" => self.debug(),
             "down" => Ok(Command::Down),
             "restrict" => Ok(Command::Restrict),
-            "eval" => dunlin_filter::evaluate(&mut self.parser).map(Command::Eval),
             "timeformat" => {
                 crate::config::parse_time_format(&mut self.parser).map(Command::TimeFormat)
             }
-            "threads" => {
-                self.parser.integer_in("Number of threads", 1..=1024).map(Command::Threads)
-            }
+            "threads" => self.parser.integer_in("Number of threads", 1..=256).map(Command::Threads),
             _ => {
                 let text = format!("syntax error, unexpected {}", word.to_uppercase());
                 let span = self.parser.previous().span;
@@ -264,7 +266,7 @@ impl Commands<'_> {
         } else if self.parser.eat_word("protocol") {
             query.protocol = Some(self.protocol_name()?);
         } else if self.parser.at_word("filter") || self.parser.at_word("where") {
-            query.filter = Some(parse_filter(&mut self.parser)?.filter);
+            query.filter = Some(dunlin_filter::parse_channel_filter(&mut self.parser)?);
         } else if self.parser.eat_word("for") {
             query.what = self.address_or_net()?;
         } else if self.parser.eat_word("in") {
@@ -290,17 +292,16 @@ impl Commands<'_> {
         let protocol = self.protocol_name()?;
         let mut channel = None;
         if self.parser.eat(TokenKind::Dot) {
-            channel = Some(self.parser.expect_one_of(&[
-                ("ipv4", ChannelKind::Ipv4),
-                ("ipv6", ChannelKind::Ipv6),
-            ])?);
+            channel = Some(
+                self.parser
+                    .expect_one_of(&[("ipv4", ChannelKind::Ipv4), ("ipv6", ChannelKind::Ipv6)])?,
+            );
         }
         Ok(Export { kind, protocol, channel })
     }
 
     fn address_or_net(&mut self) -> Parsed<Wanted> {
-        let is_address =
-            matches!(self.parser.token().kind, TokenKind::Ip4(_) | TokenKind::Ip6(_));
+        let is_address = matches!(self.parser.token().kind, TokenKind::Ip4(_) | TokenKind::Ip6(_));
         if is_address && self.parser.ahead(1).kind != TokenKind::Slash {
             return Ok(Wanted::For(self.parser.ip()?));
         }

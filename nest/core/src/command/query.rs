@@ -16,20 +16,36 @@ use crate::timeformat::TimeFormat;
 pub(super) enum Command {
     ShowStatus,
     ShowMemory,
-    ShowProtocols { all: bool, selection: Selection },
+    ShowProtocols {
+        all: bool,
+        selection: Selection,
+    },
     ShowRoute(Box<RouteQuery>),
     ShowSymbols(SymbolQuery),
-    ShowInterfaces { summary: bool },
+    ShowInterfaces {
+        summary: bool,
+    },
     ShowStatic(Selection),
-    ShowThreads { all: bool },
-    ShowTrace { limit: usize },
+    ShowThreads {
+        all: bool,
+    },
+    ShowTrace {
+        limit: usize,
+    },
     /// A command of a protocol that does not run here.
     NotRunning(&'static str),
     Threads(u32),
     Eval(String),
     Configure(ConfigureCommand),
-    Control { action: Action, selection: Selection, message: Option<Arc<str>> },
-    Debug { flags: DebugFlags, selection: Selection },
+    Control {
+        action: Action,
+        selection: Selection,
+        message: Option<Arc<str>>,
+    },
+    Debug {
+        flags: DebugFlags,
+        selection: Selection,
+    },
     Down,
     Restrict,
     TimeFormat(TimeFormat),

@@ -84,8 +84,12 @@ impl Clock {
 
 impl ShowRoute {
     pub(super) fn new(query: RouteQuery) -> Self {
-        let clock =
-            Clock { format: TimeFormat::iso_long(0), wall: WallTime::default(), now: Time::ZERO, zone: 0 };
+        let clock = Clock {
+            format: TimeFormat::iso_long(0),
+            wall: WallTime::default(),
+            now: Time::ZERO,
+            zone: 0,
+        };
         let look = Look { details: query.details, style: Style::V3 };
         Self {
             query,
@@ -93,7 +97,7 @@ impl ShowRoute {
             tables: Vec::new(),
             at: 0,
             look,
-            scratch: Scratch::new(),
+            scratch: Scratch::default(),
             clock,
             total: Counts::default(),
             shown_tables: 0,
@@ -403,4 +407,3 @@ impl Task for ShowRoute {
         }
     }
 }
-

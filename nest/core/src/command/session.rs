@@ -253,8 +253,7 @@ impl Session {
                 self.start(cx, control::Ask::new(move |reply| Request::Configure(command, reply)));
             }
             Command::Control { action, selection, message } => {
-                let request =
-                    move |reply| Request::Control { action, selection, message, reply };
+                let request = move |reply| Request::Control { action, selection, message, reply };
                 self.start(cx, control::Ask::new(request));
             }
             Command::Debug { flags, selection } => {

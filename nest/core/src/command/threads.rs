@@ -93,7 +93,10 @@ fn loops(stats: &Stats, output: &mut Output) {
         let worker = l.worker + 1;
         output.row(
             1027,
-            &format!("{:<6} {worker:04x}    {:<9} {run:<12} {longest:<12} {}", l.id, l.class, l.name),
+            &format!(
+                "{:<6} {worker:04x}    {:<9} {run:<12} {longest:<12} {}",
+                l.id, l.class, l.name
+            ),
         );
     }
 }

@@ -3,13 +3,11 @@
 use std::sync::Arc;
 
 use dunlin_conf::{Parsed, TokenKind};
-use dunlin_filter::ChannelFilter;
+use dunlin_filter::parse_channel_filter;
 
 use super::unsupported::refuse;
 use super::{ConfigParser, DebugDefaults, DebugFlags, Globals, TableConfig, names};
-use crate::protocol::{
-    ChannelConfig, ChannelKind, ChannelRules, Limit, LimitAction, NamedFilter, Section,
-};
+use crate::protocol::{ChannelConfig, ChannelKind, ChannelRules, Limit, LimitAction, Section};
 
 /// A channel while its section is read.
 #[derive(Clone)]
@@ -24,8 +22,8 @@ impl ChannelDraft {
         let config = ChannelConfig {
             kind,
             table: Arc::from(kind.default_table()),
-            import: NamedFilter::built_in(rules.import.clone()),
-            export: NamedFilter::built_in(rules.export.clone()),
+            import: rules.import.clone(),
+            export: rules.export.clone(),
             import_given: false,
             export_given: false,
             preference: rules.preference,
@@ -74,10 +72,10 @@ fn option(parser: &mut ConfigParser, globals: &Globals, config: &mut ChannelConf
     } else if parser.at_words(&["export", "in"]) {
         return Err(refuse(parser, "The option `export in`"));
     } else if parser.eat_word("import") {
-        config.import = parse_filter(parser)?;
+        config.import = parse_channel_filter(parser)?;
         config.import_given = true;
     } else if parser.eat_word("export") {
-        config.export = parse_filter(parser)?;
+        config.export = parse_channel_filter(parser)?;
         config.export_given = true;
     } else if parser.eat_word("preference") {
         config.preference = parser.integer_in("Preference", 0..=65535)?;
@@ -124,20 +122,8 @@ pub fn parse_table(
 /// # Errors
 /// If there is no such table.
 pub fn parse_any_table(parser: &mut ConfigParser, globals: &Globals) -> Parsed<TableConfig> {
-    let name = parser.text(parser.token().span).to_owned();
-    parser.known("Routing table", names::is_table)?;
-    globals.table(&name).cloned().ok_or(dunlin_conf::Failed)
-}
-
-/// `all`, `none`, `filter NAME`, `filter { … }` or `where EXPR`.
-///
-/// # Errors
-/// If there is none of them.
-pub fn parse_filter(parser: &mut ConfigParser) -> Parsed<NamedFilter> {
-    let name = (parser.at_word("filter") && parser.ahead(1).kind.is_name())
-        .then(|| Arc::from(parser.text(parser.ahead(1).span)));
-    let filter: ChannelFilter = dunlin_filter::parse_channel_filter(parser)?;
-    Ok(NamedFilter { filter, name })
+    let index = parser.known("Routing table", names::as_table)?;
+    globals.tables.get(index).cloned().ok_or(dunlin_conf::Failed)
 }
 
 /// `N [action A]` or `off`.

@@ -50,8 +50,7 @@ impl LogConfig {
             return Ok(LogDestination::Stderr);
         }
         if parser.eat_word("syslog") {
-            let name =
-                if parser.eat_word("name") { parser.string()? } else { Arc::from("dunlin") };
+            let name = if parser.eat_word("name") { parser.string()? } else { Arc::from("dunlin") };
             return Ok(LogDestination::Syslog(name));
         }
         for word in ["fixed", "udp"] {

@@ -5,13 +5,16 @@
 
 mod channel;
 mod globals;
-mod names;
 mod log;
+mod names;
 mod parse;
 mod section;
 mod unsupported;
 
-pub use channel::{parse_any_table, parse_filter, parse_limit, parse_table};
+#[cfg(test)]
+mod tests;
+
+pub use channel::{parse_any_table, parse_limit, parse_table};
 pub use globals::{DebugDefaults, Globals, RouterId, TableConfig};
 pub use log::{LogConfig, LogDestination, LogFile};
 pub(crate) use parse::parse_time_format;
@@ -27,7 +30,7 @@ use dunlin_conf::{Diagnostic, Parsed, Parser, Symbols};
 use crate::protocol::{InstanceConfig, ProtocolKind};
 
 /// What a symbol of a configuration means.
-pub use dunlin_filter::Meaning;
+pub use dunlin_filter::Symbol as Meaning;
 
 /// The parser that all sections use.
 pub type ConfigParser = Parser<Meaning>;

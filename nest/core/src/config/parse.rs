@@ -3,15 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use dunlin_conf::{Diagnostic, Diagnostics, Files, Parsed, SourceMap, Symbols, TokenKind};
 use dunlin_conf::lexer::{Lexed, lex_file, lex_text};
+use dunlin_conf::{Diagnostic, Diagnostics, Files, Parsed, SourceMap, Symbols, TokenKind};
 use hashbrown::HashMap;
 
 use super::section::Draft;
 use super::unsupported::{is_net_type, refuse};
 use super::{
-    CliConfig, Config, ConfigParser, DebugFlags, Globals, Kinds, LogConfig, RouterId,
-    TableConfig, names,
+    CliConfig, Config, ConfigParser, DebugFlags, Globals, Kinds, LogConfig, RouterId, TableConfig,
+    names,
 };
 use crate::protocol::{ChannelKind, InstanceConfig};
 use crate::timeformat::{TimeFormat, TimeKind};
@@ -38,9 +38,9 @@ impl Rejected {
     }
 
     /// Everything that was found, with the lines of text, for people.
-    pub fn render(&self) -> String {
+    pub fn render_each(&self) -> impl Iterator<Item = String> {
         let all = self.diagnostics.all().iter();
-        all.map(|diagnostic| dunlin_conf::render(diagnostic, &self.sources)).collect()
+        all.map(|diagnostic| dunlin_conf::render(diagnostic, &self.sources))
     }
 }
 
@@ -94,7 +94,8 @@ impl Loader {
                 TableConfig { name: kind.default_table().into(), net_type: kind.net_type() };
             let span = self.parser.token().span;
             // The namespace is empty, so the names are free.
-            let _ = self.parser.symbols.define(&table.name.clone(), span, names::table(&table));
+            let index = self.globals.tables.len();
+            let _ = self.parser.symbols.define(&table.name, span, names::table(&table, index));
             self.globals.tables.push(table);
         }
     }
@@ -139,9 +140,9 @@ impl Loader {
             "filter" if self.parser.word_ahead(1) == Some("stacks") => self.filter_stacks(),
             "filter" => dunlin_filter::parse_filter_definition(&mut self.parser),
             "function" => dunlin_filter::parse_function_definition(&mut self.parser),
-            "define" => dunlin_filter::parse_constant_definition(&mut self.parser),
+            "define" => dunlin_filter::parse_define(&mut self.parser),
             "attribute" => dunlin_filter::parse_attribute_definition(&mut self.parser),
-            "eval" => dunlin_filter::parse_eval_statement(&mut self.parser),
+            "eval" => dunlin_filter::parse_eval(&mut self.parser),
             "ipv4" | "ipv6" => self.table(),
             "threads" => self.threads(),
             "slices" => self.slices(),
@@ -193,7 +194,7 @@ impl Loader {
 
     fn threads(&mut self) -> Parsed<()> {
         self.parser.advance();
-        self.globals.threads = Some(self.parser.integer_in("Number of threads", 1..=1024)?);
+        self.globals.threads = Some(self.parser.integer_in("Number of threads", 1..=256)?);
         Ok(())
     }
 
@@ -283,7 +284,8 @@ impl Loader {
         if implicit {
             // Naming a table that is there anyway only gives it options.
         } else {
-            self.parser.define(&name, span, names::table(&table))?;
+            let index = self.globals.tables.len();
+            self.parser.define(&name, span, names::table(&table, index))?;
             self.globals.tables.push(table);
         }
         self.table_options()
@@ -344,4 +346,3 @@ pub(crate) fn parse_time_format(parser: &mut ConfigParser) -> Parsed<TimeFormat>
     };
     Ok(TimeFormat { recent, older })
 }
-

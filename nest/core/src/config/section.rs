@@ -155,9 +155,7 @@ impl Draft {
             (Needed::One, 0) => Err(parser
                 .error(span, "Channel not specified")
                 .because(format!("protocol {} needs a channel", self.kind.keyword()))),
-            (Needed::One, 2..) => {
-                Err(parser.error(span, "More than one channel specified").into())
-            }
+            (Needed::One, 2..) => Err(parser.error(span, "More than one channel specified").into()),
             _ => Ok(config),
         }
     }
@@ -189,7 +187,7 @@ impl Loader {
             None => (self.free_name(kind.keyword()), span),
         };
         let mut draft = self.ancestor(&kind)?;
-        let meaning = if template { names::template(&kind) } else { names::protocol(&kind) };
+        let meaning = if template { names::template() } else { names::protocol() };
         let defined = self.parser.define(&name, span, meaning);
         let globals = &self.globals;
         let before = self.parser.diagnostics().error_count();
@@ -228,7 +226,7 @@ impl Loader {
         }
         let span = self.parser.token().span;
         let name = self.parser.text(span).to_owned();
-        self.parser.known("Template or protocol name", names::is_protocol_or_template)?;
+        self.parser.known("Template or protocol name", names::is_ancestor)?;
         match self.drafts.get(name.as_str()) {
             Some(draft) if draft.kind.keyword() == kind.keyword() => Ok(draft.inherit()),
             Some(draft) => {

@@ -6,14 +6,30 @@ use super::ConfigParser;
 
 /// Protocol types of BIRD 3.3.2.
 const PROTOCOLS: &[&str] = &[
-    "aggregator", "babel", "bfd", "bgp", "bmp", "bridge", "device", "direct", "evpn", "kernel",
-    "l3vpn", "mrt", "ospf", "pipe", "radv", "rip", "rpki", "static", "perf",
+    "aggregator",
+    "babel",
+    "bfd",
+    "bgp",
+    "bmp",
+    "bridge",
+    "device",
+    "direct",
+    "evpn",
+    "kernel",
+    "l3vpn",
+    "mrt",
+    "ospf",
+    "pipe",
+    "radv",
+    "rip",
+    "rpki",
+    "static",
+    "perf",
 ];
 
 /// Channel and table types of BIRD 3.3.2 besides `ipv4` and `ipv6`.
-const NET_TYPES: &[&str] = &[
-    "vpn4", "vpn6", "roa4", "roa6", "flow4", "flow6", "eth", "aspa", "evpn", "mpls", "neighbor",
-];
+const NET_TYPES: &[&str] =
+    &["vpn4", "vpn6", "roa4", "roa6", "flow4", "flow6", "eth", "aspa", "evpn", "mpls", "neighbor"];
 
 /// Whether BIRD has such a protocol type.
 pub(super) fn is_protocol(word: &str) -> bool {
@@ -27,7 +43,7 @@ pub(super) fn is_net_type(word: &str) -> bool {
 
 /// Reports that the thing at the cursor is not built yet.
 pub fn refuse(parser: &mut ConfigParser, what: &str) -> Failed {
-    parser.error_here(format!("{what} is not supported yet")).because(
-        "Dunlin does not have this so far; take it out, or keep this part on BIRD for now",
-    )
+    parser
+        .error_here(format!("{what} is not supported yet"))
+        .because("Dunlin does not have this so far; take it out, or keep this part on BIRD for now")
 }

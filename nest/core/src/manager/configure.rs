@@ -66,7 +66,7 @@ impl Manager {
         }
     }
 
-    pub(super) fn configure_from_signal(&mut self, _cx: &mut Context<'_>) {
+    pub(super) fn configure_from_signal(&mut self) {
         let command = ConfigureCommand::Apply { soft: false, file: None, timeout: None };
         self.load(self.config.path.clone(), command, None);
     }
@@ -92,14 +92,14 @@ impl Manager {
 
     // --- Reading
 
-    fn load(&self, path: PathBuf, command: ConfigureCommand, reply: Option<Reply<Vec<Line>>>) {
+    fn load(&mut self, path: PathBuf, command: ConfigureCommand, reply: Option<Reply<Vec<Line>>>) {
         let own = self.own.clone();
         let done = Reply::new(move |loaded: Loaded| {
             let result = LoadedFor { loaded, command, reply };
             // Without a manager there is no configuration to change.
             let _ = own.send(Class::Control, ManagerMessage::Loaded(Box::new(result)));
         });
-        self.host.load(&path, done);
+        self.system.load(&path, done);
     }
 
     pub(super) fn loaded(&mut self, cx: &mut Context<'_>, result: LoadedFor) {
@@ -200,7 +200,7 @@ impl Manager {
 
     fn apply(&mut self, cx: &mut Context<'_>, config: Arc<Config>, mode: ReloadMode) {
         self.log.write(LogClass::Info, format_args!("Reconfiguring"));
-        if let Err(error) = self.host.apply(cx, &config) {
+        if let Err(error) = self.system.apply(cx, &config) {
             self.log.write(LogClass::Error, format_args!("{error}"));
         }
         let identity_changed = self.take_identity(&config);
@@ -218,8 +218,7 @@ impl Manager {
     fn take_identity(&mut self, config: &Config) -> bool {
         let router_id = choose_router_id(config.globals.router_id.as_ref(), &self.interfaces)
             .unwrap_or(self.router_id);
-        let hostname =
-            config.globals.hostname.clone().unwrap_or_else(|| self.host.hostname());
+        let hostname = config.globals.hostname.clone().unwrap_or_else(|| self.host.hostname());
         let changed = router_id != self.router_id || hostname != self.hostname;
         self.router_id = router_id;
         self.hostname = hostname;

@@ -72,8 +72,7 @@ impl Manager {
         let mut rows = Vec::new();
         let mut answers = Vec::new();
         for entry in &mut self.entries {
-            let chosen =
-                entry.config.kind.keyword() == kind && selection.includes(entry.name());
+            let chosen = entry.config.kind.keyword() == kind && selection.includes(entry.name());
             if !chosen || entry.state() == ProtocolState::Down {
                 continue;
             }
@@ -137,12 +136,7 @@ impl Manager {
         Line::new(11, format!("{name}: enabled"))
     }
 
-    fn disable(
-        &mut self,
-        cx: &mut Context<'_>,
-        index: usize,
-        message: Option<&Arc<str>>,
-    ) -> Line {
+    fn disable(&mut self, cx: &mut Context<'_>, index: usize, message: Option<&Arc<str>>) -> Line {
         let entry = &mut self.entries[index];
         let name = entry.name().clone();
         if entry.is_disabled() {
@@ -155,12 +149,7 @@ impl Manager {
         Line::new(9, format!("{name}: disabled"))
     }
 
-    fn restart(
-        &mut self,
-        cx: &mut Context<'_>,
-        index: usize,
-        message: Option<&Arc<str>>,
-    ) -> Line {
+    fn restart(&mut self, cx: &mut Context<'_>, index: usize, message: Option<&Arc<str>>) -> Line {
         let entry = &mut self.entries[index];
         let name = entry.name().clone();
         if entry.is_disabled() {

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use dunlin_runtime::Context;
 
 use super::{Host, Row};
+use crate::config::DebugFlags;
 use crate::log::LogClass;
 use crate::protocol::{
     Instance, InstanceConfig, InstanceId, Phase, ProtocolLog, ProtocolState, StopCause, StopReason,
 };
-use crate::config::DebugFlags;
 use crate::timeformat::WallTime;
 
 /// What an instance should be.
@@ -50,11 +50,7 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    pub(super) fn new(
-        config: Arc<InstanceConfig>,
-        log: ProtocolLog,
-        host: Arc<dyn Host>,
-    ) -> Self {
+    pub(super) fn new(config: Arc<InstanceConfig>, log: ProtocolLog, host: Arc<dyn Host>) -> Self {
         let now = host.now();
         Self {
             wanted: if config.disabled { Wanted::Down } else { Wanted::Up },

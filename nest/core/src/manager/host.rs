@@ -18,27 +18,30 @@ pub struct MemoryReport {
     pub active: u64,
     /// What the system counts as resident.
     pub resident: u64,
-    /// Kept by the allocator for later.
+    /// Kept by the allocator for later, not resident.
     pub retained: u64,
 }
 
-/// The operating system. Implemented by `sysdep`, and by tests.
-pub trait Host: Send + Sync + 'static {
+/// What the manager does with the operating system. Belongs to the manager alone.
+pub trait System: Send + 'static {
     /// Reads and checks a configuration, away from the workers; the reply may come at once.
-    fn load(&self, path: &Path, reply: Reply<Loaded>);
+    fn load(&mut self, path: &Path, reply: Reply<Loaded>);
 
     /// Puts into force what a configuration says about the log, control sockets and workers.
     ///
     /// # Errors
     /// If something of it is impossible; everything else is in force then.
-    fn apply(&self, cx: &mut Context<'_>, config: &Config) -> Result<(), String>;
+    fn apply(&mut self, cx: &mut Context<'_>, config: &Config) -> Result<(), String>;
 
-    /// All instances have been started.
-    fn started(&self, config: &Config);
+    /// All instances of the first configuration have been started.
+    fn started(&mut self, config: &Config);
 
     /// The daemon has to end: shut down in order, or could not start.
-    fn finished(&self, code: i32);
+    fn finished(&mut self, code: i32);
+}
 
+/// What everybody may ask of the operating system.
+pub trait Host: Send + Sync + 'static {
     /// The name of the machine.
     fn hostname(&self) -> Arc<str>;
 

@@ -10,7 +10,8 @@ use crate::command::Line;
 use crate::config::{DebugFlags, Loaded};
 use crate::interfaces::Interfaces;
 use crate::protocol::{
-    ChannelKind, Description, Direction, InstanceConfig, InstanceEvent, InstanceId, ProtocolState, Reply,
+    ChannelKind, Description, Direction, InstanceConfig, InstanceEvent, InstanceId, ProtocolState,
+    Reply,
 };
 use crate::timeformat::WallTime;
 

@@ -21,7 +21,7 @@ mod phases;
 mod published;
 mod tables;
 
-pub use host::{Host, MemoryReport};
+pub use host::{Host, MemoryReport, System};
 pub use message::{
     Action, ConfigureCommand, ManagerMessage, Policies, Request, Row, Selection, Signal,
 };
@@ -36,34 +36,28 @@ use self::configure::Changing;
 use self::entry::Entry;
 use self::phases::Stage;
 use self::tables::TableIds;
-use crate::config::{Config, Kinds};
+use crate::config::Config;
 use crate::interfaces::{InterfaceSource, Interfaces};
 use crate::log::{Log, LogClass};
 use crate::protocol::{InstanceEvent, InstanceId, Phase, ProtocolState, Rib, Service};
 
 /// What the manager is made of.
 pub struct ManagerParts {
-    /// The protocol types.
-    pub kinds: Kinds,
     /// The configuration to start with.
     pub config: Arc<Config>,
-    /// The tables.
-    pub rib: Rib,
-    /// The operating system.
-    pub host: Arc<dyn Host>,
+    /// What the manager does with the operating system.
+    pub system: Box<dyn System>,
     /// Where interfaces are learnt.
     pub interface_source: Arc<dyn InterfaceSource>,
-    /// The log.
-    pub log: Log,
-    /// What is published; made by [`Shared::new`].
+    /// What is published, and the rest of the operating system; made by [`Shared::new`].
     pub shared: Shared,
 }
 
 /// The manager's state.
 pub struct Manager {
-    kinds: Kinds,
     rib: Rib,
     host: Arc<dyn Host>,
+    system: Box<dyn System>,
     interface_source: Arc<dyn InterfaceSource>,
     log: Log,
     shared: Shared,
@@ -86,20 +80,20 @@ pub struct Manager {
 impl Manager {
     /// A manager that begins when its loop starts.
     pub fn new(own: Address<ManagerMessage>, parts: ManagerParts) -> Self {
-        let hostname = parts.host.hostname();
+        let host = Arc::clone(&parts.shared.host);
         Self {
-            kinds: parts.kinds,
-            rib: parts.rib,
-            host: parts.host,
+            rib: parts.shared.rib.clone(),
+            hostname: host.hostname(),
+            host,
+            system: parts.system,
             interface_source: parts.interface_source,
-            log: parts.log,
+            log: parts.shared.log.clone(),
             shared: parts.shared,
             own,
             services: HashMap::new(),
             config: parts.config,
             interfaces: Arc::default(),
             router_id: 0,
-            hostname,
             tables: TableIds::default(),
             entries: Vec::new(),
             next_instance: 1,
@@ -150,7 +144,7 @@ impl Manager {
         match signal {
             Signal::Configure => {
                 self.log.write(LogClass::Info, format_args!("Reconfiguration requested by SIGHUP"));
-                self.configure_from_signal(cx);
+                self.configure_from_signal();
             }
             Signal::Shutdown(why) => {
                 self.log.write(LogClass::Info, format_args!("Shutdown requested by {why}"));
@@ -188,7 +182,7 @@ impl Loop for Manager {
     fn timer(&mut self, cx: &mut Context<'_>, timer: TimerId) {
         if timer == self.shutdown_timer {
             self.log.write(LogClass::Warning, format_args!("Shutdown takes too long, giving up"));
-            self.host.finished(0);
+            self.system.finished(0);
         } else if timer == self.undo_timer {
             self.undo_expired(cx);
         }

@@ -3,8 +3,8 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use dunlin_runtime::{Class, Context};
 use dunlin_rib::slice::SliceMessage;
+use dunlin_runtime::{Class, Context};
 
 use super::entry::{Entry, Wanted};
 use super::{DaemonStatus, Manager};
@@ -44,7 +44,7 @@ impl Manager {
         if let Some(RouterId::Fixed(id)) = config.globals.router_id {
             self.router_id = id;
         }
-        if let Err(error) = self.host.apply(cx, &config) {
+        if let Err(error) = self.system.apply(cx, &config) {
             return self.give_up(&error);
         }
         self.add_tables();
@@ -125,10 +125,8 @@ impl Manager {
     fn start_entry(&mut self, cx: &mut Context<'_>, index: usize) {
         let config = Arc::clone(&self.entries[index].config);
         let (id, environment) = self.environment(index);
-        let service = self
-            .services
-            .entry(config.kind.keyword())
-            .or_insert_with(|| config.kind.service());
+        let service =
+            self.services.entry(config.kind.keyword()).or_insert_with(|| config.kind.service());
         let started = service.start(cx, environment, Arc::clone(&config));
         self.entry_started(cx, index, id, started);
     }
@@ -207,7 +205,7 @@ impl Manager {
             Stage::Starting => {
                 self.publish();
                 self.log.write(LogClass::Info, format_args!("Started"));
-                self.host.started(&self.config);
+                self.system.started(&self.config);
             }
             Stage::Changing => {
                 self.publish();
@@ -301,14 +299,14 @@ impl Manager {
         }
         self.stage = Stage::Ended;
         self.log.write(LogClass::Info, format_args!("Shutdown completed"));
-        self.host.finished(0);
+        self.system.finished(0);
     }
 
     /// The daemon cannot start.
     fn give_up(&mut self, why: &str) {
         self.stage = Stage::Ended;
         self.log.write(LogClass::Fatal, format_args!("{why}"));
-        self.host.finished(1);
+        self.system.finished(1);
     }
 }
 

@@ -60,7 +60,7 @@ pub enum Needed {
 }
 
 /// Which channels a protocol may have, and what they are when nothing is said.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ChannelRules {
     /// The kinds allowed.
     pub kinds: &'static [ChannelKind],
@@ -72,40 +72,6 @@ pub struct ChannelRules {
     pub import: ChannelFilter,
     /// Default export filter.
     pub export: ChannelFilter,
-}
-
-/// A filter and the name it is shown by.
-#[derive(Clone, Debug)]
-pub struct NamedFilter {
-    /// What runs.
-    pub filter: ChannelFilter,
-    /// Its name; nothing for a filter written inline and for the built-in ones.
-    pub name: Option<Arc<str>>,
-}
-
-impl NamedFilter {
-    /// One of the built-in filters.
-    pub const fn built_in(filter: ChannelFilter) -> Self {
-        Self { filter, name: None }
-    }
-}
-
-impl PartialEq for NamedFilter {
-    /// Filters are the same when they have the same name and the same structure.
-    fn eq(&self, other: &Self) -> bool {
-        self.name == other.name && self.filter == other.filter
-    }
-}
-
-impl fmt::Display for NamedFilter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.filter, &self.name) {
-            (ChannelFilter::Accept, _) => f.write_str("ACCEPT"),
-            (ChannelFilter::Reject, _) => f.write_str("REJECT"),
-            (_, Some(name)) => f.write_str(name),
-            (_, None) => f.write_str("(unnamed)"),
-        }
-    }
 }
 
 /// A limit of a channel.
@@ -127,16 +93,16 @@ pub enum Direction {
 }
 
 /// A channel as configured, defaults filled in.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct ChannelConfig {
     /// Its kind.
     pub kind: ChannelKind,
     /// Name of its table.
     pub table: Arc<str>,
     /// Import filter.
-    pub import: NamedFilter,
+    pub import: ChannelFilter,
     /// Export filter.
-    pub export: NamedFilter,
+    pub export: ChannelFilter,
     /// The configuration says something about import (external BGP has no default).
     pub import_given: bool,
     /// The configuration says something about export.
@@ -153,4 +119,20 @@ pub struct ChannelConfig {
     pub export_limit: Option<Limit>,
     /// Trace flags.
     pub debug: crate::config::DebugFlags,
+}
+
+impl PartialEq for ChannelConfig {
+    /// Filters are compared as BIRD does: by name and structure.
+    fn eq(&self, other: &Self) -> bool {
+        self.kind == other.kind
+            && self.table == other.table
+            && self.import.same(&other.import)
+            && self.export.same(&other.export)
+            && self.preference == other.preference
+            && self.keep_filtered == other.keep_filtered
+            && self.receive_limit == other.receive_limit
+            && self.import_limit == other.import_limit
+            && self.export_limit == other.export_limit
+            && self.debug == other.debug
+    }
 }

@@ -17,7 +17,7 @@ mod instance;
 mod section;
 
 pub use channel::{
-    ChannelConfig, ChannelKind, ChannelRules, Direction, Limit, LimitAction, NamedFilter, Needed,
+    ChannelConfig, ChannelKind, ChannelRules, Direction, Limit, LimitAction, Needed,
 };
 pub use describe::{
     ChannelDescription, ChannelState, ChannelStatistics, Description, ExportState, ImportState,

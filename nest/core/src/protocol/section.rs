@@ -114,8 +114,11 @@ impl InstanceConfig {
     /// Whether a running instance needs a restart whatever its protocol thinks.
     pub fn incompatible(&self, other: &Self) -> bool {
         let tables = |config: &Self| {
-            let mut tables: Vec<_> =
-                config.channels.iter().map(|c| (c.kind, c.table.clone(), c.keep_filtered)).collect();
+            let mut tables: Vec<_> = config
+                .channels
+                .iter()
+                .map(|c| (c.kind, c.table.clone(), c.keep_filtered))
+                .collect();
             tables.sort();
             tables
         };

@@ -1,0 +1,35 @@
+//! What core's own names mean in the one namespace of a configuration.
+
+use super::{Meaning, TableConfig};
+
+/// As `show symbols` names them.
+const PROTOCOL: &str = "protocol";
+const TEMPLATE: &str = "template";
+
+/// The meaning of a table's name; `index` is its place in the list of tables.
+pub(super) fn table(table: &TableConfig, index: usize) -> Meaning {
+    Meaning::Table(table.net_type, u32::try_from(index).unwrap_or(u32::MAX))
+}
+
+/// The place of a table in the list of tables.
+pub(super) fn as_table(meaning: &Meaning) -> Option<usize> {
+    match meaning {
+        Meaning::Table(_, index) => usize::try_from(*index).ok(),
+        _ => None,
+    }
+}
+
+/// The meaning of a protocol's name.
+pub(super) fn protocol() -> Meaning {
+    Meaning::Other(PROTOCOL, 0)
+}
+
+/// The meaning of a template's name.
+pub(super) fn template() -> Meaning {
+    Meaning::Other(TEMPLATE, 0)
+}
+
+/// Whether something can be inherited from.
+pub(super) fn is_ancestor(meaning: &Meaning) -> Option<()> {
+    matches!(meaning, Meaning::Other(PROTOCOL | TEMPLATE, _)).then_some(())
+}

@@ -1,0 +1,186 @@
+//! Whole configurations with a protocol that exists only here.
+
+use std::sync::Arc;
+
+use dunlin_conf::Parsed;
+use dunlin_filter::ChannelFilter;
+
+use super::{Config, ConfigParser, Globals, Kinds, LogDestination, RouterId, parse_text};
+use crate::log::LogClass;
+use crate::protocol::{
+    ChannelKind, ChannelRules, InstanceConfig, LimitAction, Needed, Phase, ProtocolConfig,
+    ProtocolKind, Section, Service,
+};
+
+struct Toy;
+
+#[derive(Clone, Debug, Default, PartialEq)]
+struct ToyConfig {
+    size: u32,
+    shiny: bool,
+}
+
+impl ProtocolConfig for ToyConfig {
+    fn same(&self, other: &dyn ProtocolConfig) -> bool {
+        other.downcast::<Self>() == Some(self)
+    }
+}
+
+impl ProtocolKind for Toy {
+    fn keyword(&self) -> &'static str {
+        // Sections of a known type, so that the words are BIRD's.
+        "static"
+    }
+    fn type_name(&self) -> &'static str {
+        "Static"
+    }
+    fn phase(&self) -> Phase {
+        Phase::Local
+    }
+    fn channels(&self) -> ChannelRules {
+        ChannelRules {
+            kinds: &[ChannelKind::Ipv4, ChannelKind::Ipv6],
+            needed: Needed::One,
+            preference: 200,
+            import: ChannelFilter::Accept,
+            export: ChannelFilter::Reject,
+        }
+    }
+    fn section(&self) -> Box<dyn Section> {
+        Box::new(ToyConfig::default())
+    }
+    fn service(&self) -> Box<dyn Service> {
+        unreachable!("these tests start nothing")
+    }
+}
+
+impl Section for ToyConfig {
+    fn inherit(&self) -> Box<dyn Section> {
+        Box::new(self.clone())
+    }
+    fn statement(&mut self, parser: &mut ConfigParser, _globals: &Globals) -> Parsed<bool> {
+        if parser.eat_word("size") {
+            self.size = parser.integer()?;
+            return Ok(true);
+        }
+        Ok(false)
+    }
+    fn channel_statement(
+        &mut self,
+        parser: &mut ConfigParser,
+        _globals: &Globals,
+        _channel: ChannelKind,
+    ) -> Parsed<bool> {
+        if parser.eat_word("shiny") {
+            self.shiny = parser.switch()?;
+            return Ok(true);
+        }
+        Ok(false)
+    }
+    fn finish(
+        &self,
+        _parser: &mut ConfigParser,
+        _globals: &Globals,
+        _config: &mut InstanceConfig,
+    ) -> Parsed<Arc<dyn ProtocolConfig>> {
+        Ok(Arc::new(self.clone()))
+    }
+}
+
+fn kinds() -> Kinds {
+    let kinds: [Arc<dyn ProtocolKind>; 1] = [Arc::new(Toy)];
+    Arc::new(kinds)
+}
+
+fn good(text: &str) -> Config {
+    match parse_text("t", text, &kinds()) {
+        Ok(config) => config,
+        Err(rejected) => panic!("{:?}", rejected.lines().collect::<Vec<_>>()),
+    }
+}
+
+fn bad(text: &str) -> Vec<String> {
+    match parse_text("t", text, &kinds()) {
+        Ok(_) => panic!("accepted: {text}"),
+        Err(rejected) => rejected.lines().collect(),
+    }
+}
+
+#[test]
+fn statements_outside_protocols() {
+    let config = good(
+        r#"router id 10.0.0.1; hostname "r1";
+        log stderr { info, error }; log "f.log" 20000 "f.old" all; log syslog name "x" all;
+        timeformat route iso long; timeformat base "%T" 3600 "%F";
+        ipv4 table t1; ipv6 table t6 { trie on; };
+        threads 4; slices 8
+        debug protocols { states, events }
+        cli "/run/x.ctl" { restrict; v2 attributes; };
+        define A = 1;; filter f { accept; }
+        protocol static { ipv4; }"#,
+    );
+    let globals = &config.globals;
+    assert_eq!(globals.router_id, Some(RouterId::Fixed(0x0a00_0001)));
+    assert_eq!(globals.hostname.as_deref(), Some("r1"));
+    assert_eq!((globals.threads, globals.slices), (Some(4), Some(8)));
+    assert_eq!(globals.logs.len(), 3);
+    assert!(globals.logs[0].classes.contains(LogClass::Info));
+    assert!(!globals.logs[0].classes.contains(LogClass::Trace));
+    assert!(matches!(&globals.logs[1].destination, LogDestination::File(f) if f.rotate.is_some()));
+    assert_eq!(&*globals.time_formats.route.recent, "%F %T");
+    assert!(globals.cli[0].restrict && globals.cli[0].v2_attributes);
+    let tables: Vec<_> = globals.tables.iter().map(|table| &*table.name).collect();
+    assert_eq!(tables, ["master4", "master6", "t1", "t6"]);
+    assert_eq!(&*config.protocols[0].name, "static1");
+}
+
+#[test]
+fn templates_give_options_and_channels() {
+    let config = good(
+        "ipv4 table t1;
+        template static base { size 5; description \"d\"; ipv4 { shiny; import none; preference 7; }; }
+        protocol static a from base { ipv4 { table t1; import limit 9 action block; }; }
+        protocol static b from a { disabled; size 6; }",
+    );
+    let [a, b] = &config.protocols[..] else { panic!("two protocols") };
+    let channel = &a.channels[0];
+    assert_eq!((&*channel.table, channel.preference), ("t1", 7));
+    assert!(channel.import.is_reject_all() && channel.import_given && !channel.export_given);
+    let limit = channel.import_limit.unwrap();
+    assert_eq!((limit.count, limit.action), (9, LimitAction::Block));
+    assert_eq!(a.specific::<ToyConfig>(), Some(&ToyConfig { size: 5, shiny: true }));
+    assert_eq!(b.specific::<ToyConfig>(), Some(&ToyConfig { size: 6, shiny: true }));
+    assert_eq!(b.description.as_deref(), Some("d"));
+    assert!(b.disabled && !a.disabled);
+    assert!(a.same(a) && !a.same(b) && !a.incompatible(b));
+}
+
+#[test]
+fn what_is_not_built_is_named_with_its_place() {
+    let errors =
+        bad("protocol ospf v2 o { ipv4; }\nroa4 table r;\nprotocol static { ipv4; vrf \"x\"; }");
+    assert_eq!(
+        errors,
+        [
+            "t:1:10 Protocol ospf is not supported yet",
+            "t:2:1 A table of type roa4 is not supported yet",
+            "t:3:25 The option `vrf` is not supported yet",
+        ]
+    );
+}
+
+#[test]
+fn every_error_is_reported() {
+    let errors = bad("protocol static a { ipv4; ipv4; }\nprotocol static a { ipv4; }\n\
+         protocol static b { }\nrouter id 0;\nprotocol static c from nobody { ipv4; }\n");
+    assert_eq!(errors.len(), 5, "{errors:?}");
+    assert_eq!(errors[0], "t:1:27 Multiple channels of the same type");
+    assert_eq!(errors[1], "t:2:17 Symbol 'a' already defined");
+    assert_eq!(errors[2], "t:3:17 Channel not specified");
+    assert_eq!(errors[3], "t:4:11 Router ID must be nonzero");
+}
+
+#[test]
+fn a_configuration_needs_a_protocol() {
+    assert_eq!(bad("router id 1.2.3.4;\n"), ["t:2:1 No protocol is specified in the config file"]);
+}
