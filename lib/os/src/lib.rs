@@ -10,6 +10,8 @@
 pub mod clock;
 pub mod crash;
 pub mod map;
+pub mod netlink;
+pub mod place;
 pub mod poll;
 pub mod process;
 pub mod random;
