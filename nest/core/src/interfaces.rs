@@ -5,6 +5,7 @@ use core::time::Duration;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
+use dunlin_attr::{Iface, IfaceName};
 use dunlin_conf::InterfacePattern;
 use dunlin_net::Prefix;
 use dunlin_rib::resolver::Connected;
@@ -63,6 +64,11 @@ impl Interface {
     /// Whether it can be used.
     pub fn is_up(&self) -> bool {
         self.flags.admin_up && self.flags.link_up
+    }
+
+    /// How routes refer to it; nothing if its name is longer than the kernel allows.
+    pub fn iface(&self) -> Option<Iface> {
+        Some(Iface { index: self.index, name: IfaceName::new(&self.name)? })
     }
 
     /// The preferred address of a family: the first that is not secondary and, for IPv6, not
@@ -135,11 +141,12 @@ impl Interfaces {
     /// The networks that usable interfaces are on.
     pub fn connected(&self) -> impl Iterator<Item = Connected> {
         self.list.iter().filter(|interface| interface.is_up()).flat_map(|interface| {
-            interface.addresses.iter().map(|entry| Connected {
-                prefix: entry.opposite.map_or(entry.prefix, Prefix::host),
-                local: entry.address,
-                interface: interface.index,
-                name: interface.name.clone(),
+            interface.addresses.iter().filter_map(|entry| {
+                Some(Connected {
+                    prefix: entry.opposite.map_or(entry.prefix, Prefix::host),
+                    local: entry.address,
+                    interface: interface.iface()?,
+                })
             })
         })
     }
@@ -157,7 +164,7 @@ impl Interfaces {
             .iter()
             .filter(|interface| interface.flags.admin_up)
             .flat_map(|interface| {
-                interface.addresses.iter().map(|entry| (interface, entry.address))
+                interface.addresses.iter().map(move |entry| (interface, entry.address))
             })
             .filter(|(interface, address)| pattern.matches(&interface.name, &[*address]))
             .filter_map(|(_, address)| match address {

@@ -77,7 +77,7 @@ struct Clock {
 
 impl Clock {
     fn show(&self, changed: Time) -> String {
-        let age = self.now.saturating_since(changed);
+        let age = self.now.since(changed);
         self.format.show(WallTime(self.wall.0.saturating_sub(age)), self.wall, self.zone)
     }
 }
@@ -203,7 +203,7 @@ impl ShowRoute {
     }
 
     fn walk(&mut self, desk: &Desk, output: &mut Output, answer: Option<Payload>) -> Step {
-        if let Some(Payload::Walk(_, reply)) = answer {
+        if let Some(Payload::Walk(reply)) = answer {
             let slices = desk.shared().rib.slices.count();
             if let Some(table) = self.tables.get_mut(self.at) {
                 let nets = table.walker.take(slices, reply);
@@ -292,7 +292,7 @@ impl ShowRoute {
             source: &row.source,
             next_hop: &row.next_hop,
         };
-        let verdict = policy.evaluate(&mut self.scratch, view);
+        let verdict = policy.evaluate(&mut Default::default(), view);
         match (export.kind, verdict) {
             (ExportKind::Export | ExportKind::Exported, ExportVerdict::AsIs) => {
                 Some(Arc::clone(&row.attrs))

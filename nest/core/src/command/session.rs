@@ -36,7 +36,7 @@ pub(super) enum Payload {
     Described(Option<Description>),
     Policies(Option<Policies>),
     Text(usize, Vec<String>),
-    Walk(usize, WalkReply),
+    Walk(WalkReply),
     Slice(SliceStatistics),
     Runtime(Stats),
 }

@@ -88,15 +88,13 @@ fn loops(stats: &Stats, output: &mut Output) {
     }
     output.row(1027, "Loop   Worker  Class     Working      Longest      Name");
     for l in &stats.loops {
+        let class = format!("{:?}", l.class).to_lowercase();
         let run = format!("{:.3} s", l.run.as_secs_f64());
         let longest = format!("{:?}", l.longest);
         let worker = l.worker + 1;
         output.row(
             1027,
-            &format!(
-                "{:<6} {worker:04x}    {:<9} {run:<12} {longest:<12} {}",
-                l.id, l.class, l.name
-            ),
+            &format!("{:<6} {worker:04x}    {:<9} {run:<12} {longest:<12} {}", l.id, class, l.name),
         );
     }
 }

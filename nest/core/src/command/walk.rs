@@ -69,7 +69,7 @@ impl Walker {
     }
 
     fn send(&self, desk: &Desk, index: usize, walk: Walk) {
-        let reply = desk.reply(move |reply| Payload::Walk(index, reply));
+        let reply = desk.reply(Payload::Walk);
         let request = WalkRequest {
             table: self.table,
             walk,

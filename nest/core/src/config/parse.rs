@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use dunlin_conf::lexer::{Lexed, lex_file, lex_text};
 use dunlin_conf::{Diagnostic, Diagnostics, Files, Parsed, SourceMap, Symbols, TokenKind};
-use hashbrown::HashMap;
+use dunlin_net::hash::Map;
 
 use super::section::Draft;
 use super::unsupported::{is_net_type, refuse};
@@ -67,8 +67,8 @@ fn parse(path: PathBuf, lexed: Lexed, kinds: &Kinds) -> Loaded {
         kinds: kinds.clone(),
         globals: Globals::default(),
         protocols: Vec::new(),
-        drafts: HashMap::new(),
-        counters: HashMap::new(),
+        drafts: Map::default(),
+        counters: Map::default(),
     };
     loader.implicit_tables();
     loader.statements();
@@ -82,9 +82,9 @@ pub(super) struct Loader {
     pub(super) globals: Globals,
     pub(super) protocols: Vec<Arc<InstanceConfig>>,
     /// Templates and protocols, for `from`.
-    pub(super) drafts: HashMap<Arc<str>, Arc<Draft>>,
+    pub(super) drafts: Map<Arc<str>, Arc<Draft>>,
     /// Numbers for protocols without a name.
-    pub(super) counters: HashMap<&'static str, u32>,
+    pub(super) counters: Map<&'static str, u32>,
 }
 
 impl Loader {
@@ -138,11 +138,11 @@ impl Loader {
         match word.as_str() {
             "protocol" | "template" => self.protocol(),
             "filter" if self.parser.word_ahead(1) == Some("stacks") => self.filter_stacks(),
-            "filter" => dunlin_filter::parse_filter_definition(&mut self.parser),
-            "function" => dunlin_filter::parse_function_definition(&mut self.parser),
-            "define" => dunlin_filter::parse_define(&mut self.parser),
-            "attribute" => dunlin_filter::parse_attribute_definition(&mut self.parser),
-            "eval" => dunlin_filter::parse_eval(&mut self.parser),
+            "filter" => self.definition(dunlin_filter::parse_filter_definition),
+            "function" => self.definition(dunlin_filter::parse_function_definition),
+            "define" => self.definition(dunlin_filter::parse_define),
+            "attribute" => self.definition(dunlin_filter::parse_attribute_definition),
+            "eval" => self.definition(|parser| dunlin_filter::parse_eval(parser).map(drop)),
             "ipv4" | "ipv6" => self.table(),
             "threads" => self.threads(),
             "slices" => self.slices(),
@@ -152,6 +152,12 @@ impl Loader {
                 self.parser.semicolon()
             }
         }
+    }
+
+    /// Something of the filter language, behind its keyword.
+    fn definition(&mut self, parse: impl FnOnce(&mut ConfigParser) -> Parsed<()>) -> Parsed<()> {
+        self.parser.advance();
+        parse(&mut self.parser)
     }
 
     /// Statements that need a semicolon.

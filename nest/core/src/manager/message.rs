@@ -48,6 +48,12 @@ pub struct LoadedFor {
     pub(crate) reply: Option<Reply<Vec<Line>>>,
 }
 
+impl fmt::Debug for LoadedFor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoadedFor").field("command", &self.command).finish_non_exhaustive()
+    }
+}
+
 /// A signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {

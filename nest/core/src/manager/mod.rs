@@ -29,8 +29,8 @@ pub use published::{DaemonStatus, Published, Shared};
 
 use std::sync::Arc;
 
+use dunlin_net::hash::Map;
 use dunlin_runtime::{Address, Class, Context, Loop, Time, TimerId};
-use hashbrown::HashMap;
 
 use self::configure::Changing;
 use self::entry::Entry;
@@ -53,6 +53,12 @@ pub struct ManagerParts {
     pub shared: Shared,
 }
 
+impl core::fmt::Debug for ManagerParts {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("ManagerParts").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
 /// The manager's state.
 pub struct Manager {
     rib: Rib,
@@ -62,7 +68,7 @@ pub struct Manager {
     log: Log,
     shared: Shared,
     own: Address<ManagerMessage>,
-    services: HashMap<&'static str, Box<dyn Service>>,
+    services: Map<&'static str, Box<dyn Service>>,
     config: Arc<Config>,
     interfaces: Arc<Interfaces>,
     router_id: u32,
@@ -90,7 +96,7 @@ impl Manager {
             log: parts.shared.log.clone(),
             shared: parts.shared,
             own,
-            services: HashMap::new(),
+            services: Map::default(),
             config: parts.config,
             interfaces: Arc::default(),
             router_id: 0,
@@ -191,5 +197,5 @@ impl Loop for Manager {
 
 /// Seconds from `now` until a timer expires.
 fn seconds_left(expires: Option<Time>, now: Time) -> u64 {
-    expires.map_or(0, |at| at.saturating_since(now).as_secs())
+    expires.map_or(0, |at| at.since(now).as_secs())
 }

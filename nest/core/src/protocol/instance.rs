@@ -179,6 +179,12 @@ pub struct Child {
     pub payload: Box<dyn Any + Send>,
 }
 
+impl fmt::Debug for Child {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Child").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
 /// An instance's way to the manager. Cheap to clone; may be given to all loops of the instance.
 #[derive(Clone)]
 pub struct Reporter {
