@@ -6,5 +6,9 @@
 //! Nothing in `wire` or `fsm` reads a clock, draws a random number or does input or output, so a
 //! whole session replays from its inputs.
 
+pub mod config;
 pub mod fsm;
+mod glue;
 pub mod wire;
+
+pub use glue::Bgp;

@@ -64,6 +64,9 @@ pub mod flag {
     pub const PARTIAL: u8 = 0x20;
     /// The length has two octets.
     pub const EXTENDED: u8 = 0x10;
+    /// Ours alone, never on the wire: the export filter has set this. On AS_PATH, which every BGP
+    /// route has, it says so of the next hop.
+    pub const FILTER_SET: u8 = 0x01;
 }
 
 /// The flags that well-known attributes have.

@@ -19,12 +19,12 @@ struct Span {
 #[derive(Debug)]
 pub(super) struct Index {
     present: [u64; 4],
-    spans: Box<[Span; 256]>,
+    spans: [Span; 256],
 }
 
 impl Default for Index {
     fn default() -> Self {
-        Self { present: [0; 4], spans: Box::new([Span::default(); 256]) }
+        Self { present: [0; 4], spans: [Span::default(); 256] }
     }
 }
 

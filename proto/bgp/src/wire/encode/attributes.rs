@@ -6,7 +6,8 @@ use dunlin_net::as_path::{AsPath, SegmentKind};
 
 use super::super::AS_TRANS;
 use super::super::attribute::{
-    Attribute, OPTIONAL_LOCAL, OPTIONAL_TRANSITIVE, WELL_KNOWN, number, put, put_head, take_first,
+    Attribute, OPTIONAL_LOCAL, OPTIONAL_TRANSITIVE, WELL_KNOWN, flag, number, put, put_head,
+    take_first,
 };
 use super::super::family::Carried;
 use super::super::next_hop::NextHop;
@@ -58,7 +59,8 @@ pub struct Route {
     pub next_hop: NextHop,
     /// The route is passed on from one internal neighbour to another.
     pub reflection: Option<Reflection>,
-    /// MULTI_EXIT_DISC is sent, if the route has one.
+    /// MULTI_EXIT_DISC is sent, if the route has one. One that the export filter has set
+    /// ([`flag::FILTER_SET`]) is sent anyway.
     pub keep_med: bool,
 }
 
@@ -110,9 +112,7 @@ impl<'a> Writer<'a> {
         if let (true, IpAddr::V4(address)) = (classic, self.route.next_hop.global) {
             put(self.out, WELL_KNOWN, number::NEXT_HOP, &address.octets());
         }
-        if let Some(med) = self.taken(number::MED).filter(|_| self.route.keep_med) {
-            self.copy(&med);
-        }
+        self.med();
         self.local_pref();
         if let Some(atomic) = self.taken(number::ATOMIC_AGGREGATE) {
             self.copy(&atomic);
@@ -164,6 +164,13 @@ impl<'a> Writer<'a> {
             let mut whole = Vec::with_capacity(path.wire().len());
             path::put_without_confed(path, &mut whole);
             self.as4_path = Some(whole);
+        }
+    }
+
+    fn med(&mut self) {
+        let Some(med) = self.taken(number::MED) else { return };
+        if self.route.keep_med || med.flags & flag::FILTER_SET != 0 {
+            put(self.out, OPTIONAL_LOCAL, number::MED, med.value);
         }
     }
 

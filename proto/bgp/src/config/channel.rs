@@ -1,0 +1,118 @@
+//! BGP's own statements in channel blocks.
+
+use core::net::IpAddr;
+use std::sync::Arc;
+
+use dunlin_conf::{Parsed, TokenKind};
+use dunlin_core::config::{ConfigParser, Globals, parse_table};
+use dunlin_core::protocol::{ChannelConfig, ChannelKind};
+
+use super::{BgpConfig, ChannelOptions, Gateway, Scope};
+
+/// A channel while its block is read.
+#[derive(Clone, Debug)]
+pub(super) struct ChannelDraft {
+    pub(super) kind: ChannelKind,
+    next_hop_self: Scope,
+    next_hop_keep: Option<Scope>,
+    next_hop_address: Option<IpAddr>,
+    pub(super) gateway: Option<Gateway>,
+    igp_table: Option<Arc<str>>,
+    mandatory: bool,
+    /// Routes are kept as they were received, rejected ones too.
+    pub(super) import_table: bool,
+}
+
+impl ChannelDraft {
+    pub(super) fn new(kind: ChannelKind) -> Self {
+        Self {
+            kind,
+            next_hop_self: Scope::Off,
+            next_hop_keep: None,
+            next_hop_address: None,
+            gateway: None,
+            igp_table: None,
+            mandatory: false,
+            import_table: false,
+        }
+    }
+
+    pub(super) fn read_statement(
+        &mut self,
+        parser: &mut ConfigParser,
+        globals: &Globals,
+    ) -> Parsed<bool> {
+        if parser.eat_words(&["next", "hop", "self"]) {
+            self.next_hop_self = scope(parser)?;
+        } else if parser.eat_words(&["next", "hop", "keep"]) {
+            self.next_hop_keep = Some(scope(parser)?);
+        } else if parser.eat_words(&["next", "hop", "address"]) {
+            self.next_hop_address = Some(parser.ip()?);
+        } else if parser.eat_word("gateway") {
+            let ways = [("direct", Gateway::Direct), ("recursive", Gateway::Recursive)];
+            self.gateway = Some(parser.expect_one_of(&ways)?);
+        } else if parser.eat_words(&["igp", "table"]) {
+            self.igp_table = Some(parse_table(parser, globals, self.kind)?.name);
+        } else if parser.eat_word("mandatory") {
+            self.mandatory = parser.switch()?;
+        } else if parser.eat_words(&["import", "table"]) {
+            // What is received is always kept as it came, so there is nothing to switch but what
+            // is shown.
+            self.import_table = parser.switch()?;
+        } else if parser.eat_words(&["export", "table"]) {
+            parser.switch()?;
+        } else if parser.eat_words(&["export", "settle", "time"]) {
+            parser.time()?;
+            parser.time()?;
+        } else {
+            return Ok(self.read_harmless(parser));
+        }
+        Ok(true)
+    }
+
+    /// Statements that say what is so anyway.
+    fn read_harmless(&self, parser: &mut ConfigParser) -> bool {
+        let off: [&[&str]; 5] = [
+            &["add", "paths"],
+            &["extended", "next", "hop"],
+            &["graceful", "restart"],
+            &["long", "lived", "graceful", "restart"],
+            &["secondary"],
+        ];
+        off.iter().any(|words| {
+            ["off", "no"].iter().any(|no| parser.eat_words(&[*words, &[*no]].concat()))
+        })
+    }
+
+    /// The options with their defaults, which depend on the session.
+    pub(super) fn options(&self, bgp: &BgpConfig, channel: &ChannelConfig) -> ChannelOptions {
+        let keep = if bgp.rs_client {
+            Scope::All
+        } else if bgp.rr_client {
+            Scope::Internal
+        } else {
+            Scope::Off
+        };
+        let gateway = if bgp.multihop.is_some() { Gateway::Recursive } else { Gateway::Direct };
+        ChannelOptions {
+            kind: self.kind,
+            next_hop_self: self.next_hop_self,
+            next_hop_keep: self.next_hop_keep.unwrap_or(keep),
+            next_hop_address: self.next_hop_address,
+            gateway: self.gateway.unwrap_or(gateway),
+            igp_table: self.igp_table.clone().unwrap_or_else(|| channel.table.clone()),
+            mandatory: self.mandatory,
+        }
+    }
+}
+
+fn scope(parser: &mut ConfigParser) -> Parsed<Scope> {
+    let words = [("ibgp", Scope::Internal), ("ebgp", Scope::External)];
+    if let Some(scope) = parser.eat_one_of(&words) {
+        return Ok(scope);
+    }
+    if parser.at(TokenKind::Semicolon) {
+        return Ok(Scope::All);
+    }
+    Ok(if parser.switch()? { Scope::All } else { Scope::Off })
+}

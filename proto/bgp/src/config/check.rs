@@ -1,0 +1,168 @@
+//! What must fit together in a section.
+
+use core::net::IpAddr;
+
+use dunlin_conf::{Parsed, Span};
+use dunlin_core::config::{ConfigParser, Globals};
+use dunlin_core::interfaces::is_link_local;
+use dunlin_core::protocol::InstanceConfig;
+
+use super::channel::ChannelDraft;
+use super::{BgpConfig, BgpSection, Gateway, Remote};
+use crate::fsm::Neighbor;
+
+impl BgpSection {
+    /// The configuration with everything filled in, if nothing is wrong with it.
+    pub(super) fn checked(
+        &self,
+        parser: &mut ConfigParser,
+        _globals: &Globals,
+        instance: &mut InstanceConfig,
+    ) -> Parsed<BgpConfig> {
+        let span = instance.span;
+        let mut bgp = self.config.clone();
+        bgp.local_as = require(parser, span, self.local_as, "Local AS number must be set")?;
+        bgp.remote = require(parser, span, self.remote.clone(), "Neighbor must be configured")?;
+        bgp.neighbor =
+            require(parser, span, self.neighbor, "Remote AS number (or peer type) must be set")?;
+        self.complete(&mut bgp);
+        let before = parser.diagnostics().error_count();
+        for problem in self.problems(&bgp) {
+            parser.error(span, problem);
+        }
+        self.check_channels(parser, &mut bgp, instance);
+        self.warn(parser, &bgp, span);
+        if parser.diagnostics().error_count() > before {
+            return Err(dunlin_conf::Failed);
+        }
+        Ok(bgp)
+    }
+
+    /// Fills in what depends on other options.
+    fn complete(&self, bgp: &mut BgpConfig) {
+        bgp.multihop = match self.hops {
+            Some(0) => None,
+            Some(hops) => Some(hops),
+            None if bgp.is_internal() => Some(64),
+            None => None,
+        };
+        bgp.check_link = self.check_link.unwrap_or(bgp.multihop.is_none());
+        if self.md5 == Some(false) {
+            bgp.password = None;
+        }
+    }
+
+    fn problems(&self, bgp: &BgpConfig) -> Vec<&'static str> {
+        let internal = bgp.is_internal();
+        let multihop = bgp.multihop.is_some();
+        let said_multihop = self.hops.is_some_and(|hops| hops > 0);
+        let link_local = match &bgp.remote {
+            Remote::Address(address) => is_link_local(*address),
+            Remote::Range(_) => false,
+        };
+        let timers = &bgp.timers;
+        let keepalive = timers.keepalive.unwrap_or(timers.hold / 3);
+        let checks = [
+            (
+                self.kind == Some(Neighbor::Internal) && !internal,
+                "Internal BGP cannot have remote AS different from local AS",
+            ),
+            (
+                self.kind == Some(Neighbor::External) && internal,
+                "External BGP cannot have remote AS same as local AS",
+            ),
+            (
+                link_local && bgp.interface.is_none(),
+                "Link-local neighbor address requires specified interface",
+            ),
+            (said_multihop && link_local, "Multihop BGP cannot be used with link-local addresses"),
+            (said_multihop && bgp.interface.is_some(), "Multihop BGP cannot be bound to interface"),
+            (multihop && self.check_link == Some(true), "Multihop BGP cannot depend on link state"),
+            (said_multihop && bgp.onlink, "Multihop BGP cannot be used with onlink"),
+            (bgp.rr_client && !internal, "Only internal neighbor can be RR client"),
+            (bgp.rs_client && internal, "Only external neighbor can be RS client"),
+            (bgp.role.is_some() && internal, "Local role cannot be set on IBGP sessions"),
+            (
+                bgp.required.role && bgp.role.is_none(),
+                "Local role must be set if roles are required",
+            ),
+            (bgp.enforce_first_as && internal, "Enforce first AS check is requires EBGP sessions"),
+            (
+                timers.keepalive.is_some() && keepalive > timers.hold,
+                "Keepalive time must be at most hold time",
+            ),
+            (
+                timers.send_hold.is_some_and(|send| !send.is_zero() && send < timers.hold),
+                "Send hold time must be at least hold time",
+            ),
+            (timers.min_hold > timers.hold, "Min hold time exceeds hold time"),
+            (
+                timers.min_keepalive > keepalive && !timers.hold.is_zero(),
+                "Min keepalive time exceeds keepalive time",
+            ),
+            (
+                self.md5 == Some(true) && bgp.password.is_none(),
+                "Password must be set for MD5 authentication",
+            ),
+            (
+                bgp.strict_bind && bgp.source.is_none() && bgp.interface.is_none(),
+                "Strict bind requires specified interface or source address",
+            ),
+            (family_differs(bgp), "Local address and neighbor must be of the same family"),
+        ];
+        checks.iter().filter(|(wrong, _)| *wrong).map(|(_, text)| *text).collect()
+    }
+
+    fn check_channels(
+        &self,
+        parser: &mut ConfigParser,
+        bgp: &mut BgpConfig,
+        instance: &mut InstanceConfig,
+    ) {
+        for channel in &mut instance.channels {
+            let draft = self.channels.iter().find(|draft| draft.kind == channel.kind);
+            let fallback = ChannelDraft::new(channel.kind);
+            let draft = draft.unwrap_or(&fallback);
+            channel.keep_filtered |= draft.import_table;
+            if !bgp.is_internal() && !(channel.import_given && channel.export_given) {
+                parser
+                    .error(instance.span, "EBGP requires explicit import and export policy")
+                    .hint(format!("the channel {} needs both import and export", channel.kind));
+            }
+            if draft.gateway == Some(Gateway::Direct) && bgp.multihop.is_some() {
+                parser.error(instance.span, "Multihop BGP cannot use direct gateway mode");
+            }
+            let options = draft.options(bgp, channel);
+            bgp.channels.push(options);
+        }
+    }
+
+    fn warn(&self, parser: &mut ConfigParser, bgp: &BgpConfig, span: Span) {
+        let timers = &bgp.timers;
+        if timers.keepalive.is_some_and(|keepalive| keepalive > timers.hold / 2)
+            && !timers.hold.is_zero()
+        {
+            let span = self.keepalive_span.unwrap_or(span);
+            parser.warning(span, "Keepalive time is more than half of hold time");
+        }
+        let (announced, required) = (bgp.announced, bgp.required);
+        let pairs = [
+            (required.route_refresh && !announced.route_refresh, "Route refresh"),
+            (required.as4 && !announced.as4, "AS4 support"),
+            (required.extended_message && !announced.extended_message, "Extended messages"),
+            (required.hostname && !announced.hostname, "Hostname"),
+        ];
+        for (_, what) in pairs.iter().filter(|(odd, _)| *odd) {
+            parser.warning(span, format!("{what} required but disabled"));
+        }
+    }
+}
+
+fn require<T>(parser: &mut ConfigParser, span: Span, value: Option<T>, message: &str) -> Parsed<T> {
+    value.ok_or_else(|| parser.error(span, message).into())
+}
+
+fn family_differs(bgp: &BgpConfig) -> bool {
+    let is_ipv6 = |address: IpAddr| address.is_ipv6();
+    bgp.source.is_some_and(|source| is_ipv6(source) != is_ipv6(bgp.remote_address()))
+}

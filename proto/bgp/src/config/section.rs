@@ -1,0 +1,153 @@
+//! The section while it is read.
+
+use core::net::IpAddr;
+use std::sync::Arc;
+
+use dunlin_conf::{Parsed, Span};
+use dunlin_core::config::{ConfigParser, Globals};
+use dunlin_core::protocol::{ChannelKind, InstanceConfig, ProtocolConfig, Section};
+use dunlin_net::Prefix;
+
+use super::channel::ChannelDraft;
+use super::{Announced, BgpConfig, PORT, Remote, Requirements};
+use crate::fsm::{CeaseMask, Neighbor, Timers};
+
+/// What has been read so far: the configuration to be, and what may be missing from it.
+#[derive(Clone, Debug)]
+pub struct BgpSection {
+    pub(super) config: BgpConfig,
+    pub(super) local_as: Option<u32>,
+    pub(super) remote: Option<Remote>,
+    pub(super) neighbor: Option<Neighbor>,
+    /// `internal` or `external` was said of a neighbour with a number.
+    pub(super) kind: Option<Neighbor>,
+    /// `direct` (0) or `multihop`.
+    pub(super) hops: Option<u8>,
+    pub(super) check_link: Option<bool>,
+    pub(super) md5: Option<bool>,
+    pub(super) keepalive_span: Option<Span>,
+    pub(super) channels: Vec<ChannelDraft>,
+}
+
+impl Default for BgpSection {
+    fn default() -> Self {
+        Self {
+            config: defaults(),
+            local_as: None,
+            remote: None,
+            neighbor: None,
+            kind: None,
+            hops: None,
+            check_link: None,
+            md5: None,
+            keepalive_span: None,
+            channels: Vec::new(),
+        }
+    }
+}
+
+/// What holds if nothing is said.
+fn defaults() -> BgpConfig {
+    BgpConfig {
+        local_as: 0,
+        source: None,
+        port: PORT,
+        remote: Remote::Address(IpAddr::V4(core::net::Ipv4Addr::UNSPECIFIED)),
+        remote_port: PORT,
+        neighbor: Neighbor::External,
+        interface: None,
+        multihop: None,
+        onlink: false,
+        passive: false,
+        password: None,
+        ttl_security: false,
+        strict_bind: false,
+        free_bind: false,
+        check_link: false,
+        dynamic_name: Arc::from("dynbgp"),
+        dynamic_digits: 0,
+        rr_client: false,
+        cluster_id: None,
+        rs_client: false,
+        allow_local_as: 0,
+        allow_local_pref: false,
+        allow_med: false,
+        allow_as_sets: false,
+        enforce_first_as: false,
+        role: None,
+        interpret_communities: true,
+        default_local_pref: 100,
+        default_med: 0,
+        path_metric: true,
+        med_metric: false,
+        igp_metric: true,
+        prefer_older: false,
+        announced: Announced {
+            any: true,
+            route_refresh: true,
+            as4: true,
+            extended_message: false,
+            hostname: false,
+        },
+        required: Requirements::default(),
+        timers: Timers::default(),
+        disable_after_error: false,
+        disable_after_cease: CeaseMask::default(),
+        channels: Vec::new(),
+    }
+}
+
+impl BgpSection {
+    pub(super) fn channel_draft(&mut self, kind: ChannelKind) -> &mut ChannelDraft {
+        let found = self.channels.iter().position(|draft| draft.kind == kind);
+        let index = found.unwrap_or_else(|| {
+            self.channels.push(ChannelDraft::new(kind));
+            self.channels.len() - 1
+        });
+        &mut self.channels[index]
+    }
+
+    /// Whether two ways to say whom the session is with are at odds.
+    pub(super) fn set_remote(&mut self, parser: &mut ConfigParser, remote: Remote) {
+        if let (Some(Remote::Range(_)), Remote::Address(_))
+        | (Some(Remote::Address(_)), Remote::Range(_)) = (&self.remote, &remote)
+        {
+            let span = parser.previous().span;
+            parser.error(span, "Both neighbor address and neighbor range specified");
+        }
+        self.remote = Some(remote);
+    }
+
+    pub(super) fn set_range(&mut self, parser: &mut ConfigParser, prefix: Prefix) {
+        self.set_remote(parser, Remote::Range(prefix));
+    }
+}
+
+impl Section for BgpSection {
+    fn inherit(&self) -> Box<dyn Section> {
+        Box::new(self.clone())
+    }
+
+    fn statement(&mut self, parser: &mut ConfigParser, _globals: &Globals) -> Parsed<bool> {
+        self.read_statement(parser)
+    }
+
+    fn channel_statement(
+        &mut self,
+        parser: &mut ConfigParser,
+        globals: &Globals,
+        channel: ChannelKind,
+    ) -> Parsed<bool> {
+        self.channel_draft(channel).read_statement(parser, globals)
+    }
+
+    fn finish(
+        &self,
+        parser: &mut ConfigParser,
+        globals: &Globals,
+        config: &mut InstanceConfig,
+    ) -> Parsed<Arc<dyn ProtocolConfig>> {
+        let bgp = self.checked(parser, globals, config)?;
+        Ok(Arc::new(bgp))
+    }
+}

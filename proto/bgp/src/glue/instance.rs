@@ -1,0 +1,98 @@
+//! The manager's handle of a session.
+
+use core::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+
+use dunlin_core::interfaces::Interfaces;
+use dunlin_core::log::Log;
+use dunlin_core::protocol::{
+    ChannelKind, Description, Direction, Instance, InstanceConfig, Reconfigured, ReloadMode, Reply,
+    StopReason,
+};
+use dunlin_rib::export::ExportPolicy;
+use dunlin_runtime::{Address, Class, Context};
+
+use super::policy::{BgpPolicy, Rules};
+use super::session::SessionMessage;
+use crate::config::{BgpConfig, needs_restart};
+
+/// What a session and its handle both look at.
+#[derive(Debug, Default)]
+pub(crate) struct Shared {
+    /// The neighbour answers route refresh. Written by the session, read by the manager
+    /// (`Relaxed`: a hint for a reply, it publishes nothing).
+    route_refresh: AtomicBool,
+}
+
+impl Shared {
+    pub(crate) fn set_route_refresh(&self, can: bool) {
+        self.route_refresh.store(can, Ordering::Relaxed);
+    }
+
+    fn route_refresh(&self) -> bool {
+        self.route_refresh.load(Ordering::Relaxed)
+    }
+}
+
+/// See the module.
+pub(crate) struct BgpInstance {
+    pub(crate) session: Address<SessionMessage>,
+    pub(crate) config: Arc<InstanceConfig>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) log: Log,
+}
+
+impl BgpInstance {
+    fn tell(&self, message: SessionMessage) {
+        // A session that has stopped has said so to the manager.
+        let _ = self.session.send(Class::Control, message);
+    }
+}
+
+impl Instance for BgpInstance {
+    fn reconfigure(
+        &mut self,
+        _cx: &mut Context<'_>,
+        new: &Arc<InstanceConfig>,
+        mode: ReloadMode,
+    ) -> Reconfigured {
+        if needs_restart(&self.config, new) {
+            return Reconfigured::Restart;
+        }
+        self.config = Arc::clone(new);
+        self.tell(SessionMessage::Reconfigure(Arc::clone(new), mode));
+        Reconfigured::Live
+    }
+
+    fn reload(&mut self, _cx: &mut Context<'_>, direction: Direction) -> bool {
+        self.tell(SessionMessage::Reload(direction));
+        true
+    }
+
+    fn refresh(&mut self, _cx: &mut Context<'_>, direction: Direction) -> Result<String, String> {
+        if direction == Direction::In && !self.shared.route_refresh() {
+            return Err("not reloading, route refresh unavailable".to_owned());
+        }
+        self.tell(SessionMessage::Refresh(direction));
+        Ok(": reloading".to_owned())
+    }
+
+    fn describe(&self, reply: Reply<Description>) {
+        self.tell(SessionMessage::Describe(reply));
+    }
+
+    fn export_policy(&self, channel: ChannelKind) -> Option<Arc<dyn ExportPolicy>> {
+        let bgp = self.config.specific::<BgpConfig>()?;
+        let filter = self.config.channel(channel)?.export.clone();
+        let rules = Rules::new(bgp, bgp.is_internal(), None);
+        Some(Arc::new(BgpPolicy::new(rules, filter, self.log.clone())))
+    }
+
+    fn stop(&mut self, _cx: &mut Context<'_>, reason: &StopReason) {
+        self.tell(SessionMessage::Stop(reason.clone()));
+    }
+
+    fn interfaces_changed(&mut self, _cx: &mut Context<'_>, interfaces: &Arc<Interfaces>) {
+        self.tell(SessionMessage::Interfaces(Arc::clone(interfaces)));
+    }
+}

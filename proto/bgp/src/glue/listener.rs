@@ -1,0 +1,237 @@
+//! Accepts connections and hands each to the session that it is for.
+//!
+//! One loop for all sessions. Sockets are opened in the manager's loop, where a failure can still
+//! be told to whoever starts the session, and are adopted here.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use dunlin_core::log::{Log, LogClass};
+use dunlin_net::Prefix;
+use dunlin_runtime::{Address, Class, Context, Loop, OwnedSocket, Ready, SocketId};
+
+use super::session::SessionMessage;
+
+/// Where a session listens.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct ListenKey {
+    /// The local end; an unspecified address for any.
+    pub(crate) local: SocketAddr,
+    /// The interface that the socket is bound to.
+    pub(crate) device: Option<Arc<str>>,
+    /// The neighbour must be next to us.
+    pub(crate) ttl_security: bool,
+}
+
+/// Who may connect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Who {
+    /// One neighbour.
+    Address(IpAddr),
+    /// Anybody from here.
+    Range(Prefix),
+}
+
+impl Who {
+    /// How well an address fits: an address itself best, then long prefixes.
+    fn fit(&self, address: IpAddr) -> Option<u8> {
+        match self {
+            Self::Address(own) => (*own == address).then_some(u8::MAX),
+            Self::Range(prefix) => prefix.contains_addr(address).then(|| prefix.len()),
+        }
+    }
+
+    /// What a key for TCP MD5 is set for. Ranges have none: the system wants an address.
+    fn md5_address(&self) -> Option<IpAddr> {
+        match self {
+            Self::Address(address) => Some(*address),
+            Self::Range(_) => None,
+        }
+    }
+}
+
+/// A session that waits for connections.
+#[derive(Clone, Debug)]
+pub(crate) struct Waiter {
+    pub(crate) key: ListenKey,
+    pub(crate) who: Who,
+    /// Our address, if it must be this one.
+    pub(crate) local: Option<IpAddr>,
+    pub(crate) md5: Option<Arc<str>>,
+    pub(crate) session: Address<SessionMessage>,
+}
+
+/// What the listener is told.
+pub(crate) enum ListenerMessage {
+    /// A new socket.
+    Open(ListenKey, OwnedSocket),
+    /// Nobody needs this socket any more.
+    Close(ListenKey),
+    /// A session waits for connections.
+    Wait(Box<Waiter>),
+    /// A session doesn't any more.
+    Leave(Address<SessionMessage>),
+}
+
+/// See the module.
+pub(crate) struct Listener {
+    sockets: Vec<(ListenKey, SocketId)>,
+    waiters: Vec<Waiter>,
+    log: Log,
+}
+
+impl Listener {
+    pub(crate) fn new(log: Log) -> Self {
+        Self { sockets: Vec::new(), waiters: Vec::new(), log }
+    }
+
+    fn open(&mut self, cx: &mut Context<'_>, key: ListenKey, socket: OwnedSocket) {
+        match cx.adopt(socket) {
+            Ok(id) => {
+                self.sockets.push((key.clone(), id));
+                for waiter in self.waiters.iter().filter(|waiter| waiter.key == key) {
+                    set_md5(cx, &self.log, id, waiter, true);
+                }
+            }
+            Err(error) => {
+                let text = format_args!("BGP: cannot listen on {}: {error}", key.local);
+                self.log.write(LogClass::Error, text);
+            }
+        }
+    }
+
+    fn close(&mut self, cx: &mut Context<'_>, key: &ListenKey) {
+        self.sockets.retain(|(own, id)| {
+            let keep = own != key;
+            if !keep {
+                cx.close(*id);
+            }
+            keep
+        });
+    }
+
+    fn socket_of(&self, key: &ListenKey) -> Option<SocketId> {
+        self.sockets.iter().find(|(own, _)| own == key).map(|(_, id)| *id)
+    }
+
+    fn wait(&mut self, cx: &mut Context<'_>, waiter: Waiter) {
+        self.leave(cx, &waiter.session);
+        if let Some(id) = self.socket_of(&waiter.key) {
+            set_md5(cx, &self.log, id, &waiter, true);
+        }
+        self.waiters.push(waiter);
+    }
+
+    fn leave(&mut self, cx: &mut Context<'_>, session: &Address<SessionMessage>) {
+        let gone = |waiter: &Waiter| waiter.session.loop_id() == session.loop_id();
+        for waiter in self.waiters.iter().filter(|waiter| gone(waiter)) {
+            if let Some(id) = self.socket_of(&waiter.key) {
+                set_md5(cx, &self.log, id, waiter, false);
+            }
+        }
+        self.waiters.retain(|waiter| !gone(waiter));
+    }
+
+    fn accept(&mut self, cx: &mut Context<'_>, listener: SocketId) {
+        // All that wait, but not so many that others have to.
+        for _ in 0..64 {
+            let Ok((socket, peer)) = cx.accept(listener) else { return };
+            self.hand_over(cx, listener, socket, peer);
+        }
+    }
+
+    fn hand_over(
+        &mut self,
+        cx: &mut Context<'_>,
+        listener: SocketId,
+        socket: SocketId,
+        peer: SocketAddr,
+    ) {
+        let Ok(local) = cx.local_addr(socket) else { return cx.close(socket) };
+        let address = canonical(peer.ip());
+        let Some(waiter) = self.waiter(listener, address, canonical(local.ip())) else {
+            let text = format_args!(
+                "BGP: Unexpected connect from unknown address {address} (port {})",
+                peer.port()
+            );
+            self.log.write(LogClass::Warning, text);
+            return cx.close(socket);
+        };
+        let session = waiter.session.clone();
+        if let Ok(owned) = cx.release(socket) {
+            // A session that has just stopped drops the connection with the message.
+            let _ = session.send(Class::Control, SessionMessage::Incoming(owned, address));
+        }
+    }
+
+    fn waiter(&self, listener: SocketId, peer: IpAddr, local: IpAddr) -> Option<&Waiter> {
+        let (key, _) = self.sockets.iter().find(|(_, id)| *id == listener)?;
+        self.waiters
+            .iter()
+            .filter(|waiter| waiter.key == *key && waiter.local.is_none_or(|own| own == local))
+            .filter_map(|waiter| waiter.who.fit(peer).map(|fit| (fit, waiter)))
+            .max_by_key(|(fit, _)| *fit)
+            .map(|(_, waiter)| waiter)
+    }
+}
+
+/// An IPv4 address is one, however the system writes it.
+fn canonical(address: IpAddr) -> IpAddr {
+    address.to_canonical()
+}
+
+fn set_md5(cx: &mut Context<'_>, log: &Log, socket: SocketId, waiter: &Waiter, on: bool) {
+    let (Some(key), Some(address)) = (&waiter.md5, waiter.who.md5_address()) else { return };
+    let key = on.then_some(key.as_bytes());
+    if let Err(error) = cx.set_md5(socket, address, key)
+        && on
+    {
+        let text = format_args!("BGP: cannot set the password for {address}: {error}");
+        log.write(LogClass::Error, text);
+    }
+}
+
+impl Loop for Listener {
+    type Message = ListenerMessage;
+
+    fn message(&mut self, cx: &mut Context<'_>, message: ListenerMessage) {
+        match message {
+            ListenerMessage::Open(key, socket) => self.open(cx, key, socket),
+            ListenerMessage::Close(key) => self.close(cx, &key),
+            ListenerMessage::Wait(waiter) => self.wait(cx, *waiter),
+            ListenerMessage::Leave(session) => self.leave(cx, &session),
+        }
+    }
+
+    fn ready(&mut self, cx: &mut Context<'_>, socket: SocketId, _ready: Ready) {
+        self.accept(cx, socket);
+    }
+}
+
+/// Keeps a listening socket open as long as some session holds it.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    key: ListenKey,
+    listener: Address<ListenerMessage>,
+}
+
+impl Lease {
+    pub(crate) fn new(key: ListenKey, listener: Address<ListenerMessage>) -> Arc<Self> {
+        Arc::new(Self { key, listener })
+    }
+
+    pub(crate) fn key(&self) -> &ListenKey {
+        &self.key
+    }
+
+    pub(crate) fn listener(&self) -> &Address<ListenerMessage> {
+        &self.listener
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        // A listener that has stopped has closed all its sockets.
+        let _ = self.listener.send(Class::Control, ListenerMessage::Close(self.key.clone()));
+    }
+}

@@ -1,0 +1,170 @@
+//! What a session exports: the rules of BGP, then the channel's filter.
+
+use core::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use dunlin_attr::Attrs;
+use dunlin_core::log::{Log, LogClass};
+use dunlin_filter::{ChannelFilter, ResolvedHop, RouteInput, Scratch, Sink, Verdict, apply};
+use dunlin_net::community::Community;
+use dunlin_net::hash::hasher;
+use dunlin_rib::export::{ExportPolicy, ExportVerdict, RouteView};
+use dunlin_rib::nexthop::NextHopState;
+
+use crate::config::BgpConfig;
+use crate::wire::attribute::{OPTIONAL_LOCAL, WELL_KNOWN, flag, number};
+
+/// Well-known communities (RFC 1997).
+const NO_EXPORT: u32 = 0xffff_ff01;
+const NO_ADVERTISE: u32 = 0xffff_ff02;
+const NO_EXPORT_SUBCONFED: u32 = 0xffff_ff03;
+
+/// What a session exports on one channel.
+pub(crate) struct BgpPolicy {
+    rules: Rules,
+    filter: ChannelFilter,
+    /// Where what the filter prints goes. Not part of the key: equal policies share one run.
+    log: Log,
+}
+
+/// The part of a session's configuration that decides before the filter does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Rules {
+    internal: bool,
+    rr_client: bool,
+    interpret_communities: bool,
+    /// Sets this policy apart from all others; an export limit counts one session's routes.
+    apart: Option<u32>,
+}
+
+impl Rules {
+    /// The rules of a session. `apart`: it shares its policy with nobody.
+    pub(crate) fn new(bgp: &BgpConfig, internal: bool, apart: Option<u32>) -> Self {
+        Self {
+            internal,
+            rr_client: bgp.rr_client,
+            interpret_communities: bgp.interpret_communities,
+            apart,
+        }
+    }
+
+    /// Whether the route may be sent at all.
+    fn allow(&self, route: &RouteView<'_>) -> bool {
+        if let (true, Some(apart)) = (self.apart.is_some(), self.apart)
+            && route.source.id.0 == apart
+        {
+            return false;
+        }
+        if self.internal
+            && let Some(peer) = &route.source.peer
+            && peer.internal
+            && !(peer.rr_client || self.rr_client)
+        {
+            return false;
+        }
+        !self.interpret_communities || self.communities_allow(route.attrs)
+    }
+
+    fn communities_allow(&self, attrs: &Attrs) -> bool {
+        let Some(bgp) = attrs.bgp() else { return true };
+        !bgp.communities().iter().any(|Community(community)| match community {
+            NO_ADVERTISE => true,
+            NO_EXPORT | NO_EXPORT_SUBCONFED => !self.internal,
+            _ => false,
+        })
+    }
+}
+
+impl BgpPolicy {
+    pub(crate) fn new(rules: Rules, filter: ChannelFilter, log: Log) -> Self {
+        Self { rules, filter, log }
+    }
+}
+
+/// What filters print goes to the log.
+struct ToLog<'a>(&'a Log);
+
+impl Sink for ToLog<'_> {
+    fn line(&mut self, text: &str) {
+        self.0.write(LogClass::Info, format_args!("{text}"));
+    }
+}
+
+impl ExportPolicy for BgpPolicy {
+    fn key(&self) -> u64 {
+        let mut hasher = hasher();
+        self.rules.hash(&mut hasher);
+        self.filter.fingerprint().hash(&mut hasher);
+        hasher.finish()
+    }
+
+    fn ignores_net(&self) -> bool {
+        let prints = matches!(&self.filter, ChannelFilter::Program(program) if program.prints());
+        !self.filter.reads_prefix() && !prints
+    }
+
+    fn evaluate(&self, scratch: &mut Scratch, route: RouteView<'_>) -> ExportVerdict {
+        if !self.rules.allow(&route) {
+            return ExportVerdict::Refused;
+        }
+        let input = RouteInput {
+            net: route.net,
+            attrs: route.attrs,
+            protocol: &route.source.protocol,
+            from: route.source.peer.as_ref().map(|peer| peer.address),
+            hop: resolved(route.next_hop),
+            interfaces: None,
+        };
+        match apply(&self.filter, scratch, &input, &mut ToLog(&self.log)) {
+            Verdict::Accept(None) => ExportVerdict::AsIs,
+            Verdict::Accept(Some(changed)) => {
+                ExportVerdict::Changed(marked(route.attrs, changed, self.rules.internal))
+            }
+            Verdict::Reject => ExportVerdict::Filtered,
+            Verdict::Error(error) => {
+                self.log.write(LogClass::Error, format_args!("{error}"));
+                ExportVerdict::Filtered
+            }
+        }
+    }
+}
+
+fn resolved(state: &NextHopState) -> ResolvedHop {
+    match state {
+        NextHopState::Reachable(hop) => {
+            let first = hop.hops.first();
+            ResolvedHop {
+                gateway: first.and_then(|hop| hop.gateway),
+                interface: first.and_then(|hop| hop.iface),
+                igp_metric: Some(hop.igp_metric),
+                unreachable: false,
+            }
+        }
+        NextHopState::Pending | NextHopState::Unreachable => {
+            ResolvedHop { unreachable: true, ..ResolvedHop::default() }
+        }
+    }
+}
+
+/// Marks what an external neighbour is only told because this filter has set it.
+fn marked(before: &Attrs, after: Arc<Attrs>, internal: bool) -> Arc<Attrs> {
+    let med = after.med().is_some() && after.med() != before.med();
+    let next_hop = |attrs: &Attrs| attrs.bgp().and_then(|bgp| bgp.next_hop());
+    let new_hop = next_hop(&after).is_some() && next_hop(&after) != next_hop(before);
+    if internal || !(med || new_hop) {
+        return after;
+    }
+    let mut builder = after.edit();
+    let mut mark = |kind: u8, flags: u8| {
+        let value = after.bgp().and_then(|bgp| bgp.raw(kind)).map(|(_, value)| value);
+        // It was there a moment ago, so it isn't too long.
+        let _ = builder.set_raw(kind, Some(flags | flag::FILTER_SET), value.unwrap_or_default());
+    };
+    if med {
+        mark(number::MED, OPTIONAL_LOCAL);
+    }
+    if new_hop {
+        mark(number::AS_PATH, WELL_KNOWN);
+    }
+    builder.finish()
+}

@@ -1,0 +1,184 @@
+//! The protocol type, and what its instances share: listening sockets.
+
+use std::any::Any;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::{Arc, Weak};
+
+use dunlin_core::protocol::{
+    ChannelKind, ChannelRules, Environment, Instance, InstanceConfig, Needed, Phase, ProtocolKind,
+    Section, Service, StartError,
+};
+use dunlin_filter::ChannelFilter;
+use dunlin_runtime::{Address, Class, Context, ListenOptions, OwnedSocket};
+
+use super::instance::{BgpInstance, Shared};
+use super::listener::{Lease, ListenKey, Listener, ListenerMessage};
+use super::session::{Session, SessionSpec};
+use crate::config::{BgpConfig, BgpSection};
+
+/// The protocol type `bgp`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Bgp;
+
+impl ProtocolKind for Bgp {
+    fn keyword(&self) -> &'static str {
+        "bgp"
+    }
+
+    fn type_name(&self) -> &'static str {
+        "BGP"
+    }
+
+    fn phase(&self) -> Phase {
+        Phase::Rest
+    }
+
+    fn channels(&self) -> ChannelRules {
+        ChannelRules {
+            kinds: &[ChannelKind::Ipv4, ChannelKind::Ipv6],
+            needed: Needed::Any,
+            preference: 100,
+            import: ChannelFilter::Accept,
+            export: ChannelFilter::Reject,
+        }
+    }
+
+    fn uses_identity(&self) -> bool {
+        true
+    }
+
+    fn section(&self) -> Box<dyn Section> {
+        Box::<BgpSection>::default()
+    }
+
+    fn service(&self) -> Box<dyn Service> {
+        Box::<BgpService>::default()
+    }
+}
+
+/// What all sessions share.
+#[derive(Default)]
+struct BgpService {
+    listener: Option<Address<ListenerMessage>>,
+    leases: Vec<(ListenKey, Weak<Lease>)>,
+}
+
+impl BgpService {
+    fn listener(
+        &mut self,
+        cx: &mut Context<'_>,
+        environment: &Environment,
+    ) -> Address<ListenerMessage> {
+        let log = environment.log.log();
+        let spawn = || cx.spawn("bgp listener", Class::Control, Listener::new(log.clone()));
+        self.listener.get_or_insert_with(spawn).clone()
+    }
+
+    /// A listening socket for the session, opened if there is none.
+    fn lease(
+        &mut self,
+        cx: &mut Context<'_>,
+        environment: &Environment,
+        bgp: &BgpConfig,
+    ) -> Result<Arc<Lease>, StartError> {
+        let key = listen_key(bgp);
+        self.leases.retain(|(_, lease)| lease.strong_count() > 0);
+        let known = self.leases.iter().find(|(own, _)| *own == key);
+        if let Some(lease) = known.and_then(|(_, lease)| lease.upgrade()) {
+            return Ok(lease);
+        }
+        let failed = |error| StartError::Failed(format!("cannot listen on {}: {error}", key.local));
+        let socket = cx.listen(key.local, &listen_options(&key, bgp)).map_err(failed)?;
+        let socket = cx.release(socket).map_err(failed)?;
+        let listener = self.listener(cx, environment);
+        // Without a listener the daemon is going down.
+        let _ = listener.send(Class::Control, ListenerMessage::Open(key.clone(), socket));
+        let lease = Lease::new(key.clone(), listener);
+        self.leases.push((key, Arc::downgrade(&lease)));
+        Ok(lease)
+    }
+
+    fn start_session(
+        &mut self,
+        cx: &mut Context<'_>,
+        environment: Environment,
+        config: Arc<InstanceConfig>,
+        accepted: Option<OwnedSocket>,
+    ) -> Result<Box<dyn Instance>, StartError> {
+        let Some(bgp) = config.specific::<BgpConfig>().cloned() else {
+            return Err(StartError::Failed("not a configuration of BGP".to_owned()));
+        };
+        let lease = self.lease(cx, &environment, &bgp)?;
+        let shared: Arc<Shared> = Arc::default();
+        let log = environment.log.log().clone();
+        let spec = SessionSpec {
+            environment,
+            config: Arc::clone(&config),
+            bgp: Arc::new(bgp),
+            lease,
+            shared: Arc::clone(&shared),
+            accepted,
+        };
+        let session = cx.spawn_with(&config.name, Class::Routing, |own| Session::new(spec, own));
+        Ok(Box::new(BgpInstance { session, config, shared, log }))
+    }
+}
+
+impl Service for BgpService {
+    fn start(
+        &mut self,
+        cx: &mut Context<'_>,
+        environment: Environment,
+        config: Arc<InstanceConfig>,
+    ) -> Result<Box<dyn Instance>, StartError> {
+        self.start_session(cx, environment, config, None)
+    }
+
+    fn start_child(
+        &mut self,
+        cx: &mut Context<'_>,
+        environment: Environment,
+        config: Arc<InstanceConfig>,
+        payload: Box<dyn Any + Send>,
+    ) -> Result<Box<dyn Instance>, StartError> {
+        let accepted = payload.downcast::<OwnedSocket>().ok().map(|socket| *socket);
+        self.start_session(cx, environment, config, accepted)
+    }
+
+    fn child_config(
+        &self,
+        parent: &InstanceConfig,
+        child: &InstanceConfig,
+    ) -> Option<InstanceConfig> {
+        let (ours, theirs) = (parent.specific::<BgpConfig>()?, child.specific::<BgpConfig>()?);
+        let crate::config::Remote::Range(range) = &ours.remote else { return None };
+        let within = range.contains_addr(theirs.remote_address());
+        within.then(|| {
+            let bgp = BgpConfig { remote: theirs.remote.clone(), ..ours.clone() };
+            InstanceConfig { specific: Arc::new(bgp), ..parent.clone() }
+        })
+    }
+}
+
+fn listen_key(bgp: &BgpConfig) -> ListenKey {
+    let any = match bgp.remote_address() {
+        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    };
+    let local = if bgp.strict_bind { bgp.source.unwrap_or(any) } else { any };
+    ListenKey {
+        local: SocketAddr::new(local, bgp.port),
+        device: bgp.interface.clone().filter(|_| bgp.strict_bind),
+        ttl_security: bgp.ttl_security,
+    }
+}
+
+fn listen_options(key: &ListenKey, bgp: &BgpConfig) -> ListenOptions {
+    ListenOptions {
+        device: key.device.as_ref().map(|name| name.to_string()),
+        ttl: key.ttl_security.then_some(255),
+        min_ttl: key.ttl_security.then_some(255),
+        free_bind: bgp.free_bind,
+        ..ListenOptions::default()
+    }
+}

@@ -1,0 +1,347 @@
+//! What the state machine wants done, and what becomes of the session.
+
+use core::net::{IpAddr, SocketAddr, SocketAddrV6};
+
+use dunlin_core::config::DebugFlags;
+use dunlin_core::log::LogClass;
+use dunlin_core::protocol::{
+    Automatic, Child, InstanceEvent, ProtocolState, StopCause, StopReason,
+};
+use dunlin_rib::SourceId;
+use dunlin_rib::limits::{LimitAction, LimitKind};
+use dunlin_runtime::{ConnectOptions, Context, OwnedSocket};
+
+use super::link::Link;
+use super::receive::system_text;
+use super::settings::limit_action;
+use super::{Session, Side};
+use crate::config::{BgpConfig, Remote};
+use crate::fsm::{Action, LastError, Message, Misc, State};
+use crate::wire::frame::KEEPALIVE;
+use crate::wire::{Cease, Notification};
+
+/// How long a neighbour out of a range has before its next connection counts as a new one.
+const SPAWNING: core::time::Duration = core::time::Duration::from_secs(5);
+
+impl Session {
+    pub(super) fn act(&mut self, cx: &mut Context<'_>, action: Action) {
+        match action {
+            Action::Connect => self.connect(cx),
+            Action::Send(side, message) => self.send_message(cx, side, &message),
+            Action::Close(side) => self.close(cx, side),
+            Action::AskHeard(side) => self.look_for_bytes(cx, side),
+            Action::Established(side, agreed) => self.establish(cx, side, *agreed),
+            Action::Lost => self.tear_down(),
+            Action::Disable => self.ask(Automatic::Disable, self.error_text()),
+        }
+    }
+
+    fn error_text(&self) -> String {
+        self.fsm.last_error().map(ToString::to_string).unwrap_or_default()
+    }
+
+    fn ask(&self, what: Automatic, why: String) {
+        self.environment.reporter.report(InstanceEvent::Automatic(what, why));
+    }
+
+    // --- Connections
+
+    fn connect(&mut self, cx: &mut Context<'_>) {
+        let Some(neighbor) = self.neighbor() else { return };
+        let peer = self.with_scope(SocketAddr::new(neighbor, self.bgp.remote_port));
+        let options = self.connect_options(neighbor);
+        match cx.connect(peer, &options) {
+            Ok(socket) => {
+                let trace = format_args!("Connecting to {neighbor}");
+                self.environment.log.trace(DebugFlags::EVENTS, trace);
+                self.outgoing = Some(Link::connecting(socket));
+            }
+            Err(error) => self.connect_failed(cx, &system_text(&error)),
+        }
+    }
+
+    fn connect_options(&self, neighbor: IpAddr) -> ConnectOptions {
+        let local = self.source_address(neighbor).map(|source| SocketAddr::new(source, 0));
+        let hops = self.bgp.multihop;
+        ConnectOptions {
+            local: local.map(|local| self.with_scope(local)),
+            md5: self.bgp.password.as_ref().map(|key| key.as_bytes().to_vec()),
+            ttl: if self.bgp.ttl_security { Some(255) } else { Some(hops.unwrap_or(1)) },
+            min_ttl: self.bgp.ttl_security.then(|| 255 - hops.unwrap_or(1) + 1),
+            device: self.bgp.interface.as_ref().map(|name| name.to_string()),
+            free_bind: self.bgp.free_bind,
+        }
+    }
+
+    /// The address to connect from: the configured one, or ours on the neighbour's network.
+    fn source_address(&self, neighbor: IpAddr) -> Option<IpAddr> {
+        if self.bgp.source.is_some() {
+            return self.bgp.source;
+        }
+        if self.bgp.multihop.is_some() || self.bgp.interface.is_some() {
+            return None;
+        }
+        self.environment.interfaces.towards(neighbor).map(|(_, entry)| entry.address)
+    }
+
+    /// A link-local address needs its interface.
+    fn with_scope(&self, address: SocketAddr) -> SocketAddr {
+        match address {
+            SocketAddr::V6(v6) if dunlin_core::interfaces::is_link_local(address.ip()) => {
+                let scope = self.interface().unwrap_or(0);
+                SocketAddr::V6(SocketAddrV6::new(*v6.ip(), v6.port(), 0, scope))
+            }
+            _ => address,
+        }
+    }
+
+    /// The outgoing connection has succeeded or failed.
+    pub(super) fn connection_decided(&mut self, cx: &mut Context<'_>) {
+        let Some(link) = &mut self.outgoing else { return };
+        if let Err(error) = cx.socket_error(link.socket) {
+            cx.close(link.socket);
+            self.outgoing = None;
+            return self.connect_failed(cx, &system_text(&error));
+        }
+        link.connecting = false;
+        link.local = cx.local_addr(link.socket).ok();
+        link.update_interest(cx);
+        self.drive(cx, |fsm, now, _, actions| fsm.connected(now, actions));
+    }
+
+    fn connect_failed(&mut self, cx: &mut Context<'_>, error: &str) {
+        self.drive(cx, |fsm, now, random, actions| {
+            fsm.connect_failed(now, random, error, actions);
+        });
+    }
+
+    /// Somebody whom the listener thinks to be our neighbour connected.
+    pub(super) fn incoming(&mut self, cx: &mut Context<'_>, socket: OwnedSocket, from: IpAddr) {
+        if self.stopping {
+            return;
+        }
+        if matches!(self.bgp.remote, Remote::Range(_)) {
+            self.spawn_child(cx, socket, from);
+        } else {
+            self.incoming_connection(cx, socket);
+        }
+    }
+
+    pub(super) fn incoming_connection(&mut self, cx: &mut Context<'_>, socket: OwnedSocket) {
+        if self.incoming.is_some() {
+            return;
+        }
+        let Ok(socket) = cx.adopt(socket) else { return };
+        self.incoming = Some(Link::open(socket, cx.local_addr(socket).ok()));
+        let mut wanted = false;
+        self.drive(cx, |fsm, now, _, actions| wanted = fsm.accepted(now, actions));
+        let verdict = if wanted { "accepted" } else { "rejected" };
+        self.environment
+            .log
+            .trace(DebugFlags::EVENTS, format_args!("Incoming connection {verdict}"));
+        if !wanted {
+            self.incoming = None;
+            cx.close(socket);
+        }
+    }
+
+    /// Asks for a session for a neighbour out of our range.
+    fn spawn_child(&mut self, cx: &Context<'_>, socket: OwnedSocket, from: IpAddr) {
+        let now = cx.now();
+        self.spawning.retain(|(_, since)| now.since(*since) < SPAWNING);
+        if self.spawning.iter().any(|(address, _)| *address == from) {
+            return;
+        }
+        self.spawning.push((from, now));
+        let bgp = BgpConfig { remote: Remote::Address(from), ..(*self.bgp).clone() };
+        let mut config = (*self.config).clone();
+        config.name = std::sync::Arc::clone(&self.bgp.dynamic_name);
+        config.specific = std::sync::Arc::new(bgp);
+        let child = Child { config, digits: self.bgp.dynamic_digits, payload: Box::new(socket) };
+        self.environment.reporter.report(InstanceEvent::Child(child));
+    }
+
+    fn send_message(&mut self, cx: &mut Context<'_>, side: Side, message: &Message) {
+        if let Message::Notification(notification) = message {
+            self.log_notification("Sent", notification);
+        }
+        let Some(link) = self.link_mut(side) else { return };
+        match message {
+            Message::Open(open) => open.encode(&mut link.out),
+            Message::Keepalive => link.out.extend_from_slice(&KEEPALIVE),
+            Message::Notification(notification) => notification.encode(&mut link.out),
+        }
+        self.send(cx, side);
+    }
+
+    fn log_notification(&self, what: &str, notification: &Notification) {
+        let text = notification.shutdown_text().map(|text| format!(": {text}")).unwrap_or_default();
+        let class = if what == "Sent" { LogClass::Info } else { LogClass::Remote };
+        self.environment.log.write(class, format_args!("{what}: {notification}{text}"));
+    }
+
+    fn close(&mut self, cx: &mut Context<'_>, side: Side) {
+        let Some(link) = self.link_place(side).take() else { return };
+        if !link.connecting {
+            // Unread bytes would make the system reset the connection, and the neighbour might
+            // never see the NOTIFICATION.
+            let mut buffer = cx.take_read_buffer();
+            for _ in 0..4 {
+                if !matches!(cx.read(link.socket, &mut buffer), Ok(count) if count > 0) {
+                    break;
+                }
+            }
+            cx.put_read_buffer(buffer);
+        }
+        cx.close(link.socket);
+    }
+
+    // --- Limits, interfaces, end
+
+    pub(super) fn limit(&mut self, cx: &mut Context<'_>, source: SourceId, kind: LimitKind) {
+        let ours = self
+            .up
+            .as_ref()
+            .and_then(|up| up.channels.iter().find(|channel| channel.source.id == source));
+        let Some(channel) = ours else { return };
+        let family = channel.family;
+        let Some(config) = self.config.channel(super::settings::kind(family)) else { return };
+        let action = limit_action(config, kind);
+        let text = format_args!(
+            "Channel {family} hits route {} limit, action: {}",
+            kind.name(),
+            action.name()
+        );
+        self.environment.log.write(LogClass::Warning, text);
+        let cease = match kind {
+            LimitKind::Receive | LimitKind::Import => Cease::PrefixLimit,
+            LimitKind::Export => Cease::AdministrativeShutdown,
+        };
+        match action {
+            LimitAction::Warn | LimitAction::Block => {}
+            LimitAction::Restart => {
+                let cease = Notification::cease(cease, "");
+                self.drive(cx, |fsm, now, _, actions| {
+                    fsm.fail(now, &cease, LastError::RouteLimit, actions);
+                });
+            }
+            LimitAction::Disable => {
+                self.limit_cease = Some(cease);
+                self.fsm.note_error(LastError::RouteLimit);
+                self.ask(Automatic::Disable, "Route limit exceeded".to_owned());
+            }
+        }
+    }
+
+    pub(super) fn interfaces_changed(
+        &mut self,
+        cx: &mut Context<'_>,
+        interfaces: std::sync::Arc<dunlin_core::interfaces::Interfaces>,
+    ) {
+        self.environment.interfaces = interfaces;
+        if self.neighbor_is_near() {
+            return self.begin(cx);
+        }
+        if self.fsm.is_down() || self.neighbor().is_none() {
+            return;
+        }
+        let cease = Notification::cease(Cease::AdministrativeShutdown, "");
+        self.drive(cx, |fsm, _, _, actions| {
+            fsm.stop(&cease, actions);
+            fsm.note_error(LastError::Misc(Misc::NeighborLost));
+        });
+    }
+
+    pub(super) fn stop_session(&mut self, cx: &mut Context<'_>, reason: &StopReason) {
+        if self.stopping {
+            return;
+        }
+        let message = reason.message.as_deref().unwrap_or("");
+        let cease = match reason.cause {
+            StopCause::Removed | StopCause::Disabled => Cease::PeerDeconfigured,
+            StopCause::Reconfigured => Cease::ConfigurationChange,
+            StopCause::CommandDisable | StopCause::Shutdown => Cease::AdministrativeShutdown,
+            StopCause::CommandRestart => Cease::AdministrativeReset,
+            StopCause::Automatic => self.limit_cease.unwrap_or(Cease::AdministrativeShutdown),
+        };
+        let cease = Notification::cease(cease, message);
+        let limited = self.limit_cease.is_some();
+        self.drive(cx, |fsm, _, _, actions| {
+            fsm.stop(&cease, actions);
+            if limited {
+                fsm.note_error(LastError::RouteLimit);
+            }
+        });
+        self.stopping = true;
+        self.changed = true;
+        if self.flushing == 0 {
+            self.finish(cx);
+        }
+    }
+
+    /// The routes of an incarnation have left all tables.
+    pub(super) fn flushed(&mut self, cx: &mut Context<'_>) {
+        self.flushing = self.flushing.saturating_sub(1);
+        if self.stopping && self.flushing == 0 {
+            self.finish(cx);
+        }
+    }
+
+    fn finish(&mut self, cx: &mut Context<'_>) {
+        self.changed = false;
+        let error = self.error_text();
+        self.environment.reporter.info(error);
+        self.environment.reporter.state(ProtocolState::Down);
+        cx.stop_self();
+    }
+
+    // --- Reports
+
+    /// Tells the manager how things are, if that has changed.
+    pub(super) fn report(&mut self) {
+        let error = self.fsm.last_error().cloned();
+        self.log_received(error.as_ref());
+        let state = self.fsm.state();
+        let protocol = match (self.stopping, state) {
+            (true, _) => ProtocolState::Flush,
+            (false, State::Established) => ProtocolState::Up,
+            (false, _) => ProtocolState::Start,
+        };
+        let passive = self.fsm.is_passive_wait() || self.neighbor().is_none();
+        let now = (protocol, state, passive, error);
+        if self.reported.as_ref() == Some(&now) {
+            return;
+        }
+        let name = if passive { "Passive" } else { state.name() };
+        let error = now.3.as_ref().map(ToString::to_string).unwrap_or_default();
+        let reporter = &self.environment.reporter;
+        if self.reported.as_ref().is_none_or(|before| before.0 != protocol) {
+            reporter.state(protocol);
+        }
+        reporter.info(format!("{name:<14}{error}"));
+        self.trace_state(name);
+        self.reported = Some(now);
+        self.remove_child();
+    }
+
+    fn trace_state(&self, name: &str) {
+        let trace = format_args!("State changed to {name}");
+        self.environment.log.trace(DebugFlags::STATES, trace);
+    }
+
+    fn log_received(&self, error: Option<&LastError>) {
+        let known = self.reported.as_ref().and_then(|before| before.3.as_ref());
+        if let (Some(LastError::Received(notification)), true) = (error, error != known) {
+            self.log_notification("Received", notification);
+        }
+    }
+
+    /// A session out of a range ends with its connection.
+    fn remove_child(&mut self) {
+        let idle = self.fsm.state() == State::Idle;
+        if self.is_child() && idle && !self.stopping && !self.removing {
+            self.removing = true;
+            self.ask(Automatic::Disable, self.error_text());
+        }
+    }
+}

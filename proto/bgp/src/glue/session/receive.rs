@@ -1,0 +1,297 @@
+//! From bytes to routes.
+
+use std::io::ErrorKind;
+
+use dunlin_attr::{AttrCache, BgpNextHop, Canonical};
+use dunlin_core::config::DebugFlags;
+use dunlin_core::log::LogClass;
+use dunlin_core::protocol::ProtocolLog;
+use dunlin_rib::counters::ImportDelta;
+use dunlin_rib::egress::EgressMessage;
+use dunlin_runtime::{Class, Context};
+
+use super::channel::{Channel, Up};
+use super::link::Link;
+use super::{Session, Side};
+use crate::fsm::State;
+use crate::wire::decode::{Announced, Decoder, Update, Verdict};
+use crate::wire::frame::{self, Type};
+use crate::wire::refresh::Kind;
+use crate::wire::{Frame, Framed, Notification, Open, RouteRefresh};
+
+/// Bytes read in one go. What they hold is parsed and handed to the slices in one handler, so more
+/// would only make others wait longer.
+const READ: usize = 64 * 1024;
+/// Sets that a session remembers; sized for a burst.
+const CACHED_SETS: usize = 64;
+
+impl Session {
+    /// Reads once. Says whether anything came.
+    pub(super) fn receive(&mut self, cx: &mut Context<'_>, side: Side) -> bool {
+        let Some(link) = self.link_mut(side) else { return false };
+        let mut buffer = cx.take_read_buffer();
+        let partial = core::mem::take(&mut link.partial);
+        let socket = link.socket;
+        let known = partial.len();
+        if buffer.len() < known + READ {
+            buffer.resize(known + READ, 0);
+        }
+        if let Some(head) = buffer.get_mut(..known) {
+            head.copy_from_slice(&partial);
+        }
+        let place = buffer.get_mut(known..known + READ).unwrap_or_default();
+        let result = cx.read(socket, place);
+        let came = matches!(result, Ok(count) if count > 0);
+        match result {
+            Ok(0) => self.lost(cx, side, None),
+            Ok(count) => {
+                self.fsm.heard(side, cx.now());
+                self.burst(cx, side, buffer.get(..known + count).unwrap_or_default());
+            }
+            Err(error)
+                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) =>
+            {
+                if let Some(link) = self.link_mut(side) {
+                    link.partial = partial;
+                }
+            }
+            Err(error) => self.lost(cx, side, Some(&system_text(&error))),
+        }
+        cx.put_read_buffer(buffer);
+        came
+    }
+
+    fn lost(&mut self, cx: &mut Context<'_>, side: Side, error: Option<&str>) {
+        self.drive(cx, |fsm, now, random, actions| fsm.closed(side, error, now, random, actions));
+    }
+
+    /// Looks at all messages of one read, then hands what they say to the slices at once.
+    fn burst(&mut self, cx: &mut Context<'_>, side: Side, bytes: &[u8]) {
+        let mut decoder = None;
+        let mut rest = bytes;
+        loop {
+            if self.link(side).is_none() {
+                // The session ended over a message; nobody wants the rest.
+                break;
+            }
+            match frame::next(rest, self.takes_long_messages(side)) {
+                Framed::Message(frame) => {
+                    rest = rest.get(frame.length()..).unwrap_or_default();
+                    self.frame(cx, side, frame, &mut decoder);
+                }
+                Framed::Partial(_) => {
+                    if let Some(link) = self.link_mut(side) {
+                        link.partial.extend_from_slice(rest);
+                    }
+                    break;
+                }
+                Framed::Error(error) => {
+                    self.malformed(cx, side, error);
+                    break;
+                }
+            }
+        }
+        self.hand_over(cx, side);
+    }
+
+    fn takes_long_messages(&self, side: Side) -> bool {
+        match &self.up {
+            Some(up) if up.side == side => up.agreed.extended_message,
+            _ => self.fsm.agreed(side).is_some_and(|(agreed, _)| agreed.extended_message),
+        }
+    }
+
+    fn malformed(&mut self, cx: &mut Context<'_>, side: Side, error: Notification) {
+        self.drive(cx, |fsm, now, _, actions| fsm.malformed(side, error, now, actions));
+    }
+
+    fn frame(
+        &mut self,
+        cx: &mut Context<'_>,
+        side: Side,
+        frame: Frame<'_>,
+        decoder: &mut Option<Decoder>,
+    ) {
+        match frame.kind {
+            Type::Update => self.update(cx, side, frame.body, decoder),
+            Type::Keepalive => self.drive(cx, |fsm, now, _, actions| {
+                fsm.keepalive_received(side, now, actions);
+            }),
+            Type::Open => match Open::decode(frame.body) {
+                Ok(open) => self.drive(cx, |fsm, now, random, actions| {
+                    fsm.open(side, open, now, random, actions);
+                }),
+                Err(error) => self.malformed(cx, side, error),
+            },
+            Type::Notification => {
+                // The frame has room for code and subcode.
+                let Some(notification) = Notification::decode(frame.body) else { return };
+                self.drive(cx, |fsm, now, random, actions| {
+                    fsm.notification(side, notification, now, random, actions);
+                });
+            }
+            Type::RouteRefresh => self.route_refresh(cx, side, frame.body),
+        }
+    }
+
+    fn update(
+        &mut self,
+        cx: &mut Context<'_>,
+        side: Side,
+        body: &[u8],
+        decoder: &mut Option<Decoder>,
+    ) {
+        let established = self.up.as_ref().is_some_and(|up| up.side == side);
+        if !established {
+            let mut wanted = false;
+            self.drive(cx, |fsm, now, _, actions| {
+                wanted = fsm.update_received(side, now, actions);
+            });
+            return;
+        }
+        let Some(up) = &mut self.up else { return };
+        let decoder = decoder.get_or_insert_default();
+        match decoder.decode(body, &up.rules) {
+            Ok(update) => up.take_update(&update, &self.environment.log),
+            Err(error) => self.malformed(cx, side, error),
+        }
+    }
+
+    /// Gives the slices what this read brought, and stops reading if that was too much.
+    fn hand_over(&mut self, cx: &mut Context<'_>, side: Side) {
+        let Some(up) = &mut self.up else { return };
+        for channel in &mut up.channels {
+            channel.builder.flush();
+        }
+        let full = up.side == side && up.gate.pause_if_full();
+        if let (true, Some(link)) = (full, self.link_mut(side)) {
+            link.paused = true;
+            link.update_interest(cx);
+        }
+    }
+
+    /// Slices have worked off enough: goes on reading.
+    pub(super) fn resume(&mut self, cx: &mut Context<'_>) {
+        for link in [&mut self.outgoing, &mut self.incoming].into_iter().flatten() {
+            Link::resume(link, cx);
+        }
+    }
+
+    fn route_refresh(&mut self, cx: &mut Context<'_>, side: Side, body: &[u8]) {
+        let mut wanted = false;
+        self.drive(cx, |fsm, now, _, actions| wanted = fsm.update_received(side, now, actions));
+        if !wanted {
+            return;
+        }
+        let refresh = match RouteRefresh::decode(body) {
+            Ok(Some(refresh)) => refresh,
+            Ok(None) => return,
+            Err(error) => return self.malformed(cx, side, error),
+        };
+        self.environment
+            .log
+            .trace(DebugFlags::EVENTS, format_args!("Got route refresh for {}", refresh.family));
+        let Some(family) = refresh.family.carried().filter(|_| refresh.kind == Kind::Request)
+        else {
+            return;
+        };
+        let channel = self.up.as_ref().and_then(|up| up.channel(family));
+        if let Some((member, egress)) = channel.and_then(Channel::membership) {
+            // A group that is gone has a successor, which feeds us anyway.
+            let _ = egress.send(Class::Routing, EgressMessage::Refresh(member));
+        }
+    }
+
+    /// The state machine asks whether a silent neighbour really is: looks into the socket.
+    pub(super) fn look_for_bytes(&mut self, cx: &mut Context<'_>, side: Side) {
+        let came = self.receive(cx, side);
+        if !came && self.fsm.side_state(side) >= State::OpenConfirm {
+            self.drive(cx, |fsm, now, _, actions| fsm.silent(side, None, now, actions));
+        }
+    }
+}
+
+impl Link {
+    fn resume(link: &mut Self, cx: &mut Context<'_>) {
+        link.paused = false;
+        link.update_interest(cx);
+    }
+}
+
+impl Up {
+    /// Puts an UPDATE's routes into the batches.
+    fn take_update(&mut self, update: &Update<'_>, log: &ProtocolLog) {
+        for nlri in update.withdrawn.iter().filter(|nlri| !nlri.is_empty()) {
+            if let Some(channel) = self.channel_mut(nlri.family()) {
+                channel.builder.withdraw(*nlri);
+            }
+        }
+        let withdraw = match update.verdict {
+            Verdict::Ok => false,
+            Verdict::AttributeDiscard(problem) => {
+                log.trace(DebugFlags::PACKETS, format_args!("Attribute left out: {problem}"));
+                false
+            }
+            Verdict::TreatAsWithdraw(problem) => {
+                if !problem.is_loop() {
+                    let text = format_args!("Malformed UPDATE, routes withdrawn: {problem}");
+                    log.write(LogClass::Remote, text);
+                }
+                true
+            }
+        };
+        for part in update.announced.iter().filter(|part| !part.nlri.is_empty()) {
+            if withdraw || !self.announce(part, update.attributes) {
+                self.refuse(part);
+            }
+        }
+        if let Some(family) = update.end_of_rib {
+            log.trace(DebugFlags::EVENTS, format_args!("Got END-OF-RIB for {family}"));
+        }
+    }
+
+    /// `false`: the routes can't be used.
+    fn announce(&mut self, part: &Announced<'_>, wire: &[u8]) -> bool {
+        let Some(next_hop) = part.next_hop else { return false };
+        if Some(next_hop.global) == self.local {
+            // Our own address as the next hop would lead back to us.
+            return false;
+        }
+        let family = part.nlri.family();
+        let Some(channel) = self.channels.iter_mut().find(|channel| channel.family == family)
+        else {
+            return true;
+        };
+        let cache = self.cache.get_or_insert_with(|| AttrCache::new(CACHED_SETS));
+        let canonical = Canonical {
+            wire,
+            next_hop: BgpNextHop { global: next_hop.global, link_local: next_hop.link_local },
+            preference: channel.preference,
+        };
+        let Ok(attrs) = cache.from_canonical(&canonical) else { return false };
+        channel.builder.announce(part.nlri, &attrs);
+        true
+    }
+
+    /// Treats announced routes as withdrawn.
+    fn refuse(&mut self, part: &Announced<'_>) {
+        let Some(channel) = self.channel_mut(part.nlri.family()) else { return };
+        channel.builder.withdraw(part.nlri);
+        let count = u64::from(part.nlri.len());
+        let refused = ImportDelta {
+            updates_received: count,
+            updates_rejected: count,
+            ..ImportDelta::default()
+        };
+        channel.source.counters.add(&refused);
+    }
+}
+
+/// The system's text for an error, without the number that Rust puts behind it.
+pub(super) fn system_text(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    match text.find(" (os error") {
+        Some(at) => text.get(..at).unwrap_or_default().to_owned(),
+        None => text,
+    }
+}

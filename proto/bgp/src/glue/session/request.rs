@@ -1,0 +1,111 @@
+//! What the manager asks of a session.
+
+use std::sync::Arc;
+
+use dunlin_core::protocol::{Description, Direction, InstanceConfig, ReloadMode, Reply};
+use dunlin_rib::slice::SliceMessage;
+use dunlin_runtime::{Class, Context};
+
+use super::Session;
+use super::settings::{family, settings};
+use crate::config::{BgpConfig, channel_changes};
+use crate::glue::show::{ChannelView, SessionView, describe};
+use crate::wire::refresh::Kind;
+use crate::wire::{Carried, RouteRefresh};
+
+impl Session {
+    /// Takes a configuration that differs in nothing that needs a restart.
+    pub(super) fn reconfigure(&mut self, new: &Arc<InstanceConfig>, mode: ReloadMode) {
+        let Some(bgp) = new.specific::<BgpConfig>() else { return };
+        let changes = channel_changes(&self.config, new);
+        self.config = Arc::clone(new);
+        self.bgp = Arc::new(bgp.clone());
+        self.fsm.set_settings(settings(&self.environment, &self.config, &self.bgp));
+        for change in changes {
+            if change.import {
+                self.filter_again(family(change.kind), mode == ReloadMode::Soft);
+            }
+            if change.export {
+                self.join(family(change.kind), true);
+            }
+        }
+    }
+
+    /// Gives the slices the channel's import filter, which makes them evaluate what they have.
+    fn filter_again(&mut self, family: Carried, _soft: bool) {
+        let Some(config) = self.config.channel(super::settings::kind(family)) else { return };
+        let (filter, preference) = (config.import.clone(), config.preference);
+        let Some(channel) = self.up.as_deref_mut().and_then(|up| up.channel_mut(family)) else {
+            return;
+        };
+        channel.preference = preference;
+        let source = channel.source.id;
+        self.environment.rib.slices.send_all(Class::Routing, || SliceMessage::Program {
+            source,
+            filter: filter.clone(),
+            preference,
+            done: None,
+        });
+    }
+
+    fn families(&self) -> Vec<Carried> {
+        let channels = self.up.iter().flat_map(|up| &up.channels);
+        channels.map(|channel| channel.family).collect()
+    }
+
+    /// Evaluates filters again.
+    pub(super) fn reload(&mut self, direction: Direction) {
+        for family in self.families() {
+            match direction {
+                Direction::In => self.filter_again(family, false),
+                Direction::Out => self.join(family, true),
+            }
+        }
+    }
+
+    /// Asks the neighbour for its routes, or sends it ours.
+    pub(super) fn refresh(&mut self, cx: &mut Context<'_>, direction: Direction) {
+        let families = self.families();
+        match direction {
+            Direction::Out => families.into_iter().for_each(|family| self.join(family, true)),
+            Direction::In => {
+                let Some(side) = self.fsm.established() else { return };
+                let Some(link) = self.link_mut(side) else { return };
+                for family in families {
+                    let family = family.family();
+                    RouteRefresh { family, kind: Kind::Request }.encode(&mut link.out);
+                }
+                self.send(cx, side);
+            }
+        }
+    }
+
+    pub(super) fn describe(&mut self, cx: &Context<'_>, reply: Reply<Description>) {
+        let channels = self.config.channels.iter().map(|config| {
+            let up = self.up.as_deref();
+            ChannelView {
+                config,
+                channel: up.and_then(|up| up.channel(family(config.kind))).map(|channel| {
+                    crate::glue::show::LiveChannel {
+                        source: &channel.source,
+                        next_hop: channel.next_hop,
+                        exports: channel.exports.as_deref(),
+                        export_limit: channel.export_limit.as_deref(),
+                        fed: channel.fed,
+                    }
+                }),
+            }
+        });
+        let pending = self.fsm.established().and_then(|side| self.link(side));
+        let view = SessionView {
+            now: cx.now(),
+            fsm: &self.fsm,
+            bgp: &self.bgp,
+            local: self.up.as_deref().and_then(|up| up.local),
+            pending: pending.map_or(0, |link| link.out.len()),
+            range: self.neighbor().is_none(),
+            channels: channels.collect(),
+        };
+        reply.send(describe(&view));
+    }
+}
