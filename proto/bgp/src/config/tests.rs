@@ -1,1 +1,185 @@
+use core::time::Duration;
 
+use dunlin_core::config::{Kinds, parse_text};
+use dunlin_core::protocol::InstanceConfig;
+
+use super::*;
+use crate::Bgp;
+
+fn kinds() -> Kinds {
+    let list: [Arc<dyn dunlin_core::protocol::ProtocolKind>; 1] = [Arc::new(Bgp)];
+    Arc::new(list)
+}
+
+fn load(text: &str) -> Result<Vec<Arc<InstanceConfig>>, Vec<String>> {
+    let text = format!("router id 10.0.0.1;\n{text}");
+    match parse_text("t.conf", &text, &kinds()) {
+        Ok(config) => Ok(config.protocols),
+        Err(rejected) => Err(rejected.lines().collect()),
+    }
+}
+
+/// The section of one external session with `more` in it.
+fn one(more: &str) -> Result<(Arc<InstanceConfig>, BgpConfig), Vec<String>> {
+    let text = format!(
+        "protocol bgp b {{ local as 65001; neighbor 192.0.2.2 as 65002; \
+         ipv4 {{ import all; export none; }}; {more} }}"
+    );
+    let config = load(&text)?.remove(0);
+    let bgp = config.specific::<BgpConfig>().cloned().unwrap();
+    Ok((config, bgp))
+}
+
+fn refused(more: &str) -> String {
+    one(more).err().unwrap_or_default().join("\n")
+}
+
+#[test]
+fn what_holds_if_nothing_is_said() {
+    let (config, bgp) = one("").unwrap();
+    assert_eq!((bgp.local_as, bgp.neighbor), (65001, Neighbor::As(65002)));
+    assert_eq!((bgp.port, bgp.remote_port), (179, 179));
+    assert_eq!(bgp.timers, Timers::default());
+    assert_eq!(bgp.multihop, None);
+    assert!(bgp.check_link && bgp.interpret_communities && bgp.path_metric && bgp.igp_metric);
+    assert!(!(bgp.passive || bgp.rs_client || bgp.med_metric));
+    let channel = bgp.channel(ChannelKind::Ipv4).unwrap();
+    assert_eq!(channel.gateway, Gateway::Direct);
+    assert_eq!(channel.next_hop_keep, Scope::Off);
+    assert_eq!(config.channel(ChannelKind::Ipv4).unwrap().preference, 100);
+}
+
+#[test]
+fn every_way_to_name_the_two_ends() {
+    let text = "protocol bgp b { local 192.0.2.1 port 1790 as 65001; \
+                neighbor 192.0.2.2 port 1791 as 65001 internal; ipv4; ipv6; }";
+    let bgp = load(text).unwrap()[0].specific::<BgpConfig>().cloned().unwrap();
+    assert_eq!(bgp.source, Some("192.0.2.1".parse().unwrap()));
+    assert_eq!((bgp.port, bgp.remote_port), (1790, 1791));
+    assert!(bgp.is_internal());
+    assert_eq!(bgp.multihop, Some(64), "internal sessions are multihop");
+    assert_eq!(bgp.channel(ChannelKind::Ipv6).unwrap().gateway, Gateway::Recursive);
+
+    let text = "protocol bgp r { local as 65001; neighbor range 192.0.2.0/24 external; \
+                dynamic name \"peer\"; dynamic name digits 3; rs client; \
+                ipv4 { import all; export all; }; }";
+    let bgp = load(text).unwrap()[0].specific::<BgpConfig>().cloned().unwrap();
+    assert_eq!(bgp.remote, Remote::Range("192.0.2.0/24".parse().unwrap()));
+    assert_eq!((&*bgp.dynamic_name, bgp.dynamic_digits), ("peer", 3));
+    assert_eq!(bgp.channel(ChannelKind::Ipv4).unwrap().next_hop_keep, Scope::All);
+
+    let text = "protocol bgp l { local as 65001; neighbor fe80::1%eth0 as 65002; \
+                ipv6 { import all; export all; }; }";
+    let bgp = load(text).unwrap()[0].specific::<BgpConfig>().cloned().unwrap();
+    assert_eq!(bgp.interface.as_deref(), Some("eth0"));
+}
+
+#[test]
+fn all_the_options() {
+    let (config, bgp) =
+        one("hold time 30; keepalive time 10; startup hold time 60; connect delay time 1; \
+         connect retry time 7; error wait time 2, 9; error forget time 11; send hold time 90; \
+         passive; multihop 3; password \"secret\"; authentication md5; source address 192.0.2.1; \
+         rs client on; allow local as; allow bgp_local_pref; allow bgp_med; allow as sets; \
+         enforce first as; local role rs_server; interpret communities off; \
+         default bgp_local_pref 200; default bgp_med 5; path metric off; med metric; \
+         igp metric off; prefer older; enable as4 off; enable route refresh off; \
+         enable extended messages; advertise hostname; require roles; disable after error; \
+         disable after cease { prefix limit hit, administrative shutdown }; bfd off; \
+         graceful restart off; check link off; description \"x\";")
+        .unwrap();
+    let seconds = Duration::from_secs;
+    assert_eq!(bgp.timers.hold, seconds(30));
+    assert_eq!(bgp.timers.keepalive, Some(seconds(10)));
+    assert_eq!(bgp.timers.error_wait, (seconds(2), seconds(9)));
+    assert_eq!(bgp.multihop, Some(3));
+    assert_eq!(bgp.password.as_deref(), Some("secret"));
+    assert_eq!(bgp.allow_local_as, u32::MAX);
+    assert_eq!(bgp.role, Some(Role::RouteServer));
+    assert_eq!(bgp.disable_after_cease, CeaseMask(0b110));
+    assert!(!bgp.announced.as4 && bgp.announced.extended_message && bgp.announced.hostname);
+    assert_eq!((bgp.default_local_pref, bgp.default_med), (200, 5));
+    assert_eq!(config.description.as_deref(), Some("x"));
+}
+
+#[test]
+fn a_template_is_inherited_and_changed() {
+    let text = "template bgp t { local as 65001; hold time 9; multihop; \
+                ipv4 { import all; export all; next hop self; }; }\n\
+                protocol bgp b from t { neighbor 192.0.2.2 as 65002; hold time 30; \
+                ipv4 { next hop keep ebgp; export none; }; }";
+    let bgp = load(text).unwrap()[0].specific::<BgpConfig>().cloned().unwrap();
+    assert_eq!(bgp.timers.hold, Duration::from_secs(30));
+    let channel = bgp.channel(ChannelKind::Ipv4).unwrap();
+    assert_eq!((channel.next_hop_self, channel.next_hop_keep), (Scope::All, Scope::External));
+}
+
+#[test]
+fn what_does_not_fit_together_is_refused() {
+    for (more, message) in [
+        ("neighbor 192.0.2.2 internal;", "Internal BGP cannot have remote AS different"),
+        ("rr client;", "Only internal neighbor can be RR client"),
+        ("multihop; interface \"eth0\";", "Multihop BGP cannot be bound to interface"),
+        ("multihop; check link;", "Multihop BGP cannot depend on link state"),
+        ("keepalive time 300;", "Keepalive time must be at most hold time"),
+        ("hold time 2;", "Hold time must be in range 3-65535 or zero"),
+        ("min hold time 300;", "Min hold time exceeds hold time"),
+        ("send hold time 10;", "Send hold time must be at least hold time"),
+        ("require roles;", "Local role must be set if roles are required"),
+        ("authentication md5;", "Password must be set"),
+        ("strict bind;", "Strict bind requires"),
+        ("neighbor range 192.0.2.0/24;", "Both neighbor address and neighbor range"),
+        ("source address 2001:db8::1;", "must be of the same family"),
+        ("ipv6 { import all; };", "EBGP requires explicit import and export policy"),
+        ("bfd on;", "bfd"),
+        ("confederation 7;", "confederation"),
+        ("local as 0;", "AS number must be in range"),
+    ] {
+        let text = refused(more);
+        assert!(text.contains(message), "{more}: {text}");
+        assert!(text.starts_with("t.conf:2:"), "{text}");
+    }
+    let errors = load("protocol bgp b { neighbor 192.0.2.2 as 1; ipv4; }").unwrap_err();
+    assert!(errors.join("\n").contains("Local AS number must be set"), "{errors:?}");
+    let errors = load("protocol bgp b { local as 1; ipv4; }").unwrap_err();
+    assert!(errors.join("\n").contains("Neighbor must be configured"), "{errors:?}");
+    let errors = load("protocol bgp b { local as 1; neighbor 192.0.2.2; ipv4; }").unwrap_err();
+    assert!(errors.join("\n").contains("Remote AS number (or peer type) must be set"));
+}
+
+#[test]
+fn what_a_new_configuration_asks_of_a_session() {
+    let (old, _) = one("").unwrap();
+    let changed = |more: &str| one(more).unwrap().0;
+    for (more, restart) in [
+        ("", false),
+        ("hold time 30;", true),
+        ("passive;", true),
+        ("description \"x\";", false),
+        ("require as4;", false),
+        ("check link off;", false),
+        ("ipv6 { import all; export all; };", true),
+    ] {
+        assert_eq!(needs_restart(&old, &changed(more)), restart, "{more}");
+    }
+    let with = |import: &str, more: &str| {
+        let text = format!(
+            "protocol bgp b {{ local as 65001; neighbor 192.0.2.2 as 65002; \
+             ipv4 {{ import {import}; export none; {more} }}; }}"
+        );
+        load(&text).unwrap().remove(0)
+    };
+    let change = |import: &str, more: &str| {
+        let new = with(import, more);
+        assert!(!needs_restart(&old, &new), "{import} {more}");
+        let change = channel_changes(&old, &new).remove(0);
+        (change.import, change.export)
+    };
+    assert_eq!(change("all", ""), (false, false));
+    assert_eq!(change("none", ""), (true, false));
+    assert_eq!(change("where net.len < 25", ""), (true, false));
+    assert_eq!(change("all", "preference 90;"), (true, false));
+    assert_eq!(change("all", "next hop self;"), (false, true));
+    assert!(needs_restart(&old, &with("all", "import limit 10;")));
+    assert!(needs_restart(&old, &with("all", "gateway recursive;")));
+}

@@ -3,12 +3,13 @@
 //! One loop for all sessions. Sockets are opened in the manager's loop, where a failure can still
 //! be told to whoever starts the session, and are adopted here.
 
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use dunlin_core::log::{Log, LogClass};
 use dunlin_net::Prefix;
-use dunlin_runtime::{Address, Class, Context, Loop, OwnedSocket, Ready, SocketId};
+use dunlin_runtime::{Address, Class, Context, ListenOptions, Loop, OwnedSocket, Ready, SocketId};
 
 use super::session::SessionMessage;
 
@@ -65,6 +66,8 @@ pub(crate) struct Waiter {
 pub(crate) enum ListenerMessage {
     /// A new socket.
     Open(ListenKey, OwnedSocket),
+    /// A socket that could not be opened as long as another one wasn't closed.
+    Listen(ListenKey, Box<ListenOptions>),
     /// Nobody needs this socket any more.
     Close(ListenKey),
     /// A session waits for connections.
@@ -85,8 +88,8 @@ impl Listener {
         Self { sockets: Vec::new(), waiters: Vec::new(), log }
     }
 
-    fn open(&mut self, cx: &mut Context<'_>, key: ListenKey, socket: OwnedSocket) {
-        match cx.adopt(socket) {
+    fn open(&mut self, cx: &mut Context<'_>, key: ListenKey, socket: io::Result<SocketId>) {
+        match socket {
             Ok(id) => {
                 self.sockets.push((key.clone(), id));
                 for waiter in self.waiters.iter().filter(|waiter| waiter.key == key) {
@@ -196,7 +199,14 @@ impl Loop for Listener {
 
     fn message(&mut self, cx: &mut Context<'_>, message: ListenerMessage) {
         match message {
-            ListenerMessage::Open(key, socket) => self.open(cx, key, socket),
+            ListenerMessage::Open(key, socket) => {
+                let socket = cx.adopt(socket);
+                self.open(cx, key, socket);
+            }
+            ListenerMessage::Listen(key, options) => {
+                let socket = cx.listen(key.local, &options);
+                self.open(cx, key, socket);
+            }
             ListenerMessage::Close(key) => self.close(cx, &key),
             ListenerMessage::Wait(waiter) => self.wait(cx, *waiter),
             ListenerMessage::Leave(session) => self.leave(cx, &session),

@@ -1,8 +1,9 @@
 //! The protocol type, and what its instances share: listening sockets.
 
 use std::any::Any;
+use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use dunlin_core::protocol::{
     ChannelKind, ChannelRules, Environment, Instance, InstanceConfig, Needed, Phase, ProtocolKind,
@@ -13,7 +14,7 @@ use dunlin_runtime::{Address, Class, Context, ListenOptions, OwnedSocket};
 
 use super::instance::{BgpInstance, Shared};
 use super::listener::{Lease, ListenKey, Listener, ListenerMessage};
-use super::session::{Session, SessionSpec};
+use super::session::{Session, SessionSpec, system_text};
 use crate::config::{BgpConfig, BgpSection};
 
 /// The protocol type `bgp`.
@@ -60,7 +61,7 @@ impl ProtocolKind for Bgp {
 #[derive(Default)]
 struct BgpService {
     listener: Option<Address<ListenerMessage>>,
-    leases: Vec<(ListenKey, Weak<Lease>)>,
+    leases: Vec<Arc<Lease>>,
 }
 
 impl BgpService {
@@ -74,7 +75,9 @@ impl BgpService {
         self.listener.get_or_insert_with(spawn).clone()
     }
 
-    /// A listening socket for the session, opened if there is none.
+    /// A listening socket for the session, opened if there is none. Those that nobody holds any
+    /// more are closed when another one is needed, not before: a session that restarts gets its
+    /// own again without a moment in which nobody listens.
     fn lease(
         &mut self,
         cx: &mut Context<'_>,
@@ -82,19 +85,30 @@ impl BgpService {
         bgp: &BgpConfig,
     ) -> Result<Arc<Lease>, StartError> {
         let key = listen_key(bgp);
-        self.leases.retain(|(_, lease)| lease.strong_count() > 0);
-        let known = self.leases.iter().find(|(own, _)| *own == key);
-        if let Some(lease) = known.and_then(|(_, lease)| lease.upgrade()) {
-            return Ok(lease);
+        if let Some(lease) = self.leases.iter().find(|lease| *lease.key() == key) {
+            return Ok(Arc::clone(lease));
         }
-        let failed = |error| StartError::Failed(format!("cannot listen on {}: {error}", key.local));
-        let socket = cx.listen(key.local, &listen_options(&key, bgp)).map_err(failed)?;
-        let socket = cx.release(socket).map_err(failed)?;
+        let before = self.leases.len();
+        self.leases.retain(|lease| Arc::strong_count(lease) > 1);
+        let closing = self.leases.len() < before;
+        let options = listen_options(&key, bgp);
         let listener = self.listener(cx, environment);
+        let message = match open(cx, &key, &options) {
+            Ok(socket) => ListenerMessage::Open(key.clone(), socket),
+            // Perhaps one of those that are being closed is in the way: the listener tries again
+            // behind that.
+            Err(error) if closing && error.kind() == ErrorKind::AddrInUse => {
+                ListenerMessage::Listen(key.clone(), Box::new(options))
+            }
+            Err(error) => {
+                let text = format!("cannot listen on {}: {}", key.local, system_text(&error));
+                return Err(StartError::Failed(text));
+            }
+        };
         // Without a listener the daemon is going down.
-        let _ = listener.send(Class::Control, ListenerMessage::Open(key.clone(), socket));
-        let lease = Lease::new(key.clone(), listener);
-        self.leases.push((key, Arc::downgrade(&lease)));
+        let _ = listener.send(Class::Control, message);
+        let lease = Lease::new(key, listener);
+        self.leases.push(Arc::clone(&lease));
         Ok(lease)
     }
 
@@ -158,6 +172,11 @@ impl Service for BgpService {
             InstanceConfig { specific: Arc::new(bgp), ..parent.clone() }
         })
     }
+}
+
+fn open(cx: &mut Context<'_>, key: &ListenKey, options: &ListenOptions) -> io::Result<OwnedSocket> {
+    let socket = cx.listen(key.local, options)?;
+    cx.release(socket)
 }
 
 fn listen_key(bgp: &BgpConfig) -> ListenKey {

@@ -40,6 +40,7 @@ mod settings;
 
 use channel::Up;
 use link::Link;
+pub(crate) use receive::system_text;
 
 /// What a session is told.
 pub(crate) enum SessionMessage {

@@ -288,7 +288,7 @@ impl Up {
 }
 
 /// The system's text for an error, without the number that Rust puts behind it.
-pub(super) fn system_text(error: &std::io::Error) -> String {
+pub(crate) fn system_text(error: &std::io::Error) -> String {
     let text = error.to_string();
     match text.find(" (os error") {
         Some(at) => text.get(..at).unwrap_or_default().to_owned(),
