@@ -9,11 +9,11 @@ use dunlin_net::community::EcKind;
 use crate::{
     Parser,
     attribute::Attribute,
-    code::{Binary, Code, Function, List, Logic, Node, NodeId, Reads, Unary},
+    code::{Binary, Code, Function, List, Logic, Node, NodeId, Reads, SetPart, Unary},
     method::Method,
     ops::{self, Fault, Outcome},
     set::Switch,
-    types::Type,
+    types::{Element, Type},
     value::{Constant, Value},
 };
 
@@ -130,6 +130,14 @@ impl Builder {
             Some(Node::Constant(constant)) => Some(constant),
             _ => None,
         }
+    }
+
+    /// Takes the value of an expression that is constant out of the code.
+    pub(crate) fn take_constant(&mut self, expr: Expr) -> Option<Constant> {
+        let constant = self.constant_of(expr)?.clone();
+        self.nodes.truncate(expr.node as usize);
+        self.lines.truncate(expr.node as usize);
+        Some(constant)
     }
 
     fn value_of(&self, expr: Expr) -> Option<Value<'_>> {
@@ -407,6 +415,16 @@ impl Builder {
         span: Span,
     ) -> Expr {
         self.expr(parser, Node::Mask(parts.into()), Type::Mask, span)
+    }
+
+    pub(crate) fn set(
+        &mut self,
+        parser: &Parser,
+        element: Element,
+        parts: Vec<SetPart>,
+        span: Span,
+    ) -> Expr {
+        self.expr(parser, Node::Set(element, parts.into()), Type::Set(element), span)
     }
 
     // --- Attributes

@@ -8,7 +8,11 @@ use std::{
 use dunlin_net::{as_path::MaskItem, community::EcKind};
 
 use crate::{
-    attribute::Attribute, fingerprint::Fingerprint, method::Method, set::Switch, types::Type,
+    attribute::Attribute,
+    fingerprint::Fingerprint,
+    method::Method,
+    set::{Item, Switch},
+    types::{Element, Type},
     value::Constant,
 };
 
@@ -74,6 +78,8 @@ pub(crate) enum Node {
     Lc(NodeId, NodeId, NodeId),
     Method(Method, NodeId, Option<NodeId>),
     Mask(Box<[MaskPart]>),
+    /// A set that is not constant.
+    Set(Element, Box<[SetPart]>),
     Call(u32, List),
     /// A call of the function itself.
     Recurse(List),
@@ -101,6 +107,21 @@ pub(crate) enum Node {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum MaskPart {
     Fixed(MaskItem),
+    Dynamic(NodeId),
+}
+
+/// Part of a set.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum SetPart {
+    Fixed(Item),
+    /// A pair or large community by its components.
+    Dynamic(Box<[Limits]>),
+}
+
+/// The first and the last number of a component.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Limits {
+    Fixed(u32, u32),
     Dynamic(NodeId),
 }
 

@@ -2,10 +2,13 @@
 
 use crate::types::EnumType;
 
+/// Names without their start, and their values.
+type Names = &'static [(&'static str, u32)];
+
 /// The value that an upper-case constant stands for.
 #[must_use]
 pub fn constant(name: &str) -> Option<(EnumType, u32)> {
-    let kinds: &[(&str, EnumType, &[(&str, u32)])] = &[
+    let kinds: &[(&str, EnumType, Names)] = &[
         ("RTS_", EnumType::Rts, RTS),
         ("RTD_", EnumType::Rtd, RTD),
         ("ROA_", EnumType::Roa, VALIDITY),
@@ -26,7 +29,7 @@ pub fn constant(name: &str) -> Option<(EnumType, u32)> {
     })
 }
 
-const RTS: &[(&str, u32)] = &[
+const RTS: Names = &[
     ("STATIC", 1),
     ("INHERIT", 2),
     ("DEVICE", 3),
@@ -47,14 +50,13 @@ const RTS: &[(&str, u32)] = &[
     ("EVPN", 18),
 ];
 
-const RTD: &[(&str, u32)] =
-    &[("UNICAST", 1), ("BLACKHOLE", 2), ("UNREACHABLE", 3), ("PROHIBIT", 4)];
+const RTD: Names = &[("UNICAST", 1), ("BLACKHOLE", 2), ("UNREACHABLE", 3), ("PROHIBIT", 4)];
 
-const VALIDITY: &[(&str, u32)] = &[("UNKNOWN", 0), ("VALID", 1), ("INVALID", 2)];
+const VALIDITY: Names = &[("UNKNOWN", 0), ("VALID", 1), ("INVALID", 2)];
 
-const ORIGIN: &[(&str, u32)] = &[("IGP", 0), ("EGP", 1), ("INCOMPLETE", 2)];
+const ORIGIN: Names = &[("IGP", 0), ("EGP", 1), ("INCOMPLETE", 2)];
 
-const NET: &[(&str, u32)] = &[
+const NET: Names = &[
     ("IP4", 1),
     ("IP6", 2),
     ("VPN4", 3),
@@ -71,19 +73,18 @@ const NET: &[(&str, u32)] = &[
     ("NEIGHBOR", 14),
 ];
 
-const NET_EVPN: &[(&str, u32)] = &[("EAD", 1), ("MAC", 2), ("IMET", 3), ("ES", 4)];
+const NET_EVPN: Names = &[("EAD", 1), ("MAC", 2), ("IMET", 3), ("ES", 4)];
 
-const RA_PREFERENCE: &[(&str, u32)] = &[("LOW", 0x18), ("MEDIUM", 0), ("HIGH", 0x08)];
+const RA_PREFERENCE: Names = &[("LOW", 0x18), ("MEDIUM", 0), ("HIGH", 0x08)];
 
-const MPLS_POLICY: &[(&str, u32)] =
+const MPLS_POLICY: Names =
     &[("NONE", 0), ("STATIC", 1), ("PREFIX", 2), ("AGGREGATE", 3), ("VRF", 4)];
 
-const AF: &[(&str, u32)] = &[("IPV4", 1), ("IPV6", 2)];
+const AF: Names = &[("IPV4", 1), ("IPV6", 2)];
 
-const KERNEL_SOURCE: &[(&str, u32)] = &[("BIRD", 0), ("LOCAL", 1), ("STATIC", 2), ("DYNAMIC", 3)];
+const KERNEL_SOURCE: Names = &[("BIRD", 0), ("LOCAL", 1), ("STATIC", 2), ("DYNAMIC", 3)];
 
-const SCOPE: &[(&str, u32)] =
-    &[("HOST", 0), ("LINK", 1), ("SITE", 2), ("ORGANIZATION", 3), ("UNIVERSE", 4)];
+const SCOPE: Names = &[("HOST", 0), ("LINK", 1), ("SITE", 2), ("ORGANIZATION", 3), ("UNIVERSE", 4)];
 
 /// The numbers of a well-known name of the system's routing databases, as `ipp_static`: protocols
 /// (`ipp_`), realms (`ipr_`), scopes (`ips_`) and tables (`ipt_`). The databases themselves are

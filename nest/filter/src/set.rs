@@ -46,7 +46,7 @@ impl Rectangle {
 }
 
 /// One item of a set or one label of a `case`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Item {
     /// All keys from the first to the second.
     Range(u128, u128),

@@ -2,15 +2,11 @@
 
 use dunlin_conf::{Failed, Parsed, TokenKind};
 
-use super::{
-    expression::expression,
-    items::{self, Typed},
-    statement::statement,
-};
+use super::{expression::expression, items, statement::statement};
 use crate::{
     Parser,
     build::{Builder, Expr},
-    code::{Node, NodeId},
+    code::{Node, NodeId, SetPart},
     enums,
     set::{Item, Switch},
     types::{Element, Type},
@@ -25,7 +21,7 @@ pub(super) fn case(parser: &mut Parser, builder: &mut Builder) -> Parsed<NodeId>
     let start = parser.advance().span;
     let value = expression(parser, builder)?;
     parser.expect(TokenKind::OpenBrace)?;
-    let mut labels: Vec<(Typed, u32)> = Vec::new();
+    let mut labels: Vec<(Label, u32)> = Vec::new();
     let mut arms: Vec<NodeId> = Vec::new();
     let mut otherwise: Option<NodeId> = None;
     let mut failed = false;
@@ -61,12 +57,23 @@ pub(super) fn case(parser: &mut Parser, builder: &mut Builder) -> Parsed<NodeId>
     Ok(builder.push(parser, Node::Case(value.node, switch, arms, nothing), start))
 }
 
+/// A label and what it is a label of.
+type Label = (Element, Item);
+
+fn label(parser: &mut Parser, builder: &mut Builder) -> Parsed<Label> {
+    let span = parser.token().span;
+    match items::item(parser, builder, false)? {
+        (element, SetPart::Fixed(item)) => Ok((element, item)),
+        (_, SetPart::Dynamic(_)) => Err(parser.error(span, "Constant expression expected").into()),
+    }
+}
+
 /// One arm: whether it is the one for everything else, and its commands.
 fn one_arm(
     parser: &mut Parser,
     builder: &mut Builder,
     arm: u32,
-    labels: &mut Vec<(Typed, u32)>,
+    labels: &mut Vec<(Label, u32)>,
 ) -> Parsed<(bool, NodeId)> {
     let start = parser.token().span;
     let otherwise = if parser.eat(TokenKind::ElseColon) {
@@ -77,7 +84,7 @@ fn one_arm(
         true
     } else {
         loop {
-            labels.push((items::item(parser, false)?, arm));
+            labels.push((label(parser, builder)?, arm));
             if !parser.eat(TokenKind::Comma) {
                 break;
             }
@@ -128,7 +135,7 @@ fn at_arm_end(parser: &Parser) -> bool {
 }
 
 /// The compiled labels; none if there are none.
-fn switch(parser: &mut Parser, value: Expr, labels: Vec<(Typed, u32)>) -> Parsed<Option<Switch>> {
+fn switch(parser: &mut Parser, value: Expr, labels: Vec<(Label, u32)>) -> Parsed<Option<Switch>> {
     let at = parser.previous().span;
     let Some(&((first, _), _)) = labels.first() else { return Ok(None) };
     // Addresses as labels of quads are quads.

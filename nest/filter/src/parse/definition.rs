@@ -100,9 +100,8 @@ pub fn parse_function_definition(parser: &mut Parser) -> Parsed<()> {
     leave(parser);
     let result = match (&builder.owner, &body) {
         (Owner::Function(_, Some(result)), _) => *result,
-        // Nothing is known of the result of a function with errors.
-        (_, Err(Failed)) => Type::Unknown,
-        _ => Type::Void,
+        // It returns nothing, as far as is known: BIRD checks that at run time too.
+        _ => Type::Unknown,
     };
     let (body_node, failed) = match body {
         Ok(node) => (node, false),

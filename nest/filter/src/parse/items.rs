@@ -9,22 +9,25 @@ use super::{
 };
 use crate::{
     Parser,
-    build::{Builder, Owner},
+    build::Builder,
+    code::{Limits, NodeId, SetPart},
     set::Item,
     symbol::Symbol,
-    types::Element,
+    types::{Element, Type},
     value::{Constant, lc_key},
 };
 
 /// An item and what it is an item of.
-pub(super) type Typed = (Element, Item);
+pub(super) type Typed = (Element, SetPart);
 
-/// A component of a pattern: a number, a range of numbers, or everything.
+/// A component of a pattern: a number, a range of numbers, everything, or a number that is only
+/// known at run time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {
     One(u32),
     Range(u32, u32),
     Any,
+    Dynamic(NodeId),
 }
 
 impl Part {
@@ -33,30 +36,47 @@ impl Part {
         match self {
             Self::One(n) => (n, n),
             Self::Range(low, high) => (low, high),
-            Self::Any => (0, max),
+            Self::Any | Self::Dynamic(_) => (0, max),
+        }
+    }
+
+    fn limits(self, max: u32) -> Limits {
+        match self {
+            Self::Dynamic(node) => Limits::Dynamic(node),
+            fixed => {
+                let (low, high) = fixed.bounds(max);
+                Limits::Fixed(low, high)
+            }
         }
     }
 }
 
+/// An item of a set in code; in a constant set nothing may be dynamic.
+fn dynamic(element: Element, parts: &[Part], max: u32) -> Option<Typed> {
+    let found = parts.iter().any(|part| matches!(part, Part::Dynamic(_)));
+    let limits = || parts.iter().map(|part| part.limits(max)).collect();
+    found.then(|| (element, SetPart::Dynamic(limits())))
+}
+
 /// An item. Bare names of constants are allowed in sets, but not in labels.
-pub(super) fn item(parser: &mut Parser, names: bool) -> Parsed<Typed> {
+pub(super) fn item(parser: &mut Parser, builder: &mut Builder, names: bool) -> Parsed<Typed> {
     if parser.at(TokenKind::Open) {
-        return parser.nested(|parser| pattern(parser, names));
+        return parser.nested(|parser| pattern(parser, builder, names));
     }
     let low = atom(parser, names)?;
-    range(parser, names, low)
+    range(parser, builder, names, low)
 }
 
 /// The rest of an item that starts with a single value: perhaps `..` and the last value.
-fn range(parser: &mut Parser, names: bool, low: Constant) -> Parsed<Typed> {
+fn range(parser: &mut Parser, builder: &mut Builder, names: bool, low: Constant) -> Parsed<Typed> {
     let span = parser.previous().span;
     let (element, key) = keyed(parser, &low, span)?;
     if !parser.eat(TokenKind::DotDot) {
-        return Ok((element, Item::Range(key, key)));
+        return Ok((element, SetPart::Fixed(Item::Range(key, key))));
     }
     let start = parser.token().span;
     let high = if parser.eat(TokenKind::Open) {
-        parser.nested(parenthesised)?
+        parser.nested(|parser| parenthesised(parser, builder))?
     } else {
         atom(parser, names)?
     };
@@ -68,7 +88,7 @@ fn range(parser: &mut Parser, names: bool, low: Constant) -> Parsed<Typed> {
     if last < key {
         parser.warning(start, "The range is empty").hint("its end is below its start");
     }
-    Ok((element, Item::Range(key, last)))
+    Ok((element, SetPart::Fixed(Item::Range(key, last))))
 }
 
 /// The element type and the key of a value that can be in a set.
@@ -114,16 +134,15 @@ fn atom(parser: &mut Parser, names: bool) -> Parsed<Constant> {
 }
 
 /// The rest of `(expression)`; the opening parenthesis is consumed.
-fn parenthesised(parser: &mut Parser) -> Parsed<Constant> {
-    let mut builder = Builder::new(Owner::Filter);
-    let first = constant_expression(parser, &mut builder)?;
+fn parenthesised(parser: &mut Parser, builder: &mut Builder) -> Parsed<Constant> {
+    let first = constant_expression(parser, builder)?;
     if !parser.eat(TokenKind::Comma) {
         parser.expect(TokenKind::Close)?;
         return Ok(first);
     }
-    let second = constant_expression(parser, &mut builder)?;
+    let second = constant_expression(parser, builder)?;
     let third = if parser.eat(TokenKind::Comma) {
-        Some(constant_expression(parser, &mut builder)?)
+        Some(constant_expression(parser, builder)?)
     } else {
         None
     };
@@ -155,71 +174,82 @@ fn out_of_bounds(parser: &mut Parser) -> Failed {
 fn constant_expression(parser: &mut Parser, builder: &mut Builder) -> Parsed<Constant> {
     let start = parser.token().span;
     let expr = expression(parser, builder)?;
-    match builder.constant_of(expr) {
-        Some(constant) => Ok(constant.clone()),
+    match builder.take_constant(expr) {
+        Some(constant) => Ok(constant),
         None => Err(parser.error(start, "Constant expression expected").into()),
     }
 }
 
 /// Something in parentheses: an expression, a pattern, or a range of pairs or large communities.
-fn pattern(parser: &mut Parser, names: bool) -> Parsed<Typed> {
+fn pattern(parser: &mut Parser, builder: &mut Builder, names: bool) -> Parsed<Typed> {
     parser.advance();
     if let Some(kind) = ec_kind(parser)? {
-        return ec_pattern(parser, kind);
+        return ec_pattern(parser, builder, kind);
     }
-    let first = match part(parser)? {
+    let first = match part(parser, builder)? {
         Ok(part) => part,
         Err(constant) => {
             // Only a whole expression may be something else than a number.
             parser.expect(TokenKind::Close)?;
-            return range(parser, names, constant);
+            return range(parser, builder, names, constant);
         }
     };
     if let Part::One(number) = first
         && parser.eat(TokenKind::Close)
     {
-        return range(parser, names, Constant::Int(number));
+        return range(parser, builder, names, Constant::Int(number));
     }
     parser.expect(TokenKind::Comma)?;
-    let second = number_part(parser)?;
+    let second = number_part(parser, builder)?;
     if parser.eat(TokenKind::Close) {
-        return pair_pattern(parser, first, second);
+        return pair_pattern(parser, builder, first, second);
     }
     if !parser.eat(TokenKind::Comma) {
         return Err(parser.unexpected(&["','", "')'"]));
     }
-    let third = number_part(parser)?;
+    let third = number_part(parser, builder)?;
     parser.expect(TokenKind::Close)?;
-    lc_pattern(parser, [first, second, third])
+    lc_pattern(parser, builder, [first, second, third])
 }
 
 /// A part of a pattern, or a constant that is no number.
-fn part(parser: &mut Parser) -> Parsed<Result<Part, Constant>> {
+fn part(parser: &mut Parser, builder: &mut Builder) -> Parsed<Result<Part, Constant>> {
     if parser.eat(TokenKind::Star) {
         return Ok(Ok(Part::Any));
     }
-    let mut builder = Builder::new(Owner::Filter);
-    let low = match constant_expression(parser, &mut builder)? {
-        Constant::Int(low) => low,
-        other => return Ok(Err(other)),
+    let start = parser.token().span;
+    let expr = expression(parser, builder)?;
+    let low = match builder.take_constant(expr) {
+        Some(Constant::Int(low)) => low,
+        Some(other) => return Ok(Err(other)),
+        None if expr.kind.fits(Type::Int) => return Ok(Ok(Part::Dynamic(expr.node))),
+        None => return Err(parser.error(start, "Constant expression expected").into()),
     };
     if !parser.eat(TokenKind::DotDot) {
         return Ok(Ok(Part::One(low)));
     }
-    match constant_expression(parser, &mut builder)? {
+    match constant_expression(parser, builder)? {
         Constant::Int(high) => Ok(Ok(Part::Range(low, high))),
         other => Err(wrong(parser, &other)),
     }
 }
 
-fn number_part(parser: &mut Parser) -> Parsed<Part> {
-    match part(parser)? {
+fn number_part(parser: &mut Parser, builder: &mut Builder) -> Parsed<Part> {
+    match part(parser, builder)? {
         Ok(part) => Ok(part),
         Err(other) => Err(wrong(parser, &other)),
     }
 }
 
-fn pair_pattern(parser: &mut Parser, first: Part, second: Part) -> Parsed<Typed> {
+fn pair_pattern(
+    parser: &mut Parser,
+    builder: &mut Builder,
+    first: Part,
+    second: Part,
+) -> Parsed<Typed> {
+    if let Some(item) = dynamic(Element::Pair, &[first, second], u32::from(u16::MAX)) {
+        return Ok(item);
+    }
     let half = |part: Part| {
         let (low, high) = part.bounds(u32::from(u16::MAX));
         Some((u16::try_from(low).ok()?, u16::try_from(high).ok()?))
@@ -228,17 +258,19 @@ fn pair_pattern(parser: &mut Parser, first: Part, second: Part) -> Parsed<Typed>
         return Err(out_of_bounds(parser));
     };
     if let (Part::One(_), Part::One(_)) = (first, second) {
-        return range(parser, false, Constant::Pair(u32::from(x.0) << 16 | u32::from(y.0)));
+        let pair = Constant::Pair(u32::from(x.0) << 16 | u32::from(y.0));
+        return range(parser, builder, false, pair);
     }
-    Ok((Element::Pair, Item::pairs(x.0..=x.1, y.0..=y.1)))
+    Ok((Element::Pair, SetPart::Fixed(Item::pairs(x.0..=x.1, y.0..=y.1))))
 }
 
-fn lc_pattern(parser: &mut Parser, parts: [Part; 3]) -> Parsed<Typed> {
+fn lc_pattern(parser: &mut Parser, builder: &mut Builder, parts: [Part; 3]) -> Parsed<Typed> {
     let [a, b, c] = parts.map(|part| part.bounds(u32::MAX));
     let (low, high) = (LargeCommunity::new(a.0, b.0, c.0), LargeCommunity::new(a.1, b.1, c.1));
-    let single = |part: &Part| matches!(part, Part::One(_));
-    if parts.iter().all(single) {
-        return range(parser, false, Constant::Lc(low));
+    let single = |part: &Part| matches!(part, Part::One(_) | Part::Dynamic(_));
+    let fixed = dynamic(Element::Lc, &parts, u32::MAX).is_none();
+    if fixed && parts.iter().all(single) {
+        return range(parser, builder, false, Constant::Lc(low));
     }
     let after = parts.iter().skip_while(|part| single(part)).skip(1);
     if after.clone().any(|part| *part != Part::Any) {
@@ -246,16 +278,19 @@ fn lc_pattern(parser: &mut Parser, parts: [Part; 3]) -> Parsed<Typed> {
         let error = parser.error(span, "Invalid large community pattern");
         return Err(error.because("only `*` may follow a range or `*`"));
     }
-    Ok((Element::Lc, Item::Range(lc_key(low), lc_key(high))))
+    let range = SetPart::Fixed(Item::Range(lc_key(low), lc_key(high)));
+    Ok(dynamic(Element::Lc, &parts, u32::MAX).unwrap_or((Element::Lc, range)))
 }
 
 /// `(rt, key, value)` with the kind consumed. The value may be a pattern.
-fn ec_pattern(parser: &mut Parser, kind: EcKind) -> Parsed<Typed> {
-    let mut builder = Builder::new(Owner::Filter);
+fn ec_pattern(parser: &mut Parser, builder: &mut Builder, kind: EcKind) -> Parsed<Typed> {
     let key_span = parser.token().span;
-    let key = constant_expression(parser, &mut builder)?;
+    let key = constant_expression(parser, builder)?;
     parser.expect(TokenKind::Comma)?;
-    let value = number_part(parser)?;
+    let value = number_part(parser, builder)?;
+    if let Part::Dynamic(_) = value {
+        return Err(parser.error_here("Constant expression expected").into());
+    }
     parser.expect(TokenKind::Close)?;
     let (build, wide): (Box<dyn Fn(u32) -> Option<ExtCommunity>>, bool) = match key {
         Constant::Int(key) => {
@@ -273,7 +308,8 @@ fn ec_pattern(parser: &mut Parser, kind: EcKind) -> Parsed<Typed> {
         return Err(parser.error(parser.previous().span, message).into());
     };
     if let Part::One(_) = value {
-        return range(parser, false, Constant::Ec(low));
+        return range(parser, builder, false, Constant::Ec(low));
     }
-    Ok((Element::Ec, Item::Range(u128::from(low.0), u128::from(high.0))))
+    let range = Item::Range(u128::from(low.0), u128::from(high.0));
+    Ok((Element::Ec, SetPart::Fixed(range)))
 }

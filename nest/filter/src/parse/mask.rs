@@ -9,7 +9,7 @@ use super::{expression::expression, items};
 use crate::{
     Parser,
     build::{Builder, Expr},
-    code::MaskPart,
+    code::{MaskPart, SetPart},
     set::Item,
     symbol::Symbol,
     types::{Element, Type},
@@ -45,7 +45,7 @@ fn part(parser: &mut Parser, builder: &mut Builder, parts: &mut Vec<MaskPart>) -
         TokenKind::Plus => MaskItem::Repeat,
         TokenKind::OpenBracket => {
             parser.advance();
-            parts.push(MaskPart::Fixed(set(parser)?));
+            parts.push(MaskPart::Fixed(set(parser, builder)?));
             return Ok(());
         }
         TokenKind::Number(low) => {
@@ -95,12 +95,12 @@ fn number(parser: &mut Parser, low: u32) -> Parsed<MaskItem> {
     Ok(MaskItem::Range(low, high))
 }
 
-fn set(parser: &mut Parser) -> Parsed<MaskItem> {
+fn set(parser: &mut Parser, builder: &mut Builder) -> Parsed<MaskItem> {
     let mut ranges = Vec::new();
     loop {
         let span = parser.token().span;
-        match items::item(parser, true)? {
-            (Element::Int, Item::Range(low, high)) => {
+        match items::item(parser, builder, true)? {
+            (Element::Int, SetPart::Fixed(Item::Range(low, high))) => {
                 let key = |key: u128| u32::try_from(key).unwrap_or(u32::MAX);
                 ranges.push((key(low), key(high)));
             }

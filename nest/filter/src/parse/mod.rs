@@ -125,4 +125,4 @@ pub fn evaluate(text: &str, symbols: Arc<Symbols>) -> Result<String, String> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -23,11 +23,7 @@ pub(super) fn primary(parser: &mut Parser, builder: &mut Builder) -> Parsed<Expr
     match token.kind {
         TokenKind::Name | TokenKind::QuotedName => name(parser, builder),
         TokenKind::Open => parser.nested(|parser| parentheses(parser, builder)),
-        TokenKind::OpenBracket => {
-            let constant = set::set(parser)?;
-            let span = token.span.to(parser.previous().span);
-            Ok(builder.constant(parser, constant, span))
-        }
+        TokenKind::OpenBracket => parser.nested(|parser| set::set(parser, builder)),
         TokenKind::OpenMask => parser.nested(|parser| mask::mask(parser, builder)),
         TokenKind::Minus | TokenKind::Plus => empty(parser, builder),
         _ => {

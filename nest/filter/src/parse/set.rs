@@ -8,28 +8,31 @@ use dunlin_net::{Prefix, trie};
 use super::items;
 use crate::{
     Parser,
+    build::{Builder, Expr},
+    code::SetPart,
     prefix_set::PrefixSet,
-    set::{Item, Set},
+    set::Set,
     symbol::{Symbol, at_symbol},
     types::Element,
     value::Constant,
 };
 
 /// `[ ... ]`
-pub(super) fn set(parser: &mut Parser) -> Parsed<Constant> {
-    parser.expect(TokenKind::OpenBracket)?;
+pub(super) fn set(parser: &mut Parser, builder: &mut Builder) -> Parsed<Expr> {
+    let start = parser.expect(TokenKind::OpenBracket)?.span;
     if parser.eat(TokenKind::CloseBracket) {
-        return Ok(Constant::EmptySet);
+        return Ok(builder.constant(parser, Constant::EmptySet, start));
     }
     let ip = matches!(parser.token().kind, TokenKind::Ip4(_) | TokenKind::Ip6(_));
     if (ip && parser.ahead(1).kind == TokenKind::Slash) || at_prefix_constant(parser) {
-        return prefix_set(parser);
+        let set = prefix_set(parser)?;
+        return Ok(builder.constant(parser, set, start));
     }
     let mut element: Option<Element> = None;
-    let mut items: Vec<Item> = Vec::new();
+    let mut items: Vec<SetPart> = Vec::new();
     loop {
         let span = parser.token().span;
-        let (of, item) = items::item(parser, true)?;
+        let (of, item) = items::item(parser, builder, true)?;
         if *element.get_or_insert(of) != of {
             let first = element.map_or("", |element| element.of().name());
             let message = format!("Can't mix {first} and {} in a set", of.of());
@@ -44,7 +47,16 @@ pub(super) fn set(parser: &mut Parser) -> Parsed<Constant> {
         }
     }
     let element = element.unwrap_or(Element::Int);
-    Ok(Constant::Set(Arc::new(Set::new(element, items))))
+    let span = start.to(parser.previous().span);
+    if items.iter().any(|item| matches!(item, SetPart::Dynamic(_))) {
+        return Ok(builder.set(parser, element, items, span));
+    }
+    let fixed = items.into_iter().filter_map(|item| match item {
+        SetPart::Fixed(item) => Some(item),
+        SetPart::Dynamic(_) => None,
+    });
+    let set = Constant::Set(Arc::new(Set::new(element, fixed)));
+    Ok(builder.constant(parser, set, span))
 }
 
 fn at_prefix_constant(parser: &Parser) -> bool {

@@ -41,18 +41,16 @@ impl<'s> Machine<'s, '_> {
         if self.changes.is_empty() {
             return None;
         }
-        if let Attribute::Bit(id, bit) = attribute {
-            return self.changed_word(id).map(|word| Value::Bool(word >> bit & 1 == 1));
+        let find = |wanted: &Attribute| {
+            self.changes.iter().find(|(known, _)| *known == wanted).map(|(_, value)| *value)
+        };
+        match attribute {
+            Attribute::Bit(id, bit) => match find(word_of(id))? {
+                Value::Int(word) => Some(Value::Bool(word >> bit & 1 == 1)),
+                _ => Some(Value::Void),
+            },
+            _ => find(attribute),
         }
-        self.changes.iter().find(|(known, _)| *known == attribute).map(|(_, value)| *value)
-    }
-
-    fn changed_word(&self, id: &AttrId) -> Option<u32> {
-        let found = self
-            .changes
-            .iter()
-            .find(|(known, _)| matches!(known, Attribute::Extra(other, _) if other == id));
-        found.map(|(_, value)| if let Value::Int(word) = value { *word } else { 0 })
     }
 
     fn original(&self, input: &'s RouteInput<'s>, attribute: &'s Attribute) -> Value<'s> {
@@ -85,8 +83,18 @@ impl<'s> Machine<'s, '_> {
         }
     }
 
-    /// Remembers a change; void removes the attribute.
+    /// Remembers a change; void removes the attribute. A bit is a change of its word.
     pub(super) fn change(&mut self, attribute: &'s Attribute, value: Value<'s>) {
+        if let Attribute::Bit(id, bit) = attribute {
+            let word = word_of(id);
+            let old = match self.read(word) {
+                Ok(Value::Int(word)) => word,
+                _ => 0,
+            };
+            let mask = 1_u32 << (bit & 31);
+            let new = if let Value::Bool(true) = value { old | mask } else { old & !mask };
+            return self.change(word, Value::Int(new));
+        }
         match self.changes.iter_mut().find(|(known, _)| *known == attribute) {
             Some((_, old)) => *old = value,
             None => self.changes.push((attribute, value)),
@@ -137,6 +145,13 @@ impl<'s> Machine<'s, '_> {
     fn forget(&mut self, attributes: &[&Attribute]) {
         self.changes.retain(|(known, _)| !attributes.contains(known));
     }
+}
+
+/// The attribute that bits of this id are in.
+fn word_of(id: &AttrId) -> &'static Attribute {
+    static LOCK: Attribute = Attribute::Extra(AttrId::KernelLock, Type::Int);
+    static FEATURES: Attribute = Attribute::Extra(AttrId::KernelFeatures, Type::Int);
+    if *id == AttrId::KernelLock { &LOCK } else { &FEATURES }
 }
 
 /// Where packets go, with what became of the next hop.

@@ -43,7 +43,6 @@ fn change(
         Attribute::Extra(id, _) => set_extra(builder, id, value),
         Attribute::From => set_extra(builder, &AttrId::From, value),
         Attribute::IgpMetric => set_extra(builder, &AttrId::IgpMetric, value),
-        Attribute::Bit(id, bit) => set_bit(builder, id, *bit, value),
         Attribute::Preference => {
             builder.set_preference(if let Value::Int(value) = value { value } else { 0 });
         }
@@ -64,7 +63,8 @@ fn change(
         Attribute::Gateway | Attribute::InterfaceName | Attribute::Weight | Attribute::Onlink => {
             next_hop(builder, input, attribute, value)
         }
-        Attribute::Net | Attribute::Proto | Attribute::InterfaceIndex => {}
+        // Bits were changed in their word.
+        Attribute::Net | Attribute::Proto | Attribute::InterfaceIndex | Attribute::Bit(..) => {}
     }
     Ok(())
 }
@@ -75,20 +75,6 @@ fn set_extra(builder: &mut AttrsBuilder, id: &AttrId, value: Value<'_>) {
         None => {
             builder.unset_extra(id);
         }
-    }
-}
-
-fn set_bit(builder: &mut AttrsBuilder, id: &AttrId, bit: u8, value: Value<'_>) {
-    let old = match builder.extra_value(id) {
-        Some(dunlin_attr::Value::Int(word)) => *word,
-        _ => 0,
-    };
-    let mask = 1_u32 << bit;
-    let new = if let Value::Bool(true) = value { old | mask } else { old & !mask };
-    if new == 0 {
-        builder.unset_extra(id);
-    } else {
-        builder.set_extra(id.clone(), dunlin_attr::Value::Int(new));
     }
 }
 

@@ -2,14 +2,18 @@
 
 use std::sync::Arc;
 
-use dunlin_net::as_path::{Mask, MaskItem};
+use dunlin_net::{
+    as_path::{Mask, MaskItem},
+    community::LargeCommunity,
+};
 
 use super::{Evaluated, Frame, Machine, Stop};
 use crate::{
-    code::{Code, Function, List, Logic, MaskPart, Node, NodeId},
+    code::{Code, Function, Limits, List, Logic, MaskPart, Node, NodeId, SetPart},
     ops::{self, Fault},
-    types::Type,
-    value::Value,
+    set::{Item, Set},
+    types::{Element, Type},
+    value::{Value, lc_key},
 };
 
 impl<'s> Machine<'s, '_> {
@@ -68,6 +72,7 @@ impl<'s> Machine<'s, '_> {
                 ops::lc(a, b, c)
             }
             Node::Mask(parts) => return self.mask(frame, id, parts),
+            Node::Set(element, parts) => return self.set_of(frame, id, *element, parts),
             Node::Call(function, arguments) => {
                 let code: &'s Code = frame.code;
                 let Some(function) = code.functions.get(*function as usize) else {
@@ -156,7 +161,7 @@ impl<'s> Machine<'s, '_> {
             }
         }
         match Mask::new(items) {
-            Ok(mask) => match self.masks.keep(mask) {
+            Ok(mask) => match self.kept.masks.keep(mask) {
                 Some(mask) => Ok(Value::Mask(mask)),
                 None => Err(Self::stop(frame, id, Fault::from("Too many path masks in one run"))),
             },
@@ -165,5 +170,62 @@ impl<'s> Machine<'s, '_> {
                 Err(Self::stop(frame, id, Fault::from(message)))
             }
         }
+    }
+
+    /// A set with items that are only known now.
+    fn set_of(
+        &mut self,
+        frame: &mut Frame<'s>,
+        id: NodeId,
+        element: Element,
+        parts: &'s [SetPart],
+    ) -> Evaluated<'s> {
+        let mut items = Vec::with_capacity(parts.len());
+        for part in parts {
+            match part {
+                SetPart::Fixed(item) => items.push(item.clone()),
+                SetPart::Dynamic(limits) => {
+                    let item = self.set_item(frame, element, limits)?;
+                    items.push(item);
+                }
+            }
+        }
+        match self.kept.sets.keep(Set::new(element, items)) {
+            Some(set) => Ok(Value::Set(set)),
+            None => Err(Self::stop(frame, id, Fault::from("Too many sets in one run"))),
+        }
+    }
+
+    fn set_item(
+        &mut self,
+        frame: &mut Frame<'s>,
+        element: Element,
+        limits: &'s [Limits],
+    ) -> Result<Item, Stop<'s>> {
+        let mut bounds = [(0, 0); 3];
+        for (place, limits) in bounds.iter_mut().zip(limits) {
+            *place = match limits {
+                Limits::Fixed(low, high) => (*low, *high),
+                Limits::Dynamic(node) => {
+                    let value = self.evaluate(frame, *node)?;
+                    let number = ops::number(value, 1, "SET_ITEM")
+                        .map_err(|fault| Self::stop(frame, *node, fault))?;
+                    (number, number)
+                }
+            };
+        }
+        let [a, b, c] = bounds;
+        if element == Element::Lc {
+            let (low, high) =
+                (LargeCommunity::new(a.0, b.0, c.0), LargeCommunity::new(a.1, b.1, c.1));
+            return Ok(Item::Range(lc_key(low), lc_key(high)));
+        }
+        let half =
+            |(low, high): (u32, u32)| Some(u16::try_from(low).ok()?..=u16::try_from(high).ok()?);
+        // What is no pair matches no pair.
+        Ok(match (half(a), half(b)) {
+            (Some(a), Some(b)) => Item::pairs(a, b),
+            _ => Item::Range(1, 0),
+        })
     }
 }

@@ -8,22 +8,24 @@ mod attributes;
 mod changes;
 mod expression;
 mod extra;
-mod masks;
+mod kept;
 mod statement;
 
 use std::fmt::Write;
 
 use bumpalo::Bump;
 use dunlin_attr::{AttrsBuilder, Rts};
+use dunlin_net::as_path::Mask;
 use smallvec::SmallVec;
 
-use self::masks::Masks;
+use self::kept::Kept;
 use crate::{
     attribute::Attribute,
     code::{Code, List, NodeId},
     input::{RouteInput, RunError, Sink, Verdict},
     ops::Fault,
     program::{ChannelFilter, Program},
+    set::Set,
     value::{Constant, Value},
 };
 
@@ -33,11 +35,18 @@ const MAX_ARENA: usize = 256 << 10;
 /// How deep evaluation may nest: expressions, blocks and calls together.
 const MAX_DEPTH: u32 = 400;
 
+/// What runs make that owns memory.
+#[derive(Debug, Default)]
+struct Keep {
+    masks: Kept<Mask>,
+    sets: Kept<Set>,
+}
+
 /// What runs need and keep from one to the next. One for each loop.
 #[derive(Debug)]
 pub struct Scratch {
     bump: Bump,
-    masks: Masks,
+    kept: Keep,
     builder: AttrsBuilder,
     text: String,
 }
@@ -46,7 +55,7 @@ impl Default for Scratch {
     fn default() -> Self {
         Self {
             bump: Bump::new(),
-            masks: Masks::default(),
+            kept: Keep::default(),
             builder: AttrsBuilder::new(Rts::Static),
             text: String::new(),
         }
@@ -61,7 +70,7 @@ impl Scratch {
     }
 
     fn reset(&mut self) {
-        self.masks = Masks::default();
+        self.kept = Keep::default();
         if self.bump.allocated_bytes() > MAX_ARENA {
             self.bump = Bump::new();
         } else {
@@ -102,8 +111,8 @@ fn run_in<'s>(
     input: &'s RouteInput<'s>,
     sink: &mut dyn Sink,
 ) -> Verdict {
-    let Scratch { bump, masks, builder, text } = scratch;
-    let mut machine = Machine::new(Some(input), bump, masks, text, sink);
+    let Scratch { bump, kept, builder, text } = scratch;
+    let mut machine = Machine::new(Some(input), bump, kept, text, sink);
     let code = &program.code;
     let slots = bump.alloc_slice_fill_copy(usize::from(code.slots), Value::Void);
     let mut frame = Frame { code, slots };
@@ -131,9 +140,9 @@ pub(crate) fn evaluate_code(
     sink: &mut dyn Sink,
 ) -> Result<Constant, RunError> {
     let result = {
-        let Scratch { bump, masks, text, .. } = &mut *scratch;
+        let Scratch { bump, kept, text, .. } = &mut *scratch;
         let bump: &Bump = bump;
-        let mut machine = Machine::new(None, bump, masks, text, sink);
+        let mut machine = Machine::new(None, bump, kept, text, sink);
         let slots = bump.alloc_slice_fill_copy(usize::from(code.slots), Value::Void);
         let mut frame = Frame { code, slots };
         let value = machine.evaluate(&mut frame, code.body);
@@ -171,7 +180,7 @@ struct Frame<'s> {
 struct Machine<'s, 'io> {
     input: Option<&'s RouteInput<'s>>,
     bump: &'s Bump,
-    masks: &'s Masks,
+    kept: &'s Keep,
     /// Changes, one for each attribute; void for those that were removed.
     changes: SmallVec<[(&'s Attribute, Value<'s>); 8]>,
     text: &'io mut String,
@@ -183,12 +192,12 @@ impl<'s, 'io> Machine<'s, 'io> {
     fn new(
         input: Option<&'s RouteInput<'s>>,
         bump: &'s Bump,
-        masks: &'s Masks,
+        kept: &'s Keep,
         text: &'io mut String,
         sink: &'io mut dyn Sink,
     ) -> Self {
         text.clear();
-        Self { input, bump, masks, changes: SmallVec::new(), text, sink, depth: 0 }
+        Self { input, bump, kept, changes: SmallVec::new(), text, sink, depth: 0 }
     }
 
     /// Counts one level of nesting; every `Ok` is followed by a `leave`.

@@ -1,1 +1,261 @@
+use std::{net::IpAddr, sync::Arc};
 
+use dunlin_attr::{Attrs, AttrsBuilder, BgpNextHop, Dest, Hop, NextHop, Origin};
+use dunlin_net::as_path::AsPathBuf;
+
+use super::*;
+use crate::{
+    input::{ResolvedHop, Silent},
+    parse::tests::parse,
+};
+
+/// A route as a peer might have sent it.
+fn route() -> Arc<Attrs> {
+    let mut builder = AttrsBuilder::new(Rts::Bgp);
+    builder.set_preference(100);
+    builder.set_origin(Origin::Igp);
+    let path: AsPathBuf = "65001 65002 65003".parse().unwrap();
+    builder.set_as_path(path.view()).unwrap();
+    builder
+        .set_communities(
+            "(65001,1) (65001,2)".parse::<dunlin_net::community::CommunitiesBuf>().unwrap().view(),
+        )
+        .unwrap();
+    builder
+        .set_large_communities(
+            "(65001, 1, 2)".parse::<dunlin_net::community::LargeCommunitiesBuf>().unwrap().view(),
+        )
+        .unwrap();
+    builder.set_bgp_next_hop(Some(BgpNextHop { global: ip("192.0.2.1"), link_local: None }));
+    builder.set_next_hop(NextHop::Bgp);
+    builder.finish()
+}
+
+fn ip(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+struct Run {
+    verdict: Verdict,
+    printed: Vec<String>,
+}
+
+/// Runs the last channel filter of a configuration over the route.
+fn run_text(text: &str, scratch: &mut Scratch) -> Run {
+    let (outcome, mut filters) = parse(text);
+    let errors: Vec<String> = outcome.diagnostics.errors().map(ToString::to_string).collect();
+    assert!(errors.is_empty(), "{text}: {errors:?}");
+    let filter = filters.pop().unwrap();
+    let attrs = route();
+    let input = RouteInput {
+        net: "10.1.0.0/16".parse().unwrap(),
+        attrs: &attrs,
+        protocol: "peer1",
+        from: Some(ip("192.0.2.9")),
+        hop: ResolvedHop {
+            gateway: Some(ip("192.0.2.1")),
+            igp_metric: Some(7),
+            ..Default::default()
+        },
+        interfaces: None,
+    };
+    let mut printed: Vec<String> = Vec::new();
+    let verdict = apply(&filter, scratch, &input, &mut printed);
+    Run { verdict, printed }
+}
+
+fn run_filter(body: &str) -> Run {
+    run_text(&format!("import filter {{ {body} }};"), &mut Scratch::default())
+}
+
+/// What the filter prints for an expression.
+fn shown(expression: &str) -> String {
+    run_filter(&format!("print {expression}; accept;")).printed.concat()
+}
+
+fn changed(body: &str) -> Arc<Attrs> {
+    match run_filter(&format!("{body} accept;")).verdict {
+        Verdict::Accept(Some(attrs)) => attrs,
+        other => panic!("{body}: {other:?}"),
+    }
+}
+
+fn error(body: &str) -> String {
+    match run_filter(body).verdict {
+        Verdict::Error(error) => error.to_string(),
+        other => panic!("{body}: {other:?}"),
+    }
+}
+
+#[test]
+fn attributes_read_as_the_route_has_them() {
+    for (expression, expected) in [
+        ("net", "10.1.0.0/16"),
+        ("proto", "peer1"),
+        ("from", "192.0.2.9"),
+        ("gw", "192.0.2.1"),
+        ("igp_metric", "7"),
+        ("source = RTS_BGP", "TRUE"),
+        ("dest = RTD_UNICAST", "TRUE"),
+        ("preference", "100"),
+        ("bgp_path", "(path 65001 65002 65003)"),
+        ("bgp_path.last", "65003"),
+        ("bgp_path ~ [= * 65002 * =]", "TRUE"),
+        ("bgp_origin = ORIGIN_IGP", "TRUE"),
+        ("bgp_next_hop", "192.0.2.1"),
+        ("bgp_community", "(clist (65001,1) (65001,2))"),
+        ("bgp_ext_community", "(eclist )"),
+        ("bgp_large_community", "(lclist (65001, 1, 2))"),
+        ("bgp_med", "(void)"),
+        ("defined(bgp_med)", "FALSE"),
+        ("defined(bgp_ext_community)", "FALSE"),
+        ("(65001,2) ~ bgp_community", "TRUE"),
+        ("bgp_large_community ~ [(65001, *, *)]", "TRUE"),
+        ("net ~ [10.0.0.0/8{16,24}]", "TRUE"),
+        ("weight", "1"),
+        ("ifname", "(void)"),
+    ] {
+        assert_eq!(shown(expression), expected, "{expression}");
+    }
+}
+
+#[test]
+fn changes_make_a_new_set_and_no_change_makes_none() {
+    assert!(matches!(run_filter("accept;").verdict, Verdict::Accept(None)));
+    assert!(matches!(run_filter("preference = 100; accept;").verdict, Verdict::Accept(None)));
+    assert!(matches!(run_filter("bgp_med = 1; reject;").verdict, Verdict::Reject));
+    let attrs = changed("bgp_med = 5; bgp_local_pref = 200; preference = 90;");
+    assert_eq!((attrs.med(), attrs.local_pref(), attrs.preference()), (Some(5), Some(200), 90));
+    let attrs = changed("bgp_path.prepend(1); bgp_path.prepend(2);");
+    assert_eq!(attrs.bgp_view().as_path().to_string(), "2 1 65001 65002 65003");
+    let attrs = changed("bgp_community.add((1,1)); bgp_community.delete([(65001,1)]);");
+    assert_eq!(attrs.bgp_view().communities().to_string(), "(65001,2) (1,1)");
+    let attrs = changed("unset(bgp_community); bgp_ext_community.add((rt, 1, 2));");
+    assert_eq!(attrs.bgp_view().communities().len(), 0);
+    assert_eq!(attrs.bgp_view().ext_communities().to_string(), "(rt, 1, 2)");
+    let attrs = changed("krt_prefsrc = 1.2.3.4; krt_lock_mtu = true; bgp_origin = ORIGIN_EGP;");
+    assert_eq!(attrs.extra().len(), 2);
+    assert_eq!(attrs.origin(), Some(Origin::Egp));
+    let attrs = changed("dest = RTD_BLACKHOLE;");
+    assert_eq!((attrs.dest(), attrs.next_hop()), (Dest::Blackhole, &NextHop::None));
+    let attrs = changed("gw = 192.0.2.77;");
+    assert_eq!(attrs.next_hop(), &NextHop::hop(Hop::via(ip("192.0.2.77"))));
+    let attrs = changed("bgp_next_hop = 2001:db8::1; bgp_originator_id = 1.2.3.4;");
+    assert_eq!(attrs.bgp_view().next_hop_global(), Some(ip("2001:db8::1")));
+    assert_eq!(attrs.bgp_view().originator_id(), Some(0x0102_0304));
+}
+
+#[test]
+fn what_was_changed_reads_changed() {
+    let run = run_filter(
+        "bgp_med = 5; bgp_med = bgp_med + 1; print bgp_med; unset(bgp_med); print defined(bgp_med); \
+         krt_lock_mtu = true; print krt_lock_mtu; accept;",
+    );
+    assert_eq!(run.printed, ["6", "FALSE", "TRUE"]);
+}
+
+#[test]
+fn statements_do_what_they_say() {
+    for (body, expected) in [
+        ("int i = 1; if i = 1 then print \"a\"; else print \"b\";", "a"),
+        ("int i; if i = 1 then print 1; else if i = 2 then print 2; else print 3;", "3"),
+        (
+            "for int a in bgp_path do { int x; if !defined(x) then printn a, \" \"; x = 1; }",
+            "65001 65002 65003 ",
+        ),
+        ("for pair p in bgp_community do { if p.data = 1 then printn p; }", "(65001,1)"),
+        ("case 5 { 1..4: print 1; 5, 7: print 2; print 3; else: print 4; }", "23"),
+        ("case 9 { 1..4: print 1; else: print 4; print 5; }", "45"),
+        ("case (1,2) { (1,*): print 1; }", "1"),
+        ("case source { RTS_BGP: print 1; RTS_STATIC: print 2; }", "1"),
+        ("case 9 { 1: print 1; }", ""),
+        ("int x = 65002; print bgp_path ~ [= * x * =], bgp_path ~ [= x * =];", "TRUEFALSE"),
+        (
+            "int v = 2; bgp_large_community.delete([(65001, 1, v)]); print bgp_large_community;",
+            "(lclist )",
+        ),
+        ("{ int i = 1; { int i = 2; printn i; } printn i; }", "21"),
+        ("bgppath p; p = p.prepend(3); print p, p.len;", "(path 3)1"),
+    ] {
+        let run = run_filter(&format!("{body} accept;"));
+        assert!(matches!(run.verdict, Verdict::Accept(_)), "{body}: {:?}", run.verdict);
+        assert_eq!(run.printed.concat(), expected, "{body}");
+    }
+}
+
+#[test]
+fn functions_return_recurse_and_decide() {
+    let text = "function fact(int n) -> int { if n = 0 then return 1; return n * fact(n - 1); }
+        function check(prefix set s) -> bool { if net ~ s then return true; return false; }
+        function refuse() { if bgp_path.len > 2 then reject \"too long: \", bgp_path.len; }
+        import filter { print fact(5), \" \", check([10.0.0.0/8+]); refuse(); accept; };";
+    let run = run_text(text, &mut Scratch::default());
+    assert!(matches!(run.verdict, Verdict::Reject));
+    assert_eq!(run.printed, ["120 TRUE", "too long: 3"]);
+}
+
+#[test]
+fn failures_reject_and_name_their_line() {
+    for (body, expected) in [
+        ("\nint i = 0;\ni = 1 / i; accept;", "filters, line 3: Mother told me not to divide by 0"),
+        (
+            "if bgp_med > 5 then accept;",
+            "filters, line 1: Can't compare values of incompatible types",
+        ),
+        (
+            "int i = bgp_med; accept;",
+            "filters, line 1: Argument 1 of VAR_SET must be of type int, got type void",
+        ),
+        (
+            "dest = RTD_UNICAST;",
+            "filters, line 1: Destination can be changed only to blackhole, unreachable or prohibit",
+        ),
+        ("preference = 70000;", "filters, line 1: Setting preference value out of bounds"),
+        (
+            "int n = 70000; bgp_community.add((n, 1));",
+            "filters, line 1: Can't operate with value out of bounds in pair constructor",
+        ),
+        ("if net.len = 16 then print net.maxlen;", "filters, line 1: ROA expected"),
+        ("bgp_med = 1;", "Filter (unnamed) did not return accept nor reject. Make up your mind"),
+        ("bt_assert(1 = 2); accept;", "filters, line 1: Filter asked for an error"),
+    ] {
+        assert_eq!(error(body), expected, "{body}");
+    }
+}
+
+#[test]
+fn endless_recursion_ends() {
+    let text = "function f(int n) -> int { return f(n + 1); } import where f(1) = 2;";
+    match run_text(text, &mut Scratch::default()).verdict {
+        Verdict::Error(error) => assert!(error.message.contains("stack overflow")),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn scratch_does_not_grow_with_runs() {
+    let mut scratch = Scratch::default();
+    let text = "import filter { bgp_path.prepend(1); bgp_community.add((1,1)); accept; };";
+    run_text(text, &mut scratch);
+    let memory = scratch.memory();
+    for _ in 0..100 {
+        run_text(text, &mut scratch);
+    }
+    assert_eq!(scratch.memory(), memory);
+}
+
+#[test]
+fn unknown_types_are_checked_when_they_are_known() {
+    let text = "function f(int n) { if n = 1 then accept; } import where f(2);";
+    match run_text(text, &mut Scratch::default()).verdict {
+        Verdict::Error(error) => {
+            assert_eq!(
+                error.message,
+                "Argument 1 of CONDITION must be of type bool, got type void"
+            );
+        }
+        other => panic!("{other:?}"),
+    }
+    let mut silent = Silent;
+    silent.line("nothing");
+}
