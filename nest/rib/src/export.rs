@@ -3,8 +3,8 @@
 use core::fmt;
 use std::sync::Arc;
 
-use crate::shim::Scratch;
 use dunlin_attr::Attrs;
+use dunlin_filter::Scratch;
 use dunlin_net::{Prefix, Prefix4, Prefix6};
 
 use crate::barrier::Barrier;

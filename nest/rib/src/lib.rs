@@ -31,9 +31,10 @@ pub mod limits;
 pub mod nexthop;
 pub mod registry;
 pub mod resolver;
-pub mod shim;
 pub mod slice;
 pub mod source;
+#[cfg(test)]
+mod testing;
 pub mod walk;
 
 pub use barrier::Barrier;

@@ -44,6 +44,23 @@ impl NextHopState {
             Self::Pending | Self::Unreachable => false,
         }
     }
+
+    /// As filters read it.
+    pub fn for_filters(&self) -> dunlin_filter::ResolvedHop {
+        match self {
+            Self::Pending => dunlin_filter::ResolvedHop::default(),
+            Self::Unreachable => dunlin_filter::ResolvedHop { unreachable: true, ..<_>::default() },
+            Self::Reachable(hop) => {
+                let first = hop.hops.first();
+                dunlin_filter::ResolvedHop {
+                    gateway: first.and_then(|first| first.gateway),
+                    interface: first.and_then(|first| first.iface),
+                    igp_metric: Some(hop.igp_metric),
+                    unreachable: hop.dest == dunlin_attr::Dest::Unreachable,
+                }
+            }
+        }
+    }
 }
 
 /// Where packets go.

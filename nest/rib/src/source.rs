@@ -5,8 +5,8 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::shim::ChannelFilter;
 use dunlin_attr::Rts;
+use dunlin_filter::ChannelFilter;
 
 use crate::counters::{ImportCounters, ImportGauges};
 use crate::limits::{ImportLimits, LimitKind};

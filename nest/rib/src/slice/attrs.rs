@@ -136,6 +136,31 @@ impl AttrTable {
         self.entries.memory() + self.index.capacity() * 5 + self.bands.capacity() * 4
     }
 
+    /// Panics if the counts are not `refs`, or if lists and index disagree. For tests.
+    #[cfg(test)]
+    pub(crate) fn check(&self, refs: &std::collections::HashMap<u32, u32>) {
+        let mut banded = 0;
+        for band in 0..self.bands.len() {
+            let (mut at, mut previous) = (self.band(band), NIL);
+            while at != NIL {
+                let entry = &self.entries[at];
+                assert_eq!(band_of(self.set(at).hash()), band);
+                assert_eq!(entry.band_previous, previous);
+                assert_eq!(Some(&entry.refs), refs.get(&at), "references of {:?}", self.set(at));
+                banded += 1;
+                (previous, at) = (at, entry.band_next);
+            }
+        }
+        assert_eq!((banded, self.index.len()), (self.entries.len(), banded), "sets in bands");
+        assert_eq!(refs.len(), banded, "sets in use");
+    }
+
+    /// Sets that have a next hop.
+    #[cfg(test)]
+    pub(crate) fn with_hops(&self) -> usize {
+        (1..self.entries.end()).filter(|&at| self.entries[at].hop != NIL).count()
+    }
+
     fn link_band(&mut self, handle: u32, band: usize) {
         if self.bands.is_empty() {
             self.bands = vec![NIL; usize::from(crate::export::BANDS)];

@@ -15,6 +15,17 @@ pub(crate) struct Best {
     pub(crate) source: u16,
 }
 
+/// What a decision came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Change {
+    pub(crate) old: Option<Best>,
+    pub(crate) new: Option<Best>,
+    /// It is another route, or it has another import set: a feed may have passed it by.
+    pub(crate) moved: bool,
+    /// Exporters must hear of it even if the route is the same.
+    pub(crate) forced: bool,
+}
+
 impl<K: TableKey> Table<K> {
     /// Decides all networks that were touched, and queues what exporters must hear.
     pub(crate) fn decide_all(&mut self, env: &mut Env<'_>) {
@@ -22,8 +33,10 @@ impl<K: TableKey> Table<K> {
         for before in dirty.drain(..) {
             self.decide(before, env);
         }
+        self.best_removed = false;
         self.clear_row(env);
         self.exports.count_turn();
+        self.report_watches(env);
         // Kept for the next turn, unless this one was unusually large.
         if dirty.capacity() <= 1 << 16 {
             self.dirty = dirty;
@@ -35,21 +48,44 @@ impl<K: TableKey> Table<K> {
         self.nets[net].out &= !DIRTY;
         let old = (before.set != NIL).then_some(Best { set: before.set, source: before.source });
         let new = self.choose(net, env);
-        if old.map(|best| best.source) != new.map(|best| best.source) {
-            if let Some(best) = old {
-                env.sources.at_mut(best.source).preferred -= 1;
-            }
-            if let Some(best) = new {
-                env.sources.at_mut(best.source).preferred += 1;
-            }
-        }
-        if old != new {
+        self.count_preferred(net, &before, env);
+        let change = Change {
+            old,
+            new,
+            moved: self.best_removed || old != new || self.best(net) != Some(before.route),
+            forced: before.forced && old.is_some(),
+        };
+        if old != new || change.forced {
             self.tell_followers(net, new, env);
-            self.report_watches(net, env);
+            if !self.watches.is_empty() {
+                self.watched_changes.push(self.nets[net].key);
+            }
         }
-        self.export_change(net, old, new, env);
+        self.export_change(net, change, env);
         self.release(before.set, env);
         self.drop_net_if_empty(net);
+    }
+
+    /// Counts the best route for its source, or for the pipe that it came through.
+    fn count_preferred(&mut self, net: u32, before: &Dirty, env: &mut Env<'_>) {
+        let old = (before.set != NIL).then_some((before.source, before.via));
+        let new = self.best(net).map(|at| (self.routes[at].source, self.routes[at].via));
+        if old == new {
+            return;
+        }
+        if let Some((source, via)) = old {
+            self.prefer(source, via, -1, env);
+        }
+        if let Some((source, via)) = new {
+            self.prefer(source, via, 1, env);
+        }
+    }
+
+    fn prefer(&self, source: u16, via: u16, by: i64, env: &mut Env<'_>) {
+        match self.pipes.inward(via) {
+            Some(pipe) => crate::counters::ImportGauges::shift(&pipe.gauges.preferred, by),
+            None => env.sources.at_mut(source).preferred += by,
+        }
     }
 
     /// Finds the best route and puts it first.

@@ -1,62 +1,127 @@
 //! Answering feeds and queries: what a group holds, by bands of attribute sets or by network.
+//!
+//! A band may be large (in the extreme, all routes have one attribute set), so a reply may stop in
+//! the middle of a set. Where it stopped is kept in a [`Cursor`], which moves on when its route
+//! goes. What enters a set behind the cursor's back, or moves to a band that has been fed, is a
+//! change of the table and is told as such, even if the group holds just that already
+//! ([`Change::moved`](super::decide::Change)).
 
 use dunlin_net::Prefix;
 
 use super::attrs::NIL;
 use super::exports::Trailer;
 use super::table::{BEST, Env, Table};
+use crate::ExporterId;
 use crate::export::{BANDS, FeedReply, FeedRequest, QueryRequest};
 use crate::import::TableKey;
 
-/// Networks after which a reply is sent even if more bands were asked for.
-const NETS_PER_REPLY: usize = 4096;
+/// Routes looked at for one reply.
+const ROUTES_PER_REPLY: usize = 4096;
+
+/// Where a feed stopped inside a band.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cursor {
+    exporter: ExporterId,
+    token: u32,
+    band: u16,
+    /// The set that is gone through, held.
+    pub(crate) set: u32,
+    /// The next route of it.
+    pub(crate) route: u32,
+}
 
 impl<K: TableKey> Table<K> {
     /// Answers a feed request; nothing if the group is not here.
     pub(crate) fn feed(&mut self, request: &FeedRequest, env: &mut Env<'_>) {
         let Some(group) = self.exports.find_group(request.exporter) else { return };
+        self.exports.set_feeding(group, true);
         let stop = request.band.saturating_add(request.bands).min(BANDS);
-        let mut band = request.band;
-        let mut nets = 0;
-        while band < stop && nets < NETS_PER_REPLY {
-            nets += self.feed_band(usize::from(band), group, request, env);
-            band += 1;
+        let mut cursor = self.resume(request, env);
+        let mut routes = 0;
+        while cursor.band < stop && routes < ROUTES_PER_REPLY {
+            routes += self.feed_band(&mut cursor, ROUTES_PER_REPLY - routes, group, request, env);
+            if cursor.set == NIL {
+                cursor.band += 1;
+                self.enter_band(&mut cursor);
+            }
+        }
+        let next = cursor.band;
+        if next < BANDS {
+            self.cursors.push(cursor);
+        } else {
+            self.exports.set_feeding(group, false);
         }
         self.clear_row(env);
         self.exports.count_turn();
-        let feed = FeedReply { token: request.token, band: request.band, next: band };
+        let feed = FeedReply { token: request.token, band: request.band, next };
         let trailer = Trailer { feed: Some(feed), ..Trailer::default() };
         self.exports.send(env, &trailer, Some(group));
     }
 
+    /// Where the request goes on. Older feeds of the exporter are over.
+    fn resume(&mut self, request: &FeedRequest, env: &mut Env<'_>) -> Cursor {
+        let goes_on = |cursor: &Cursor| {
+            cursor.exporter == request.exporter
+                && cursor.token == request.token
+                && cursor.band == request.band
+        };
+        if let Some(at) = self.cursors.iter().position(goes_on) {
+            return self.cursors.swap_remove(at);
+        }
+        self.drop_cursors(request.exporter, env);
+        let (exporter, token, band) = (request.exporter, request.token, request.band);
+        let mut cursor = Cursor { exporter, token, band, set: NIL, route: NIL };
+        self.enter_band(&mut cursor);
+        cursor
+    }
+
+    /// Forgets the feeds of an exporter.
+    pub(crate) fn drop_cursors(&mut self, exporter: ExporterId, env: &mut Env<'_>) {
+        while let Some(at) = self.cursors.iter().position(|cursor| cursor.exporter == exporter) {
+            let cursor = self.cursors.swap_remove(at);
+            self.release(cursor.set, env);
+        }
+    }
+
+    fn enter_band(&mut self, cursor: &mut Cursor) {
+        self.enter_set(cursor, self.sets.band(usize::from(cursor.band)));
+    }
+
+    fn enter_set(&mut self, cursor: &mut Cursor, set: u32) {
+        self.sets.hold(set);
+        cursor.set = set;
+        cursor.route = if set == NIL { NIL } else { self.sets.entry(set).first_route };
+    }
+
+    /// Goes through the cursor's band until its end or after `most` routes; returns how many.
     fn feed_band(
         &mut self,
-        band: usize,
+        cursor: &mut Cursor,
+        most: usize,
         group: usize,
         request: &FeedRequest,
         env: &mut Env<'_>,
     ) -> usize {
-        let mut nets = 0;
-        let mut set = self.sets.band(band);
-        while set != NIL {
-            // The set's neighbour may be a new one that evaluation makes; it is never freed while
-            // routes of this set are walked, and this one is held.
-            self.sets.hold(set);
-            let mut route = self.sets.entry(set).first_route;
-            while route != NIL {
-                let record = self.routes[route];
+        let mut routes = 0;
+        while cursor.set != NIL {
+            while cursor.route != NIL {
+                if routes == most {
+                    return routes;
+                }
+                routes += 1;
+                let record = self.routes[cursor.route];
                 if record.flags & BEST != 0 {
                     let (token, absent) = (request.token, request.withdraw_absent);
                     self.tell_token(record.net, group, token, absent, env);
-                    nets += 1;
                 }
-                route = record.set_next;
+                cursor.route = record.set_next;
             }
-            let next = self.sets.next_in_band(set);
-            self.release(set, env);
-            set = next;
+            // Held until its neighbour is, so the neighbour is what it says.
+            let done = cursor.set;
+            self.enter_set(cursor, self.sets.next_in_band(done));
+            self.release(done, env);
         }
-        nets
+        routes
     }
 
     /// Answers a query.

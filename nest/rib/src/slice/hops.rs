@@ -65,6 +65,17 @@ impl Hops {
         Some(key)
     }
 
+    /// All keys.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = NextHopKey> {
+        self.by_key.keys().copied()
+    }
+
+    /// How many.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.by_key.len()
+    }
+
     pub(crate) fn memory(&self) -> usize {
         self.entries.memory() + self.by_key.capacity() * size_of::<(NextHopKey, u32)>()
     }

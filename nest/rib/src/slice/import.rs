@@ -2,16 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::shim::ChannelFilter;
 use dunlin_attr::Attrs;
-use dunlin_net::NetKey;
+use dunlin_filter::ChannelFilter;
 
 use super::attrs::NIL;
 use super::pipes::NO_PIPE;
 use super::policy::{ImportVerdict, import_verdict};
 use super::table::{Env, Route, RouteId, Table};
 use crate::import::{NONE, Op, TableKey};
-use crate::limits::{Limit, LimitKind};
 
 /// What a batch's attribute set has come to.
 #[derive(Clone, Copy)]
@@ -43,17 +41,16 @@ impl<K: TableKey> Table<K> {
             };
             let known = match *slot {
                 Some(known) => known,
-                None => *slot.insert(self.prepare(source, set, env)),
+                None => *slot.insert(self.prepare(source, set, op.key, env)),
             };
-            let accepted = match known.accepted {
-                Some(accepted) => {
-                    self.sets.hold(accepted);
-                    accepted
+            match known.accepted {
+                Some(accepted) => self.announce(op.key, id, known.received, accepted, env),
+                None => {
+                    let accepted = self.accept(source, known.received, op.key, env);
+                    self.announce(op.key, id, known.received, accepted, env);
+                    self.release(accepted, env);
                 }
-                None => self.accept(source, known.received, Some(op.key), env),
-            };
-            self.announce(op.key, id, known.received, accepted, env);
-            self.release(accepted, env);
+            }
         }
         for known in prepared.into_iter().flatten() {
             self.release(known.received, env);
@@ -61,38 +58,29 @@ impl<K: TableKey> Table<K> {
         }
     }
 
-    fn prepare(&mut self, source: u16, set: &Arc<Attrs>, env: &mut Env<'_>) -> Prepared {
+    fn prepare(&mut self, source: u16, set: &Arc<Attrs>, first: K, env: &mut Env<'_>) -> Prepared {
         let local = env.sources.at(source);
         let resolve = local.source.resolve;
-        let any_net = match &local.filter {
-            ChannelFilter::Accept | ChannelFilter::Reject => true,
-            ChannelFilter::Program(program) => !program.reads_prefix(),
-        };
+        let any_net = !reads_net(&local.filter);
         let received = self.intern(set, resolve, env);
-        let accepted = any_net.then(|| self.accept(source, received, None, env));
+        let accepted = any_net.then(|| self.accept(source, received, first, env));
         Prepared { received, accepted }
     }
 
     /// Runs the import filter of a source over a set; returns a held set, [`NIL`] if rejected.
-    pub(crate) fn accept(
-        &mut self,
-        source: u16,
-        received: u32,
-        key: Option<K>,
-        env: &mut Env<'_>,
-    ) -> u32 {
+    pub(crate) fn accept(&mut self, source: u16, received: u32, key: K, env: &mut Env<'_>) -> u32 {
         let local = env.sources.at(source);
-        match &local.filter {
+        let program = match &local.filter {
             ChannelFilter::Accept => {
                 self.sets.hold(received);
                 return received;
             }
             ChannelFilter::Reject => return NIL,
-            ChannelFilter::Program(_) => {}
-        }
-        let hop = self.hop_of(received);
-        let net = key.map(NetKey::prefix);
-        let verdict = import_verdict(local, env.scratch, net, self.sets.set(received), hop);
+            ChannelFilter::Program(program) => program,
+        };
+        let (set, hop) = (self.sets.set(received), self.hop_of(received));
+        let net = key.prefix();
+        let verdict = import_verdict(program, &local.source, env.scratch, net, set, hop);
         let resolve = local.source.resolve;
         env.sources.at_mut(source).delta.filter_runs += 1;
         match verdict {
@@ -115,60 +103,69 @@ impl<K: TableKey> Table<K> {
         env: &mut Env<'_>,
     ) {
         let net = self.net(key);
-        let delta = &mut env.sources.at_mut(id.source).delta;
-        delta.updates_received += 1;
-        match self.find_route(net, id) {
-            Some(old) => self.replace(old, received, accepted, env),
-            None => {
-                if !self.within_limits(id.source, accepted, env) {
-                    self.drop_net_if_empty(net);
-                    return;
-                }
-                count_update(id.source, accepted, env);
-                self.touch(net);
-                self.sets.hold(received);
-                self.sets.hold(accepted);
-                let route = Route {
-                    net,
-                    received,
-                    accepted,
-                    path_id: id.path_id,
-                    changed: env.now,
-                    source: id.source,
-                    via: id.via,
-                    ..Route::default()
-                };
-                let handle = self.insert_route(route);
-                self.count_route(&route, 1, env);
-                self.note_piped(handle, accepted);
-            }
+        let local = env.sources.at_mut(id.source);
+        local.delta.updates_received += 1;
+        if let Some(old) = self.find_route(net, id) {
+            self.replace(old, received, accepted, env);
+            return;
         }
+        if !local.admit_received() {
+            self.drop_net_if_empty(net);
+            return;
+        }
+        if accepted != NIL && !local.admit_accepted() {
+            local.dismiss_received();
+            self.drop_net_if_empty(net);
+            return;
+        }
+        count_update(id.source, accepted, env);
+        self.touch(net);
+        self.sets.hold(received);
+        self.sets.hold(accepted);
+        let handle = self.insert_route(Route {
+            net,
+            received,
+            accepted,
+            path_id: id.path_id,
+            changed: env.now,
+            source: id.source,
+            via: id.via,
+            ..Route::default()
+        });
+        self.note_piped(handle, accepted);
     }
 
     /// Gives a route new sets; counts it as ignored if they are what it has.
     pub(crate) fn replace(&mut self, handle: u32, received: u32, accepted: u32, env: &mut Env<'_>) {
         let old = self.routes[handle];
+        let local = env.sources.at_mut(old.source);
         if old.received == received && old.accepted == accepted {
-            env.sources.at_mut(old.source).delta.updates_ignored += 1;
+            local.delta.updates_ignored += 1;
             return;
         }
-        let newly_accepted = old.accepted == NIL && accepted != NIL;
-        if newly_accepted && !self.within_import_limit(old.source, env) {
-            return;
+        let mut accepted = accepted;
+        match (old.accepted == NIL, accepted == NIL) {
+            // Beyond the limit the route is kept as if it were rejected.
+            (true, false) if !local.admit_accepted() => accepted = NIL,
+            (false, true) => local.dismiss_accepted(),
+            _ => {}
         }
         count_update(old.source, accepted, env);
-        self.touch(old.net);
-        self.unlink_set(handle);
         self.sets.hold(received);
         self.sets.hold(accepted);
+        if old.accepted != accepted {
+            self.touch(old.net);
+            self.unlink_set(handle);
+            self.routes[handle].accepted = accepted;
+            self.link_set(handle, accepted);
+        }
         let route = &mut self.routes[handle];
-        (route.received, route.accepted, route.changed) = (received, accepted, env.now);
-        self.link_set(handle, accepted);
+        (route.received, route.changed) = (received, env.now);
         self.release(old.received, env);
         self.release(old.accepted, env);
-        let shift = i64::from(accepted != NIL) - i64::from(old.accepted != NIL);
-        env.sources.at_mut(old.source).accepted += shift;
-        self.note_piped(handle, accepted);
+        if old.accepted != accepted {
+            self.note_piped(handle, accepted);
+        }
     }
 
     /// Removes a route.
@@ -185,42 +182,15 @@ impl<K: TableKey> Table<K> {
         self.note_piped(handle, NIL);
         self.remove_route(handle, env);
     }
-
-    fn within_limits(&self, source: u16, accepted: u32, env: &mut Env<'_>) -> bool {
-        let local = env.sources.at(source);
-        let shared = &local.source;
-        let Some(limit) = &shared.limits.receive else {
-            return accepted == NIL || self.within_import_limit(source, env);
-        };
-        // Counted per slice in `received` and over all slices in the gauge.
-        let counted = shared.gauges.received.load(core::sync::atomic::Ordering::Relaxed);
-        let total = counted.saturating_add_signed(local.received);
-        if total >= limit.max && strike(local, limit, LimitKind::Receive) {
-            env.sources.at_mut(source).delta.updates_receive_limited += 1;
-            return false;
-        }
-        accepted == NIL || self.within_import_limit(source, env)
-    }
-
-    fn within_import_limit(&self, source: u16, env: &mut Env<'_>) -> bool {
-        let local = env.sources.at(source);
-        let Some(limit) = &local.source.limits.import else { return true };
-        let counted = local.source.gauges.accepted.load(core::sync::atomic::Ordering::Relaxed);
-        let total = counted.saturating_add_signed(local.accepted);
-        if total >= limit.max && strike(local, limit, LimitKind::Import) {
-            env.sources.at_mut(source).delta.updates_limited += 1;
-            return false;
-        }
-        true
-    }
 }
 
-/// Reports a limit once; returns whether the route must be dropped.
-fn strike(local: &super::sources::Local, limit: &Limit, kind: LimitKind) -> bool {
-    if limit.strike() {
-        local.source.events.limit_hit(local.source.id, kind);
+/// Whether a filter's verdict depends on the network.
+pub(crate) fn reads_net(filter: &ChannelFilter) -> bool {
+    match filter {
+        ChannelFilter::Accept | ChannelFilter::Reject => false,
+        // What a filter prints is wanted for each route.
+        ChannelFilter::Program(program) => program.reads_prefix() || program.prints(),
     }
-    limit.drops()
 }
 
 fn count_update(source: u16, accepted: u32, env: &mut Env<'_>) {

@@ -1,51 +1,71 @@
 //! Evaluating a changed import filter over the routes that were kept.
 
-use std::sync::Arc;
-
 use super::attrs::NIL;
+use super::import::reads_net;
 use super::pipes::NO_PIPE;
 use super::table::{Env, Table};
+use crate::counters::ImportDelta;
 use crate::import::TableKey;
 
-/// Runs the import filter over one route again, if it is of one of these sources.
-pub(crate) fn again<K: TableKey>(
-    table: &mut Table<K>,
-    at: u32,
-    sources: &[u16],
-    env: &mut Env<'_>,
-) {
-    let route = table.routes[at];
-    if route.net == NIL || route.via != NO_PIPE || !sources.contains(&route.source) {
-        return;
-    }
-    let received = with_preference(table, route.received, route.source, env);
-    let key = table.nets[route.net].key;
-    let accepted = table.accept(route.source, received, Some(key), env);
-    let before = env.sources.at(route.source).delta;
-    table.replace(at, received, accepted, env);
-    // Not an update from the neighbour: BIRD's columns count what was received.
-    let filter_runs = env.sources.at(route.source).delta.filter_runs;
-    env.sources.at_mut(route.source).delta = crate::counters::ImportDelta { filter_runs, ..before };
-    table.release(accepted, env);
-    table.release(received, env);
+/// The last verdict: routes of one set mostly come together. Its sets are held.
+#[derive(Debug, Default)]
+pub(crate) struct Memo {
+    source: u16,
+    /// The set as it was kept; [`NIL`] if nothing is remembered.
+    kept: u32,
+    /// The same with the channel's present preference.
+    received: u32,
+    accepted: u32,
 }
 
-/// The received set with the channel's present preference; takes a reference.
-fn with_preference<K: TableKey>(
-    table: &mut Table<K>,
-    received: u32,
-    source: u16,
-    env: &mut Env<'_>,
-) -> u32 {
-    let local = env.sources.at(source);
-    let set = table.sets.set(received);
-    if set.preference() == local.preference {
-        table.sets.hold(received);
-        return received;
+impl<K: TableKey> Table<K> {
+    /// Runs the import filter over one route again, if it is of one of these sources.
+    pub(crate) fn again(&mut self, at: u32, sources: &[u16], memo: &mut Memo, env: &mut Env<'_>) {
+        let route = self.routes[at];
+        if route.net == NIL
+            || route.via != NO_PIPE
+            || !sources.contains(&route.source)
+            || env.sources.is_dead(route.source)
+        {
+            return;
+        }
+        let any_net = !reads_net(&env.sources.at(route.source).filter);
+        if !(any_net && memo.kept == route.received && memo.source == route.source) {
+            self.forget_memo(memo, env);
+            let received = self.with_preference(route.received, route.source, env);
+            let key = self.nets[route.net].key;
+            let accepted = self.accept(route.source, received, key, env);
+            self.sets.hold(route.received);
+            *memo = Memo { source: route.source, kept: route.received, received, accepted };
+        }
+        let before = env.sources.at(route.source).delta;
+        self.replace(at, memo.received, memo.accepted, env);
+        // Not an update from the neighbour: BIRD's columns count what was received.
+        let delta = &mut env.sources.at_mut(route.source).delta;
+        let updates_limited = delta.updates_limited;
+        *delta = ImportDelta { updates_limited, ..before };
     }
-    let mut builder = set.edit();
-    builder.set_preference(local.preference);
-    let changed: Arc<_> = builder.finish();
-    let resolve = local.source.resolve;
-    table.intern(&changed, resolve, env)
+
+    /// Gives the sets of a memo back.
+    pub(crate) fn forget_memo(&mut self, memo: &mut Memo, env: &mut Env<'_>) {
+        let Memo { kept, received, accepted, .. } = core::mem::take(memo);
+        self.release(kept, env);
+        self.release(received, env);
+        self.release(accepted, env);
+    }
+
+    /// The received set with the channel's present preference; takes a reference.
+    fn with_preference(&mut self, received: u32, source: u16, env: &mut Env<'_>) -> u32 {
+        let local = env.sources.at(source);
+        let set = self.sets.set(received);
+        if set.preference() == local.preference {
+            self.sets.hold(received);
+            return received;
+        }
+        let mut builder = set.edit();
+        builder.set_preference(local.preference);
+        let changed = builder.finish();
+        let resolve = local.source.resolve;
+        self.intern(&changed, resolve, env)
+    }
 }

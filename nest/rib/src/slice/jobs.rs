@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use super::attrs::NIL;
-use super::import_again::again;
+use super::import_again::Memo;
 use super::table::{Env, Table};
+use crate::TableId;
 use crate::barrier::Barrier;
 use crate::import::TableKey;
 
 /// Records looked at in one piece.
 pub(crate) const PIECE: u32 = 1024;
 
-/// What is to be done to every record of every table.
+/// What is to be done to every record of every table, or of one.
 #[derive(Debug)]
 pub(crate) enum Task {
     /// Remove the routes of these sources, then the sources.
@@ -19,23 +20,27 @@ pub(crate) enum Task {
     /// Run the import filters of these sources again.
     Import(Vec<u16>),
     /// Decide every network of one table again.
-    Decide(crate::TableId),
+    Decide(TableId),
+    /// Forget what export groups of one table hold that have gone.
+    Forget(TableId),
     /// Tell the followers of one table of every best route.
-    Follow(crate::TableId),
+    Follow(TableId),
     /// Remove the routes of a table that came through one of its pipes.
-    Unpipe(crate::TableId, u16),
+    Unpipe(TableId, u16),
     /// Run all routes of a table through its pipes.
-    Repipe(crate::TableId),
+    Repipe(TableId),
 }
 
 impl Task {
     /// Whether a table is concerned.
-    pub(crate) fn concerns(&self, table: crate::TableId) -> bool {
+    pub(crate) fn concerns(&self, table: TableId) -> bool {
         match self {
             Self::Sweep(_) | Self::Import(_) => true,
-            Self::Decide(id) | Self::Follow(id) | Self::Unpipe(id, _) | Self::Repipe(id) => {
-                *id == table
-            }
+            Self::Decide(id)
+            | Self::Forget(id)
+            | Self::Follow(id)
+            | Self::Unpipe(id, _)
+            | Self::Repipe(id) => *id == table,
         }
     }
 }
@@ -44,6 +49,8 @@ impl Task {
 #[derive(Debug)]
 pub(crate) struct Job {
     pub(crate) task: Task,
+    /// Its sources have been named.
+    pub(crate) begun: bool,
     /// Index of the table that is worked on.
     pub(crate) table: usize,
     /// Next record of it.
@@ -54,29 +61,39 @@ pub(crate) struct Job {
 
 impl Job {
     pub(crate) fn new(task: Task, done: Option<Arc<Barrier>>) -> Self {
-        Self { task, table: 0, cursor: 1, done: done.into_iter().collect() }
+        Self { task, begun: false, table: 0, cursor: 1, done: done.into_iter().collect() }
     }
 }
 
 impl<K: TableKey> Table<K> {
     /// Does a piece of a task from `cursor` on; returns where to go on, none at the end.
     pub(crate) fn piece(&mut self, task: &Task, cursor: u32, env: &mut Env<'_>) -> Option<u32> {
-        let end = match task {
-            Task::Decide(_) | Task::Follow(_) => self.nets.end(),
-            _ => self.routes.end(),
-        };
-        let stop = cursor.saturating_add(PIECE).min(end);
+        let stop = cursor.saturating_add(PIECE).min(self.end_for(task));
+        let mut memo = Memo::default();
         for at in cursor..stop {
+            // A store that has been emptied begins anew.
+            if at >= self.end_for(task) {
+                break;
+            }
             match task {
                 Task::Sweep(sources) => self.sweep(at, |source, _| sources.contains(&source), env),
                 Task::Unpipe(_, pipe) => self.sweep(at, |_, via| via == *pipe, env),
-                Task::Import(sources) => again(self, at, sources, env),
+                Task::Import(sources) => self.again(at, sources, &mut memo, env),
                 Task::Decide(_) => self.touch_live(at),
+                Task::Forget(_) => self.forget_gone(at, env),
                 Task::Follow(_) => self.follow(at, env),
-                Task::Repipe(_) => self.repipe(at),
+                Task::Repipe(_) => self.repipe(at, env),
             }
         }
-        (stop < end).then_some(stop)
+        self.forget_memo(&mut memo, env);
+        (stop < self.end_for(task)).then_some(stop)
+    }
+
+    fn end_for(&self, task: &Task) -> u32 {
+        match task {
+            Task::Decide(_) | Task::Forget(_) | Task::Follow(_) => self.nets.end(),
+            _ => self.routes.end(),
+        }
     }
 
     fn sweep(&mut self, at: u32, gone: impl Fn(u16, u16) -> bool, env: &mut Env<'_>) {
@@ -96,16 +113,14 @@ impl<K: TableKey> Table<K> {
     }
 
     fn follow(&mut self, net: u32, env: &Env<'_>) {
-        if let Some(route) = self.best(net) {
-            let route = &self.routes[route];
-            let best = super::decide::Best { set: route.accepted, source: route.source };
+        if let Some(best) = self.best_pair(net) {
             self.tell_followers(net, Some(best), env);
         }
     }
 
-    fn repipe(&mut self, at: u32) {
+    fn repipe(&mut self, at: u32, env: &Env<'_>) {
         let route = self.routes[at];
-        if route.net != NIL && route.accepted != NIL {
+        if route.net != NIL && route.accepted != NIL && !env.sources.is_dead(route.source) {
             self.note_piped(at, route.accepted);
         }
     }

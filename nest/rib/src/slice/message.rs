@@ -4,7 +4,7 @@ use core::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::shim::ChannelFilter;
+use dunlin_filter::ChannelFilter;
 use dunlin_net::NetType;
 use dunlin_runtime::Address;
 

@@ -8,6 +8,7 @@ use super::attrs::NIL;
 use super::message::Pipe;
 use super::table::{Env, GENERATION_SHIFT, Route, RouteId, Table};
 use crate::PipeId;
+use crate::counters::ImportGauges;
 use crate::export::{ExportVerdict, RouteView};
 use crate::import::TableKey;
 
@@ -41,7 +42,20 @@ pub(crate) struct PipedOp<K> {
 #[derive(Default)]
 pub(crate) struct Pipes {
     out: Vec<Pipe>,
-    inward: Vec<Option<Pipe>>,
+    inward: Vec<Option<Inward>>,
+}
+
+/// A pipe that puts into a table.
+struct Inward {
+    pipe: Pipe,
+    /// It has been removed, and its routes are being removed.
+    closing: bool,
+}
+
+impl Inward {
+    fn is(&self, id: PipeId) -> bool {
+        self.pipe.id == id && !self.closing
+    }
 }
 
 impl core::fmt::Debug for Pipes {
@@ -67,11 +81,11 @@ impl Pipes {
 
     /// Adds or replaces a pipe that puts into the table.
     pub(crate) fn add_inward(&mut self, pipe: Pipe) {
-        let same = |other: &Option<Pipe>| other.as_ref().is_some_and(|other| other.id == pipe.id);
-        let place = self.inward.iter().position(same);
+        let place = self.inward_index(pipe.id).map(usize::from);
+        let inward = Some(Inward { pipe, closing: false });
         match place.or_else(|| self.inward.iter().position(Option::is_none)) {
-            Some(place) => self.inward[place] = Some(pipe),
-            None => self.inward.push(Some(pipe)),
+            Some(place) => self.inward[place] = inward,
+            None => self.inward.push(inward),
         }
     }
 
@@ -79,6 +93,16 @@ impl Pipes {
         self.out.retain(|pipe| pipe.id != id);
     }
 
+    /// A pipe puts nothing more into the table; returns the `via` of the routes that it did.
+    pub(crate) fn close_inward(&mut self, id: PipeId) -> Option<u16> {
+        let via = self.inward_index(id)?;
+        if let Some(Some(inward)) = self.inward.get_mut(usize::from(via)) {
+            inward.closing = true;
+        }
+        Some(via)
+    }
+
+    /// The last route that came through a closed pipe has gone.
     pub(crate) fn remove_inward(&mut self, index: u16) {
         if let Some(place) = self.inward.get_mut(usize::from(index)) {
             *place = None;
@@ -87,11 +111,11 @@ impl Pipes {
 
     /// The pipe that routes with this `via` came through.
     pub(crate) fn inward(&self, via: u16) -> Option<&Pipe> {
-        self.inward.get(usize::from(via))?.as_ref()
+        self.inward.get(usize::from(via))?.as_ref().map(|inward| &inward.pipe)
     }
 
     pub(crate) fn inward_index(&self, id: PipeId) -> Option<u16> {
-        let same = |other: &Option<Pipe>| other.as_ref().is_some_and(|other| other.id == id);
+        let same = |other: &Option<Inward>| other.as_ref().is_some_and(|other| other.is(id));
         u16::try_from(self.inward.iter().position(same)?).ok()
     }
 }
@@ -142,7 +166,9 @@ impl<K: TableKey> Table<K> {
     pub(crate) fn apply_piped(&mut self, op: &PipedOp<K>, env: &mut Env<'_>) {
         let Some(via) = self.pipes.inward_index(op.pipe) else { return };
         let id = RouteId { source: op.source, path_id: op.path_id, via };
-        let Some(set) = &op.set else {
+        // A dead source's routes may be swept here already: none may come after.
+        let set = op.set.as_ref().filter(|_| !env.sources.is_dead(op.source));
+        let Some(set) = set else {
             self.remove_piped(op.key, id, env);
             return;
         };
@@ -180,7 +206,9 @@ impl<K: TableKey> Table<K> {
             ..Route::default()
         };
         let handle = self.insert_route(route);
-        self.count_route(&route, 1, env);
+        if let Some(pipe) = self.pipes.inward(id.via) {
+            ImportGauges::shift(&pipe.gauges.accepted, 1);
+        }
         self.note_piped(handle, set);
     }
 

@@ -1,9 +1,10 @@
 //! Reading a table: walks, lookups, watches.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use dunlin_attr::{AttrId, Value};
-use dunlin_net::{NetKey, Prefix};
+use dunlin_net::Prefix;
 use dunlin_runtime::Time;
 
 use super::attrs::NIL;
@@ -123,14 +124,19 @@ impl<K: TableKey> Table<K> {
         env.reports.push(WatchReport { slice: env.slice, table: self.id, address, found });
     }
 
-    /// Reports the watched addresses inside a network whose best route has changed.
-    pub(crate) fn report_watches(&self, net: u32, env: &mut Env<'_>) {
-        if self.watches.is_empty() {
+    /// Reports the watched addresses inside networks whose best routes have changed, once all are
+    /// decided.
+    pub(crate) fn report_watches(&mut self, env: &mut Env<'_>) {
+        if self.watched_changes.is_empty() {
             return;
         }
-        let prefix = self.nets[net].key.prefix();
-        let watched = self.watches.range(prefix.addr()..);
-        for (&address, ()) in watched.take_while(|(address, ())| prefix.contains_addr(**address)) {
+        let mut addresses = BTreeSet::new();
+        for key in core::mem::take(&mut self.watched_changes) {
+            let prefix = key.prefix();
+            let watched = self.watches.range(prefix.addr()..);
+            addresses.extend(watched.take_while(|address| prefix.contains_addr(**address)));
+        }
+        for address in addresses {
             self.report(address, env);
         }
     }

@@ -1,13 +1,24 @@
 //! The sources that a slice knows, by a 16-bit index that routes carry.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::shim::ChannelFilter;
+use dunlin_filter::ChannelFilter;
 use dunlin_net::hash::Map;
 
 use crate::counters::{ImportDelta, ImportGauges};
+use crate::limits::{Limit, LimitKind};
 use crate::{Source, SourceId};
+
+/// Whether a source's routes count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Life {
+    Alive,
+    /// Its routes are to be swept.
+    Dead,
+    /// A sweep that is under way removes its routes, then itself.
+    Swept,
+}
 
 /// A source as a slice keeps it.
 #[derive(Debug)]
@@ -15,16 +26,100 @@ pub(crate) struct Local {
     pub(crate) source: Arc<Source>,
     pub(crate) filter: ChannelFilter,
     pub(crate) preference: u32,
-    /// Its routes are to be swept.
-    pub(crate) dead: bool,
+    pub(crate) life: Life,
     /// Its routes are to be evaluated again.
     pub(crate) stale_filter: bool,
     /// What the present turn adds to its counters.
     pub(crate) delta: ImportDelta,
-    pub(crate) received: i64,
-    pub(crate) accepted: i64,
+    received: i64,
+    accepted: i64,
     pub(crate) preferred: i64,
     noted: bool,
+}
+
+impl Local {
+    fn new(source: &Arc<Source>, program: Option<(ChannelFilter, u32)>) -> Self {
+        let (filter, preference) =
+            program.unwrap_or_else(|| (source.import.clone(), source.preference));
+        Self {
+            source: Arc::clone(source),
+            filter,
+            preference,
+            life: Life::Alive,
+            stale_filter: false,
+            delta: ImportDelta::default(),
+            received: 0,
+            accepted: 0,
+            preferred: 0,
+            noted: false,
+        }
+    }
+
+    /// Counts a route more; false if the receive limit forbids it.
+    pub(crate) fn admit_received(&mut self) -> bool {
+        let Some(limit) = &self.source.limits.receive else {
+            self.received += 1;
+            return true;
+        };
+        let within = self.reserve(limit, &self.source.gauges.received, LimitKind::Receive);
+        self.delta.updates_receive_limited += u64::from(!within);
+        within
+    }
+
+    /// Counts an accepted route more; false if the import limit forbids it.
+    pub(crate) fn admit_accepted(&mut self) -> bool {
+        let Some(limit) = &self.source.limits.import else {
+            self.accepted += 1;
+            return true;
+        };
+        let within = self.reserve(limit, &self.source.gauges.accepted, LimitKind::Import);
+        self.delta.updates_limited += u64::from(!within);
+        within
+    }
+
+    /// Counts at once and over all slices, so that the limit is exact.
+    fn reserve(&self, limit: &Limit, gauge: &AtomicU64, kind: LimitKind) -> bool {
+        if gauge.fetch_add(1, Ordering::Relaxed) < limit.max {
+            return true;
+        }
+        if limit.strike() {
+            self.source.events.limit_hit(self.source.id, kind);
+        }
+        if limit.drops() {
+            gauge.fetch_sub(1, Ordering::Relaxed);
+        }
+        !limit.drops()
+    }
+
+    /// Counts a route less.
+    pub(crate) fn dismiss_received(&mut self) {
+        if self.source.limits.receive.is_some() {
+            self.source.gauges.received.fetch_sub(1, Ordering::Relaxed);
+        } else {
+            self.received -= 1;
+        }
+    }
+
+    /// Counts an accepted route less.
+    pub(crate) fn dismiss_accepted(&mut self) {
+        if self.source.limits.import.is_some() {
+            self.source.gauges.accepted.fetch_sub(1, Ordering::Relaxed);
+        } else {
+            self.accepted -= 1;
+        }
+    }
+
+    fn flush(&mut self) {
+        self.noted = false;
+        self.source.counters.add(&core::mem::take(&mut self.delta));
+        let gauges: &ImportGauges = &self.source.gauges;
+        let shift = |gauge: &AtomicU64, by: &mut i64| {
+            ImportGauges::shift(gauge, core::mem::take(by));
+        };
+        shift(&gauges.received, &mut self.received);
+        shift(&gauges.accepted, &mut self.accepted);
+        shift(&gauges.preferred, &mut self.preferred);
+    }
 }
 
 /// See the module.
@@ -32,6 +127,8 @@ pub(crate) struct Local {
 pub(crate) struct Sources {
     list: Vec<Option<Local>>,
     by_id: Map<SourceId, u16>,
+    /// Filters of sources that have not sent anything here.
+    programs: Map<SourceId, (ChannelFilter, u32)>,
     /// Indices whose counters changed in this turn.
     noted: Vec<u16>,
 }
@@ -42,24 +139,13 @@ impl Sources {
         if let Some(&index) = self.by_id.get(&source.id) {
             return Some(index);
         }
-        let local = Local {
-            source: Arc::clone(source),
-            filter: source.import.clone(),
-            preference: source.preference,
-            dead: false,
-            stale_filter: false,
-            delta: ImportDelta::default(),
-            received: 0,
-            accepted: 0,
-            preferred: 0,
-            noted: false,
-        };
         let free = self.list.iter().position(Option::is_none);
         let index =
             u16::try_from(free.unwrap_or(self.list.len())).ok().filter(|&n| n < u16::MAX)?;
+        let local = Some(Local::new(source, self.programs.remove(&source.id)));
         match self.list.get_mut(usize::from(index)) {
-            Some(place) => *place = Some(local),
-            None => self.list.push(Some(local)),
+            Some(place) => *place = local,
+            None => self.list.push(local),
         }
         self.by_id.insert(source.id, index);
         Some(index)
@@ -67,6 +153,33 @@ impl Sources {
 
     pub(crate) fn find(&self, id: SourceId) -> Option<u16> {
         self.by_id.get(&id).copied()
+    }
+
+    /// Sets the filter of a source; returns whether it may have routes here.
+    pub(crate) fn set_program(
+        &mut self,
+        id: SourceId,
+        filter: ChannelFilter,
+        preference: u32,
+    ) -> bool {
+        let Some(index) = self.find(id) else {
+            self.programs.insert(id, (filter, preference));
+            return false;
+        };
+        let local = self.at_mut(index);
+        (local.filter, local.preference, local.stale_filter) = (filter, preference, true);
+        true
+    }
+
+    /// Marks a source as dead; returns whether it may have routes here.
+    pub(crate) fn kill(&mut self, id: SourceId) -> bool {
+        self.programs.remove(&id);
+        let Some(index) = self.find(id) else { return false };
+        let local = self.at_mut(index);
+        if local.life == Life::Alive {
+            local.life = Life::Dead;
+        }
+        true
     }
 
     /// A source that routes refer to.
@@ -91,12 +204,13 @@ impl Sources {
         local
     }
 
-    /// Whether a route's source is still there.
+    /// Whether a route's source is gone.
     #[inline]
     pub(crate) fn is_dead(&self, index: u16) -> bool {
-        self.at(index).dead
+        self.at(index).life != Life::Alive
     }
 
+    /// Forgets a source that no route refers to.
     pub(crate) fn remove(&mut self, index: u16) {
         self.flush();
         if let Some(local) = self.list[usize::from(index)].take() {
@@ -104,28 +218,43 @@ impl Sources {
         }
     }
 
-    /// Indices for which `wanted` holds.
-    pub(crate) fn indices(&self, wanted: impl Fn(&Local) -> bool) -> Vec<u16> {
-        let found = self.list.iter().enumerate();
-        found
-            .filter(|(_, local)| local.as_ref().is_some_and(&wanted))
-            .filter_map(|(index, _)| u16::try_from(index).ok())
-            .collect()
+    /// The sources for which `claim` says so.
+    pub(crate) fn claim(&mut self, mut claim: impl FnMut(&mut Local) -> bool) -> Vec<u16> {
+        let mut claimed = Vec::new();
+        for (index, local) in self.list.iter_mut().enumerate() {
+            if let Some(local) = local
+                && claim(local)
+            {
+                claimed.extend(u16::try_from(index));
+            }
+        }
+        claimed
+    }
+
+    /// Has the filters that read next hops run again; returns whether there are any.
+    pub(crate) fn mark_readers_of_next_hops(&mut self) -> bool {
+        let mut any = false;
+        for local in self.list.iter_mut().flatten() {
+            if local.life == Life::Alive && local.filter.reads_next_hop() {
+                local.stale_filter = true;
+                any = true;
+            }
+        }
+        any
+    }
+
+    /// Sources known.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.by_id.len()
     }
 
     /// Publishes the counters of this turn.
     pub(crate) fn flush(&mut self) {
         for index in self.noted.drain(..) {
-            let Some(local) = &mut self.list[usize::from(index)] else { continue };
-            local.noted = false;
-            local.source.counters.add(&core::mem::take(&mut local.delta));
-            let gauges: &ImportGauges = &local.source.gauges;
-            let shift = |gauge: &AtomicU64, by: &mut i64| {
-                ImportGauges::shift(gauge, core::mem::take(by));
-            };
-            shift(&gauges.received, &mut local.received);
-            shift(&gauges.accepted, &mut local.accepted);
-            shift(&gauges.preferred, &mut local.preferred);
+            if let Some(local) = &mut self.list[usize::from(index)] {
+                local.flush();
+            }
         }
     }
 }

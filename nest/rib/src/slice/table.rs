@@ -1,19 +1,22 @@
 //! One slice's part of one table: networks, their routes, and the lists that bind them.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::shim::Scratch;
 use dunlin_attr::Attrs;
+use dunlin_filter::Scratch;
 use hashbrown::HashTable;
 
 use super::attrs::{AttrTable, NIL};
+use super::decide::Best;
 use super::exports::Exports;
+use super::feed::Cursor;
 use super::hops::{self, Hops};
 use super::pipes::{PipedChange, Pipes};
 use super::sources::Sources;
 use super::store::Store;
+use crate::counters::ImportGauges;
 use crate::import::TableKey;
 use crate::nexthop::{NextHopKey, NextHopState};
 use crate::resolver::WatchReport;
@@ -60,12 +63,18 @@ pub(crate) struct Route {
 }
 
 /// A network that changed in this turn and what its best route was before.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Dirty {
     pub(crate) net: u32,
+    /// The former best route; maybe another one now.
+    pub(crate) route: u32,
     /// Accepted set of the former best route, held; [`NIL`] if there was none.
     pub(crate) set: u32,
     pub(crate) source: u16,
+    /// The pipe that it came through.
+    pub(crate) via: u16,
+    /// Exporters must hear of it even if the best route is the same: its next hop leads elsewhere.
+    pub(crate) forced: bool,
 }
 
 /// What a table needs from its slice while it works.
@@ -94,11 +103,17 @@ pub(crate) struct Table<K: TableKey> {
     pub(crate) hops: Hops,
     pub(crate) exports: Exports<K>,
     pub(crate) dirty: Vec<Dirty>,
+    /// Feeds that stopped inside a band.
+    pub(crate) cursors: Vec<Cursor>,
+    /// A best route was removed in this turn, so another may have taken its handle.
+    pub(crate) best_removed: bool,
     pub(crate) pipes: Pipes,
     /// Route changes that pipes have not taken yet.
     pub(crate) piped: Vec<PipedChange<K>>,
     /// Addresses whose longest match the resolver wants to know.
-    pub(crate) watches: BTreeMap<IpAddr, ()>,
+    pub(crate) watches: BTreeSet<IpAddr>,
+    /// Networks inside which watched addresses may have a new longest match.
+    pub(crate) watched_changes: Vec<K>,
 }
 
 /// What names a route inside its network.
@@ -120,9 +135,12 @@ impl<K: TableKey> Table<K> {
             hops: Hops::new(),
             exports: Exports::new(),
             dirty: Vec::new(),
+            cursors: Vec::new(),
+            best_removed: false,
             pipes: Pipes::default(),
             piped: Vec::new(),
-            watches: BTreeMap::new(),
+            watches: BTreeSet::new(),
+            watched_changes: Vec::new(),
         }
     }
 
@@ -152,11 +170,9 @@ impl<K: TableKey> Table<K> {
         if record.first != NIL || record.out != 0 {
             return;
         }
-        let nets = &self.nets;
         if let Ok(found) = self.index.find_entry(record.key.hash(), |&other| other == net) {
             found.remove();
         }
-        let _ = nets;
         self.nets.remove(net);
         if self.nets.len() == 0 {
             self.index = HashTable::new();
@@ -186,13 +202,24 @@ impl<K: TableKey> Table<K> {
         }
         record.out |= DIRTY;
         let first = record.first;
-        let mut before = Dirty { net, set: NIL, source: 0 };
+        let mut before = Dirty { net, ..Dirty::default() };
         if first != NIL && self.routes[first].flags & BEST != 0 {
-            before.set = self.routes[first].accepted;
-            before.source = self.routes[first].source;
+            let route = &self.routes[first];
+            before.route = first;
+            (before.set, before.source, before.via) = (route.accepted, route.source, route.via);
             self.sets.hold(before.set);
         }
         self.dirty.push(before);
+    }
+
+    /// As [`touch`](Self::touch), of a network whose routes lead elsewhere.
+    fn touch_forced(&mut self, net: u32) {
+        let known = self.dirty.len();
+        self.touch(net);
+        // If it is dirty already, it is by this very change: nothing else happens in its turn.
+        for dirty in &mut self.dirty[known..] {
+            dirty.forced = true;
+        }
     }
 
     /// Puts a new route into its network, behind the first one, and into its set's list. The
@@ -211,26 +238,24 @@ impl<K: TableKey> Table<K> {
         handle
     }
 
-    /// Takes a route out of everything and releases its sets. The network must have been touched.
+    /// Takes a route out of everything, releases its sets and counts it out. The network must have
+    /// been touched.
     pub(crate) fn remove_route(&mut self, handle: u32, env: &mut Env<'_>) {
         let route = self.routes[handle];
+        self.best_removed |= route.flags & BEST != 0;
         self.unlink_route(handle);
         self.unlink_set(handle);
         self.release(route.received, env);
         self.release(route.accepted, env);
         self.routes.remove(handle);
-        self.count_route(&route, -1, env);
-    }
-
-    /// Adjusts the route counts of a route's source or pipe.
-    pub(crate) fn count_route(&mut self, route: &Route, by: i64, env: &mut Env<'_>) {
-        let accepted = if route.accepted == NIL { 0 } else { by };
         if let Some(pipe) = self.pipes.inward(route.via) {
-            crate::counters::ImportGauges::shift(&pipe.gauges.accepted, accepted);
-        } else {
-            let local = env.sources.at_mut(route.source);
-            local.received += by;
-            local.accepted += accepted;
+            ImportGauges::shift(&pipe.gauges.accepted, -1);
+            return;
+        }
+        let local = env.sources.at_mut(route.source);
+        local.dismiss_received();
+        if route.accepted != NIL {
+            local.dismiss_accepted();
         }
     }
 
@@ -267,8 +292,7 @@ impl<K: TableKey> Table<K> {
         }
         let head = core::mem::replace(&mut self.sets.entry_mut(set).first_route, handle);
         let route = &mut self.routes[handle];
-        route.set_next = head;
-        route.set_previous = NIL;
+        (route.set_next, route.set_previous) = (head, NIL);
         if head != NIL {
             self.routes[head].set_previous = handle;
         }
@@ -278,6 +302,11 @@ impl<K: TableKey> Table<K> {
         let Route { accepted, set_next, set_previous, .. } = self.routes[handle];
         if accepted == NIL {
             return;
+        }
+        for cursor in &mut self.cursors {
+            if cursor.route == handle {
+                cursor.route = set_next;
+            }
         }
         if set_next != NIL {
             self.routes[set_next].set_previous = set_previous;
@@ -344,22 +373,31 @@ impl<K: TableKey> Table<K> {
         (first != NIL && self.routes[first].flags & BEST != 0).then_some(first)
     }
 
-    /// The answer to a next hop has come: all routes that use it are decided again.
-    pub(crate) fn resolved(&mut self, key: &NextHopKey, state: &NextHopState) {
-        let Some(hop) = self.hops.find(key) else { return };
+    /// As [`best`](Self::best), by set and source.
+    pub(crate) fn best_pair(&self, net: u32) -> Option<Best> {
+        let route = &self.routes[self.best(net)?];
+        Some(Best { set: route.accepted, source: route.source })
+    }
+
+    /// The answer to a next hop has come: all routes that use it are decided again. Returns whether
+    /// it is the first, so that import filters that read it have read nothing.
+    pub(crate) fn resolved(&mut self, key: &NextHopKey, state: &NextHopState) -> bool {
+        let Some(hop) = self.hops.find(key) else { return false };
+        let first = self.hops.entry(hop).state == NextHopState::Pending;
         if self.hops.entry(hop).state == *state {
-            return;
+            return false;
         }
         let mut set = self.hops.entry(hop).first_set;
         while set != NIL {
             let mut route = self.sets.entry(set).first_route;
             while route != NIL {
-                self.touch(self.routes[route].net);
+                self.touch_forced(self.routes[route].net);
                 route = self.routes[route].set_next;
             }
             set = self.sets.next_of_hop(set);
         }
         self.hops.entry_mut(hop).state = state.clone();
+        first
     }
 
     /// Bytes held: networks and routes, then attribute handles.

@@ -1,0 +1,107 @@
+//! The slice's queue of long jobs: made, joined, done piece by piece.
+
+use std::sync::Arc;
+
+use super::Slice;
+use super::exports::Trailer;
+use super::jobs::{Job, Task};
+use super::sources::Life;
+use super::tables::{AnyTable, find, finish, with_table};
+use crate::{Barrier, SourceId, TableId};
+
+impl Slice {
+    /// A source is dead: its routes lose at once where they are looked at, and are swept.
+    pub(super) fn source_down(&mut self, id: SourceId, done: Option<Arc<Barrier>>) {
+        if self.sources.kill(id) {
+            self.add_job(Task::Sweep(Vec::new()), done);
+        } else if let Some(done) = done {
+            done.arrive();
+        }
+    }
+
+    /// Queues a job; sweeps and re-evaluations that have not begun are joined into one.
+    pub(super) fn add_job(&mut self, task: Task, done: Option<Arc<Barrier>>) {
+        let joins = |job: &&mut Job| {
+            let same = matches!(
+                (&job.task, &task),
+                (Task::Sweep(_), Task::Sweep(_)) | (Task::Import(_), Task::Import(_))
+            );
+            same && !job.begun
+        };
+        if let Some(job) = self.jobs.iter_mut().find(joins) {
+            job.done.extend(done);
+            return;
+        }
+        self.jobs.push_back(Job::new(task, done));
+    }
+
+    /// Does a piece of the first job; the next job is first then.
+    pub(super) fn piece(&mut self) {
+        let Some(mut job) = self.jobs.pop_front() else { return };
+        self.begin(&mut job);
+        let skip = |tables: &[Option<AnyTable>], at: usize| {
+            tables.get(at).is_some_and(|table| {
+                table.is_none() || !job.task.concerns(TableId(u16::try_from(at).unwrap_or(0)))
+            })
+        };
+        while skip(&self.tables, job.table) {
+            job.table += 1;
+        }
+        if job.table >= self.tables.len() {
+            self.end(&job);
+            return;
+        }
+        let id = TableId(u16::try_from(job.table).unwrap_or(u16::MAX));
+        let (tables, mut env) = self.parts();
+        let next = find(tables, id)
+            .and_then(|table| with_table!(table, t => t.piece(&job.task, job.cursor, &mut env)));
+        finish(tables, id, &Trailer::default(), &mut env);
+        match next {
+            Some(cursor) => job.cursor = cursor,
+            None => (job.table, job.cursor) = (job.table + 1, 1),
+        }
+        self.jobs.push_back(job);
+    }
+
+    /// Names the sources of a job that begins. Each dead source is swept by one job only: at its
+    /// end the source's index may go to another.
+    fn begin(&mut self, job: &mut Job) {
+        if core::mem::replace(&mut job.begun, true) {
+            return;
+        }
+        match &mut job.task {
+            Task::Sweep(list) => {
+                *list = self.sources.claim(|local| {
+                    let claimed = local.life == Life::Dead;
+                    if claimed {
+                        local.life = Life::Swept;
+                    }
+                    claimed
+                });
+            }
+            Task::Import(list) => {
+                *list = self.sources.claim(|local| core::mem::take(&mut local.stale_filter));
+            }
+            _ => {}
+        }
+    }
+
+    fn end(&mut self, job: &Job) {
+        match &job.task {
+            Task::Sweep(list) => {
+                for &index in list {
+                    self.sources.remove(index);
+                }
+            }
+            Task::Unpipe(table, pipe) => {
+                if let Some(table) = find(&mut self.tables, *table) {
+                    with_table!(table, t => t.pipes.remove_inward(*pipe));
+                }
+            }
+            _ => {}
+        }
+        for done in &job.done {
+            done.arrive();
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! What a change of best route means to groups and followers.
+
+use std::sync::Arc;
+
+use super::held::Out;
+use super::row::Verdict;
+use super::{Exports, Slot};
+use crate::export::{OutRoute, To};
+use crate::import::TableKey;
+use crate::slice::decide::{Best, Change};
+use crate::slice::table::{Env, Table};
+
+impl<K: TableKey> Table<K> {
+    /// Tells followers of a network's new best route.
+    pub(crate) fn tell_followers(&mut self, net: u32, best: Option<Best>, env: &Env<'_>) {
+        if self.exports.followers.is_empty() {
+            return;
+        }
+        let key = self.nets[net].key;
+        let route = best.map(|best| (best, self.out_route(best, env)));
+        for slot in &mut self.exports.followers {
+            match &route {
+                Some((best, route)) => slot.announce(key, *best, To::All, Some(route.clone())),
+                None => slot.withdraw(key, To::All),
+            }
+        }
+    }
+
+    /// The values behind a route.
+    pub(super) fn out_route(&self, best: Best, env: &Env<'_>) -> OutRoute {
+        OutRoute {
+            attrs: Arc::clone(self.sets.set(best.set)),
+            source: Arc::clone(&env.sources.at(best.source).source),
+            next_hop: self.hop_state(best.set),
+        }
+    }
+
+    /// Finds what groups must hear of a network whose best route may have changed.
+    pub(crate) fn export_change(&mut self, net: u32, change: Change, env: &mut Env<'_>) {
+        let out = self.out(net);
+        if self.exports.live == 0 {
+            if out != Out::Nobody {
+                self.set_out(net, Out::Nobody, env);
+            }
+            return;
+        }
+        self.load_row(net, change.new, env);
+        let row = &self.exports.row;
+        if row.all_none && out == Out::Nobody {
+            self.exports.count_refusals(change);
+            return;
+        }
+        let list = matches!(out, Out::List(_));
+        match change.new {
+            Some(best) if row.all_as_is && !self.exports.limited && !list => {
+                self.export_best(net, change, best, env);
+            }
+            _ => self.export_each(net, change, env),
+        }
+    }
+
+    /// The common case: everybody gets the best route as it is.
+    fn export_best(&mut self, net: u32, change: Change, best: Best, env: &mut Env<'_>) {
+        let held = match self.out(net) {
+            Out::AsBest(generation) => Some(generation),
+            _ => None,
+        };
+        let same = change.old == Some(best) && !change.forced;
+        if same && held.is_some_and(|generation| generation >= self.exports.newest) {
+            return;
+        }
+        let moved = change.old.is_some_and(|old| old.source != best.source);
+        let key = self.nets[net].key;
+        let route = self.fresh_route(best, env);
+        for slot in self.exports.groups.iter_mut().flatten() {
+            let had = held.is_some_and(|generation| slot.added <= generation);
+            if had && same {
+                continue;
+            }
+            slot.delta.updates_received += 1;
+            slot.delta.updates_accepted += 1;
+            slot.exported += i64::from(!had);
+            let to = if had && moved { To::AllWithdrawSource } else { To::All };
+            slot.announce(key, best, to, route.clone());
+        }
+        self.set_out(net, Out::AsBest(self.exports.generation), env);
+    }
+
+    /// The values behind a route, unless every group has them at hand already.
+    fn fresh_route(&self, best: Best, env: &Env<'_>) -> Option<OutRoute> {
+        let known = self.exports.groups.iter().flatten().all(|slot| slot.last == Some(best));
+        (!known).then(|| self.out_route(best, env))
+    }
+
+    /// The general case: each group for itself.
+    fn export_each(&mut self, net: u32, change: Change, env: &mut Env<'_>) {
+        self.load_old(net, change.old);
+        let mut results = core::mem::take(&mut self.exports.new);
+        results.clear();
+        for index in 0..self.exports.groups.len() {
+            results.push(self.export_to(index, net, change, env));
+        }
+        self.store_out(net, change.new, &results, env);
+        self.exports.new = results;
+    }
+
+    /// Queues what one group must hear; returns what it holds from now on.
+    fn export_to(&mut self, group: usize, net: u32, change: Change, env: &Env<'_>) -> Option<Best> {
+        let key = self.nets[net].key;
+        let old = self.exports.old.get(group).copied().flatten();
+        let verdict = self.exports.row.verdicts.get(group).copied().unwrap_or(Verdict::Refused);
+        let result = change.new.and_then(|best| verdict.result(best));
+        let slot = self.exports.groups[group].as_mut()?;
+        slot.count_change(change, verdict);
+        let result = result.filter(|_| old.is_some() || slot.admit());
+        let last = slot.last;
+        let again = change.forced || (slot.feeding && change.moved);
+        match result {
+            Some(best) if old == Some(best) && !again => {}
+            Some(best) => {
+                let route = (last != Some(best)).then(|| self.out_route(best, env));
+                let slot = self.exports.groups[group].as_mut()?;
+                slot.delta.updates_accepted += 1;
+                let moved = old.is_some_and(|old| old.source != best.source);
+                let to = if moved { To::AllWithdrawSource } else { To::All };
+                slot.announce(key, best, to, route);
+            }
+            None if old.is_some() => {
+                slot.delta.withdraws_accepted += 1;
+                slot.dismiss();
+                slot.withdraw(key, To::All);
+            }
+            None => {}
+        }
+        result
+    }
+}
+
+impl<K> Slot<K> {
+    fn count_change(&mut self, change: Change, verdict: Verdict) {
+        let delta = &mut self.delta;
+        if change.new.is_none() {
+            delta.withdraws_received += 1;
+            return;
+        }
+        delta.updates_received += 1;
+        match verdict {
+            Verdict::Refused => delta.updates_rejected += 1,
+            Verdict::Filtered => delta.updates_filtered += 1,
+            Verdict::AsIs | Verdict::Changed(_) => {}
+        }
+    }
+}
+
+impl<K> Exports<K> {
+    /// Nobody held the network and nobody takes it.
+    fn count_refusals(&mut self, change: Change) {
+        for (index, slot) in self.groups.iter_mut().enumerate() {
+            if let Some(slot) = slot {
+                let verdict = self.row.verdicts.get(index).copied();
+                slot.count_change(change, verdict.unwrap_or(Verdict::Refused));
+            }
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! Who gets a table's changes, and the deltas that wait for the end of a turn.
+//!
+//! * [`held`]: Adj-RIB-Out, what the export groups hold for each network;
+//! * [`row`]: the verdicts of all groups on one route, each distinct policy asked once;
+//! * [`change`]: what a change of best route means to groups and followers;
+//! * [`told`]: feeds and queries, what one group holds for a network.
+
+mod change;
+mod held;
+mod row;
+mod told;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use dunlin_net::hash::Map;
+
+use super::decide::Best;
+use super::table::Env;
+use crate::ExporterId;
+use crate::counters::{ExportDelta, ImportGauges};
+use crate::export::{
+    Delta, DeltaBatch, ExportPolicy, Exporter, ExporterKind, FeedReply, OutRoute, To,
+};
+use crate::import::{Burst, NONE, TableKey};
+use crate::limits::LimitKind;
+use held::AdjOut;
+use row::Row;
+
+/// An exporter with the deltas that wait for the end of the turn.
+#[derive(Debug)]
+pub(crate) struct Slot<K> {
+    pub(crate) exporter: Exporter,
+    /// Generation of groups that begins with this one, see [`held`].
+    added: u32,
+    /// First group with an equal policy; its verdict serves this one.
+    same_as: usize,
+    /// The policy's answer, asked once.
+    ignores_net: bool,
+    /// Some bands have been fed and some have not: a route that moves between bands is told even if
+    /// the group holds it already.
+    feeding: bool,
+    /// All bands have been fed once: members count on hearing of every change.
+    fed: bool,
+    routes: Vec<OutRoute>,
+    deltas: Vec<Delta<K>>,
+    /// Last entry of `routes`, by handle.
+    last: Option<Best>,
+    delta: ExportDelta,
+    exported: i64,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Exports<K> {
+    pub(crate) groups: Vec<Option<Slot<K>>>,
+    pub(crate) followers: Vec<Slot<K>>,
+    adj_out: AdjOut,
+    row: Row,
+    /// Groups that are there.
+    live: u64,
+    /// Generation of the group that was added last.
+    generation: u32,
+    /// The highest generation of a group that is still there.
+    newest: u32,
+    /// Some group has an export limit.
+    limited: bool,
+    /// Scratch: what each group held and holds.
+    old: Vec<Option<Best>>,
+    new: Vec<Option<Best>>,
+    evaluations: u64,
+    remembered: u64,
+}
+
+impl<K: TableKey> Slot<K> {
+    pub(crate) fn new(exporter: Exporter) -> Self {
+        Self {
+            added: 0,
+            same_as: 0,
+            ignores_net: exporter.policy.ignores_net(),
+            feeding: false,
+            fed: false,
+            exporter,
+            routes: Vec::new(),
+            deltas: Vec::new(),
+            last: None,
+            delta: ExportDelta::default(),
+            exported: 0,
+        }
+    }
+
+    fn withdraw(&mut self, key: K, to: To) {
+        self.deltas.push(Delta { key, path_id: 0, route: NONE, to });
+    }
+
+    /// Announces `best`; `route` must be there unless it is what was announced last.
+    fn announce(&mut self, key: K, best: Best, to: To, route: Option<OutRoute>) {
+        if self.last != Some(best) {
+            let Some(route) = route else { return };
+            self.last = Some(best);
+            self.routes.push(route);
+        }
+        let route = u32::try_from(self.routes.len()).unwrap_or(NONE).wrapping_sub(1);
+        self.deltas.push(Delta { key, path_id: 0, route, to });
+    }
+
+    fn send(&mut self, env: &Env<'_>, trailer: &Trailer) {
+        let wanted = trailer.feed.is_some() || trailer.query.is_some();
+        let burst = trailer.burst.filter(|_| self.exporter.kind == ExporterKind::Group);
+        if self.deltas.is_empty() && burst.is_none() && !wanted {
+            return;
+        }
+        self.last = None;
+        self.exporter.sink.deliver(Box::new(DeltaBatch {
+            slice: env.slice,
+            exporter: self.exporter.id,
+            burst,
+            routes: core::mem::take(&mut self.routes),
+            deltas: K::deltas(core::mem::take(&mut self.deltas)),
+            feed: trailer.feed,
+            query: trailer.query,
+            barrier: None,
+        }));
+    }
+
+    fn count(&mut self) {
+        self.exporter.counters.add(&core::mem::take(&mut self.delta));
+        let exported = core::mem::take(&mut self.exported);
+        ImportGauges::shift(&self.exporter.counters.exported, exported);
+    }
+
+    /// Counts a network more; false if it is beyond the export limit and must not be sent.
+    fn admit(&mut self) -> bool {
+        let Some(limit) = &self.exporter.limit else {
+            self.exported += 1;
+            return true;
+        };
+        // Counted at once and over all slices, so that the limit is exact.
+        let before = self.exporter.counters.exported.fetch_add(1, Ordering::Relaxed);
+        if before < limit.limit.max {
+            return true;
+        }
+        if limit.limit.strike() {
+            limit.events.limit_hit(limit.source, LimitKind::Export);
+        }
+        if limit.limit.drops() {
+            self.exporter.counters.exported.fetch_sub(1, Ordering::Relaxed);
+            self.delta.updates_limited += 1;
+            return false;
+        }
+        true
+    }
+
+    /// Counts a network less.
+    fn dismiss(&mut self) {
+        if self.exporter.limit.is_some() {
+            self.exporter.counters.exported.fetch_sub(1, Ordering::Relaxed);
+        } else {
+            self.exported -= 1;
+        }
+    }
+}
+
+/// What goes with the deltas of a turn.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Trailer {
+    pub(crate) burst: Option<Burst>,
+    pub(crate) feed: Option<FeedReply>,
+    pub(crate) query: Option<u32>,
+}
+
+impl<K: TableKey> Exports<K> {
+    pub(crate) fn new() -> Self {
+        Self {
+            groups: Vec::new(),
+            followers: Vec::new(),
+            adj_out: AdjOut::new(),
+            row: Row::default(),
+            live: 0,
+            generation: 0,
+            newest: 0,
+            limited: false,
+            old: Vec::new(),
+            new: Vec::new(),
+            evaluations: 0,
+            remembered: 0,
+        }
+    }
+
+    pub(crate) fn add_group(&mut self, exporter: Exporter) {
+        self.generation = held::next_generation(self.generation);
+        let slot = Some(Slot { added: self.generation, ..Slot::new(exporter) });
+        // Adj-RIB-Out may still name a group that has gone: its index is not free yet.
+        let free = |&index: &usize| self.groups[index].is_none() && !self.adj_out.names(index);
+        match (0..self.groups.len()).find(free) {
+            Some(place) => self.groups[place] = slot,
+            None => self.groups.push(slot),
+        }
+        self.groups_changed();
+    }
+
+    /// Removes an exporter; returns whether it was a group of this table.
+    pub(crate) fn remove(&mut self, id: ExporterId) -> bool {
+        self.followers.retain(|slot| slot.exporter.id != id);
+        let Some(index) = self.find_group(id) else { return false };
+        self.groups[index] = None;
+        self.groups_changed();
+        true
+    }
+
+    /// Gives a group a new policy; returns whether it is here.
+    pub(crate) fn set_policy(&mut self, id: ExporterId, policy: Arc<dyn ExportPolicy>) -> bool {
+        let Some(index) = self.find_group(id) else { return false };
+        if let Some(slot) = &mut self.groups[index] {
+            slot.ignores_net = policy.ignores_net();
+            slot.exporter.policy = policy;
+        }
+        self.groups_changed();
+        true
+    }
+
+    pub(crate) fn find_group(&self, id: ExporterId) -> Option<usize> {
+        let is = |slot: &Option<Slot<K>>| slot.as_ref().is_some_and(|slot| slot.exporter.id == id);
+        self.groups.iter().position(is)
+    }
+
+    /// A group's feed goes on, or has covered all bands.
+    pub(crate) fn set_feeding(&mut self, group: usize, feeding: bool) {
+        if let Some(Some(slot)) = self.groups.get_mut(group) {
+            slot.feeding = feeding;
+            slot.fed |= !feeding;
+        }
+    }
+
+    fn groups_changed(&mut self) {
+        let mut first: Map<u64, usize> = Map::default();
+        (self.limited, self.live, self.newest) = (false, 0, 0);
+        for (index, slot) in self.groups.iter_mut().enumerate() {
+            if let Some(slot) = slot {
+                slot.same_as = *first.entry(slot.exporter.policy.key()).or_insert(index);
+                self.limited |= slot.exporter.limit.is_some();
+                self.live += 1;
+                self.newest = self.newest.max(slot.added);
+            }
+        }
+        // A row is emptied at the end of every turn, so none is remembered for other groups.
+        debug_assert!(self.row.is_empty(), "groups change between turns");
+    }
+
+    /// Publishes the counters of a turn.
+    pub(crate) fn count_turn(&mut self) {
+        for slot in self.groups.iter_mut().flatten() {
+            slot.count();
+            let sharing = &slot.exporter.sharing;
+            if self.evaluations + self.remembered > 0 {
+                sharing.evaluations.fetch_add(self.evaluations, Ordering::Relaxed);
+                sharing.remembered.fetch_add(self.remembered, Ordering::Relaxed);
+                // Evaluations are shared by all groups: they count for the first.
+                (self.evaluations, self.remembered) = (0, 0);
+            }
+        }
+    }
+
+    /// Sends everything that waits; `trailer` goes to `only`, or to all groups.
+    pub(crate) fn send(&mut self, env: &Env<'_>, trailer: &Trailer, only: Option<usize>) {
+        for (index, slot) in self.groups.iter_mut().enumerate() {
+            let Some(slot) = slot else { continue };
+            let mine = only.is_none_or(|only| only == index);
+            slot.send(env, if mine { trailer } else { &NO_TRAILER });
+        }
+        for slot in &mut self.followers {
+            slot.send(env, &NO_TRAILER);
+        }
+    }
+
+    pub(crate) fn memory(&self) -> usize {
+        self.adj_out.memory()
+    }
+}
+
+const NO_TRAILER: Trailer = Trailer { burst: None, feed: None, query: None };

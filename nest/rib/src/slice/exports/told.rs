@@ -1,0 +1,74 @@
+//! Feeds and queries: what one group holds for a network, said to those who wait under a token.
+
+use crate::export::To;
+use crate::import::TableKey;
+use crate::slice::decide::Best;
+use crate::slice::table::{Env, Table};
+
+impl<K: TableKey> Table<K> {
+    /// Says to those who wait under a token what one group holds for a network.
+    pub(crate) fn tell_token(
+        &mut self,
+        net: u32,
+        group: usize,
+        token: u32,
+        withdraw_absent: bool,
+        env: &mut Env<'_>,
+    ) {
+        let best = self.best_pair(net);
+        let to = self.settle_out(net, group, best, env).unwrap_or(To::Token(token));
+        let key = self.nets[net].key;
+        let result = self.held_by(net, group, best);
+        let needed = result.filter(|result| {
+            self.exports.groups[group].as_ref().is_some_and(|slot| slot.last != Some(*result))
+        });
+        let route = needed.map(|best| self.out_route(best, env));
+        let Some(slot) = &mut self.exports.groups[group] else { return };
+        match result {
+            Some(best) => slot.announce(key, best, to, route),
+            None if withdraw_absent || to == To::All => slot.withdraw(key, to),
+            None => {}
+        }
+    }
+
+    /// As [`tell_token`](Self::tell_token), of a network that is not there.
+    pub(crate) fn tell_absent(&mut self, group: usize, key: K, token: u32) {
+        if let Some(slot) = &mut self.exports.groups[group] {
+            slot.withdraw(key, To::Token(token));
+        }
+    }
+
+    /// Brings Adj-RIB-Out of a network up to date for a group that may not have been fed. Says if
+    /// members who are not asking must hear of it too: the group has been fed or holds something else,
+    /// so it has a new policy, and the job that decides every network again has not come here.
+    fn settle_out(
+        &mut self,
+        net: u32,
+        group: usize,
+        best: Option<Best>,
+        env: &mut Env<'_>,
+    ) -> Option<To> {
+        self.load_row(net, best, env);
+        let verdict = self.exports.row.verdicts.get(group).copied();
+        let result = best.and_then(|best| verdict?.result(best));
+        let held = self.held_by(net, group, best);
+        if held == result {
+            return None;
+        }
+        let slot = self.exports.groups.get_mut(group)?.as_mut()?;
+        let result = result.filter(|_| held.is_some() || slot.admit());
+        if held.is_some() && result.is_none() {
+            slot.dismiss();
+        }
+        let to = (slot.fed || held.is_some()).then_some(To::All);
+        slot.delta.updates_accepted += u64::from(result.is_some());
+        self.load_old(net, best);
+        let mut results = core::mem::take(&mut self.exports.old);
+        if let Some(place) = results.get_mut(group) {
+            *place = result;
+        }
+        self.store_out(net, best, &results, env);
+        self.exports.old = results;
+        to
+    }
+}

@@ -1,0 +1,4 @@
+//! Slices as their loops drive them, without a runtime.
+
+mod model;
+mod world;
