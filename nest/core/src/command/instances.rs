@@ -37,7 +37,9 @@ impl ShowInstances {
             reply: desk.reply(Payload::Rows),
             each: Box::new(move |index| {
                 let port = port.clone();
-                crate::protocol::Reply::new(move |text| port(Payload::Text(index, text)))
+                crate::protocol::Reply::or_lost(move |text: Option<Vec<String>>| {
+                    port(Payload::Text(index, text.unwrap_or_default()));
+                })
             }),
         });
     }

@@ -9,13 +9,14 @@ use super::output::Output;
 use super::session::{Desk, ENOUGH, Payload, Step, Task};
 use crate::manager::{Request, Row, Selection};
 use crate::protocol::{
-    ChannelConfig, ChannelDescription, ChannelState, ChannelStatistics, Description, Limit,
+    ChannelConfig, ChannelDescription, ChannelState, ChannelStatistics, Description, Limit, Reply,
     statistics_line,
 };
 
 /// `show protocols`, until it is done.
 pub(super) struct ShowProtocols {
-    selection: Option<Selection>,
+    selection: Selection,
+    begun: bool,
     all: bool,
     /// What is left to show.
     rows: VecDeque<Row>,
@@ -25,12 +26,12 @@ pub(super) struct ShowProtocols {
 
 impl ShowProtocols {
     pub(super) fn new(selection: Selection, all: bool) -> Self {
-        Self { selection: Some(selection), all, rows: VecDeque::new(), asked: None }
+        Self { selection, begun: false, all, rows: VecDeque::new(), asked: None }
     }
 
     fn begin(&mut self, output: &mut Output, rows: Vec<Row>) -> Step {
         if rows.is_empty() {
-            output.last(8003, "No protocols match");
+            output.reply(&[self.selection.nobody()]);
             return Step::Done;
         }
         let head = ["Name", "Proto", "Table", "State", "Since", "Info"];
@@ -52,7 +53,7 @@ impl ShowProtocols {
             }
             match row.running {
                 Some(id) => {
-                    desk.ask(Request::Describe(id, desk.reply(Payload::Described)));
+                    desk.ask(Request::Describe(id, describe(desk)));
                     self.asked = Some(row);
                 }
                 None => details(desk, output, &row, None),
@@ -70,8 +71,8 @@ impl Task for ShowProtocols {
         output: &mut Output,
         answer: Option<Payload>,
     ) -> Step {
-        if let Some(selection) = self.selection.take() {
-            desk.ask(Request::Rows(selection, desk.reply(Payload::Rows)));
+        if !core::mem::replace(&mut self.begun, true) {
+            desk.ask(Request::Rows(self.selection.clone(), desk.reply(Payload::Rows)));
             return Step::Waiting;
         }
         match answer {
@@ -90,6 +91,12 @@ impl Task for ShowProtocols {
         }
         self.go_on(desk, output)
     }
+}
+
+/// An instance that ends instead of answering is shown as one that has ended.
+fn describe(desk: &Desk) -> Reply<Option<Description>> {
+    let reply = desk.reply(Payload::Described);
+    Reply::or_lost(move |found| reply.send(Option::flatten(found)))
 }
 
 fn columns([name, kind, table, state, since, info]: [&str; 6]) -> String {

@@ -15,7 +15,7 @@ use super::route_lines::{Look, route};
 use super::session::{Desk, ENOUGH, Payload, Step, Task};
 use super::walk::Walker;
 use crate::config::Config;
-use crate::manager::{Policies, Request, Row, Selection};
+use crate::manager::{Policies, Request, Row, Selection, unknown};
 use crate::protocol::{InstanceConfig, TableEntry, Tables};
 use crate::timeformat::{TimeFormat, WallTime};
 
@@ -292,7 +292,7 @@ impl ShowRoute {
             source: &row.source,
             next_hop: &row.next_hop,
         };
-        let verdict = policy.evaluate(&mut Default::default(), view);
+        let verdict = policy.evaluate(&mut self.scratch, view);
         match (export.kind, verdict) {
             (ExportKind::Export | ExportKind::Exported, ExportVerdict::AsIs) => {
                 Some(Arc::clone(&row.attrs))
@@ -350,10 +350,6 @@ impl ShowRoute {
 fn counted(counts: Counts) -> String {
     let Counts { shown, routes, networks } = counts;
     format!("{shown} of {routes} routes for {networks} networks")
-}
-
-fn unknown(name: &str) -> String {
-    format!("syntax error, unexpected CF_SYM_UNDEFINED ({name}), expecting CF_SYM_KNOWN")
 }
 
 /// The tables of the channels that are meant.

@@ -39,6 +39,8 @@ pub(super) enum Payload {
     Walk(WalkReply),
     Slice(SliceStatistics),
     Runtime(Stats),
+    /// Who was asked has gone.
+    Lost,
 }
 
 /// Brings answers to the loop that owns the session.
@@ -111,7 +113,10 @@ impl Desk {
     ) -> Reply<T> {
         let answers = Arc::clone(&self.parts.answers);
         let command = self.command;
-        Reply::new(move |value| answers(Answer { command, payload: wrap(value) }))
+        Reply::or_lost(move |value| {
+            let payload = value.map_or(Payload::Lost, wrap);
+            answers(Answer { command, payload });
+        })
     }
 
     /// The way answers take, for those that need more than one reply.
@@ -194,9 +199,14 @@ impl Session {
 
     /// Takes an answer.
     pub fn answer(&mut self, cx: &mut Context<'_>, answer: Answer) {
-        if answer.command == self.desk.command {
-            self.step(cx, Some(answer.payload));
+        if answer.command != self.desk.command || self.task.is_none() {
+            return;
         }
+        if matches!(answer.payload, Payload::Lost) {
+            self.task = None;
+            return self.output.last(8004, "Stopped due to reconfiguration");
+        }
+        self.step(cx, Some(answer.payload));
     }
 
     /// The output has room again.

@@ -229,7 +229,9 @@ impl Manager {
     fn compare(&mut self, cx: &mut Context<'_>, mode: ReloadMode, identity_changed: bool) {
         let config = Arc::clone(&self.config);
         for entry in &mut self.entries {
-            if entry.config.parent.is_none() && config.protocol(entry.name()).is_none() {
+            // A child goes with its parent.
+            let named = entry.config.parent.as_ref().unwrap_or(entry.name());
+            if entry.wanted != Wanted::Gone && config.protocol(named).is_none() {
                 let name = entry.name().clone();
                 self.log.write(LogClass::Info, format_args!("Removing protocol {name}"));
                 entry.wanted = Wanted::Gone;

@@ -104,7 +104,7 @@ impl Manager {
             .filter(|index| selection.includes(self.entries[*index].name()))
             .collect();
         if chosen.is_empty() {
-            return vec![Line::new(8003, "No protocols match")];
+            return vec![selection.nobody()];
         }
         let mut lines = Vec::new();
         for index in chosen {

@@ -131,6 +131,9 @@ impl Entry {
         if !self.is_stopping() {
             // It ended by itself: not what it should do, and no reason to start it at once again.
             self.failed = true;
+            if self.config.parent.is_some() {
+                self.wanted = Wanted::Gone;
+            }
         }
         self.running = None;
         self.enter(cx, ProtocolState::Down);

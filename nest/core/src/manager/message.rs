@@ -8,7 +8,6 @@ use dunlin_rib::export::ExportPolicy;
 
 use crate::command::Line;
 use crate::config::{DebugFlags, Loaded};
-use crate::interfaces::Interfaces;
 use crate::protocol::{
     ChannelKind, Description, Direction, InstanceConfig, InstanceEvent, InstanceId, ProtocolState,
     Reply,
@@ -19,8 +18,6 @@ use crate::timeformat::WallTime;
 pub enum ManagerMessage {
     /// A report of an instance.
     Instance(InstanceId, InstanceEvent),
-    /// The interfaces as they are now.
-    Interfaces(Arc<Interfaces>),
     /// A configuration has been read.
     Loaded(Box<LoadedFor>),
     /// Somebody wants something.
@@ -33,7 +30,6 @@ impl fmt::Debug for ManagerMessage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Instance(id, event) => f.debug_tuple("Instance").field(id).field(event).finish(),
-            Self::Interfaces(_) => f.write_str("Interfaces"),
             Self::Loaded(_) => f.write_str("Loaded"),
             Self::Request(_) => f.write_str("Request"),
             Self::Signal(signal) => f.debug_tuple("Signal").field(signal).finish(),
@@ -83,6 +79,24 @@ impl Selection {
             Self::Pattern(pattern) => dunlin_conf::glob::matches(pattern, name),
         }
     }
+}
+
+impl Selection {
+    /// The line for a selection that nothing is in. A name that nobody has is what BIRD's parser
+    /// would not have taken.
+    pub fn nobody(&self) -> Line {
+        match self {
+            Self::Name(name) => Line::new(9001, unknown(name)),
+            Self::All | Self::Pattern(_) => Line::new(8003, "No protocols match"),
+        }
+    }
+}
+
+/// The text for a protocol's name that nobody has.
+pub fn unknown(name: &str) -> String {
+    format!(
+        "syntax error, unexpected CF_SYM_UNDEFINED, expecting CF_SYM_KNOWN ({name} is no protocol)"
+    )
 }
 
 /// What to do with instances.

@@ -23,7 +23,7 @@ mod tables;
 
 pub use host::{Host, MemoryReport, System};
 pub use message::{
-    Action, ConfigureCommand, ManagerMessage, Policies, Request, Row, Selection, Signal,
+    Action, ConfigureCommand, ManagerMessage, Policies, Request, Row, Selection, Signal, unknown,
 };
 pub use published::{DaemonStatus, Published, Shared};
 
@@ -127,6 +127,9 @@ impl Manager {
                 return;
             }
             InstanceEvent::Automatic(what, why) => self.automatic(cx, index, what, why),
+            InstanceEvent::Interfaces(interfaces) => {
+                return self.interfaces_changed(cx, interfaces);
+            }
             InstanceEvent::Child(child) => return self.start_child(cx, index, child),
         }
         self.advance(cx);
@@ -178,7 +181,6 @@ impl Loop for Manager {
     fn message(&mut self, cx: &mut Context<'_>, message: ManagerMessage) {
         match message {
             ManagerMessage::Instance(id, event) => self.instance_event(cx, id, event),
-            ManagerMessage::Interfaces(interfaces) => self.interfaces_changed(cx, interfaces),
             ManagerMessage::Loaded(loaded) => self.loaded(cx, *loaded),
             ManagerMessage::Request(request) => self.request(cx, *request),
             ManagerMessage::Signal(signal) => self.signal(cx, signal),

@@ -19,6 +19,10 @@ use crate::protocol::{
 /// How long peers may take to say goodbye when the daemon ends.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(3);
 
+/// Why a protocol that needs a router id cannot start.
+const NO_ROUTER_ID: &str = "Cannot determine router ID (no suitable network interface), please \
+                            configure it manually";
+
 /// What the manager is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
@@ -71,8 +75,8 @@ impl Manager {
 
     fn advance_phases(&mut self, cx: &mut Context<'_>) {
         for phase in Phase::ALL {
-            if phase > Phase::Device && !self.have_router_id() {
-                return;
+            if phase > Phase::Device {
+                self.find_router_id();
             }
             self.stop_unwanted(cx, phase);
             if self.entries.iter().any(|entry| entry.phase() == phase && entry.is_stopping()) {
@@ -112,7 +116,8 @@ impl Manager {
             let ready = entry.phase() == phase
                 && entry.wanted == Wanted::Up
                 && !entry.is_running()
-                && !entry.failed;
+                && !entry.failed
+                && !self.has_older_namesake(index);
             if ready {
                 self.start_entry(cx, index);
                 if self.stage == Stage::Ended {
@@ -122,8 +127,19 @@ impl Manager {
         }
     }
 
+    /// Whether an instance of the same name, removed by an earlier configuration, still runs.
+    fn has_older_namesake(&self, index: usize) -> bool {
+        let name = self.entries[index].name();
+        let mut others = self.entries.iter().enumerate().filter(|(other, _)| *other != index);
+        others.any(|(_, entry)| entry.name() == name && entry.is_running())
+    }
+
     fn start_entry(&mut self, cx: &mut Context<'_>, index: usize) {
         let config = Arc::clone(&self.entries[index].config);
+        if config.kind.uses_identity() && config.router_id.is_none() && self.router_id == 0 {
+            let error = StartError::Failed(NO_ROUTER_ID.to_owned());
+            return self.entry_started(cx, index, InstanceId(0), Err(error));
+        }
         let (id, environment) = self.environment(index);
         let service =
             self.services.entry(config.kind.keyword()).or_insert_with(|| config.kind.service());
@@ -174,27 +190,11 @@ impl Manager {
         (id, environment)
     }
 
-    /// Finds a router id if there is none; false if that has to wait for interfaces.
-    fn have_router_id(&mut self) -> bool {
-        if self.router_id != 0 {
-            return true;
-        }
-        match choose_router_id(self.config.globals.router_id.as_ref(), &self.interfaces) {
-            Some(id) => {
-                self.router_id = id;
-                true
-            }
-            None => {
-                let needed = self.entries.iter().any(|e| e.config.kind.uses_identity());
-                if needed && self.stage == Stage::Starting {
-                    self.give_up(
-                        "Cannot determine router ID (no suitable network interface), please \
-                         configure it manually",
-                    );
-                    return false;
-                }
-                !needed
-            }
+    /// Finds a router id if there is none.
+    fn find_router_id(&mut self) {
+        if self.router_id == 0 {
+            let wanted = self.config.globals.router_id.as_ref();
+            self.router_id = choose_router_id(wanted, &self.interfaces).unwrap_or(0);
         }
     }
 

@@ -7,19 +7,37 @@ use dunlin_rib::counters::{ExportDelta, ImportDelta};
 
 use super::ChannelKind;
 
-/// Takes one answer, from whichever loop gives it.
-pub struct Reply<T>(Option<Box<dyn FnOnce(T) + Send>>);
+/// Takes one answer, from whichever loop gives it. Whoever asked is also told if it is dropped
+/// without an answer, as when the asked one stops: nobody waits for ever.
+pub struct Reply<T>(Option<Box<dyn FnOnce(Option<T>) + Send>>);
 
 impl<T> Reply<T> {
-    /// A reply that does this; it must not block (it sends a message).
+    /// A reply that does this with the answer; it must not block (it sends a message).
     pub fn new(answer: impl FnOnce(T) + Send + 'static) -> Self {
+        Self::or_lost(move |value| {
+            if let Some(value) = value {
+                answer(value);
+            }
+        })
+    }
+
+    /// As [`Reply::new`]; nothing is given if the reply was dropped without an answer.
+    pub fn or_lost(answer: impl FnOnce(Option<T>) + Send + 'static) -> Self {
         Self(Some(Box::new(answer)))
     }
 
     /// Answers.
     pub fn send(mut self, value: T) {
         if let Some(answer) = self.0.take() {
-            answer(value);
+            answer(Some(value));
+        }
+    }
+}
+
+impl<T> Drop for Reply<T> {
+    fn drop(&mut self) {
+        if let Some(answer) = self.0.take() {
+            answer(None);
         }
     }
 }

@@ -154,6 +154,8 @@ pub enum InstanceEvent {
     Automatic(Automatic, String),
     /// It wants a child.
     Child(Child),
+    /// The interfaces as they are now (device).
+    Interfaces(Arc<Interfaces>),
 }
 
 impl fmt::Debug for InstanceEvent {
@@ -164,6 +166,7 @@ impl fmt::Debug for InstanceEvent {
             Self::Automatic(what, why) => {
                 f.debug_tuple("Automatic").field(what).field(why).finish()
             }
+            Self::Interfaces(_) => f.write_str("Interfaces"),
             Self::Child(child) => f.debug_tuple("Child").field(&child.config.name).finish(),
         }
     }

@@ -1,0 +1,173 @@
+//! Starting, stopping and reconfiguring instances.
+
+mod support;
+
+use dunlin_core::manager::Signal;
+use support::Lab;
+
+const BEGIN: &str = "protocol device { }\n";
+
+fn lab(text: &str) -> Lab {
+    Lab::start(&format!("{BEGIN}{text}"))
+}
+
+fn configure(lab: &Lab, text: &str, command: &str) -> String {
+    lab.write(&format!("{BEGIN}{text}"));
+    lab.ask(command)
+}
+
+#[test]
+fn control_of_instances() {
+    let lab = lab("protocol toy a { ipv4; } protocol toy b { disabled; ipv4; }");
+    assert_eq!(lab.events_to("start a"), ["start device1", "start a"]);
+    assert_eq!(lab.ask("disable b"), "0008 b: already disabled\n");
+    assert_eq!(lab.ask("enable a"), "0010 a: already enabled\n");
+    assert_eq!(lab.ask("enable b"), "0011 b: enabled\n");
+    assert_eq!(lab.events_to("start b"), ["start b"]);
+    assert_eq!(lab.ask("disable a \" bye\""), "0009 a: disabled\n");
+    assert_eq!(lab.events_to("stop a CommandDisable bye"), ["stop a CommandDisable bye"]);
+    let down = lab.until("show protocols all a", |answer| answer.contains(" down "));
+    assert!(down.contains("\n1006-  Message:             bye\n"), "{down}");
+    assert_eq!(lab.ask("restart b"), "0012 b: restarted\n");
+    assert_eq!(lab.events_to("start b"), ["stop b CommandRestart", "start b"]);
+    assert_eq!(lab.ask("restart a"), "0008 a: already disabled\n");
+    let every = lab.ask("disable \"*\"");
+    assert!(every.starts_with("0009-device1: disabled\n0008-a: already disabled\n"), "{every}");
+    assert!(every.ends_with("\n0000 \n"), "{every}");
+    assert_eq!(lab.ask("disable \"x*\""), "8003 No protocols match\n");
+}
+
+#[test]
+fn reload_of_filters() {
+    let lab = lab("protocol toy a { ipv4; } protocol toy b { disabled; ipv4; }");
+    lab.until("show protocols a", |answer| answer.contains(" up "));
+    lab.events_now();
+    assert_eq!(lab.ask("reload filters in a"), "0015 a: reloading\n");
+    assert_eq!(lab.ask("reload a"), "0015 a: reloading\n");
+    assert_eq!(lab.events_now(), ["reload a In", "reload a In", "reload a Out"]);
+    assert_eq!(lab.ask("reload filters b"), "0008 b: is not UP\n");
+    assert_eq!(lab.ask("reload bgp in a").get(..7), Some("8006 a:"));
+}
+
+#[test]
+fn only_what_changed_is_touched() {
+    let old = "protocol toy a { ipv4; } protocol toy b { ipv4; lax 1; }
+        protocol toy c { ipv4; rigid 1; } protocol toy d { ipv4; }";
+    let lab = lab(old);
+    lab.events_to("start d");
+    let new = "protocol toy a { ipv4; } protocol toy e { ipv4; } protocol toy b { ipv4; lax 2; }
+        protocol toy c { ipv4; rigid 2; }";
+    let answer = configure(&lab, new, "configure");
+    assert!(
+        answer == "0002-Reading configuration from t\n0003 Reconfigured\n"
+            || answer == "0002-Reading configuration from t\n0004 Reconfiguration in progress\n",
+        "{answer}"
+    );
+    let mut events = lab.events_to("start c");
+    events.sort();
+    assert_eq!(
+        events,
+        ["change b Hard", "start c", "start e", "stop c Reconfigured", "stop d Removed"]
+    );
+    let rows = lab.until("show protocols", |answer| !answer.contains(" d "));
+    let names: Vec<_> =
+        rows.lines().skip(1).filter_map(|line| line.get(1..)?.split_whitespace().next()).collect();
+    assert_eq!(names.join(" "), "002-device1 a e b c 000");
+    assert_eq!(configure(&lab, new, "configure").lines().last(), Some("0003 Reconfigured"));
+    assert!(lab.events_now().is_empty());
+}
+
+#[test]
+fn table_filter_and_disabled_changes() {
+    let lab = lab("protocol toy a { ipv4; } protocol toy b { ipv4 { import all; }; }
+        protocol toy c { ipv4; } protocol toy d { disabled; ipv4; }");
+    lab.events_to("start c");
+    let new = "ipv4 table t; protocol toy a { ipv4 { table t; }; }
+        protocol toy b { ipv4 { import where net.len > 9; }; }
+        protocol toy c { disabled; ipv4; } protocol toy d { ipv4; }";
+    configure(&lab, new, "configure soft");
+    let mut events = lab.events_to("start a");
+    events
+        .extend(lab.until("show protocols a", |a| a.contains(" up ")).get(..0).map(str::to_owned));
+    events.retain(|event| !event.is_empty());
+    events.sort();
+    assert_eq!(
+        events,
+        ["change b Soft", "start a", "start d", "stop a Reconfigured", "stop c Disabled"]
+    );
+    lab.until("show protocols c", |answer| answer.contains(" down "));
+    assert!(lab.ask("show route table t").starts_with("1007-Table t:\n"));
+    // Named by the file, an instance that a command has disabled comes back.
+    lab.ask("disable b");
+    lab.until("show protocols b", |answer| answer.contains(" down "));
+    configure(&lab, new, "configure");
+    lab.until("show protocols b", |answer| answer.contains(" up "));
+}
+
+#[test]
+fn check_undo_confirm_timeout() {
+    let lab = lab("protocol toy a { ipv4; }");
+    lab.events_to("start a");
+    let check = configure(&lab, "protocol toy b { ipv4; }", "configure check");
+    assert_eq!(check, "0002-Reading configuration from t\n0020 Configuration OK\n");
+    let wrong = configure(&lab, "protocol toy b { ipv5; }\nrouter id 0;", "configure");
+    assert_eq!(
+        wrong,
+        "0002-Reading configuration from t\n8002-t:2:18 syntax error, unexpected \
+         CF_SYM_UNDEFINED\n8002 t:3:11 Router ID must be nonzero\n"
+    );
+    assert_eq!(lab.ask("configure undo"), "0019 Nothing to do\n");
+    let timed = configure(&lab, "protocol toy b { ipv4; }", "configure timeout 200");
+    assert!(timed.contains("\n0022-Undo scheduled in 200 s\n"), "{timed}");
+    lab.until("configure status", |answer| {
+        answer.starts_with("0003-Daemon is up and running\n0022-Configuration unconfirmed, undo in")
+    });
+    assert_eq!(lab.ask("configure confirm"), "0018 Reconfiguration confirmed\n");
+    assert_eq!(lab.ask("configure confirm"), "0019 Nothing to do\n");
+    assert!(lab.ask("configure undo").starts_with("0021-Undo requested\n"));
+    lab.until("show protocols a", |answer| answer.contains(" up "));
+    assert_eq!(lab.ask("configure undo"), "0019 Nothing to do\n");
+}
+
+#[test]
+fn children_come_and_go_with_their_parent() {
+    let lab = lab("protocol toy a { children 2; ipv4; } protocol toy b { ipv4; }");
+    lab.events_to("child kid02 1");
+    let rows = lab.until("show protocols", |answer| answer.contains("kid02"));
+    let order: Vec<_> = ["a  ", "kid01", "kid02", "b  "].map(|name| rows.find(name)).to_vec();
+    assert!(order.is_sorted() && order.iter().all(Option::is_some), "{rows}");
+    lab.events_now();
+    configure(
+        &lab,
+        "protocol toy a { children 2; lax 1; ipv4; } protocol toy b { ipv4; }",
+        "configure",
+    );
+    assert_eq!(
+        lab.events_to("change kid02 Hard"),
+        ["change a Hard", "change kid01 Hard", "change kid02 Hard"]
+    );
+    assert_eq!(lab.ask("disable kid01"), "0009 kid01: disabled\n");
+    lab.until("show protocols", |answer| !answer.contains("kid01"));
+    configure(&lab, "protocol toy b { ipv4; }", "configure");
+    lab.until("show protocols", |answer| !answer.contains("kid02") && !answer.contains(" a  "));
+}
+
+#[test]
+fn orderly_shutdown() {
+    let lab = lab("protocol toy a { ipv4; route 10.0.0.0/8; }");
+    lab.events_to("start a");
+    assert_eq!(lab.ask("down"), "0007 Shutdown requested\n");
+    assert_eq!(lab.code(), 0);
+    assert_eq!(lab.events_now(), ["stop a Shutdown", "stop device1 Shutdown"]);
+}
+
+#[test]
+fn signals() {
+    let lab = lab("protocol toy a { ipv4; }");
+    lab.events_to("start a");
+    lab.write(&format!("{BEGIN}protocol toy b {{ ipv4; }}"));
+    lab.signal(Signal::Configure);
+    lab.events_to("start b");
+    lab.signal(Signal::Shutdown("SIGTERM"));
+    assert_eq!(lab.code(), 0);
+}

@@ -1,0 +1,406 @@
+//! A protocol for tests: announces the routes of its configuration, and says what happens to it.
+
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+
+use dunlin_attr::{AttrsBuilder, BgpNextHop, Dest, Hop, Iface, IfaceName, NextHop, Origin, Rts};
+use dunlin_conf::Parsed;
+use dunlin_core::config::{ConfigParser, Globals};
+use dunlin_core::protocol::{
+    ChannelDescription, ChannelKind, ChannelRules, ChannelState, ChannelStatistics, Child,
+    Description, Direction, Environment, ExportState, ImportState, Instance, InstanceConfig,
+    InstanceEvent, Needed, Phase, ProtocolConfig, ProtocolKind, ProtocolState, Reconfigured,
+    ReloadMode, Reply, Section, Service, StartError, StopReason,
+};
+use dunlin_filter::{ChannelFilter, Scratch};
+use dunlin_net::as_path::AsPathBuf;
+use dunlin_net::{Prefix, Prefix4, Prefix6};
+use dunlin_rib::barrier::Barrier;
+use dunlin_rib::export::{ExportPolicy, ExportVerdict, RouteView};
+use dunlin_rib::import::ImportBuilder;
+use dunlin_rib::limits::LimitKind;
+use dunlin_rib::slice::SliceMessage;
+use dunlin_rib::source::{ChannelEvents, SourceSpec};
+use dunlin_rib::{Peer, Source, SourceId};
+use dunlin_runtime::{Address, Class, Context, Loop};
+
+/// A protocol type for tests.
+pub struct Toy {
+    pub keyword: &'static str,
+    pub phase: Phase,
+    pub events: Sender<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ToyConfig {
+    routes: Vec<Prefix>,
+    bgp: Vec<(Prefix, String)>,
+    rigid: u32,
+    soft: u32,
+    broken: bool,
+    children: u32,
+}
+
+impl ProtocolConfig for ToyConfig {
+    fn same(&self, other: &dyn ProtocolConfig) -> bool {
+        other.downcast::<Self>() == Some(self)
+    }
+}
+
+impl Section for ToyConfig {
+    fn inherit(&self) -> Box<dyn Section> {
+        Box::new(self.clone())
+    }
+
+    fn statement(&mut self, parser: &mut ConfigParser, _globals: &Globals) -> Parsed<bool> {
+        if parser.eat_word("route") {
+            self.routes.push(parser.prefix()?);
+        } else if parser.eat_word("learnt") {
+            let net = parser.prefix()?;
+            self.bgp.push((net, parser.string()?.to_string()));
+        } else if parser.eat_word("rigid") {
+            self.rigid = parser.integer()?;
+        } else if parser.eat_word("lax") {
+            self.soft = parser.integer()?;
+        } else if parser.eat_word("broken") {
+            self.broken = true;
+        } else if parser.eat_word("children") {
+            self.children = parser.integer()?;
+        } else {
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    fn finish(
+        &self,
+        _parser: &mut ConfigParser,
+        _globals: &Globals,
+        _config: &mut InstanceConfig,
+    ) -> Parsed<Arc<dyn ProtocolConfig>> {
+        Ok(Arc::new(self.clone()))
+    }
+}
+
+impl ProtocolKind for Toy {
+    fn keyword(&self) -> &'static str {
+        self.keyword
+    }
+    fn type_name(&self) -> &'static str {
+        "Toy"
+    }
+    fn phase(&self) -> Phase {
+        self.phase
+    }
+    fn channels(&self) -> ChannelRules {
+        ChannelRules {
+            kinds: &[ChannelKind::Ipv4, ChannelKind::Ipv6],
+            needed: if self.phase == Phase::Device { Needed::None } else { Needed::Any },
+            preference: 150,
+            import: ChannelFilter::Accept,
+            export: ChannelFilter::Reject,
+        }
+    }
+    fn section(&self) -> Box<dyn Section> {
+        Box::new(ToyConfig::default())
+    }
+    fn service(&self) -> Box<dyn Service> {
+        Box::new(ToyService { events: self.events.clone() })
+    }
+}
+
+struct ToyService {
+    events: Sender<String>,
+}
+
+impl ToyService {
+    fn say(&self, text: String) {
+        let _ = self.events.send(text);
+    }
+
+    fn run(
+        &self,
+        cx: &mut Context<'_>,
+        environment: Environment,
+        config: &InstanceConfig,
+    ) -> Box<dyn Instance> {
+        let toy: ToyConfig = config.specific::<ToyConfig>().unwrap().clone();
+        let name = config.name.clone();
+        let state =
+            ToyLoop { environment, config: config.clone(), toy: toy.clone(), sources: Vec::new() };
+        let address = cx.spawn(&name, Class::Control, state);
+        Box::new(ToyInstance { name, toy, address, events: self.events.clone() })
+    }
+}
+
+impl Service for ToyService {
+    fn start(
+        &mut self,
+        cx: &mut Context<'_>,
+        environment: Environment,
+        config: Arc<InstanceConfig>,
+    ) -> Result<Box<dyn Instance>, StartError> {
+        self.say(format!("start {}", config.name));
+        if config.specific::<ToyConfig>().unwrap().broken {
+            return Err(StartError::Unsupported("a broken toy is".to_owned()));
+        }
+        Ok(self.run(cx, environment, &config))
+    }
+
+    fn start_child(
+        &mut self,
+        cx: &mut Context<'_>,
+        environment: Environment,
+        config: Arc<InstanceConfig>,
+        payload: Box<dyn std::any::Any + Send>,
+    ) -> Result<Box<dyn Instance>, StartError> {
+        let payload = payload.downcast::<u32>().unwrap();
+        self.say(format!("child {} {payload}", config.name));
+        Ok(self.run(cx, environment, &config))
+    }
+
+    fn child_config(
+        &self,
+        parent: &InstanceConfig,
+        _child: &InstanceConfig,
+    ) -> Option<InstanceConfig> {
+        let mut config = parent.clone();
+        let toy = ToyConfig { children: 0, ..config.specific::<ToyConfig>()?.clone() };
+        config.specific = Arc::new(toy);
+        Some(config)
+    }
+}
+
+struct ToyInstance {
+    name: Arc<str>,
+    toy: ToyConfig,
+    address: Address<ToyMessage>,
+    events: Sender<String>,
+}
+
+enum ToyMessage {
+    Stop,
+    Gone,
+    Describe(Reply<Description>),
+}
+
+impl Instance for ToyInstance {
+    fn reconfigure(
+        &mut self,
+        _cx: &mut Context<'_>,
+        new: &Arc<InstanceConfig>,
+        mode: ReloadMode,
+    ) -> Reconfigured {
+        let toy = new.specific::<ToyConfig>().unwrap();
+        if toy.rigid != self.toy.rigid {
+            return Reconfigured::Restart;
+        }
+        self.toy = toy.clone();
+        let _ = self.events.send(format!("change {} {mode:?}", self.name));
+        Reconfigured::Live
+    }
+
+    fn reload(&mut self, _cx: &mut Context<'_>, direction: Direction) -> bool {
+        let _ = self.events.send(format!("reload {} {direction:?}", self.name));
+        true
+    }
+
+    fn describe(&self, reply: Reply<Description>) {
+        let _ = self.address.send(Class::Control, ToyMessage::Describe(reply));
+    }
+
+    fn export_policy(&self, _channel: ChannelKind) -> Option<Arc<dyn ExportPolicy>> {
+        Some(Arc::new(SmallOnly))
+    }
+
+    fn show(&self, what: &str, reply: Reply<Vec<String>>) {
+        reply.send(vec![format!("{what} of {}", self.name)]);
+    }
+
+    fn stop(&mut self, _cx: &mut Context<'_>, reason: &StopReason) {
+        let message = reason.message.as_deref().unwrap_or("");
+        let _ = self.events.send(format!("stop {} {:?}{message}", self.name, reason.cause));
+        let _ = self.address.send(Class::Control, ToyMessage::Stop);
+    }
+}
+
+/// Exports networks of at least 24 bits, refuses those of fewer than 10.
+struct SmallOnly;
+
+impl ExportPolicy for SmallOnly {
+    fn key(&self) -> u64 {
+        1
+    }
+    fn ignores_net(&self) -> bool {
+        false
+    }
+    fn evaluate(&self, _scratch: &mut Scratch, route: RouteView<'_>) -> ExportVerdict {
+        match route.net.len() {
+            0..10 => ExportVerdict::Refused,
+            10..24 => ExportVerdict::Filtered,
+            _ => ExportVerdict::AsIs,
+        }
+    }
+}
+
+struct ToyLoop {
+    environment: Environment,
+    config: InstanceConfig,
+    toy: ToyConfig,
+    sources: Vec<Arc<Source>>,
+}
+
+struct NoEvents;
+
+impl ChannelEvents for NoEvents {
+    fn limit_hit(&self, _source: SourceId, _kind: LimitKind) {}
+    fn filter_error(&self, _source: SourceId, _message: &str) {}
+    fn filter_print(&self, _source: SourceId, _text: &str) {}
+}
+
+impl ToyLoop {
+    fn announce(&mut self) {
+        for channel in self.config.channels.clone() {
+            let environment = &self.environment;
+            let peer = Peer {
+                address: "10.9.0.2".parse().unwrap(),
+                interface: None,
+                router_id: 2,
+                asn: 65002,
+                local_asn: 65001,
+                internal: false,
+                rr_client: false,
+                rs_client: false,
+            };
+            let is_bgp = !self.toy.bgp.is_empty();
+            let mut source = Source::new(SourceSpec {
+                id: environment.rib.source_id(),
+                table: environment.tables.id(&channel.table).unwrap(),
+                protocol: self.config.name.clone(),
+                kind: if is_bgp { Rts::Bgp } else { Rts::Static },
+                events: Arc::new(NoEvents),
+            });
+            source.peer = is_bgp.then_some(peer);
+            source.import = channel.import.clone();
+            source.preference = channel.preference;
+            source.keep_filtered = channel.keep_filtered;
+            let source = Arc::new(source);
+            self.sources.push(source.clone());
+            self.feed(channel.kind, source);
+        }
+    }
+
+    fn feed(&self, kind: ChannelKind, source: Arc<Source>) {
+        let slices = self.environment.rib.slices.clone();
+        let mut plain = AttrsBuilder::new(Rts::Static);
+        let preference = source.preference;
+        plain.set_preference(preference);
+        plain.set_dest(Dest::Blackhole);
+        let plain = plain.finish();
+        let mut routes: Vec<_> = self.toy.routes.iter().map(|net| (*net, plain.clone())).collect();
+        for (net, path) in &self.toy.bgp {
+            let mut bgp = AttrsBuilder::new(Rts::Bgp);
+            bgp.set_preference(preference);
+            bgp.set_origin(Origin::Igp);
+            bgp.set_as_path(path.parse::<AsPathBuf>().unwrap().view()).unwrap();
+            bgp.set_bgp_next_hop(Some(BgpNextHop::new("10.9.0.2".parse().unwrap())));
+            let veth = Iface { index: 3, name: IfaceName::new("veth0").unwrap() };
+            bgp.set_next_hop(NextHop::hop(Hop::via("10.9.0.2".parse().unwrap()).on(veth)));
+            routes.push((*net, bgp.finish()));
+        }
+        match kind {
+            ChannelKind::Ipv4 => {
+                let mut builder = ImportBuilder::<Prefix4>::new(slices, source, None);
+                for (net, attrs) in &routes {
+                    if let Prefix::V4(key) = net {
+                        builder.announce(*key, 0, attrs);
+                    }
+                }
+                builder.flush();
+            }
+            ChannelKind::Ipv6 => {
+                let mut builder = ImportBuilder::<Prefix6>::new(slices, source, None);
+                for (net, attrs) in &routes {
+                    if let Prefix::V6(key) = net {
+                        builder.announce(*key, 0, attrs);
+                    }
+                }
+                builder.flush();
+            }
+        }
+    }
+
+    fn withdraw(&mut self, cx: &mut Context<'_>) {
+        let own = cx.own::<ToyMessage>().unwrap();
+        let slices = &self.environment.rib.slices;
+        let done = Arc::new(Barrier::new(slices.count() * self.sources.len().max(1), move || {
+            let _ = own.send(Class::Control, ToyMessage::Gone);
+        }));
+        if self.sources.is_empty() {
+            (0..slices.count()).for_each(|_| drop(done.arrive()));
+        }
+        for source in &self.sources {
+            source.kill();
+            slices.send_all(Class::Routing, || SliceMessage::SourceDown {
+                source: source.id,
+                done: Some(done.clone()),
+            });
+        }
+    }
+
+    fn describe(&self) -> Description {
+        let channel = |channel: &dunlin_core::protocol::ChannelConfig| ChannelDescription {
+            kind: channel.kind,
+            state: ChannelState::Up,
+            import: ImportState::Up,
+            export: ExportState::Ready,
+            statistics: Some(ChannelStatistics {
+                imported: 3,
+                filtered: 2,
+                exported: 6,
+                import_hit: true,
+                ..Default::default()
+            }),
+            above: Vec::new(),
+            below: vec!["    Toy colour:     green".to_owned()],
+        };
+        Description {
+            lines: vec!["  Toy state:          Whole".to_owned()],
+            channels: self.config.channels.iter().map(channel).collect(),
+        }
+    }
+}
+
+impl Loop for ToyLoop {
+    type Message = ToyMessage;
+
+    fn start(&mut self, _cx: &mut Context<'_>) {
+        let reporter = self.environment.reporter.clone();
+        if self.config.kind.phase() == Phase::Device {
+            reporter.report(InstanceEvent::Interfaces(super::interfaces()));
+        }
+        self.announce();
+        reporter.state(ProtocolState::Up);
+        for number in 0..self.toy.children {
+            let mut config = self.config.clone();
+            config.name = "kid".into();
+            config.specific = Arc::new(ToyConfig { children: 0, ..self.toy.clone() });
+            let payload = Box::new(number);
+            reporter.report(InstanceEvent::Child(Child { config, digits: 2, payload }));
+        }
+    }
+
+    fn message(&mut self, cx: &mut Context<'_>, message: ToyMessage) {
+        match message {
+            ToyMessage::Stop => {
+                self.environment.reporter.state(ProtocolState::Stop);
+                self.withdraw(cx);
+            }
+            ToyMessage::Gone => {
+                self.environment.reporter.state(ProtocolState::Down);
+                cx.stop_self();
+            }
+            ToyMessage::Describe(reply) => reply.send(self.describe()),
+        }
+    }
+}
