@@ -263,9 +263,9 @@ fn field(out: &mut String, letter: char, time: &Calendar, seconds: i64, zone: i3
             zone.abs() / 3600,
             zone.abs() / 60 % 60
         ),
-        'n' => write!(out, "\n"),
-        't' => write!(out, "\t"),
-        '%' => write!(out, "%"),
+        'n' => out.write_char('\n'),
+        't' => out.write_char('\t'),
+        '%' => out.write_char('%'),
         other => write!(out, "%{other}"),
     };
 }

@@ -65,8 +65,8 @@ impl Output {
     fn line(&mut self, head: &str, text: &str) {
         self.bytes.extend_from_slice(head.as_bytes());
         let room = MAX_LINE - head.len() - 1;
-        let cut = text.floor_char_boundary(room);
-        let text = text.get(..cut).unwrap_or(text);
+        let cut = (0..=room.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
+        let text = text.get(..cut.unwrap_or(0)).unwrap_or_default();
         // A line break inside a text would be read as the start of another line.
         self.bytes.extend(text.bytes().map(|b| if b == b'\n' || b == b'\r' { b' ' } else { b }));
         self.bytes.push(b'\n');

@@ -38,7 +38,7 @@ struct Commands<'c> {
 impl Commands<'_> {
     fn command(&mut self) -> Parsed<Command> {
         let Some(word) = self.parser.word().map(str::to_owned) else {
-            return Err(self.parser.unexpected(&[]).into());
+            return Err(self.parser.unexpected(&[]));
         };
         self.parser.advance();
         let command = match word.as_str() {
@@ -62,7 +62,7 @@ impl Commands<'_> {
             }
         }?;
         if !self.parser.at_end() {
-            return Err(self.parser.unexpected(&["END"]).into());
+            return Err(self.parser.unexpected(&["END"]));
         }
         Ok(command)
     }
@@ -158,7 +158,7 @@ impl Commands<'_> {
     fn protocol_name(&mut self) -> Parsed<Arc<str>> {
         let token = self.parser.token();
         if !token.kind.is_name() {
-            return Err(self.parser.unexpected(&["CF_SYM_KNOWN", "TEXT", "ALL"]).into());
+            return Err(self.parser.unexpected(&["CF_SYM_KNOWN", "TEXT", "ALL"]));
         }
         self.parser.advance();
         Ok(Arc::from(self.parser.text(token.span)))
@@ -252,9 +252,9 @@ impl Commands<'_> {
         } else if self.parser.eat_word("filtered") {
             query.filtered = true;
         } else if self.parser.eat_word("stats") {
-            query.stats = Stats::Stats;
+            query.stats = Stats::Also;
         } else if self.parser.eat_word("count") {
-            query.stats = Stats::Count;
+            query.stats = Stats::Only;
         } else if self.parser.eat_word("table") {
             self.table(query)?;
         } else if self.parser.at_words(&["import", "table"])
@@ -274,7 +274,7 @@ impl Commands<'_> {
         } else if query.what == Wanted::All {
             query.what = Wanted::Exact(self.parser.prefix()?);
         } else {
-            return Err(self.parser.unexpected(&["END"]).into());
+            return Err(self.parser.unexpected(&["END"]));
         }
         Ok(())
     }

@@ -29,17 +29,6 @@ impl ShowProtocols {
         Self { selection, begun: false, all, rows: VecDeque::new(), asked: None }
     }
 
-    fn begin(&mut self, output: &mut Output, rows: Vec<Row>) -> Step {
-        if rows.is_empty() {
-            output.reply(&[self.selection.nobody()]);
-            return Step::Done;
-        }
-        let head = ["Name", "Proto", "Table", "State", "Since", "Info"];
-        output.row(2002, &columns(head));
-        self.rows = rows.into();
-        Step::Waiting
-    }
-
     /// Shows rows as long as that needs nobody's answer and there is room.
     fn go_on(&mut self, desk: &Desk, output: &mut Output) -> Step {
         while self.asked.is_none() && output.len() < ENOUGH {
@@ -76,10 +65,14 @@ impl Task for ShowProtocols {
             return Step::Waiting;
         }
         match answer {
+            Some(Payload::Rows(rows)) if rows.is_empty() => {
+                output.reply(&[self.selection.nobody()]);
+                return Step::Done;
+            }
             Some(Payload::Rows(rows)) => {
-                if self.begin(output, rows) == Step::Done {
-                    return Step::Done;
-                }
+                let head = ["Name", "Proto", "Table", "State", "Since", "Info"];
+                output.row(2002, &columns(head));
+                self.rows = rows.into();
             }
             Some(Payload::Described(description)) => {
                 if let Some(row) = self.asked.take() {

@@ -138,7 +138,7 @@ pub(super) enum Stats {
     #[default]
     Off,
     /// Routes, then counts.
-    Stats,
+    Also,
     /// Counts only.
-    Count,
+    Only,
 }

@@ -259,7 +259,7 @@ impl ShowRoute {
         if let Some(table) = self.tables.get_mut(self.at) {
             table.counts.shown += 1;
         }
-        if self.query.stats != Stats::Count {
+        if self.query.stats != Stats::Only {
             let time = self.clock.show(row.changed);
             route(output, self.look, first.then_some(net.net), row, attrs, &time);
         }
@@ -310,7 +310,7 @@ impl ShowRoute {
     /// The heading of the present table, once, with an empty line in front if it is not the first.
     fn head(&mut self, output: &mut Output) {
         let Some(table) = self.tables.get_mut(self.at) else { return };
-        if table.headed || self.query.stats == Stats::Count {
+        if table.headed || self.query.stats == Stats::Only {
             return;
         }
         table.headed = true;

@@ -92,7 +92,7 @@ fn option(parser: &mut ConfigParser, globals: &Globals, config: &mut ChannelConf
             Some(word) if dunlin_conf::keywords::is_keyword(&word) => {
                 refuse(parser, &format!("The channel option `{word}`"))
             }
-            _ => parser.unexpected(&[]).into(),
+            _ => parser.unexpected(&[]),
         });
     }
     Ok(())

@@ -62,7 +62,7 @@ impl LogConfig {
             let path = PathBuf::from(&*parser.string()?);
             return Ok(LogDestination::File(LogFile { path, rotate: Self::rotation(parser)? }));
         }
-        Err(parser.unexpected(&["STDERR", "SYSLOG", "TEXT"]).into())
+        Err(parser.unexpected(&["STDERR", "SYSLOG", "TEXT"]))
     }
 
     fn rotation(parser: &mut ConfigParser) -> Parsed<Option<(u32, PathBuf)>> {

@@ -93,7 +93,7 @@ impl DebugFlags {
             return Ok(Self::OFF);
         }
         if !parser.at(TokenKind::OpenBrace) {
-            return Err(parser.unexpected(&["ALL", "OFF", "'{'"]).into());
+            return Err(parser.unexpected(&["ALL", "OFF", "'{'"]));
         }
         parser.advance();
         let mut flags = parser.expect_one_of(&Self::WORDS)?;

@@ -182,7 +182,7 @@ impl Loader {
             _ if is_net_type(word) => {
                 Err(refuse(&mut self.parser, &format!("A table of type {word}")))
             }
-            _ => Err(self.parser.unexpected(&[]).into()),
+            _ => Err(self.parser.unexpected(&[])),
         }
     }
 
@@ -239,7 +239,7 @@ impl Loader {
             return Err(refuse(&mut self.parser, "This kind of debugging"));
         } else {
             let words = ["PROTOCOLS", "CHANNELS", "TABLES", "COMMANDS"];
-            return Err(self.parser.unexpected(&words).into());
+            return Err(self.parser.unexpected(&words));
         }
         Ok(())
     }
@@ -267,7 +267,7 @@ impl Loader {
                 } else if parser.eat_words(&["v2", "attributes"]) {
                     cli.v2_attributes = true;
                 } else {
-                    return Err(parser.unexpected(&["RESTRICT", "V2"]).into());
+                    return Err(parser.unexpected(&["RESTRICT", "V2"]));
                 }
                 Ok(())
             })?;

@@ -82,7 +82,7 @@ impl Draft {
 
     fn unknown(&self, parser: &mut ConfigParser) -> Failed {
         let Some(word) = parser.word().map(str::to_owned) else {
-            return parser.unexpected(&[]).into();
+            return parser.unexpected(&[]);
         };
         let kind = self.kind.keyword();
         match word.as_str() {
@@ -91,7 +91,7 @@ impl Draft {
             _ if dunlin_conf::keywords::is_keyword(&word) => {
                 refuse(parser, &format!("The option `{word}` of protocol {kind}"))
             }
-            _ => parser.unexpected(&[]).into(),
+            _ => parser.unexpected(&[]),
         }
     }
 
@@ -208,7 +208,7 @@ impl Loader {
 
     fn protocol_kind(&mut self) -> Parsed<Arc<dyn ProtocolKind>> {
         let Some(word) = self.parser.word().map(str::to_owned) else {
-            return Err(self.parser.unexpected(&[]).into());
+            return Err(self.parser.unexpected(&[]));
         };
         if let Some(kind) = self.kinds.iter().find(|kind| kind.keyword() == word) {
             self.parser.advance();
@@ -217,7 +217,7 @@ impl Loader {
         if is_protocol(&word) {
             return Err(refuse(&mut self.parser, &format!("Protocol {word}")));
         }
-        Err(self.parser.unexpected(&[]).into())
+        Err(self.parser.unexpected(&[]))
     }
 
     fn ancestor(&mut self, kind: &Arc<dyn ProtocolKind>) -> Parsed<Draft> {

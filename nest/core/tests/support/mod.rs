@@ -1,4 +1,5 @@
 //! A daemon without an operating system: real loops, toy protocols, a terminal.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "support of tests")]
 
 mod toy;
 
@@ -29,6 +30,7 @@ use self::toy::Toy;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A running daemon.
+#[expect(dead_code, reason = "each test binary uses a part of it")]
 pub struct Lab {
     manager: Address<ManagerMessage>,
     terminal: Address<TerminalMessage>,

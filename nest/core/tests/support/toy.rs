@@ -1,4 +1,5 @@
 //! A protocol for tests: announces the routes of its configuration, and says what happens to it.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "support of tests")]
 
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
