@@ -338,7 +338,9 @@ impl ToyLoop {
             let _ = own.send(Class::Control, ToyMessage::Gone);
         }));
         if self.sources.is_empty() {
-            (0..slices.count()).for_each(|_| drop(done.arrive()));
+            (0..slices.count()).for_each(|_| {
+                done.arrive();
+            });
         }
         for source in &self.sources {
             source.kill();

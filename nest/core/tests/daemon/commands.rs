@@ -1,8 +1,6 @@
 //! What commands answer, byte for byte, from a daemon with toy protocols.
 
-mod support;
-
-use support::Lab;
+use super::support::Lab;
 
 const CONFIG: &str = "
     ipv4 table t1;

@@ -1,9 +1,7 @@
 //! Starting, stopping and reconfiguring instances.
 
-mod support;
-
+use super::support::Lab;
 use dunlin_core::manager::Signal;
-use support::Lab;
 
 const BEGIN: &str = "protocol device { }\n";
 

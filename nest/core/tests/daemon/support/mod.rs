@@ -30,7 +30,6 @@ use self::toy::Toy;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A running daemon.
-#[expect(dead_code, reason = "each test binary uses a part of it")]
 pub struct Lab {
     manager: Address<ManagerMessage>,
     terminal: Address<TerminalMessage>,

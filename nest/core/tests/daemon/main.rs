@@ -1,0 +1,7 @@
+//! A whole daemon but for the operating system and real protocols: the manager, tables on real
+//! loops, and a terminal.
+#![allow(unreachable_pub, reason = "a test has no outside")]
+
+mod commands;
+mod lifecycle;
+mod support;
