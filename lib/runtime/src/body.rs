@@ -116,7 +116,7 @@ impl<M: Send + 'static> Body<M> {
         let mut now = driver.turn_time();
         loop {
             let Some(step) = self.next_step(inboxes, now) else {
-                return self.ended(inboxes[1], pending, false);
+                return self.ended(inboxes, pending, false);
             };
             let done = step.describe(own, now);
             handlers[done.class.index()] += 1;
@@ -130,7 +130,7 @@ impl<M: Send + 'static> Body<M> {
             };
             let yields = matches!(pace, Pace::Yield(_)) && !self.core.stopping;
             if stopped || yields {
-                return self.ended(inboxes[1], pending, stopped);
+                return self.ended(inboxes, pending, stopped);
             }
         }
     }
@@ -277,13 +277,15 @@ impl<M: Send + 'static> Body<M> {
         }
     }
 
-    fn ended(&self, low: &Inbox<M, Stamp>, pending: Classes, stopped: bool) -> Ended {
+    /// What is left is all that was there when the run began and has not been handled, taken from
+    /// the inboxes or not: the run has cleared what said so.
+    fn ended(&self, [high, low]: [&Inbox<M, Stamp>; 2], pending: Classes, stopped: bool) -> Ended {
         let waiting = self.waiting(low, Time::ZERO);
         let mut left = Class::ALL
             .into_iter()
             .filter(|&class| waiting & lanes::all_of(class) != 0)
             .fold(Classes::NONE, Classes::with);
-        if !self.high.is_empty() {
+        if !self.high.is_empty() || !high.is_empty() {
             let liveness = pending.contains(Class::Liveness);
             left = left.with(if liveness { Class::Liveness } else { Class::Control });
         }

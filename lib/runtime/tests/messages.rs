@@ -281,3 +281,61 @@ fn a_long_handler_is_told_when_its_share_is_used_up() {
     long.send(Class::Routing, ()).unwrap();
     assert!(next(&heard) < Duration::from_millis(20));
 }
+
+/// Takes longer to start than a turn may last.
+struct SlowStart {
+    told: Sender<u64>,
+}
+
+impl Loop for SlowStart {
+    type Message = u64;
+
+    fn start(&mut self, _: &mut Context<'_>) {
+        common::burn(Duration::from_millis(2));
+    }
+
+    fn message(&mut self, _: &mut Context<'_>, message: u64) {
+        self.told.send(message).unwrap();
+    }
+}
+
+#[test]
+fn what_came_before_a_turn_that_ended_early_is_not_forgotten() {
+    let runtime = runtime(1);
+    let (told, heard) = told();
+    for number in 0..50 {
+        let class = Class::ALL[number as usize % 4];
+        let slow = runtime.spawn("slow", class, SlowStart { told: told.clone() });
+        slow.send(class, number).unwrap();
+    }
+    let mut numbers: Vec<_> = (0..50).map(|_| next(&heard)).collect();
+    numbers.sort_unstable();
+    assert!(numbers.into_iter().eq(0..50));
+}
+
+#[test]
+fn no_wake_up_is_lost() {
+    let runtime = runtime(1);
+    let (told, heard) = told();
+    let quick = runtime.spawn("quick", Class::Control, Quick { told });
+    for number in 0..20_000 {
+        // From no pause at all to long enough for the worker to sleep.
+        for _ in 0..number % 100 * 20 {
+            core::hint::spin_loop();
+        }
+        quick.send(Class::ALL[number as usize % 4], number).unwrap();
+        assert_eq!(next(&heard), number);
+    }
+}
+
+struct Quick {
+    told: Sender<u64>,
+}
+
+impl Loop for Quick {
+    type Message = u64;
+
+    fn message(&mut self, _: &mut Context<'_>, message: u64) {
+        self.told.send(message).unwrap();
+    }
+}
