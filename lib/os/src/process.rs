@@ -7,6 +7,7 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::ptr;
+use std::time::Duration;
 
 use rustix::fs::{Mode, OFlags};
 use rustix::pipe::{PipeFlags, pipe_with};
@@ -23,6 +24,12 @@ pub fn resident_memory() -> io::Result<u64> {
     let pages = text.split(' ').nth(1).and_then(|field| field.parse::<u64>().ok());
     let pages = pages.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "odd statm"))?;
     Ok(pages.saturating_mul(rustix::param::page_size() as u64))
+}
+
+/// Processor time that all threads together have used.
+pub fn cpu_time() -> Duration {
+    let used = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::new(used.tv_sec.try_into().unwrap_or(0), used.tv_nsec.try_into().unwrap_or(0))
 }
 
 /// How many descriptors are open.

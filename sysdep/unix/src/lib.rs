@@ -6,11 +6,10 @@
 //!   [`dunlin_core::command::Session`].
 //! * [`system`]: what the manager and the commands see of all this.
 //! * [`supervisor`]: what the main thread waits for: signals and the manager's milestones.
-//! * [`pid_file`], [`paths`]: what their names say.
+//! * [`pid_file`]: says which process the daemon is.
 
 pub mod control;
 pub mod log;
-pub mod paths;
 pub mod pid_file;
 pub mod supervisor;
 pub mod system;

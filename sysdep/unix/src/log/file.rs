@@ -28,10 +28,11 @@ struct Output {
 const ENOUGH: usize = 64 << 10;
 
 impl LogFiles {
-    /// Opens a file; its number.
-    pub(super) fn open(&mut self, config: &LogFile) -> io::Result<usize> {
+    /// Opens a file, seen from `directory`; its number.
+    pub(super) fn open(&mut self, config: &LogFile, directory: &Path) -> io::Result<usize> {
         let rotate = config.rotate.as_ref();
-        self.add(&config.path, rotate.map(|(limit, backup)| (u64::from(*limit), backup.clone())))
+        let rotate = rotate.map(|(limit, backup)| (u64::from(*limit), directory.join(backup)));
+        self.add(&directory.join(&config.path), rotate)
     }
 
     /// Opens a file that is never rotated; its number.
@@ -121,8 +122,8 @@ mod tests {
         let (path, backup) = (directory.join("log"), directory.join("backup"));
         let mut files = LogFiles::default();
         let config = LogFile { path: path.clone(), rotate: Some((60, backup.clone())) };
-        let index = files.open(&config).unwrap();
-        assert_eq!(files.open(&config).unwrap(), index);
+        let index = files.open(&config, Path::new("")).unwrap();
+        assert_eq!(files.open(&config, Path::new("")).unwrap(), index);
         for text in ["one", "two", "three", "four", "five"] {
             files.write(index, format_args!("{}\n", text.repeat(7)));
         }

@@ -62,6 +62,8 @@ pub struct LogDefaults {
     pub stderr: StderrUse,
     /// Everything also goes to this file (`-D`).
     pub debug_file: Option<PathBuf>,
+    /// Relative paths begin here: a daemon has left the directory it was started in.
+    pub directory: PathBuf,
 }
 
 /// When standard error is used without a `log stderr`.
@@ -200,8 +202,7 @@ mod tests {
         let (all, bad) = (directory.join("all"), directory.join("bad"));
         let (logger, end) = Logger::start(LogDefaults::default()).unwrap();
         let errors = LogClasses::NONE.with(LogClass::Error);
-        let configs =
-            [to_file(all.clone(), LogClasses::ALL), to_file(bad.clone(), errors)];
+        let configs = [to_file(all.clone(), LogClasses::ALL), to_file(bad.clone(), errors)];
         logger.configure(&configs, &TimeFormat::iso_long(3)).unwrap();
         let log = Log::new(Arc::clone(&logger) as Arc<dyn LogTarget>);
         log.write(LogClass::Info, format_args!("hello"));

@@ -62,7 +62,7 @@ impl Sinks {
             let destination = match &config.destination {
                 LogDestination::Stderr => Destination::Stderr,
                 LogDestination::Syslog(name) => Destination::Syslog(Syslog::new(name.clone())),
-                LogDestination::File(file) => match sinks.files.open(file) {
+                LogDestination::File(file) => match sinks.files.open(file, &defaults.directory) {
                     Ok(index) => Destination::File(index),
                     Err(error) => {
                         problems.push(cannot_open(&file.path, &error));

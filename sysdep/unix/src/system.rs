@@ -1,0 +1,224 @@
+//! What the manager and the commands see of the system.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use dunlin_conf::OsFiles;
+use dunlin_core::command::SessionParts;
+use dunlin_core::config::{CliConfig, Config, Kinds, Loaded, load, parse_text};
+use dunlin_core::log::{Log, LogClass, LogTarget};
+use dunlin_core::manager::{Host, MemoryReport, System};
+use dunlin_core::protocol::Reply;
+use dunlin_core::timeformat::WallTime;
+use dunlin_os::{clock, process};
+use dunlin_runtime::{Context, RuntimeHandle};
+
+use crate::control::{Opened, Served};
+use crate::log::Logger;
+use crate::supervisor::{Announcer, Milestone};
+
+/// Shows the last records of the flight recorder.
+pub type TraceProbe = Box<dyn Fn(usize) -> Vec<String> + Send + Sync>;
+
+/// The system, as everybody may ask it.
+pub struct UnixHost {
+    /// Asks the allocator, which the daemon has chosen.
+    pub memory: fn() -> MemoryReport,
+    /// Asks the flight recorder.
+    pub trace: TraceProbe,
+}
+
+impl core::fmt::Debug for UnixHost {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("UnixHost")
+    }
+}
+
+impl Host for UnixHost {
+    fn hostname(&self) -> Arc<str> {
+        process::hostname().into()
+    }
+
+    fn now(&self) -> WallTime {
+        WallTime(clock::wall())
+    }
+
+    fn zone(&self, time: WallTime) -> i32 {
+        clock::zone_offset(time.0)
+    }
+
+    fn memory(&self) -> MemoryReport {
+        let mut report = (self.memory)();
+        // The system's own count: what the allocator does not know of is in it.
+        if let Ok(resident) = process::resident_memory() {
+            report.resident = resident;
+        }
+        report
+    }
+
+    fn trace(&self, limit: usize) -> Vec<String> {
+        (self.trace)(limit)
+    }
+}
+
+/// A configuration that is part of the program.
+#[derive(Clone, Copy, Debug)]
+pub struct Embedded {
+    /// What it is called in messages, in place of a path.
+    pub name: &'static str,
+    /// The text.
+    pub text: &'static str,
+}
+
+impl Embedded {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// If it is wrong, as any configuration.
+    pub fn load(self, kinds: &Kinds) -> Loaded {
+        parse_text(self.name, self.text, kinds)
+    }
+}
+
+/// What [`UnixSystem`] is made of.
+#[derive(Debug)]
+pub struct SystemParts {
+    /// The log.
+    pub logger: Arc<Logger>,
+    /// What clients of control sockets get.
+    pub session: SessionParts,
+    /// The main control socket; served from the first configuration on.
+    pub control: Opened,
+    /// The way to the main thread.
+    pub announcer: Announcer,
+    /// Stands in for a file of its name.
+    pub embedded: Option<Embedded>,
+    /// Relative paths begin here: a daemon has left the directory it was started in.
+    pub directory: PathBuf,
+    /// Workers where the configuration says nothing.
+    pub default_threads: u32,
+}
+
+/// The system, as the manager uses it.
+pub struct UnixSystem {
+    kinds: Kinds,
+    log: Log,
+    logger: Arc<Logger>,
+    session: SessionParts,
+    opened: Option<Opened>,
+    main: Option<Served>,
+    /// The sockets that the configuration names, as it names them.
+    extra: Vec<(CliConfig, Served)>,
+    announcer: Announcer,
+    embedded: Option<Embedded>,
+    directory: PathBuf,
+    default_threads: u32,
+    /// What the configuration in force says about workers and slices.
+    in_force: Option<(Option<u32>, Option<u32>)>,
+}
+
+impl core::fmt::Debug for UnixSystem {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("UnixSystem").field("main", &self.main).finish_non_exhaustive()
+    }
+}
+
+impl UnixSystem {
+    /// The system of a daemon with these protocol types.
+    pub fn new(kinds: Kinds, parts: SystemParts) -> Self {
+        Self {
+            kinds,
+            log: Log::new(Arc::clone(&parts.logger) as Arc<dyn LogTarget>),
+            logger: parts.logger,
+            session: parts.session,
+            opened: Some(parts.control),
+            main: None,
+            extra: Vec::new(),
+            announcer: parts.announcer,
+            embedded: parts.embedded,
+            directory: parts.directory,
+            default_threads: parts.default_threads,
+            in_force: None,
+        }
+    }
+
+    /// Workers are changed when the configuration changes what it says, so that neither the
+    /// command line nor `threads N` is undone by an unrelated change.
+    fn workers(&mut self, runtime: &RuntimeHandle, config: &Config) {
+        let wanted = (config.globals.threads, config.globals.slices);
+        let Some((threads, slices)) = self.in_force.replace(wanted) else { return };
+        if threads != wanted.0 {
+            let count = wanted.0.unwrap_or(self.default_threads);
+            self.log.write(LogClass::Info, format_args!("Changing to {count} threads"));
+            runtime.resize(count as usize);
+        }
+        if slices != wanted.1 {
+            let text = "The number of slices changes when the daemon is started again";
+            self.log.write(LogClass::Warning, format_args!("{text}"));
+        }
+    }
+
+    /// Serves exactly the control sockets that the configuration names, and the main one.
+    fn control_sockets(&mut self, runtime: &RuntimeHandle, wanted: &[CliConfig]) -> Vec<String> {
+        if let Some(opened) = self.opened.take() {
+            self.main = Some(opened.serve(runtime, self.session.clone()));
+        }
+        self.extra.retain(|(old, _)| wanted.iter().any(|cli| cli.path == old.path));
+        let mut problems = Vec::new();
+        for cli in wanted {
+            let mut parts = self.session.clone();
+            parts.restricted = cli.restrict;
+            parts.v2_attributes = cli.v2_attributes;
+            match self.extra.iter_mut().find(|(old, _)| old.path == cli.path) {
+                Some((old, _)) if old == cli => {}
+                Some((old, served)) => {
+                    old.clone_from(cli);
+                    served.change(parts);
+                }
+                None => match Opened::new(&self.directory.join(&cli.path)) {
+                    Ok(opened) => self.extra.push((cli.clone(), opened.serve(runtime, parts))),
+                    Err(error) => problems.push(error.to_string()),
+                },
+            }
+        }
+        problems
+    }
+}
+
+impl System for UnixSystem {
+    fn load(&mut self, path: &Path, reply: Reply<Loaded>) {
+        let (path, kinds) = (self.directory.join(path), self.kinds.clone());
+        let embedded = self.embedded.filter(|embedded| path.ends_with(embedded.name));
+        // Reading a large configuration takes a while; no worker should wait for it.
+        let read = move || {
+            reply.send(match embedded {
+                Some(embedded) => embedded.load(&kinds),
+                None => load(&path, &OsFiles, &kinds),
+            });
+        };
+        if let Err(error) = dunlin_os::thread::spawn("configure", None, read) {
+            let text = format_args!("Cannot read the configuration: no thread: {error}");
+            self.log.write(LogClass::Error, text);
+        }
+    }
+
+    fn apply(&mut self, cx: &mut Context<'_>, config: &Config) -> Result<(), String> {
+        let (globals, runtime) = (&config.globals, cx.runtime());
+        let mut problems = Vec::new();
+        if let Err(problem) = self.logger.configure(&globals.logs, &globals.time_formats.log) {
+            problems.push(problem);
+        }
+        self.workers(&runtime, config);
+        problems.extend(self.control_sockets(&runtime, &globals.cli));
+        if problems.is_empty() { Ok(()) } else { Err(problems.join("; ")) }
+    }
+
+    fn started(&mut self, _config: &Config) {
+        self.logger.started();
+        self.announcer.announce(Milestone::Started);
+    }
+
+    fn finished(&mut self, code: i32) {
+        self.announcer.announce(Milestone::Finished(code));
+    }
+}
