@@ -27,6 +27,8 @@ use std::sync::Arc;
 
 use dunlin_conf::{Diagnostic, Parsed, Parser, Symbols};
 
+use dunlin_net::hash::Map;
+
 use crate::protocol::{InstanceConfig, ProtocolKind};
 
 /// What a symbol of a configuration means.
@@ -124,6 +126,8 @@ pub struct Config {
     pub globals: Globals,
     /// Protocols, in the order of the file.
     pub protocols: Vec<Arc<InstanceConfig>>,
+    /// Where each is in that order.
+    places: Map<Arc<str>, usize>,
     /// Every name: the command line parses over them.
     pub symbols: Arc<Symbols<Meaning>>,
     /// What was odd.
@@ -133,7 +137,12 @@ pub struct Config {
 impl Config {
     /// The protocol of a name.
     pub fn protocol(&self, name: &str) -> Option<&Arc<InstanceConfig>> {
-        self.protocols.iter().find(|protocol| &*protocol.name == name)
+        self.protocols.get(self.place(name)?)
+    }
+
+    /// The place of a protocol in the order of the file.
+    pub fn place(&self, name: &str) -> Option<usize> {
+        self.places.get(name).copied()
     }
 }
 

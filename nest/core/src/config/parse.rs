@@ -121,8 +121,10 @@ impl Loader {
             let sources = Arc::new(outcome.sources);
             return Err(Rejected { diagnostics: outcome.diagnostics, sources });
         }
+        let names = self.protocols.iter().map(|protocol| protocol.name.clone());
         Ok(Config {
             path,
+            places: names.enumerate().map(|(place, name)| (name, place)).collect(),
             globals: self.globals,
             protocols: self.protocols,
             symbols: Arc::new(outcome.symbols),

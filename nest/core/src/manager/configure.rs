@@ -4,6 +4,7 @@ use core::time::Duration;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use dunlin_net::hash::Map;
 use dunlin_runtime::{Class, Context};
 
 use super::entry::{Entry, Wanted};
@@ -237,12 +238,15 @@ impl Manager {
                 entry.wanted = Wanted::Gone;
             }
         }
+        let known: Map<Arc<str>, usize> = self
+            .entries
+            .iter()
+            .enumerate()
+            .filter(|(_, entry)| entry.wanted != Wanted::Gone)
+            .map(|(index, entry)| (entry.name().clone(), index))
+            .collect();
         for wanted in &config.protocols {
-            let known = self
-                .entries
-                .iter()
-                .position(|entry| entry.name() == &wanted.name && entry.wanted != Wanted::Gone);
-            match known {
+            match known.get(&wanted.name).copied() {
                 Some(index) => {
                     let old = Arc::clone(&self.entries[index].config);
                     self.change(cx, index, wanted, mode, identity_changed);
@@ -307,7 +311,7 @@ impl Manager {
     fn sort_entries(&mut self, config: &Config) {
         let place = |entry: &Entry| {
             let name = entry.config.parent.as_ref().unwrap_or(entry.name());
-            config.protocols.iter().position(|p| &p.name == name).unwrap_or(usize::MAX)
+            config.place(name).unwrap_or(usize::MAX)
         };
         self.entries.sort_by_key(|entry| (place(entry), entry.config.parent.is_some()));
     }

@@ -39,7 +39,7 @@ use self::tables::TableIds;
 use crate::config::Config;
 use crate::interfaces::{InterfaceSource, Interfaces};
 use crate::log::{Log, LogClass};
-use crate::protocol::{InstanceEvent, InstanceId, Phase, ProtocolState, Rib, Service};
+use crate::protocol::{InstanceEvent, InstanceId, Phase, ProtocolState, Rib, Service, Tables};
 
 /// What the manager is made of.
 pub struct ManagerParts {
@@ -74,6 +74,8 @@ pub struct Manager {
     router_id: u32,
     hostname: Arc<str>,
     tables: TableIds,
+    /// The tables of the configuration in force.
+    view: Arc<Tables>,
     /// Instances in the order of the configuration; children follow their parent.
     entries: Vec<Entry>,
     next_instance: u32,
@@ -101,6 +103,7 @@ impl Manager {
             interfaces: Arc::default(),
             router_id: 0,
             tables: TableIds::default(),
+            view: Arc::default(),
             entries: Vec::new(),
             next_instance: 1,
             stage: Stage::Starting,

@@ -111,13 +111,17 @@ impl Manager {
     }
 
     fn start_wanted(&mut self, cx: &mut Context<'_>, phase: Phase) {
+        // A removed instance may still run; a new one of its name waits until it has gone.
+        let leaving = |entry: &&Entry| entry.wanted == Wanted::Gone && entry.is_running();
+        let leaving: Vec<Arc<str>> =
+            self.entries.iter().filter(leaving).map(|entry| entry.name().clone()).collect();
         for index in 0..self.entries.len() {
             let entry = &self.entries[index];
             let ready = entry.phase() == phase
                 && entry.wanted == Wanted::Up
                 && !entry.is_running()
                 && !entry.failed
-                && !self.has_older_namesake(index);
+                && !leaving.contains(entry.name());
             if ready {
                 self.start_entry(cx, index);
                 if self.stage == Stage::Ended {
@@ -125,13 +129,6 @@ impl Manager {
                 }
             }
         }
-    }
-
-    /// Whether an instance of the same name, removed by an earlier configuration, still runs.
-    fn has_older_namesake(&self, index: usize) -> bool {
-        let name = self.entries[index].name();
-        let mut others = self.entries.iter().enumerate().filter(|(other, _)| *other != index);
-        others.any(|(_, entry)| entry.name() == name && entry.is_running())
     }
 
     fn start_entry(&mut self, cx: &mut Context<'_>, index: usize) {
@@ -180,7 +177,7 @@ impl Manager {
         let environment = Environment {
             reporter: Reporter::new(id, self.own.clone()),
             rib: self.rib.clone(),
-            tables: self.tables.view(&self.config.globals.tables),
+            tables: Arc::clone(&self.view),
             interfaces: Arc::clone(&self.interfaces),
             interface_source: Arc::clone(&self.interface_source),
             router_id: entry.config.router_id.unwrap_or(self.router_id),
@@ -223,6 +220,7 @@ impl Manager {
                 net_type: table.net_type,
             });
         }
+        self.view = self.tables.view(&self.config.globals.tables);
         self.publish();
     }
 
@@ -240,7 +238,7 @@ impl Manager {
         };
         self.shared.publish(|published| {
             published.config = Arc::clone(&self.config);
-            published.tables = self.tables.view(&self.config.globals.tables);
+            published.tables = Arc::clone(&self.view);
             published.interfaces = Arc::clone(&self.interfaces);
             published.router_id = self.router_id;
             published.hostname = self.hostname.clone();

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use dunlin_net::NetType;
+use dunlin_net::hash::Map;
 use dunlin_rib::TableId;
 
 use crate::config::TableConfig;
@@ -41,9 +43,11 @@ impl TableIds {
 
     /// The tables of a configuration, in its order.
     pub(super) fn view(&self, wanted: &[TableConfig]) -> Arc<Tables> {
-        let list = wanted
-            .iter()
-            .filter_map(|config| self.list.iter().find(|table| same(table, config)).cloned());
+        let known: Map<(&str, NetType), &TableEntry> =
+            self.list.iter().map(|table| ((&*table.name, table.net_type), table)).collect();
+        let list = wanted.iter().filter_map(|config| {
+            known.get(&(&*config.name, config.net_type)).map(|table| TableEntry::clone(table))
+        });
         Arc::new(Tables::new(list.collect()))
     }
 
