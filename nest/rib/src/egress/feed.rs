@@ -1,8 +1,12 @@
 //! Feeds: members that have just joined are told of what is there, in bands of attribute sets.
+//!
+//! One feed is under way at a time; who joins meanwhile waits for the next one. A feed goes on while
+//! one of its members can take bytes and none is far behind; one that stays far behind leaves the
+//! log, and is fed again when it is back.
 
-use dunlin_runtime::Class;
+use dunlin_runtime::{Class, Context};
 
-use super::{Egress, Lane, Pending, Taken, WINDOW};
+use super::{Egress, FEED_PATIENCE, Lane, Pending, WINDOW};
 use crate::chunk::Recipients;
 use crate::export::{BANDS, FeedReply, FeedRequest};
 use crate::import::TableKey;
@@ -12,183 +16,270 @@ use crate::{MemberId, SliceId};
 /// Networks that one step of a feed should bring: enough to pack well, little enough to keep.
 const NETS_WANTED: usize = 4096;
 
+/// Bands of the first step.
+const FIRST_STEP: u16 = 16;
+
+/// Networks kept unencoded beyond which slices are not asked for more of a band.
+const NETS_KEPT: usize = 32 * 1024;
+
+/// A member that is to be fed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Waiting {
+    pub(super) id: MemberId,
+    /// End-of-RIB follows.
+    pub(super) first: bool,
+}
+
 /// A feed under way, for all members that waited when it began.
 #[derive(Debug)]
-pub(crate) struct Feed {
-    token: u32,
-    withdraw_absent: bool,
+pub(super) struct Feed {
+    pub(super) token: u32,
+    /// The members, as in the lane; who leaves stays here.
+    members: Vec<Waiting>,
+    /// Some may hold routes of another group.
+    absent: bool,
     /// The present step asks for bands from here on.
     from: u16,
     /// And to here.
     to: u16,
-    /// Slices that have not covered the step.
+    /// Slices that have not answered.
     missing: usize,
+    /// Slices that stopped inside the step, and where.
+    stopped: Vec<(SliceId, u16)>,
+    /// Networks that the present step has brought.
+    pub(super) brought: usize,
+    /// What was live when the last answer came goes before End-of-RIB.
+    fence: u64,
 }
 
 impl<K: TableKey> Egress<K> {
-    /// The token of the feed under way.
-    pub(super) fn feed_token(&self) -> Option<u32> {
-        self.feed.as_ref().map(|feed| feed.token)
-    }
-
     /// Begins a feed if members wait and none is under way.
     pub(super) fn start_feed(&mut self) {
-        if self.feed.is_some() || self.waiting_for_feed.is_empty() {
+        if self.feed.is_some() {
             return;
         }
-        let mut members = core::mem::take(&mut self.waiting_for_feed);
-        members.sort_unstable();
-        members.dedup();
-        let resync = |member: &super::Member| members.contains(&member.id) && member.spec.resync;
-        let withdraw_absent = self.members.iter().any(resync);
-        let token = self.add_lane(members);
+        let mut waiting = core::mem::take(&mut self.waiting_for_feed);
+        let follows = |waiting: &mut Waiting| {
+            self.member(waiting.id).is_some_and(|member| member.off.is_none())
+        };
+        let mut members: Vec<Waiting> = waiting.extract_if(.., follows).collect();
+        self.waiting_for_feed = waiting;
+        // Of two wishes of one member, that with End-of-RIB counts.
+        members.sort_unstable_by(|a, b| b.cmp(a));
+        members.dedup_by_key(|waiting| waiting.id);
+        members.reverse();
+        if members.is_empty() {
+            return;
+        }
+        let resync = |w: &Waiting| self.member(w.id).is_some_and(|member| member.spec.resync);
+        let absent = members.iter().any(resync);
+        let ids: Vec<MemberId> = members.iter().map(|waiting| waiting.id).collect();
+        let token = self.new_token();
+        let pending = Pending::new();
+        self.lanes.push(Lane { token, members: ids, pending, missing: 0, asked: Vec::new() });
         self.spec.sharing.feeds.fetch_add(1, core::sync::atomic::Ordering::Relaxed);
-        self.feed = Some(Feed { token, withdraw_absent, from: 0, to: 0, missing: 0 });
-        self.ask_bands(16);
+        self.feed = Some(Feed {
+            token,
+            members,
+            absent,
+            from: 0,
+            to: 0,
+            missing: 0,
+            stopped: Vec::new(),
+            brought: 0,
+            fence: 0,
+        });
+        self.ask_bands(FIRST_STEP);
     }
 
-    pub(super) fn add_lane(&mut self, members: Vec<MemberId>) -> u32 {
-        let token = self.next_token;
-        self.next_token = self.next_token.checked_add(1).unwrap_or(1);
-        self.lanes.push(Lane { token, members, pending: Pending::new(), ready: false });
-        token
+    /// Feeds a member again.
+    pub(super) fn refresh(&mut self, id: MemberId) {
+        if self.member(id).is_some() {
+            self.waiting_for_feed.push(Waiting { id, first: false });
+            self.start_feed();
+        }
+    }
+
+    /// Takes a member that leaves the log out of the feed; it is fed again when it is back.
+    pub(super) fn leave_feed(&mut self, id: MemberId) {
+        let Some(feed) = &mut self.feed else { return };
+        let token = feed.token;
+        let Some(at) = feed.members.iter().position(|waiting| waiting.id == id) else { return };
+        let first = feed.members.remove(at).first;
+        if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.token == token) {
+            lane.members.retain(|member| *member != id);
+        }
+        if let Some(member) = self.member_mut(id) {
+            member.refeed = Some(first || member.refeed == Some(true));
+        }
     }
 
     /// Asks every slice for the next bands.
     fn ask_bands(&mut self, bands: u16) {
         let Some(feed) = &mut self.feed else { return };
+        feed.brought = 0;
         feed.from = feed.to;
         feed.to = feed.from.saturating_add(bands).min(BANDS);
         feed.missing = self.spec.slices.count();
-        let request = FeedRequest {
-            exporter: self.spec.exporter,
-            token: feed.token,
-            band: feed.from,
-            bands: feed.to - feed.from,
-            withdraw_absent: feed.withdraw_absent,
-        };
+        let request = feed.request(self.spec.exporter, feed.from);
         self.spec.slices.send_all(Class::Routing, || SliceMessage::Feed(request));
     }
 
-    /// A slice has covered a part of the step.
-    pub(super) fn feed_reply(&mut self, slice: SliceId, reply: FeedReply) {
-        let Some(feed) = &mut self.feed else { return };
-        if feed.token != reply.token {
-            return;
-        }
-        if reply.next < feed.to {
-            let request = FeedRequest {
-                exporter: self.spec.exporter,
-                token: feed.token,
-                band: reply.next,
-                bands: feed.to - reply.next,
-                withdraw_absent: feed.withdraw_absent,
-            };
+    fn ask_slice(&self, slice: SliceId, band: u16) {
+        if let Some(feed) = &self.feed {
+            let request = feed.request(self.spec.exporter, band);
             let to = self.spec.slices.at(u32::from(slice.0));
+            // A slice that has stopped means that the daemon is going down.
             let _ = to.send(Class::Routing, SliceMessage::Feed(request));
+        }
+    }
+
+    /// A slice has answered.
+    pub(super) fn feed_reply(&mut self, slice: SliceId, reply: FeedReply) {
+        let kept = self.lane(reply.token).map_or(0, |at| self.lanes[at].pending.len());
+        let Some(feed) = self.feed.as_mut().filter(|feed| feed.token == reply.token) else {
             return;
+        };
+        if reply.next < feed.to {
+            if kept < NETS_KEPT {
+                return self.ask_slice(slice, reply.next);
+            }
+            feed.stopped.push((slice, reply.next));
         }
         feed.missing -= 1;
-        if feed.missing == 0
-            && let Some(lane) = self.lanes.iter_mut().find(|lane| lane.token == reply.token)
-        {
-            lane.ready = true;
+        if feed.missing == 0 {
+            feed.fence = self.live.last_made();
         }
     }
 
     /// Encodes a bucket of the feed, or asks for more bands, or ends it. False if there is nothing
     /// to do now.
     pub(super) fn feed_step(&mut self) -> bool {
-        let Some(feed) = &self.feed else { return false };
-        let (token, to, span) = (feed.token, feed.to, feed.to - feed.from);
-        let Some(at) = self.lanes.iter().position(|lane| lane.token == token) else {
-            return false;
-        };
-        if !self.lanes[at].ready {
-            return false;
-        }
-        if !self.lanes[at].members.iter().any(|member| self.can_take(*member)) {
-            return self.lanes[at].members.is_empty() && self.end_feed(at);
-        }
-        if self.encode_lane(at) {
-            return true;
-        }
-        if to == BANDS {
+        let Some(feed) = self.feed.as_ref().filter(|feed| feed.missing == 0) else { return false };
+        let absent = feed.absent;
+        let Some(at) = self.lane(feed.token) else { return false };
+        if self.lanes[at].members.is_empty() {
             return self.end_feed(at);
         }
-        self.lanes[at].ready = false;
+        if !self.feed_may_go_on(at) {
+            return false;
+        }
+        if self.encode_lane(at, absent) {
+            return true;
+        }
+        self.next_bands(at)
+    }
+
+    /// The present step has been encoded.
+    fn next_bands(&mut self, lane: usize) -> bool {
+        let Some(feed) = &mut self.feed else { return false };
+        if !feed.stopped.is_empty() {
+            let stopped = core::mem::take(&mut feed.stopped);
+            feed.missing = stopped.len();
+            for (slice, band) in stopped {
+                self.ask_slice(slice, band);
+            }
+            return false;
+        }
+        if feed.to == BANDS {
+            let fence = feed.fence;
+            let live_is_past = self.live.first_made().is_none_or(|first| first > fence);
+            return live_is_past && self.end_feed(lane);
+        }
         // Sized by what the last step brought.
-        let bands = match self.last_step {
+        let span = feed.to - feed.from;
+        let bands = match feed.brought {
             n if n < NETS_WANTED / 2 => span.saturating_mul(2),
             n if n > NETS_WANTED * 2 => (span / 2).max(1),
             _ => span,
         };
-        self.last_step = 0;
         self.ask_bands(bands);
-        true
-    }
-
-    fn can_take(&self, id: MemberId) -> bool {
-        let found = self.members.iter().find(|member| member.id == id);
-        found.is_some_and(|member| member.off.is_none() && member.in_flight() < WINDOW)
-    }
-
-    /// Encodes a bucket of a lane for the lane's members; false if it is empty.
-    pub(super) fn encode_lane(&mut self, at: usize) -> bool {
-        if self.lanes[at].pending.front_burst().is_none() {
-            return false;
-        }
-        let mut taken = core::mem::take(&mut self.taken);
-        self.lanes[at].pending.take(super::NETS_PER_STEP, &mut taken);
-        self.last_step += taken.nets.len();
-        self.encode_for(&taken, self.lanes[at].members.clone());
-        self.taken = taken;
-        true
-    }
-
-    fn encode_for(&mut self, taken: &Taken<K>, mut members: Vec<MemberId>) {
-        let nets = K::nets(&taken.nets);
-        let encoded = taken.route.as_ref().and_then(|route| {
-            let source = self.by_source.get(&route.source.id).copied();
-            members.retain(|member| Some(*member) != source);
-            self.block.clear();
-            self.spec.encoder.attributes(route, &mut self.block).ok()
-        });
-        let messages = match encoded {
-            Some(block) => {
-                let own = |id: &MemberId| {
-                    let member = self.members.iter().find(|member| member.id == *id);
-                    member.is_some_and(|member| Some(member.spec.address) == block.not_for)
-                };
-                members.retain(|id| !own(id));
-                if members.is_empty() {
-                    return;
-                }
-                self.spec.encoder.announce(&self.block, nets, self.open.bytes())
-            }
-            None if members.is_empty() => return,
-            None => self.spec.encoder.withdraw(nets, self.open.bytes()),
-        };
-        let to = Recipients::Only(members.into());
-        self.note_encoded(messages, to, &taken.nets);
+        false
     }
 
     /// Says End-of-RIB to the members that were fed and begins the next feed.
-    fn end_feed(&mut self, at: usize) -> bool {
-        let lane = self.lanes.remove(at);
-        self.feed = None;
-        if !lane.members.is_empty() {
+    fn end_feed(&mut self, lane: usize) -> bool {
+        let lane = self.lanes.remove(lane);
+        let Some(feed) = self.feed.take() else { return false };
+        let fed = |id: &MemberId| lane.members.contains(id);
+        let first = feed.members.iter().filter(|waiting| waiting.first && fed(&waiting.id));
+        let mut first: Vec<MemberId> = first.map(|waiting| waiting.id).collect();
+        first.sort_unstable();
+        if !first.is_empty() {
             self.spec.encoder.end_of_rib(self.open.bytes());
-            let members = lane.members.clone();
-            self.open.close_segment(Recipients::Only(lane.members.into()));
-            for id in members {
-                if let Some(member) = self.member(id) {
-                    member.spec.resync = false;
-                    member.spec.sink.fed();
-                }
+            self.open.close_segment(Recipients::Only(first.into()));
+        }
+        for id in lane.members {
+            self.just_fed.push(id);
+            let member = self.member_mut(id);
+            if member.is_some_and(|member| core::mem::take(&mut member.spec.resync)) {
+                self.tell_resync(false);
             }
         }
         self.start_feed();
         true
+    }
+
+    /// Some member can take bytes and none is far behind.
+    fn feed_may_go_on(&self, lane: usize) -> bool {
+        let behind = self.feed_lag();
+        let mut some = false;
+        for id in &self.lanes[lane].members {
+            let in_flight = self.member(*id).map_or(0, super::Member::in_flight);
+            if in_flight > behind {
+                return false;
+            }
+            some |= in_flight < WINDOW;
+        }
+        some
+    }
+
+    /// Bytes in flight to a member for which a feed waits.
+    fn feed_lag(&self) -> u64 {
+        (self.spec.max_lag / 2).max(WINDOW)
+    }
+
+    /// With more to feed and no window: asks to be told when there is some. True if there is by now.
+    pub(super) fn ask_for_feed(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(feed) = self.feed.as_ref().filter(|feed| feed.missing == 0) else { return false };
+        let Some(at) = self.lane(feed.token) else { return false };
+        if self.feed_may_go_on(at) {
+            return false;
+        }
+        let behind = self.feed_lag();
+        let (mut there, mut slow) = (false, false);
+        for id in &self.lanes[at].members {
+            let Some(member) = self.member(*id) else { continue };
+            let far = member.in_flight() > behind;
+            slow |= far;
+            there |= member.ask(if far { behind } else { WINDOW / 2 });
+        }
+        if slow && cx.expires(self.hurry).is_none() {
+            cx.arm_after(self.hurry, FEED_PATIENCE);
+        }
+        there
+    }
+
+    /// The feed has waited long enough for its slowest members.
+    pub(super) fn drop_slow_feeders(&mut self) {
+        let Some(at) = self.feed.as_ref().and_then(|feed| self.lane(feed.token)) else { return };
+        let behind = self.feed_lag();
+        for id in self.lanes[at].members.clone() {
+            if self.member(id).is_some_and(|member| member.in_flight() > behind) {
+                self.leave_log(id);
+            }
+        }
+    }
+}
+
+impl Feed {
+    fn request(&self, exporter: crate::ExporterId, band: u16) -> FeedRequest {
+        FeedRequest {
+            exporter,
+            token: self.token,
+            band,
+            bands: self.to - band,
+            withdraw_absent: self.absent,
+        }
     }
 }

@@ -5,11 +5,9 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use dunlin_net::Prefix;
-use dunlin_net::hash::Set;
 use dunlin_runtime::Address;
 
-use super::EgressMessage;
+use super::{EgressMessage, Moving, Off};
 use crate::chunk::Chunk;
 use crate::{MemberId, SourceId};
 
@@ -22,8 +20,11 @@ pub trait LogSink: Send + Sync {
     /// The member is too slow: finish the message that is being written, drop the rest, and answer
     /// with [`EgressMessage::Detached`].
     fn detach(&self);
-    /// Everything that was in the table at the join is in the log now.
+    /// Everything that was in the table at the join, or at the refresh, has been appended.
     fn fed(&self);
+    /// The group that was asked to [`EgressMessage::Move`] the member has let it go: what the new
+    /// group has appended may be written now.
+    fn left(&self);
 }
 
 /// How much of what was appended a member has written or passed over, in bytes.
@@ -96,19 +97,6 @@ impl fmt::Debug for MemberSpec {
     }
 }
 
-/// A member that left the log.
-#[derive(Debug, Default)]
-pub(crate) struct Off {
-    /// Networks whose state it may not have.
-    pub(crate) dirty: Set<Prefix>,
-    /// It has dropped its unread part and said what was in it.
-    pub(crate) detached: bool,
-    /// Token of the query under way.
-    pub(crate) query: Option<u32>,
-    /// Slices that have not answered it.
-    pub(crate) answers_missing: usize,
-}
-
 /// A member.
 #[derive(Debug)]
 pub(crate) struct Member {
@@ -116,7 +104,12 @@ pub(crate) struct Member {
     pub(crate) spec: MemberSpec,
     /// Bytes given to it.
     pub(crate) appended: u64,
-    pub(crate) off: Option<Off>,
+    /// It does not follow the log.
+    pub(super) off: Option<Off>,
+    /// To be fed when it follows the log again; whether End-of-RIB comes after.
+    pub(super) refeed: Option<bool>,
+    /// It leaves for another group.
+    pub(super) moving: Option<Moving>,
 }
 
 impl Member {

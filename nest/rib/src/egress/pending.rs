@@ -33,9 +33,10 @@ struct Bucket {
     /// Neighbours in the order of making.
     next: u32,
     previous: u32,
-    /// The last read burst that added to it.
+    /// The read burst that made it. Later bursts may add to it; it does not wait for them.
     burst: u64,
-    live: bool,
+    /// Counts up.
+    number: u64,
 }
 
 /// What [`Pending::take`] gives.
@@ -66,6 +67,8 @@ pub(crate) struct Pending<K> {
     last: u32,
     /// The open withdrawal bucket.
     withdrawals: u32,
+    /// Number of the bucket made last.
+    made: u64,
 }
 
 impl<K: TableKey> Pending<K> {
@@ -78,6 +81,7 @@ impl<K: TableKey> Pending<K> {
             first: NIL,
             last: NIL,
             withdrawals: NIL,
+            made: 0,
         }
     }
 
@@ -86,8 +90,21 @@ impl<K: TableKey> Pending<K> {
         self.entries.len()
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.first == NIL
+    /// The networks that wait.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = K> {
+        let waiting = (1..self.entries.end()).map(|at| &self.entries[at]);
+        waiting.filter(|entry| entry.bucket != NIL).map(|entry| entry.key)
+    }
+
+    /// Number of the bucket that was made last.
+    pub(crate) fn last_made(&self) -> u64 {
+        self.made
+    }
+
+    /// Number of the first bucket.
+    pub(crate) fn first_made(&mut self) -> Option<u64> {
+        self.front_burst()?;
+        Some(self.buckets[self.first].number)
     }
 
     /// The bucket of a route; made at the end of the queue if need be.
@@ -96,7 +113,11 @@ impl<K: TableKey> Pending<K> {
         let buckets = &self.buckets;
         let same = |&at: &u32| buckets[at].route.as_ref().is_some_and(|other| equal(other, route));
         if let Some(&bucket) = self.by_route.find(hash, same) {
-            self.buckets[bucket].burst = burst.max(self.buckets[bucket].burst);
+            // Slices hear of a next hop one by one; the latest is what counts.
+            let known = &mut self.buckets[bucket].route;
+            if known.as_ref().is_some_and(|known| known.next_hop != route.next_hop) {
+                *known = Some(route.clone());
+            }
             return bucket;
         }
         let bucket = self.append(Some(route.clone()), burst);
@@ -111,14 +132,13 @@ impl<K: TableKey> Pending<K> {
         if self.withdrawals == NIL {
             self.withdrawals = self.append(None, burst);
         }
-        let bucket = &mut self.buckets[self.withdrawals];
-        bucket.burst = burst.max(bucket.burst);
         self.withdrawals
     }
 
     fn append(&mut self, route: Option<OutRoute>, burst: u64) -> u32 {
         let previous = self.last;
-        let bucket = Bucket { route, burst, previous, live: true, ..Bucket::default() };
+        self.made += 1;
+        let bucket = Bucket { route, burst, previous, number: self.made, ..Bucket::default() };
         let bucket = self.buckets.insert(bucket);
         if previous == NIL {
             self.first = bucket;
@@ -213,12 +233,9 @@ impl<K: TableKey> Pending<K> {
         let mut at = self.buckets[bucket].first;
         while at != NIL && taken.nets.len() < max {
             let entry = self.entries.remove(at);
-            let entries = &self.entries;
-            let hash = entry.key.hash();
-            if let Ok(found) = self.index.find_entry(hash, |&other| other == at) {
+            if let Ok(found) = self.index.find_entry(entry.key.hash(), |&other| other == at) {
                 found.remove();
             }
-            let _ = entries;
             taken.nets.push(entry.key);
             if entry.withdraw_source {
                 taken.withdraw_source.push(entry.key);

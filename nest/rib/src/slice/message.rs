@@ -68,6 +68,14 @@ pub enum SliceMessage {
         /// The policy.
         policy: Arc<dyn ExportPolicy>,
     },
+    /// A member that may hold another group's routes joins a group; or it holds the group's by now,
+    /// or has gone. In between the group is told of all that it does *not* hold, too.
+    ExporterResync {
+        /// The group.
+        id: ExporterId,
+        /// It joins.
+        begins: bool,
+    },
     /// A piece of a feed.
     Feed(FeedRequest),
     /// The present state of some networks.
@@ -111,6 +119,7 @@ impl fmt::Debug for SliceMessage {
             Self::ExporterAdd(_) => "ExporterAdd",
             Self::ExporterRemove(_) => "ExporterRemove",
             Self::ExporterPolicy { .. } => "ExporterPolicy",
+            Self::ExporterResync { .. } => "ExporterResync",
             Self::Feed(_) => "Feed",
             Self::Query(_) => "Query",
             Self::PipeAdd(_) => "PipeAdd",

@@ -125,6 +125,11 @@ impl Slice {
             SliceMessage::ExporterAdd(exporter) => self.add_exporter(*exporter),
             SliceMessage::ExporterRemove(id) => self.remove_exporter(id),
             SliceMessage::ExporterPolicy { id, policy } => self.set_policy(id, &policy),
+            SliceMessage::ExporterResync { id, begins } => {
+                for table in self.tables.iter_mut().flatten() {
+                    with_table!(table, t => t.exports.count_resync(id, begins));
+                }
+            }
             SliceMessage::Feed(request) => {
                 let (tables, mut env) = self.parts();
                 for table in tables.iter_mut().flatten() {

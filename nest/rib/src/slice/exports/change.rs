@@ -46,7 +46,7 @@ impl<K: TableKey> Table<K> {
         }
         self.load_row(net, change.new, env);
         let row = &self.exports.row;
-        if row.all_none && out == Out::Nobody {
+        if row.all_none && out == Out::Nobody && !self.exports.resyncing {
             self.exports.count_refusals(change);
             return;
         }
@@ -80,7 +80,8 @@ impl<K: TableKey> Table<K> {
             slot.delta.updates_received += 1;
             slot.delta.updates_accepted += 1;
             slot.exported += i64::from(!had);
-            let to = if had && moved { To::AllWithdrawSource } else { To::All };
+            let other = (had && moved) || slot.resyncs > 0;
+            let to = if other { To::AllWithdrawSource } else { To::All };
             slot.announce(key, best, to, route.clone());
         }
         self.set_out(net, Out::AsBest(self.exports.generation), env);
@@ -115,6 +116,7 @@ impl<K: TableKey> Table<K> {
         let result = result.filter(|_| old.is_some() || slot.admit());
         let last = slot.last;
         let again = change.forced || (slot.feeding && change.moved);
+        let resync = slot.resyncs > 0;
         match result {
             Some(best) if old == Some(best) && !again => {}
             Some(best) => {
@@ -122,7 +124,7 @@ impl<K: TableKey> Table<K> {
                 let slot = self.exports.groups[group].as_mut()?;
                 slot.delta.updates_accepted += 1;
                 let moved = old.is_some_and(|old| old.source != best.source);
-                let to = if moved { To::AllWithdrawSource } else { To::All };
+                let to = if moved || resync { To::AllWithdrawSource } else { To::All };
                 slot.announce(key, best, to, route);
             }
             None if old.is_some() => {
@@ -130,6 +132,8 @@ impl<K: TableKey> Table<K> {
                 slot.dismiss();
                 slot.withdraw(key, To::All);
             }
+            // Somebody may hold another group's route.
+            None if resync && change.moved => slot.withdraw(key, To::All),
             None => {}
         }
         result

@@ -42,6 +42,8 @@ pub(crate) struct Slot<K> {
     feeding: bool,
     /// All bands have been fed once: members count on hearing of every change.
     fed: bool,
+    /// Members that may hold what this group does not.
+    resyncs: u32,
     routes: Vec<OutRoute>,
     deltas: Vec<Delta<K>>,
     /// Last entry of `routes`, by handle.
@@ -65,6 +67,8 @@ pub(crate) struct Exports<K> {
     newest: u32,
     /// Some group has an export limit.
     limited: bool,
+    /// Some group has a member that may hold what the group does not.
+    resyncing: bool,
     /// Scratch: what each group held and holds.
     old: Vec<Option<Best>>,
     new: Vec<Option<Best>>,
@@ -80,6 +84,7 @@ impl<K: TableKey> Slot<K> {
             ignores_net: exporter.policy.ignores_net(),
             feeding: false,
             fed: false,
+            resyncs: 0,
             exporter,
             routes: Vec::new(),
             deltas: Vec::new(),
@@ -180,6 +185,7 @@ impl<K: TableKey> Exports<K> {
             generation: 0,
             newest: 0,
             limited: false,
+            resyncing: false,
             old: Vec::new(),
             new: Vec::new(),
             evaluations: 0,
@@ -232,7 +238,18 @@ impl<K: TableKey> Exports<K> {
         }
     }
 
+    /// A member that may hold other routes has come, or is up to date.
+    pub(crate) fn count_resync(&mut self, id: ExporterId, begins: bool) {
+        if let Some(index) = self.find_group(id)
+            && let Some(slot) = &mut self.groups[index]
+        {
+            slot.resyncs = slot.resyncs.saturating_add_signed(if begins { 1 } else { -1 });
+        }
+        self.resyncing = self.groups.iter().flatten().any(|slot| slot.resyncs > 0);
+    }
+
     fn groups_changed(&mut self) {
+        self.resyncing = self.groups.iter().flatten().any(|slot| slot.resyncs > 0);
         let mut first: Map<u64, usize> = Map::default();
         (self.limited, self.live, self.newest) = (false, 0, 0);
         for (index, slot) in self.groups.iter_mut().enumerate() {

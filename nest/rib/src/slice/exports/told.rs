@@ -26,7 +26,8 @@ impl<K: TableKey> Table<K> {
         let Some(slot) = &mut self.exports.groups[group] else { return };
         match result {
             Some(best) => slot.announce(key, best, to, route),
-            None if withdraw_absent || to == To::All => slot.withdraw(key, to),
+            None if to != To::Token(token) => slot.withdraw(key, To::All),
+            None if withdraw_absent => slot.withdraw(key, to),
             None => {}
         }
     }
@@ -60,7 +61,8 @@ impl<K: TableKey> Table<K> {
         if held.is_some() && result.is_none() {
             slot.dismiss();
         }
-        let to = (slot.fed || held.is_some()).then_some(To::All);
+        let all = if slot.resyncs > 0 { To::AllWithdrawSource } else { To::All };
+        let to = (slot.fed || held.is_some()).then_some(all);
         slot.delta.updates_accepted += u64::from(result.is_some());
         self.load_old(net, best);
         let mut results = core::mem::take(&mut self.exports.old);

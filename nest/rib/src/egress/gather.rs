@@ -1,0 +1,117 @@
+//! Taking deltas in: each waits in its lane, in the bucket of its route.
+
+use core::time::Duration;
+
+use dunlin_net::hash::Map;
+use dunlin_runtime::Context;
+
+use super::{Egress, Pending};
+use crate::export::{Delta, DeltaBatch, To};
+use crate::import::{Burst, NONE, TableKey};
+
+/// How long a read burst's missing parts are waited for. They always come, but for slices that
+/// heard of this group in between.
+const BURST_PATIENCE: Duration = Duration::from_millis(5);
+
+/// Read bursts of which parts are missing.
+#[derive(Debug, Default)]
+pub(super) struct Bursts {
+    missing: Map<u64, u16>,
+    /// The highest burst seen.
+    seen: u64,
+    /// Bursts up to here are waited for no longer.
+    given_up: u64,
+}
+
+impl Bursts {
+    /// Counts a part; returns the burst's id if others are missing, else zero.
+    fn note(&mut self, burst: Burst) -> u64 {
+        if burst.id <= self.given_up {
+            return 0;
+        }
+        self.seen = self.seen.max(burst.id);
+        let missing = self.missing.entry(burst.id).or_insert(burst.parts);
+        *missing = missing.saturating_sub(1);
+        if *missing > 0 {
+            return burst.id;
+        }
+        self.missing.remove(&burst.id);
+        0
+    }
+
+    /// Whether parts of a burst are missing.
+    pub(super) fn waits(&self, burst: u64) -> bool {
+        burst != 0 && self.missing.contains_key(&burst)
+    }
+
+    pub(super) fn give_up(&mut self) {
+        self.given_up = self.seen;
+        self.missing.clear();
+    }
+}
+
+impl<K: TableKey> Egress<K> {
+    pub(super) fn deltas(&mut self, batch: &DeltaBatch, cx: &mut Context<'_>) {
+        let burst = batch.burst.map_or(0, |burst| self.bursts.note(burst));
+        if burst != 0 && cx.expires(self.patience).is_none() {
+            cx.arm_after(self.patience, BURST_PATIENCE);
+        }
+        if !self.members.is_empty()
+            && let Some(deltas) = K::own_deltas(&batch.deltas)
+        {
+            self.gather(batch, deltas, burst);
+        }
+        if let Some(reply) = batch.feed {
+            self.feed_reply(batch.slice, reply);
+        }
+        if let Some(token) = batch.query {
+            self.query_reply(token);
+        }
+    }
+
+    fn gather(&mut self, batch: &DeltaBatch, deltas: &[Delta<K>], burst: u64) {
+        let mut last = (NONE, 0, 0);
+        for delta in deltas {
+            let lane = match delta.to {
+                To::All | To::AllWithdrawSource => 0,
+                To::Token(token) => token,
+            };
+            let Some(pending) = self.lane_for(delta.key, lane) else { continue };
+            let bucket = if delta.route == NONE {
+                pending.withdrawal_bucket(burst)
+            } else if (delta.route, lane) == (last.0, last.1) {
+                last.2
+            } else {
+                let Some(route) = batch.routes.get(delta.route as usize) else { continue };
+                pending.bucket(route, burst)
+            };
+            if delta.route != NONE {
+                last = (delta.route, lane, bucket);
+            }
+            pending.put(delta.key, bucket, delta.to == To::AllWithdrawSource);
+        }
+    }
+
+    /// Where a delta waits; none if it is superfluous.
+    fn lane_for(&mut self, key: K, token: u32) -> Option<&mut Pending<K>> {
+        if token == 0 {
+            for lane in &mut self.lanes {
+                lane.pending.forget(key);
+            }
+            return Some(&mut self.live);
+        }
+        let at = self.lane(token)?;
+        // What waits for everybody is just as new, and goes first; but members off the log do not
+        // get it.
+        if self.live.contains(key) && !self.is_private(at) {
+            return None;
+        }
+        Some(&mut self.lanes[at].pending)
+    }
+
+    /// Whether a lane is that of a member off the log.
+    pub(super) fn is_private(&self, lane: usize) -> bool {
+        let off = |id| self.member(id).is_some_and(|member| member.off.is_some());
+        matches!(self.lanes[lane].members[..], [id] if off(id))
+    }
+}

@@ -1,0 +1,1 @@
+//! Export groups on a simulated runtime.
