@@ -1,65 +1,51 @@
 //! Dunlin, a routing daemon.
+//!
+//! This crate puts it together: flags, the order of starting and ending, and which protocols there
+//! are. What it puts together lives in other crates.
+//!
+//! * [`options`]: the command line.
+//! * [`start`]: from the command line to a running daemon, and back to an exit code.
+//! * [`wire`]: the loops of a daemon, in the order in which they must be made.
+//! * [`reading`]: the configuration, from a file or embedded.
+//! * [`recorder`]: the flight recorder, and `dunlin trace`.
+//! * [`memory`]: the allocator.
 
-mod daemon;
 mod memory;
 mod options;
-mod paths;
+mod reading;
+mod recorder;
+mod start;
+mod watch;
+mod wire;
 
-use std::io::Write as _;
-use std::path::Path;
 use std::process::ExitCode;
 
-use self::options::{HELP, Options, Print};
+use self::options::{Command, HELP, Options};
 
 fn main() -> ExitCode {
-    let mut arguments = std::env::args_os();
-    let program = paths::program_name(arguments.next());
-    let arguments: Vec<_> = arguments.collect();
-    if let [command, file] = &arguments[..]
-        && command == "trace"
-    {
-        return trace(&program, file.as_ref());
-    }
-    let options = match Options::parse(arguments) {
+    let options = match Options::parse(std::env::args_os().skip(1)) {
         Ok(options) => options,
         Err(error) => {
-            eprintln!("{program}: {error}\n\n{HELP}");
+            eprintln!("dunlin: {error}\nTry `dunlin --help`.");
             return ExitCode::FAILURE;
         }
     };
-    match options.print {
-        Some(Print::Help) => {
+    let done = match &options.command {
+        Command::Help => {
             print!("{HELP}");
-            ExitCode::SUCCESS
+            Ok(ExitCode::SUCCESS)
         }
-        Some(Print::Version) => {
+        Command::Version => {
             let compatible = dunlin_core::command::COMPATIBLE;
-            println!("Dunlin {} (BIRD {compatible} compatible)", env!("CARGO_PKG_VERSION"));
-            ExitCode::SUCCESS
+            println!("Dunlin {} (compatible with BIRD {compatible})", env!("CARGO_PKG_VERSION"));
+            Ok(ExitCode::SUCCESS)
         }
-        None => match daemon::run(&program, options) {
-            Ok(code) => code,
-            Err(error) => {
-                eprintln!("{program}: {error}");
-                ExitCode::FAILURE
-            }
-        },
-    }
-}
-
-/// `dunlin trace FILE`: what a daemon did last, from the file of its flight recorder.
-fn trace(program: &str, file: &Path) -> ExitCode {
-    let snapshot = match dunlin_trace::Snapshot::open(file) {
-        Ok(snapshot) => snapshot,
-        Err(error) => {
-            eprintln!("{program}: {}: {error}", file.display());
-            return ExitCode::FAILURE;
-        }
+        Command::Trace(trace) => recorder::show(trace),
+        Command::Check => Ok(reading::check(&options)),
+        Command::Run => start::run(options),
     };
-    let mut text = String::new();
-    // Writing to a string cannot fail.
-    let _ = dunlin_trace::write_records(&mut text, &snapshot, usize::MAX);
-    // Whoever reads may have had enough.
-    let _ = std::io::stdout().write_all(text.as_bytes());
-    ExitCode::SUCCESS
+    done.unwrap_or_else(|error| {
+        eprintln!("dunlin: {error}");
+        ExitCode::FAILURE
+    })
 }

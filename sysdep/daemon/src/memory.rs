@@ -1,6 +1,9 @@
-//! The allocator and what it knows.
+//! The allocator: what it knows, and when it gives memory back.
+
+use core::time::Duration;
 
 use dunlin_core::manager::MemoryReport;
+use dunlin_os::process;
 
 #[cfg(feature = "jemalloc")]
 #[global_allocator]
@@ -26,4 +29,84 @@ pub(crate) fn report() -> MemoryReport {
 pub(crate) fn report() -> MemoryReport {
     let resident = dunlin_os::process::resident_memory().unwrap_or(0);
     MemoryReport { allocated: resident, active: resident, resident, retained: 0 }
+}
+
+/// Gives free pages back to the system when the daemon has become quiet. While it is busy they
+/// are kept, because it would soon want them again; when it is idle the allocator, which looks
+/// only when it is used, would keep them for ever.
+#[derive(Debug)]
+pub(crate) struct Relief {
+    /// Processor time when last looked.
+    used: Duration,
+    /// Work has been done since pages were last given back.
+    worked: bool,
+}
+
+/// How often to look while there may be something to give back.
+const SOON: Duration = Duration::from_millis(500);
+/// How often to look while nothing happens.
+const LATER: Duration = Duration::from_secs(5);
+
+impl Relief {
+    /// For a daemon that has done nothing yet.
+    pub(crate) fn new() -> Self {
+        Self { used: process::cpu_time(), worked: true }
+    }
+
+    /// When to look again.
+    pub(crate) fn interval(&self) -> Duration {
+        if self.worked { SOON } else { LATER }
+    }
+
+    /// Looks how busy the daemon was for the last interval.
+    pub(crate) fn look(&mut self) {
+        let interval = self.interval();
+        let used = process::cpu_time();
+        let busy = used.saturating_sub(core::mem::replace(&mut self.used, used));
+        if busy > interval / 25 {
+            self.worked = true;
+        } else if core::mem::take(&mut self.worked) {
+            give_back();
+        }
+    }
+}
+
+/// Gives free pages of all arenas back.
+#[cfg(feature = "jemalloc")]
+fn give_back() {
+    use tikv_jemalloc_ctl::{Access as _, AsName as _, arenas};
+    let count: u32 = arenas::narenas::read().unwrap_or(0);
+    for arena in 0..count {
+        // Each name ends with the zero that the interface wants.
+        let name = format!("arena.{arena}.dirty_decay_ms\0");
+        let name = name.as_bytes().name();
+        // A time of zero gives everything back at once; then what was goes on. An arena that is
+        // not in use yet has nothing.
+        let before: Result<isize, _> = name.read();
+        if let Ok(before) = before
+            && name.write(0_isize).is_ok()
+        {
+            let _ = name.write(before);
+        }
+    }
+}
+
+#[cfg(not(feature = "jemalloc"))]
+fn give_back() {}
+
+#[cfg(all(test, feature = "jemalloc"))]
+mod tests {
+    use super::{give_back, report};
+
+    #[test]
+    fn free_pages_go_back() {
+        let blocks: Vec<Vec<u8>> = (0..2000).map(|_| vec![1; 32 << 10]).collect();
+        let full = report();
+        drop(blocks);
+        let free = report();
+        give_back();
+        let given = report();
+        assert!(full.allocated > 60 << 20);
+        assert!(given.resident + (30 << 20) < full.resident, "{full:?} {free:?} {given:?}");
+    }
 }

@@ -1,0 +1,158 @@
+//! From the command line to a running daemon.
+//!
+//! The order matters: what may fail because of another daemon (control socket, pid file) comes
+//! first, then the change of user, then the configuration, read as the user who will read it again
+//! later. Only then does the daemon go to the background, with one thread; what fails later still
+//! reaches the terminal, because the parent waits until everything has started.
+
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use dunlin_core::config::Config;
+use dunlin_core::log::{Log, LogTarget};
+use dunlin_os::place;
+use dunlin_os::process::{self, Starting};
+use dunlin_unix::control::Opened;
+use dunlin_unix::log::{LogDefaults, Logger, StderrUse};
+use dunlin_unix::pid_file::PidFile;
+use dunlin_unix::supervisor::Supervisor;
+use dunlin_unix::system::SystemParts;
+
+use crate::options::Options;
+use crate::reading::{self, EXAMPLE, Refused};
+use crate::recorder;
+use crate::watch::{Greeting, Watch};
+use crate::wire::{self, Size};
+
+/// Runs a daemon until it ends.
+///
+/// # Errors
+/// If it cannot start. Errors of the configuration have been printed already.
+pub(crate) fn run(options: Options) -> io::Result<ExitCode> {
+    let prepared = prepare(&options)?;
+    let kinds = reading::kinds();
+    let config = match reading::read(&options, &kinds) {
+        Ok(config) => config,
+        Err(Refused) => return Ok(ExitCode::FAILURE),
+    };
+    let starting = if options.stays() { None } else { Some(process::daemonize()?) };
+    // A daemon with fewer descriptors than the system allows still works.
+    let _ = process::raise_descriptor_limit();
+    launch(&options, prepared, config, kinds, starting)
+}
+
+/// What is opened as the user who starts the daemon.
+struct Prepared {
+    /// Where relative paths begin.
+    directory: PathBuf,
+    control: Opened,
+    pid_file: Option<PidFile>,
+}
+
+fn prepare(options: &Options) -> io::Result<Prepared> {
+    let directory = std::env::current_dir()?;
+    let path = match &options.socket {
+        Some(path) => std::path::absolute(path)?,
+        None => default_socket()?,
+    };
+    let control = Opened::new(&path)?;
+    let pid_file = options.pid_file.as_deref().map(PidFile::open).transpose()?;
+    if let Some((user, group)) = identity(options)? {
+        // Who may not give it away keeps it, as any user without powers does.
+        let _ = std::os::unix::fs::chown(&path, Some(user), Some(group));
+        process::switch_user(user, group).map_err(|error| {
+            io::Error::new(error.kind(), format!("Cannot change user or group: {error}"))
+        })?;
+    }
+    Ok(Prepared { directory, control, pid_file })
+}
+
+/// The control socket where none is given: a place that needs no root and that the client knows.
+fn default_socket() -> io::Result<PathBuf> {
+    let places = place::control_sockets("dunlin");
+    let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+    // A runtime directory that does not exist is not ours to make.
+    let usable = |path: &&PathBuf| {
+        path.parent() != runtime.as_deref() || path.parent().is_some_and(std::path::Path::is_dir)
+    };
+    let path = places.iter().find(usable).cloned();
+    let path = path.ok_or_else(|| io::Error::other("no place for the control socket"))?;
+    place::make_socket_dir(&path)?;
+    Ok(path)
+}
+
+/// The user and group to become, if any.
+fn identity(options: &Options) -> io::Result<Option<(u32, u32)>> {
+    if options.user.is_none() && options.group.is_none() {
+        return Ok(None);
+    }
+    let unknown = |what: &str, name: &str| {
+        io::Error::new(io::ErrorKind::NotFound, format!("{what} {name} is unknown"))
+    };
+    let (mut user, mut group) = (process::user(), process::group());
+    if let Some(name) = &options.user {
+        (user, group) = process::find_user(name)?.ok_or_else(|| unknown("User", name))?;
+    }
+    if let Some(name) = &options.group {
+        group = process::find_group(name)?.ok_or_else(|| unknown("Group", name))?;
+    }
+    Ok(Some((user, group)))
+}
+
+/// Starts all threads and loops, then watches over them.
+fn launch(
+    options: &Options,
+    prepared: Prepared,
+    config: Config,
+    kinds: dunlin_core::config::Kinds,
+    starting: Option<Starting>,
+) -> io::Result<ExitCode> {
+    let Prepared { directory, control, pid_file } = prepared;
+    let (supervisor, announcer) = Supervisor::new()?;
+    let (logger, log_end) = Logger::start(log_defaults(options, &directory))?;
+    let log = Log::new(Arc::clone(&logger) as Arc<dyn LogTarget>);
+    let recorder = recorder::start(&log)?;
+    recorder::report_crashes(&recorder, starting.is_some(), &log)?;
+    let size = Size::new(options.threads, &config.globals);
+    let runtime = wire::runtime(size, &recorder, &log)?;
+    let handle = runtime.handle();
+    let rib = wire::rib(&handle, size.slices);
+    let control_path = control.path().to_owned();
+    let greeting = options.config.is_none().then(|| Greeting::new(&config, &control_path, size));
+    let system = |session| SystemParts {
+        logger: Arc::clone(&logger),
+        session,
+        control,
+        announcer,
+        embedded: options.config.is_none().then_some(EXAMPLE),
+        directory,
+        default_threads: options.threads.unwrap_or_else(wire::cores),
+    };
+    let manager = wire::manager(&handle, config, kinds, rib, &recorder, &log, system);
+    let watch = Watch {
+        supervisor,
+        runtime,
+        manager,
+        recorder,
+        logger,
+        log_end,
+        log,
+        starting,
+        pid_file,
+        greeting,
+        control: control_path,
+    };
+    Ok(watch.run())
+}
+
+fn log_defaults(options: &Options, directory: &std::path::Path) -> LogDefaults {
+    let stderr = match options {
+        Options { debug: true, .. } => StderrUse::Always,
+        Options { config: None, .. } => StderrUse::Fallback,
+        _ => StderrUse::Starting,
+    };
+    let debug_file = options.debug_file.as_ref().map(|path| directory.join(path));
+    LogDefaults { stderr, debug_file, directory: directory.to_owned() }
+}

@@ -1,0 +1,252 @@
+//! The main thread while the daemon runs: signals, milestones, the end.
+
+use core::fmt;
+use core::time::Duration;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::mpsc;
+
+use dunlin_core::config::Config;
+use dunlin_core::log::{Log, LogClass};
+use dunlin_core::manager::{ManagerMessage, Signal as Request};
+use dunlin_os::clock;
+use dunlin_os::process::Starting;
+use dunlin_os::signal::Signal;
+use dunlin_runtime::{Address, Class, Runtime};
+use dunlin_trace::Recorder;
+use dunlin_unix::log::{LogEnd, Logger};
+use dunlin_unix::pid_file::PidFile;
+use dunlin_unix::supervisor::{Happening, Milestone, Supervisor};
+
+use crate::memory::Relief;
+use crate::recorder;
+use crate::wire::Size;
+
+/// How long the daemon may take to end after a signal. The manager gives peers three seconds;
+/// this is for the case that it cannot keep that.
+const LONGEST_END: Duration = Duration::from_millis(3_300);
+
+/// How long the loops may take to stop when everything worth saying has been said.
+const LONGEST_STOP: Duration = Duration::from_millis(500);
+
+/// Records that a signal puts into the log.
+const IN_DUMP: usize = 200;
+
+/// Everything that the main thread holds while the daemon runs.
+pub(crate) struct Watch {
+    pub(crate) supervisor: Supervisor,
+    pub(crate) runtime: Runtime,
+    pub(crate) manager: Address<ManagerMessage>,
+    pub(crate) recorder: Recorder,
+    pub(crate) logger: Arc<Logger>,
+    pub(crate) log_end: LogEnd,
+    pub(crate) log: Log,
+    /// The parent waits for this, if the daemon goes to the background.
+    pub(crate) starting: Option<Starting>,
+    pub(crate) pid_file: Option<PidFile>,
+    /// To be printed when everything has started.
+    pub(crate) greeting: Option<Greeting>,
+    /// Where the control socket is.
+    pub(crate) control: PathBuf,
+}
+
+/// How the daemon ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// As the manager said.
+    Orderly(i32),
+    /// Without the manager.
+    Forced,
+}
+
+impl Watch {
+    /// Watches until the daemon ends.
+    pub(crate) fn run(mut self) -> ExitCode {
+        let end = self.watch();
+        self.end(end)
+    }
+
+    fn watch(&mut self) -> End {
+        let mut relief = Relief::new();
+        let mut asked = None;
+        let mut look = clock::monotonic() + nanoseconds(relief.interval());
+        loop {
+            let now = clock::monotonic();
+            if asked.is_some_and(|asked| now >= asked + nanoseconds(LONGEST_END)) {
+                self.log.write(LogClass::Fatal, format_args!("Shutdown takes too long"));
+                return End::Forced;
+            }
+            if now >= look {
+                relief.look();
+                look = now + nanoseconds(relief.interval());
+                if self.manager.is_stopped() {
+                    self.log.write(LogClass::Fatal, format_args!("The manager has stopped"));
+                    return End::Forced;
+                }
+            }
+            // While the end is under way, look often enough for its limit.
+            let until = asked.map_or(look, |asked| look.min(asked + nanoseconds(LONGEST_END)));
+            let timeout = Duration::from_nanos(until.saturating_sub(now)) + TICK;
+            match self.supervisor.next(Some(timeout)) {
+                Ok(Happening::Nothing) => {}
+                Ok(Happening::Milestone(Milestone::Finished(code))) => return End::Orderly(code),
+                Ok(Happening::Milestone(Milestone::Started)) => {
+                    if let Err(error) = self.started() {
+                        self.log.write(LogClass::Fatal, format_args!("Cannot start: {error}"));
+                        return End::Orderly(1);
+                    }
+                }
+                Ok(Happening::Signal(signal)) => {
+                    if self.signal(signal) && asked.replace(clock::monotonic()).is_some() {
+                        self.log.write(LogClass::Warning, format_args!("Asked to end again"));
+                        return End::Forced;
+                    }
+                }
+                Err(error) => {
+                    self.log.write(LogClass::Fatal, format_args!("Cannot wait: {error}"));
+                    return End::Forced;
+                }
+            }
+        }
+    }
+
+    /// Everything runs: whoever started the daemon may know.
+    fn started(&mut self) -> io::Result<()> {
+        if let Some(file) = &mut self.pid_file {
+            file.write()?;
+        }
+        if let Some(starting) = self.starting.take() {
+            starting.ready()?;
+        }
+        if let Some(greeting) = self.greeting.take() {
+            println!("{greeting}");
+        }
+        Ok(())
+    }
+
+    /// Passes a signal on; true if it asks for the end.
+    fn signal(&self, signal: Signal) -> bool {
+        let request = match signal {
+            Signal::Hangup => Request::Configure,
+            Signal::Terminate => Request::Shutdown("SIGTERM"),
+            Signal::Interrupt => Request::Shutdown("SIGINT"),
+            Signal::User1 => {
+                self.dump();
+                return false;
+            }
+        };
+        // A manager that has stopped is noticed elsewhere.
+        let _ = self.manager.send(Class::Control, ManagerMessage::Signal(request));
+        matches!(request, Request::Shutdown(_))
+    }
+
+    /// Puts what the daemon is doing into the log.
+    fn dump(&self) {
+        let stats = self.runtime.stats();
+        let report = crate::memory::report();
+        let say = |text: fmt::Arguments<'_>| self.log.write(LogClass::Info, text);
+        say(format_args!(
+            "Dump: {} workers, {} loops, {} bytes allocated",
+            stats.workers.len(),
+            stats.loops.len(),
+            report.allocated
+        ));
+        for worker in &stats.workers {
+            say(format_args!(
+                "Worker {:04x}: {} loops, busy {:?}, {} turns, longest handler {:?}, liveness \
+                 late {:?}",
+                worker.index + 1,
+                worker.loops,
+                worker.busy,
+                worker.turns,
+                worker.longest,
+                worker.liveness_late
+            ));
+        }
+        recorder::dump(&self.recorder, &self.log, IN_DUMP);
+    }
+
+    /// Stops everything that still runs, and cleans up.
+    fn end(self, end: End) -> ExitCode {
+        let stopped = stop(self.runtime);
+        if !stopped {
+            // Else the manager has removed it.
+            let _ = std::fs::remove_file(&self.control);
+        }
+        if matches!(end, End::Orderly(_)) {
+            recorder::remove(&self.recorder);
+        }
+        self.logger.finish(&self.log_end);
+        drop(self.pid_file);
+        match end {
+            End::Orderly(code) => ExitCode::from(u8::try_from(code).unwrap_or(1)),
+            End::Forced => ExitCode::FAILURE,
+        }
+    }
+}
+
+/// Stops the loops; false if they take too long. Then the end of the process stops them.
+fn stop(runtime: Runtime) -> bool {
+    let (done, wait) = mpsc::channel();
+    let stopping = dunlin_os::thread::spawn("stop", None, move || {
+        runtime.shutdown();
+        // Nobody waits any more if it took too long.
+        let _ = done.send(());
+    });
+    stopping.is_ok() && wait.recv_timeout(LONGEST_STOP).is_ok()
+}
+
+/// So that a wait does not end just before what it is for.
+const TICK: Duration = Duration::from_millis(1);
+
+fn nanoseconds(span: Duration) -> u64 {
+    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// What the example tells who started it.
+#[derive(Debug)]
+pub(crate) struct Greeting {
+    control: PathBuf,
+    size: Size,
+    protocols: usize,
+    tables: String,
+}
+
+impl Greeting {
+    pub(crate) fn new(config: &Config, control: &Path, size: Size) -> Self {
+        let names: Vec<&str> = config.globals.tables.iter().map(|table| &*table.name).collect();
+        Self {
+            control: control.to_owned(),
+            size,
+            protocols: config.protocols.len(),
+            tables: names.join(", "),
+        }
+    }
+}
+
+impl fmt::Display for Greeting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (version, control) = (env!("CARGO_PKG_VERSION"), self.control.display());
+        let Size { threads, slices } = self.size;
+        let workers = if threads == 1 { "worker" } else { "workers" };
+        let (protocols, tables) = (self.protocols, &self.tables);
+        write!(
+            f,
+            "\n\
+            Dunlin {version} runs its built-in example, because no -c FILE was given:\n\
+            \x20 route server    AS 65000 on 127.0.0.1 port 1790 and ::1 port 1790\n\
+            \x20 neighbours      anybody from 127.0.0.0/8 and ::1, any AS number\n\
+            \x20 tables          {tables}, with a few documentation prefixes\n\
+            \x20 protocols       {protocols}\n\
+            \x20 control socket  {control}\n\
+            \x20 threads         {threads} {workers}, {slices} table slices\n\
+            \n\
+            Type next, in another terminal:\n\
+            \x20 cargo run --release -p dunlinc           (or dunlinc)  then: show protocols, help, ?\n\
+            \x20 birdc -s {control} show route       works too\n\
+            Your own configuration: dunlin -f -c FILE.  Ctrl-C ends this one.\n"
+        )
+    }
+}

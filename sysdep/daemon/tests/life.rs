@@ -1,0 +1,197 @@
+//! Starting, changing and ending.
+
+mod common;
+
+use std::net::TcpListener;
+use std::time::Duration;
+
+use common::{Client, Daemon, Place, SMALL, free_port, wait_for};
+
+/// A configuration with a BGP listener on a port of its own.
+fn with_bgp(port: u16) -> String {
+    format!(
+        "{SMALL}protocol bgp b {{ local 127.0.0.1 port {port} as 65000; \
+         neighbor range 127.0.0.0/8 external; multihop; ipv4 {{ import all; export all; }}; }}\n"
+    )
+}
+
+#[test]
+fn a_port_in_use_is_an_error_before_success_is_reported() {
+    let place = Place::new("port");
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let config = place.write("a.conf", &with_bgp(port));
+    for foreground in [true, false] {
+        let mut command = place.command();
+        command.arg("-c").arg(&config).arg("-s").arg(place.path("ctl"));
+        if foreground {
+            command.arg("-f");
+        }
+        let out = command.output().unwrap();
+        let error = String::from_utf8(out.stderr).unwrap();
+        assert_eq!(out.status.code(), Some(1), "{error}");
+        assert!(error.contains(&port.to_string()) && error.contains("in use"), "{error}");
+        assert!(!place.path("ctl").exists(), "half started");
+    }
+}
+
+#[test]
+fn signals_end_it_in_order() {
+    for signal in ["TERM", "INT"] {
+        let place = Place::new(&format!("signal-{signal}"));
+        let mut daemon = place.daemon(&with_bgp(free_port()), &["-P", "pid"]);
+        assert!(place.path("pid").exists());
+        daemon.signal(signal);
+        let begin = std::fs::metadata("/proc/uptime").is_ok();
+        assert!(begin);
+        assert_eq!(daemon.wait().code(), Some(0));
+        assert!(!place.path("ctl").exists() && !place.path("pid").exists());
+        let text = daemon.errors();
+        assert!(text.contains(&format!("Shutdown requested by SIG{signal}")), "{text}");
+        assert!(text.contains("Shutdown completed"), "{text}");
+    }
+}
+
+#[test]
+fn a_neighbour_that_says_nothing_does_not_hold_up_the_end() {
+    let place = Place::new("silent");
+    let port = free_port();
+    let mut daemon = place.daemon(&with_bgp(port), &[]);
+    let _silent = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+    common::pause(200);
+    daemon.signal("TERM");
+    let mut waited = 0;
+    let ended = wait_for(|| {
+        waited += 20;
+        !std::path::Path::new(&format!("/proc/{}/fd/0", daemon.pid())).exists()
+    });
+    assert!(ended && waited < 4000, "{waited}");
+    daemon.wait();
+}
+
+#[test]
+fn hangup_reads_the_configuration_again() {
+    let place = Place::new("hangup");
+    let mut daemon = place.daemon(SMALL, &[]);
+    place.write("dunlin.conf", &SMALL.replace("192.0.2.0", "198.51.100.0"));
+    daemon.signal("HUP");
+    assert!(wait_for(|| daemon.ask("show route").contains("198.51.100.0/24")));
+    place.write("dunlin.conf", "nonsense;\n");
+    daemon.signal("HUP");
+    common::pause(300);
+    assert!(daemon.ask("show route").contains("198.51.100.0/24"));
+    daemon.signal("TERM");
+    daemon.wait();
+    let text = daemon.errors();
+    assert!(text.contains("dunlin.conf:1:1"), "{text}");
+}
+
+#[test]
+fn user_signal_puts_the_recorder_into_the_log() {
+    let place = Place::new("dump");
+    let mut daemon = place.daemon(SMALL, &[]);
+    daemon.signal("USR1");
+    common::pause(500);
+    daemon.signal("TERM");
+    assert_eq!(daemon.wait().code(), Some(0));
+    let text = daemon.errors();
+    assert!(text.contains("Dump: "), "{text}");
+    assert!(text.contains("Flight recorder of process"), "{text}");
+}
+
+#[test]
+fn workers_change_by_command_and_configuration() {
+    let place = Place::new("threads");
+    let daemon = place.daemon(&format!("threads 2;\n{SMALL}"), &["--threads", "3"]);
+    let workers = || {
+        let text = daemon.ask("show threads");
+        text.lines().filter(|line| line.get(1..5).is_some_and(is_number)).count()
+    };
+    assert!(wait_for(|| workers() == 3), "{}", daemon.ask("show threads"));
+    // The file has not changed what it says.
+    daemon.ask("configure");
+    assert!(wait_for(|| workers() == 3));
+    place.write("dunlin.conf", &format!("threads 4;\n{SMALL}"));
+    daemon.ask("configure");
+    assert!(wait_for(|| workers() == 4), "{}", daemon.ask("show threads"));
+    daemon.ask("threads 1");
+    assert!(wait_for(|| workers() == 1), "{}", daemon.ask("show threads"));
+    assert!(daemon.ask("show route").contains("192.0.2.0/24"));
+}
+
+fn is_number(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// The example uses fixed ports, so this is one test.
+#[test]
+fn the_example_runs_and_says_what_to_do() {
+    let place = Place::new("example");
+    let socket = place.path("dunlin.ctl");
+    let Ok(probe) = TcpListener::bind("127.0.0.1:1790") else {
+        eprintln!("port 1790 is in use: the built-in example was not tried");
+        return;
+    };
+    drop(probe);
+    let mut daemon = Daemon::start(place.command(), socket.clone());
+    assert!(daemon.ask("show route").contains("192.0.2.0/24"));
+    assert!(daemon.ask("show route table master6").contains("2001:db8:"));
+    assert!(std::net::TcpStream::connect("127.0.0.1:1790").is_ok());
+    let second = place.command().arg("-s").arg(place.path("other.ctl")).output().unwrap();
+    let error = String::from_utf8(second.stderr).unwrap();
+    assert_eq!(second.status.code(), Some(1), "{error}");
+    assert!(error.contains("1790") && error.contains("in use"), "{error}");
+    let third = place.command().output().unwrap();
+    let error = String::from_utf8(third.stderr).unwrap();
+    assert_eq!(third.status.code(), Some(1), "{error}");
+    assert!(error.contains("dunlin.ctl is in use"), "{error}");
+    assert!(daemon.ask("configure").contains("Reconfigured"));
+    daemon.signal("INT");
+    assert_eq!(daemon.wait().code(), Some(0));
+    let text = daemon.output();
+    for expected in ["127.0.0.1 port 1790", "::1 port 1790", "cargo run --release -p dunlinc"] {
+        assert!(text.contains(expected), "{text}");
+    }
+    assert!(text.contains(socket.to_str().unwrap()), "{text}");
+}
+
+/// A killed daemon leaves a recorder's file that can be read.
+#[test]
+fn what_a_killed_daemon_did_can_be_read() {
+    let place = Place::new("killed");
+    let mut daemon = place.daemon(SMALL, &[]);
+    assert!(daemon.ask("show trace").contains("Flight recorder"));
+    let files = || {
+        let list = std::fs::read_dir(place.path("")).unwrap();
+        let names = list.map(|entry| entry.unwrap().path());
+        names.filter(|path| path.extension().is_some_and(|end| end == "trace")).collect()
+    };
+    let found: Vec<_> = files();
+    daemon.signal("KILL");
+    daemon.wait();
+    // As root the file is in /run, where other tests have theirs.
+    if let [file] = found.as_slice() {
+        let out = place.command().arg("trace").args(["-n", "5"]).arg(file).output().unwrap();
+        let text = String::from_utf8(out.stdout).unwrap();
+        assert!(text.contains("(ended)") && text.lines().count() <= 6, "{text}");
+    }
+}
+
+#[test]
+fn a_client_that_does_not_read_delays_nobody() {
+    let place = Place::new("slow");
+    let daemon = place.daemon(SMALL, &[]);
+    let mut slow = Client::connect(&daemon.socket);
+    slow.stream.set_write_timeout(Some(Duration::from_millis(200))).unwrap();
+    // Far more answers than fit into sockets and queues.
+    let many = "show protocols all\n".repeat(20_000);
+    let sent = std::io::Write::write_all(&mut slow.stream, many.as_bytes());
+    assert!(sent.is_err(), "everything was taken");
+    for _ in 0..20 {
+        assert!(daemon.ask("show status").contains("up and running"));
+    }
+    let text = std::fs::read_to_string(format!("/proc/{}/status", daemon.pid())).unwrap();
+    let rss = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    let kilobytes: u64 = rss.trim().trim_end_matches(" kB").parse().unwrap();
+    assert!(kilobytes < 100_000, "{kilobytes}");
+}
