@@ -41,6 +41,8 @@ pub(super) enum Payload {
     Runtime(Stats),
     /// Who was asked has gone.
     Lost,
+    /// Something that belongs to no command.
+    Notice(String),
 }
 
 /// Brings answers to the loop that owns the session.
@@ -72,6 +74,8 @@ pub struct Session {
     desk: Desk,
     output: Output,
     task: Option<Box<dyn Task>>,
+    /// Lines that wait for the end of the present answer.
+    notices: Vec<String>,
 }
 
 /// A command that takes more than one step.
@@ -119,6 +123,12 @@ impl Desk {
         })
     }
 
+    /// A reply that is shown between the answers to commands.
+    fn notice(&self) -> Reply<String> {
+        let answers = Arc::clone(&self.parts.answers);
+        Reply::new(move |text| answers(Answer { command: 0, payload: Payload::Notice(text) }))
+    }
+
     /// The way answers take, for those that need more than one reply.
     pub(super) fn port(&self) -> impl Fn(Payload) + Send + Sync + Clone + 'static {
         let answers = Arc::clone(&self.parts.answers);
@@ -164,7 +174,7 @@ impl Session {
         let desk = Desk { parts, command: 0, formats: None };
         let mut output = Output::default();
         output.last(1, &format!("BIRD {} ready.", super::COMPATIBLE));
-        Self { desk, output, task: None }
+        Self { desk, output, task: None, notices: Vec::new() }
     }
 
     /// Whether a command is running: the next line has to wait.
@@ -199,12 +209,17 @@ impl Session {
 
     /// Takes an answer.
     pub fn answer(&mut self, cx: &mut Context<'_>, answer: Answer) {
+        if let Payload::Notice(text) = answer.payload {
+            self.notices.push(text);
+            return self.show_notices();
+        }
         if answer.command != self.desk.command || self.task.is_none() {
             return;
         }
         if matches!(answer.payload, Payload::Lost) {
             self.task = None;
-            return self.output.last(8004, "Stopped due to reconfiguration");
+            self.output.last(8004, "Stopped due to reconfiguration");
+            return self.show_notices();
         }
         self.step(cx, Some(answer.payload));
     }
@@ -218,6 +233,14 @@ impl Session {
         let Some(task) = &mut self.task else { return };
         if task.step(cx, &mut self.desk, &mut self.output, answer) == Step::Done {
             self.task = None;
+            self.show_notices();
+        }
+    }
+
+    /// Shows what belongs to no command, unless one is being answered.
+    fn show_notices(&mut self) {
+        if self.task.is_none() {
+            self.notices.drain(..).for_each(|text| self.output.asynchronous(&text));
         }
     }
 
@@ -260,7 +283,9 @@ impl Session {
             Command::ShowThreads { all } => self.start(cx, threads::ShowThreads::new(all)),
             Command::Configure(command) => {
                 configure::announce(desk, output, &command);
-                self.start(cx, control::Ask::new(move |reply| Request::Configure(command, reply)));
+                let notice = desk.notice();
+                let request = move |reply| Request::Configure { command, reply, notice };
+                self.start(cx, control::Ask::new(request));
             }
             Command::Control { action, selection, message } => {
                 let request = move |reply| Request::Control { action, selection, message, reply };

@@ -26,6 +26,8 @@ pub(super) struct Changing {
     previous: Option<(Arc<Config>, ReloadMode)>,
     /// One that waits until the present change is done.
     queued: Option<Queued>,
+    /// Who asked for the change that is undone unless confirmed.
+    notice: Option<Reply<String>>,
 }
 
 struct Queued {
@@ -41,10 +43,14 @@ impl Manager {
         cx: &mut Context<'_>,
         command: ConfigureCommand,
         reply: Reply<Vec<Line>>,
+        notice: Reply<String>,
     ) {
         match &command {
             ConfigureCommand::Apply { file, .. } | ConfigureCommand::Check { file } => {
                 let path = file.clone().unwrap_or_else(|| self.config.path.clone());
+                if matches!(command, ConfigureCommand::Apply { timeout: Some(_), .. }) {
+                    self.changing.notice = Some(notice);
+                }
                 self.load(path, command, Some(reply));
             }
             ConfigureCommand::Confirm => {
@@ -188,7 +194,11 @@ impl Manager {
     }
 
     pub(super) fn undo_expired(&mut self, cx: &mut Context<'_>) {
-        self.log.write(LogClass::Info, format_args!("Config timeout expired, starting undo"));
+        const TEXT: &str = "Config timeout expired, starting undo";
+        self.log.write(LogClass::Info, format_args!("{TEXT}"));
+        if let Some(notice) = self.changing.notice.take() {
+            notice.send(TEXT.to_owned());
+        }
         self.undo(cx);
     }
 

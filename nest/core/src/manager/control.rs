@@ -33,7 +33,9 @@ impl Manager {
                 self.advance(cx);
                 reply.send(lines);
             }
-            Request::Configure(command, reply) => self.configure(cx, command, reply),
+            Request::Configure { command, reply, notice } => {
+                self.configure(cx, command, reply, notice);
+            }
             Request::Shutdown(reply) => {
                 reply.send(vec![Line::new(7, "Shutdown requested")]);
                 self.log.write(LogClass::Info, format_args!("Shutdown requested by command"));

@@ -211,7 +211,14 @@ pub enum Request {
         reply: Reply<Vec<Line>>,
     },
     /// `configure …`
-    Configure(ConfigureCommand, Reply<Vec<Line>>),
+    Configure {
+        /// Which variant.
+        command: ConfigureCommand,
+        /// Gets the lines of the answer.
+        reply: Reply<Vec<Line>>,
+        /// Told if the timeout expires.
+        notice: Reply<String>,
+    },
     /// `down`
     Shutdown(Reply<Vec<Line>>),
 }
@@ -224,7 +231,7 @@ impl fmt::Debug for Request {
             Self::Describe(..) => "Describe",
             Self::Show { .. } => "Show",
             Self::Control { .. } => "Control",
-            Self::Configure(..) => "Configure",
+            Self::Configure { .. } => "Configure",
             Self::Shutdown(_) => "Shutdown",
         })
     }

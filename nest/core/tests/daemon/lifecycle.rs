@@ -128,6 +128,19 @@ fn check_undo_confirm_timeout() {
 }
 
 #[test]
+fn what_nobody_confirms_is_undone() {
+    let lab = lab("protocol toy a { ipv4; }");
+    configure(&lab, "protocol toy b { ipv4; }", "configure timeout 1");
+    lab.until("show protocols", |answer| answer.contains(" b "));
+    let mut all = String::new();
+    lab.until("show protocols", |answer| {
+        all.push_str(answer);
+        answer.contains(" a ")
+    });
+    assert!(all.contains("\n+Config timeout expired, starting undo\n"), "{all}");
+}
+
+#[test]
 fn children_come_and_go_with_their_parent() {
     let lab = lab("protocol toy a { children 2; ipv4; } protocol toy b { ipv4; }");
     lab.events_to("child kid02 1");

@@ -90,14 +90,14 @@ impl Lab {
     }
 
     /// Asks until the answer is right, as after something that takes its time.
-    pub fn until(&self, line: &str, right: impl Fn(&str) -> bool) -> String {
+    pub fn until(&self, line: &str, mut right: impl FnMut(&str) -> bool) -> String {
         let mut answer = String::new();
-        for _ in 0..2000 {
+        for _ in 0..10_000 {
             answer = self.ask(line);
             if right(&answer) {
                 return answer;
             }
-            std::thread::yield_now();
+            std::thread::park_timeout(Duration::from_millis(1));
         }
         panic!("{line} never answered right, last:\n{answer}");
     }
