@@ -13,7 +13,8 @@ pub enum Severity {
     Warning,
 }
 
-/// One message about the configuration. `Display` is BIRD's form, `FILE:LINE:COL message`.
+/// One message about the configuration. `Display` is BIRD's form: `FILE:LINE:COL message` for
+/// errors, and with one more colon for warnings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
     /// How bad it is.
@@ -52,7 +53,8 @@ impl Diagnostic {
 
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}:{} {}", self.file, self.line, self.column, self.message)
+        let colon = if self.severity == Severity::Warning { ":" } else { "" };
+        write!(f, "{}:{}:{}{colon} {}", self.file, self.line, self.column, self.message)
     }
 }
 

@@ -21,19 +21,19 @@ use crate::{
 
 pub(crate) use self::{matching::can_match, method::method};
 
-/// Why an operation has no result.
+/// Why an operation has no result. Boxed, so that results stay small.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Fault(pub(crate) Cow<'static, str>);
+pub(crate) struct Fault(pub(crate) Box<Cow<'static, str>>);
 
 impl From<&'static str> for Fault {
     fn from(message: &'static str) -> Self {
-        Self(Cow::Borrowed(message))
+        Self(Box::new(Cow::Borrowed(message)))
     }
 }
 
 impl From<String> for Fault {
     fn from(message: String) -> Self {
-        Self(Cow::Owned(message))
+        Self(Box::new(Cow::Owned(message)))
     }
 }
 

@@ -280,12 +280,12 @@ fn traps_get_warnings() {
     for (text, expected) in [
         (
             "function f() { return true; }",
-            "f:1:27 Inferring function f return type from its return value: bool",
+            "f:1:27: Inferring function f return type from its return value: bool",
         ),
-        ("filter f { int table; accept; }", "f:1:16 Symbol 'table' overrides existing keyword"),
-        ("import where true || true && false;", "f:1:27 && after || without parentheses"),
-        ("import where net ~ [1];", "f:1:14 ~ applied on prefix and int set"),
-        ("define a = [5..1];", "f:1:16 The range is empty"),
+        ("filter f { int table; accept; }", "f:1:16: Symbol 'table' overrides existing keyword"),
+        ("import where true || true && false;", "f:1:27: && after || without parentheses"),
+        ("import where net ~ [1];", "f:1:14: ~ applied on prefix and int set"),
+        ("define a = [5..1];", "f:1:16: The range is empty"),
     ] {
         let (outcome, _) = parse(text);
         assert!(!outcome.diagnostics.has_errors(), "{text}: {:?}", outcome.diagnostics.all());

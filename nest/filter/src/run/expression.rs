@@ -1,7 +1,5 @@
 //! Evaluates expressions.
 
-use std::sync::Arc;
-
 use dunlin_net::{
     as_path::{Mask, MaskItem},
     community::LargeCommunity,
@@ -9,7 +7,7 @@ use dunlin_net::{
 
 use super::{Evaluated, Frame, Machine, Stop};
 use crate::{
-    code::{Code, Function, Limits, List, Logic, MaskPart, Node, NodeId, SetPart},
+    code::{Code, Limits, List, MaskPart, Node, NodeId, SetPart},
     ops::{self, Fault},
     set::{Item, Set},
     types::{Element, Type},
@@ -25,7 +23,7 @@ impl<'s> Machine<'s, '_> {
                 return Ok(frame.slots.get(usize::from(*slot)).copied().unwrap_or(Value::Void));
             }
             Node::Attribute(attribute) => {
-                return self.read(attribute).map_err(|fault| Self::stop(frame, id, fault));
+                return self.read(attribute).map_err(|fault| self.stop(frame, id, fault));
             }
             _ => {}
         }
@@ -43,6 +41,9 @@ impl<'s> Machine<'s, '_> {
     ) -> Evaluated<'s> {
         let result = match node {
             Node::Binary(op, a, b) => {
+                if let Some(value) = self.quick_binary(frame, *op, *a, *b) {
+                    return Ok(Value::Bool(value));
+                }
                 let a = self.evaluate(frame, *a)?;
                 let b = self.evaluate(frame, *b)?;
                 ops::binary(*op, a, b, self.bump)
@@ -51,7 +52,9 @@ impl<'s> Machine<'s, '_> {
                 let a = self.evaluate(frame, *a)?;
                 ops::unary(*op, a, self.bump)
             }
-            Node::Logic(first, steps) => return self.logic(frame, id, *first, steps),
+            Node::Logic(first, steps) => {
+                return self.logic(frame, *first, steps).map(Value::Bool);
+            }
             Node::Method(method, on, argument) => {
                 let on = self.evaluate(frame, *on)?;
                 let argument = match argument {
@@ -73,59 +76,41 @@ impl<'s> Machine<'s, '_> {
             }
             Node::Mask(parts) => return self.mask(frame, id, parts),
             Node::Set(element, parts) => return self.set_of(frame, id, *element, parts),
-            Node::Call(function, arguments) => {
-                let code: &'s Code = frame.code;
-                let Some(function) = code.functions.get(*function as usize) else {
-                    return Err(Self::stop(frame, id, Fault::from("No such function")));
-                };
-                let function: &'s Arc<Function> = function;
-                return self.call(frame, &function.code, *arguments);
-            }
-            Node::Recurse(arguments) => {
-                let code: &'s Code = frame.code;
-                return self.call(frame, code, *arguments);
+            Node::Call(..) | Node::Recurse(_) => {
+                self.call(frame, id)?;
+                return Ok(self.returned);
             }
             _ => Err(Fault::from("No expression")),
         };
-        result.map_err(|fault| Self::stop(frame, id, fault))
+        result.map_err(|fault| self.stop(frame, id, fault))
     }
 
-    fn logic(
-        &mut self,
-        frame: &mut Frame<'s>,
-        id: NodeId,
-        first: NodeId,
-        steps: &'s [(Logic, NodeId)],
-    ) -> Evaluated<'s> {
-        let name = |op: Logic| if op == Logic::And { "AND" } else { "OR" };
-        let first_op = steps.first().map_or(Logic::And, |(op, _)| *op);
-        let value = self.evaluate(frame, first)?;
-        let mut value =
-            ops::truth(value, 1, name(first_op)).map_err(|fault| Self::stop(frame, id, fault))?;
-        for (op, operand) in steps {
-            if value == (*op == Logic::And) {
-                let operand = self.evaluate(frame, *operand)?;
-                value = ops::truth(operand, 2, name(*op))
-                    .map_err(|fault| Self::stop(frame, id, fault))?;
-            }
-        }
-        Ok(Value::Bool(value))
-    }
-
-    fn call(&mut self, frame: &mut Frame<'s>, callee: &'s Code, arguments: List) -> Evaluated<'s> {
-        let slots = self.bump.alloc_slice_fill_copy(usize::from(callee.slots), Value::Void);
+    /// Calls the function of a node; what it returns is in the machine then.
+    pub(super) fn call(&mut self, frame: &mut Frame<'s>, id: NodeId) -> Result<(), Stop> {
         let code: &'s Code = frame.code;
+        let (callee, arguments): (&'s Code, List) = match code.node(id) {
+            Node::Call(function, arguments) => match code.functions.get(*function as usize) {
+                Some(function) => (&function.code, *arguments),
+                None => return Err(self.stop(frame, id, Fault::from("No such function"))),
+            },
+            Node::Recurse(arguments) => (code, *arguments),
+            _ => return Err(self.stop(frame, id, Fault::from("No call"))),
+        };
+        let slots = self.slots(callee);
         for ((slot, kind), argument) in
             slots.iter_mut().zip(&callee.kinds).zip(code.operands(arguments))
         {
             let value = self.evaluate(frame, *argument)?;
             *slot = Self::fitting(value, *kind, "CALL")
-                .map_err(|fault| Self::stop(frame, *argument, fault))?;
+                .map_err(|fault| self.stop(frame, *argument, fault))?;
         }
         let mut inner = Frame { code: callee, slots };
         match self.execute(&mut inner, callee.body) {
-            Ok(()) => Ok(Value::Void),
-            Err(Stop::Return(value)) => Ok(value),
+            Ok(()) => {
+                self.returned = Value::Void;
+                Ok(())
+            }
+            Err(Stop::Return) => Ok(()),
             Err(stop) => Err(stop),
         }
     }
@@ -144,6 +129,7 @@ impl<'s> Machine<'s, '_> {
     }
 
     /// A mask with parts that are only known now.
+    #[inline(never)]
     fn mask(&mut self, frame: &mut Frame<'s>, id: NodeId, parts: &'s [MaskPart]) -> Evaluated<'s> {
         let mut items = Vec::with_capacity(parts.len());
         for part in parts {
@@ -155,7 +141,7 @@ impl<'s> Machine<'s, '_> {
                     Value::Set(set) => items.push(MaskItem::Set(set.narrow().into())),
                     other => {
                         let message = format!("Can't use {} in path mask", other.kind());
-                        return Err(Self::stop(frame, id, Fault::from(message)));
+                        return Err(self.stop(frame, id, Fault::from(message)));
                     }
                 },
             }
@@ -163,16 +149,17 @@ impl<'s> Machine<'s, '_> {
         match Mask::new(items) {
             Ok(mask) => match self.kept.masks.keep(mask) {
                 Some(mask) => Ok(Value::Mask(mask)),
-                None => Err(Self::stop(frame, id, Fault::from("Too many path masks in one run"))),
+                None => Err(self.stop(frame, id, Fault::from("Too many path masks in one run"))),
             },
             Err(error) => {
                 let message = format!("Invalid path mask: {error}");
-                Err(Self::stop(frame, id, Fault::from(message)))
+                Err(self.stop(frame, id, Fault::from(message)))
             }
         }
     }
 
     /// A set with items that are only known now.
+    #[inline(never)]
     fn set_of(
         &mut self,
         frame: &mut Frame<'s>,
@@ -192,7 +179,7 @@ impl<'s> Machine<'s, '_> {
         }
         match self.kept.sets.keep(Set::new(element, items)) {
             Some(set) => Ok(Value::Set(set)),
-            None => Err(Self::stop(frame, id, Fault::from("Too many sets in one run"))),
+            None => Err(self.stop(frame, id, Fault::from("Too many sets in one run"))),
         }
     }
 
@@ -201,7 +188,7 @@ impl<'s> Machine<'s, '_> {
         frame: &mut Frame<'s>,
         element: Element,
         limits: &'s [Limits],
-    ) -> Result<Item, Stop<'s>> {
+    ) -> Result<Item, Stop> {
         let mut bounds = [(0, 0); 3];
         for (place, limits) in bounds.iter_mut().zip(limits) {
             *place = match limits {
@@ -209,7 +196,7 @@ impl<'s> Machine<'s, '_> {
                 Limits::Dynamic(node) => {
                     let value = self.evaluate(frame, *node)?;
                     let number = ops::number(value, 1, "SET_ITEM")
-                        .map_err(|fault| Self::stop(frame, *node, fault))?;
+                        .map_err(|fault| self.stop(frame, *node, fault))?;
                     (number, number)
                 }
             };

@@ -9,6 +9,7 @@ mod changes;
 mod expression;
 mod extra;
 mod kept;
+mod quick;
 mod statement;
 
 use std::fmt::Write;
@@ -114,17 +115,15 @@ fn run_in<'s>(
     let Scratch { bump, kept, builder, text } = scratch;
     let mut machine = Machine::new(Some(input), bump, kept, text, sink);
     let code = &program.code;
-    let slots = bump.alloc_slice_fill_copy(usize::from(code.slots), Value::Void);
+    let slots = machine.slots(code);
     let mut frame = Frame { code, slots };
     let stop = machine.execute(&mut frame, code.body);
     machine.flush();
     match stop {
         Err(Stop::Accept) => machine.finish(builder),
         Err(Stop::Reject) => Verdict::Reject,
-        Err(Stop::Fault(fault, line)) => {
-            Verdict::Error(RunError { line, message: fault.0.into_owned() })
-        }
-        Ok(()) | Err(Stop::Return(_)) => {
+        Err(Stop::Fault) => Verdict::Error(machine.failure()),
+        Ok(()) | Err(Stop::Return) => {
             let name = program.name().map_or("(unnamed)", |name| name);
             let message =
                 format!("Filter {name} did not return accept nor reject. Make up your mind");
@@ -143,32 +142,31 @@ pub(crate) fn evaluate_code(
         let Scratch { bump, kept, text, .. } = &mut *scratch;
         let bump: &Bump = bump;
         let mut machine = Machine::new(None, bump, kept, text, sink);
-        let slots = bump.alloc_slice_fill_copy(usize::from(code.slots), Value::Void);
+        let slots = machine.slots(code);
         let mut frame = Frame { code, slots };
         let value = machine.evaluate(&mut frame, code.body);
         machine.flush();
         match value {
             Ok(value) => Ok(value.to_constant()),
-            Err(Stop::Fault(fault, line)) => Err(RunError { line, message: fault.0.into_owned() }),
-            Err(_) => Err(RunError { line: 0, message: "No value".to_owned() }),
+            Err(_) => Err(machine.failure()),
         }
     };
     scratch.reset();
     result
 }
 
-/// Why evaluation does not go on.
-#[derive(Debug)]
-enum Stop<'s> {
+/// Why evaluation does not go on. What belongs to it is in the machine, so that the results of
+/// every step stay small.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stop {
     Accept,
     Reject,
-    Return(Value<'s>),
-    /// The fault, and the line that it is in.
-    Fault(Fault, u32),
+    Return,
+    Fault,
 }
 
-type Evaluated<'s> = Result<Value<'s>, Stop<'s>>;
-type Executed<'s> = Result<(), Stop<'s>>;
+type Evaluated<'s> = Result<Value<'s>, Stop>;
+type Executed = Result<(), Stop>;
 
 /// The code that runs and its variables.
 struct Frame<'s> {
@@ -186,6 +184,9 @@ struct Machine<'s, 'io> {
     text: &'io mut String,
     sink: &'io mut dyn Sink,
     depth: u32,
+    /// What a function returned, while it is on its way to the caller.
+    returned: Value<'s>,
+    error: Option<RunError>,
 }
 
 impl<'s, 'io> Machine<'s, 'io> {
@@ -197,13 +198,31 @@ impl<'s, 'io> Machine<'s, 'io> {
         sink: &'io mut dyn Sink,
     ) -> Self {
         text.clear();
-        Self { input, bump, kept, changes: SmallVec::new(), text, sink, depth: 0 }
+        Self {
+            input,
+            bump,
+            kept,
+            changes: SmallVec::new(),
+            text,
+            sink,
+            depth: 0,
+            returned: Value::Void,
+            error: None,
+        }
+    }
+
+    /// The variables of a function, all void.
+    fn slots(&self, code: &Code) -> &'s mut [Value<'s>] {
+        if code.slots == 0 {
+            return &mut [];
+        }
+        self.bump.alloc_slice_fill_copy(usize::from(code.slots), Value::Void)
     }
 
     /// Counts one level of nesting; every `Ok` is followed by a `leave`.
-    fn enter(&mut self, frame: &Frame<'s>, node: NodeId) -> Executed<'s> {
+    fn enter(&mut self, frame: &Frame<'s>, node: NodeId) -> Executed {
         if self.depth >= MAX_DEPTH {
-            return Err(Self::stop(frame, node, Fault::from("Filters execution stack overflow")));
+            return Err(self.stop(frame, node, Fault::from("Filters execution stack overflow")));
         }
         self.depth += 1;
         Ok(())
@@ -213,13 +232,22 @@ impl<'s, 'io> Machine<'s, 'io> {
         self.depth -= 1;
     }
 
+    /// Remembers what went wrong, and where.
     #[cold]
-    fn stop(frame: &Frame<'s>, node: NodeId, fault: Fault) -> Stop<'s> {
-        Stop::Fault(fault, frame.code.line(node))
+    fn stop(&mut self, frame: &Frame<'s>, node: NodeId, fault: Fault) -> Stop {
+        let message = fault.0.into_owned();
+        self.error = Some(RunError { line: frame.code.line(node), message });
+        Stop::Fault
+    }
+
+    /// What went wrong.
+    fn failure(&mut self) -> RunError {
+        let nothing = || RunError { line: 0, message: "No value".to_owned() };
+        self.error.take().unwrap_or_else(nothing)
     }
 
     /// Prints values, without ending the line.
-    fn print(&mut self, frame: &mut Frame<'s>, list: List) -> Executed<'s> {
+    fn print(&mut self, frame: &mut Frame<'s>, list: List) -> Executed {
         let code = frame.code;
         for node in code.operands(list) {
             let value = self.evaluate(frame, *node)?;

@@ -5,25 +5,23 @@ use dunlin_net::community::{Communities, ExtCommunities, LargeCommunities};
 use super::{Executed, Frame, Machine, Stop};
 use crate::{
     code::{Code, List, Node, NodeId},
-    ops::{self, Fault},
+    ops::Fault,
     value::Value,
 };
 
 impl<'s> Machine<'s, '_> {
-    pub(super) fn execute(&mut self, frame: &mut Frame<'s>, id: NodeId) -> Executed<'s> {
+    pub(super) fn execute(&mut self, frame: &mut Frame<'s>, id: NodeId) -> Executed {
         self.enter(frame, id)?;
         let result = self.execute_deep(frame, id);
         self.leave();
         result
     }
 
-    fn execute_deep(&mut self, frame: &mut Frame<'s>, mut id: NodeId) -> Executed<'s> {
+    fn execute_deep(&mut self, frame: &mut Frame<'s>, mut id: NodeId) -> Executed {
         let code: &'s Code = frame.code;
         // Chains of `else if` are walked here, so they do not nest.
         while let Node::If(condition, then, otherwise) = code.node(id) {
-            let value = self.evaluate(frame, *condition)?;
-            let holds = ops::truth(value, 1, "CONDITION")
-                .map_err(|fault| Self::stop(frame, *condition, fault))?;
+            let holds = self.condition(frame, *condition, 1, "CONDITION")?;
             id = if holds { *then } else { *otherwise };
         }
         match code.node(id) {
@@ -42,19 +40,23 @@ impl<'s> Machine<'s, '_> {
             Node::SetVariable(slot, value) => self.set_variable(frame, id, *slot, *value),
             Node::SetAttribute(attribute, value) => {
                 let value = self.evaluate(frame, *value)?;
-                self.set(attribute, value).map_err(|fault| Self::stop(frame, id, fault))
+                self.set(attribute, value).map_err(|fault| self.stop(frame, id, fault))
             }
             Node::Unset(attribute) => {
                 self.change(attribute, Value::Void);
                 Ok(())
             }
             Node::Discard(value) => self.evaluate(frame, *value).map(|_| ()),
-            Node::Return(value) => Err(Stop::Return(self.evaluate(frame, *value)?)),
+            Node::Return(value) => {
+                self.returned = self.evaluate(frame, *value)?;
+                Err(Stop::Return)
+            }
             Node::Accept(list) => self.verdict(frame, *list, Stop::Accept),
             Node::Reject(list) => self.verdict(frame, *list, Stop::Reject),
             Node::Error(list) => {
-                self.verdict(frame, *list, Stop::Reject).or(Ok(()))?;
-                Err(Self::stop(frame, id, Fault::from("Filter asked for an error")))
+                self.print(frame, *list)?;
+                self.flush();
+                Err(self.stop(frame, id, Fault::from("Filter asked for an error")))
             }
             Node::Print(list, ends_line) => {
                 self.print(frame, *list)?;
@@ -63,11 +65,11 @@ impl<'s> Machine<'s, '_> {
                 }
                 Ok(())
             }
-            _ => Err(Self::stop(frame, id, Fault::from("No statement"))),
+            _ => Err(self.stop(frame, id, Fault::from("No statement"))),
         }
     }
 
-    fn verdict(&mut self, frame: &mut Frame<'s>, list: List, stop: Stop<'s>) -> Executed<'s> {
+    fn verdict(&mut self, frame: &mut Frame<'s>, list: List, stop: Stop) -> Executed {
         self.print(frame, list)?;
         if list.len > 0 {
             self.flush();
@@ -81,7 +83,7 @@ impl<'s> Machine<'s, '_> {
         id: NodeId,
         slot: u16,
         value: NodeId,
-    ) -> Executed<'s> {
+    ) -> Executed {
         let code: &'s Code = frame.code;
         let value = match code.node(value) {
             // Also the void before a first value.
@@ -91,7 +93,7 @@ impl<'s> Machine<'s, '_> {
                 let kind = code.kinds.get(usize::from(slot)).copied();
                 let kind = kind.unwrap_or(crate::Type::Unknown);
                 Self::fitting(value, kind, "VAR_SET")
-                    .map_err(|fault| Self::stop(frame, id, fault))?
+                    .map_err(|fault| self.stop(frame, id, fault))?
             }
         };
         if let Some(slot) = frame.slots.get_mut(usize::from(slot)) {
@@ -107,7 +109,7 @@ impl<'s> Machine<'s, '_> {
         value: NodeId,
         switch: u32,
         arms: List,
-    ) -> Result<Option<NodeId>, Stop<'s>> {
+    ) -> Result<Option<NodeId>, Stop> {
         let code: &'s Code = frame.code;
         let value = self.evaluate(frame, value)?;
         let Some(switch) = code.switches.get(switch as usize) else { return Ok(None) };
@@ -124,7 +126,7 @@ impl<'s> Machine<'s, '_> {
         list: NodeId,
         slot: u16,
         body: NodeId,
-    ) -> Executed<'s> {
+    ) -> Executed {
         let each = |machine: &mut Self, frame: &mut Frame<'s>, item: Value<'s>| {
             if let Some(slot) = frame.slots.get_mut(usize::from(slot)) {
                 *slot = item;
@@ -147,7 +149,7 @@ impl<'s> Machine<'s, '_> {
             }
             other => {
                 let message = format!("Can't iterate over {}", other.kind());
-                Err(Self::stop(frame, list, Fault::from(message)))
+                Err(self.stop(frame, list, Fault::from(message)))
             }
         }
     }

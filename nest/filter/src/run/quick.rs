@@ -1,0 +1,180 @@
+//! Short ways for what most conditions are made of.
+//!
+//! They only look: a node that they know is evaluated without side effects and without building a
+//! [`Value`]; for anything else they say nothing and the general way is taken.
+
+use std::cmp::Ordering;
+
+use dunlin_attr::kind;
+use dunlin_net::as_path::AsPath;
+
+use super::{Frame, Machine, Stop};
+use crate::{
+    attribute::Attribute,
+    code::{Binary, Logic, Node, NodeId, Unary},
+    method::Method,
+    ops,
+    types::{Element, Type},
+    value::{Constant, Value},
+};
+
+impl<'s> Machine<'s, '_> {
+    /// Evaluates what has to be a bool; `number` and `of` are for the message if it is none.
+    pub(super) fn condition(
+        &mut self,
+        frame: &mut Frame<'s>,
+        id: NodeId,
+        number: u8,
+        of: &'static str,
+    ) -> Result<bool, Stop> {
+        let code = frame.code;
+        match code.node(id) {
+            Node::Constant(Constant::Bool(value)) => return Ok(*value),
+            Node::Logic(first, steps) => return self.logic(frame, *first, steps),
+            Node::Binary(op, a, b) => {
+                if let Some(value) = self.quick_binary(frame, *op, *a, *b) {
+                    return Ok(value);
+                }
+            }
+            Node::Unary(Unary::Not, operand) => {
+                self.enter(frame, id)?;
+                let value = self.condition(frame, *operand, 1, Unary::Not.name());
+                self.leave();
+                return value.map(|value| !value);
+            }
+            Node::Call(..) | Node::Recurse(_) => {
+                self.enter(frame, id)?;
+                let called = self.call(frame, id);
+                self.leave();
+                called?;
+                return match self.returned {
+                    Value::Bool(value) => Ok(value),
+                    other => Err(self.no_bool(frame, id, number, of, other.kind())),
+                };
+            }
+            _ => {}
+        }
+        match self.evaluate(frame, id)? {
+            Value::Bool(value) => Ok(value),
+            other => Err(self.no_bool(frame, id, number, of, other.kind())),
+        }
+    }
+
+    #[cold]
+    fn no_bool(
+        &mut self,
+        frame: &Frame<'s>,
+        id: NodeId,
+        number: u8,
+        of: &'static str,
+        found: Type,
+    ) -> Stop {
+        self.stop(frame, id, ops::wrong_type(number, of, Type::Bool, found))
+    }
+
+    /// A chain of `&&` and `||`.
+    pub(super) fn logic(
+        &mut self,
+        frame: &mut Frame<'s>,
+        first: NodeId,
+        steps: &'s [(Logic, NodeId)],
+    ) -> Result<bool, Stop> {
+        let name = |op: Logic| if op == Logic::And { "AND" } else { "OR" };
+        let first_op = steps.first().map_or(Logic::And, |(op, _)| *op);
+        self.enter(frame, first)?;
+        let mut value = self.condition(frame, first, 1, name(first_op))?;
+        for (op, operand) in steps {
+            if value == (*op == Logic::And) {
+                value = self.condition(frame, *operand, 2, name(*op))?;
+            }
+        }
+        self.leave();
+        Ok(value)
+    }
+
+    /// A comparison or match of values that are at hand.
+    pub(super) fn quick_binary(
+        &self,
+        frame: &Frame<'s>,
+        op: Binary,
+        a: NodeId,
+        b: NodeId,
+    ) -> Option<bool> {
+        match op {
+            Binary::Match => self.quick_match(frame, a, b),
+            Binary::NotMatch => self.quick_match(frame, a, b).map(|found| !found),
+            Binary::Equal => self.quick_order(frame, a, b).map(Ordering::is_eq),
+            Binary::NotEqual => self.quick_order(frame, a, b).map(Ordering::is_ne),
+            Binary::Less => self.quick_order(frame, a, b).map(Ordering::is_lt),
+            Binary::LessEqual => self.quick_order(frame, a, b).map(Ordering::is_le),
+            Binary::Greater => self.quick_order(frame, a, b).map(Ordering::is_gt),
+            Binary::GreaterEqual => self.quick_order(frame, a, b).map(Ordering::is_ge),
+            _ => None,
+        }
+    }
+
+    fn quick_order(&self, frame: &Frame<'s>, a: NodeId, b: NodeId) -> Option<Ordering> {
+        let other = self.quick_int(frame, b)?;
+        self.quick_int(frame, a).map(|one| one.cmp(&other))
+    }
+
+    fn quick_match(&self, frame: &Frame<'s>, a: NodeId, b: NodeId) -> Option<bool> {
+        let Node::Constant(right) = frame.code.node(b) else { return None };
+        match right {
+            Constant::PrefixSet(set) => match frame.code.node(a) {
+                Node::Attribute(Attribute::Net) => Some(set.contains(self.input?.net)),
+                _ => None,
+            },
+            Constant::Set(set) if set.element() == Element::Int => {
+                if let Some(number) = self.quick_int(frame, a) {
+                    return Some(set.contains_u32(number));
+                }
+                let path = self.quick_path(frame, a)?;
+                Some(path.any(|asn| set.contains_u32(asn)))
+            }
+            Constant::Mask(mask) => Some(mask.matches(self.quick_path(frame, a)?)),
+            _ => None,
+        }
+    }
+
+    /// A number that is at hand.
+    fn quick_int(&self, frame: &Frame<'s>, id: NodeId) -> Option<u32> {
+        match frame.code.node(id) {
+            Node::Constant(Constant::Int(number)) => Some(*number),
+            Node::Variable(slot) => match frame.slots.get(usize::from(*slot)) {
+                Some(Value::Int(number)) => Some(*number),
+                _ => None,
+            },
+            Node::Method(Method::Len, on, None)
+                if matches!(frame.code.node(*on), Node::Attribute(Attribute::Net)) =>
+            {
+                Some(u32::from(self.input?.net.len()))
+            }
+            Node::Method(method, on, None) => {
+                let path = self.quick_path(frame, *on)?;
+                match method {
+                    Method::Len => u32::try_from(path.hops()).ok(),
+                    Method::First => Some(path.first().unwrap_or(0)),
+                    Method::Last => Some(path.last().unwrap_or(0)),
+                    Method::LastNonaggregated => Some(path.last_nonaggregated().unwrap_or(0)),
+                    _ => None,
+                }
+            }
+            _ => None,
+        }
+    }
+
+    /// The path of the route, if the filter has not touched any attribute yet, or of a variable.
+    fn quick_path(&self, frame: &Frame<'s>, id: NodeId) -> Option<AsPath<'s>> {
+        match frame.code.node(id) {
+            Node::Attribute(Attribute::Bgp(kind::AS_PATH, _)) if self.changes.is_empty() => {
+                Some(self.input?.attrs.bgp_view().as_path())
+            }
+            Node::Variable(slot) => match frame.slots.get(usize::from(*slot)) {
+                Some(Value::Path(path)) => Some(*path),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
