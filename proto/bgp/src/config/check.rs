@@ -124,7 +124,8 @@ impl BgpSection {
             let fallback = ChannelDraft::new(channel.kind);
             let draft = draft.unwrap_or(&fallback);
             channel.keep_filtered |= draft.import_table;
-            if !bgp.is_internal() && !(channel.import_given && channel.export_given) {
+            let explicit = channel.import_given && channel.export_given;
+            if !bgp.is_internal() && !explicit {
                 parser
                     .error(instance.span, "EBGP requires explicit import and export policy")
                     .hint(format!("the channel {} needs both import and export", channel.kind));

@@ -54,13 +54,14 @@ impl Instance for BgpInstance {
         &mut self,
         _cx: &mut Context<'_>,
         new: &Arc<InstanceConfig>,
-        mode: ReloadMode,
+        // Slices have no way to filter only what comes from now on, so a soft change is a hard one.
+        _mode: ReloadMode,
     ) -> Reconfigured {
         if needs_restart(&self.config, new) {
             return Reconfigured::Restart;
         }
         self.config = Arc::clone(new);
-        self.tell(SessionMessage::Reconfigure(Arc::clone(new), mode));
+        self.tell(SessionMessage::Reconfigure(Arc::clone(new)));
         Reconfigured::Live
     }
 

@@ -12,8 +12,7 @@ use std::sync::Arc;
 
 use dunlin_core::interfaces::Interfaces;
 use dunlin_core::protocol::{
-    Description, Direction, Environment, InstanceConfig, ProtocolState, ReloadMode, Reply,
-    StopReason,
+    Description, Direction, Environment, InstanceConfig, ProtocolState, Reply, StopReason,
 };
 use dunlin_rib::chunk::Chunk;
 use dunlin_rib::counters::{ExportCounters, ImportCounters};
@@ -54,6 +53,8 @@ pub(crate) enum SessionMessage {
     Detach(Ticket),
     /// All that was there at the join is in the log.
     Fed(Ticket),
+    /// The group that was to be left is.
+    Left(Ticket),
     /// The group's counters.
     Found(Ticket, Arc<ExportCounters>),
     /// A limit is exceeded.
@@ -63,7 +64,7 @@ pub(crate) enum SessionMessage {
     /// End.
     Stop(StopReason),
     /// A configuration that the session can take as it runs.
-    Reconfigure(Arc<InstanceConfig>, ReloadMode),
+    Reconfigure(Arc<InstanceConfig>),
     /// Filter again.
     Reload(Direction),
     /// Ask the neighbour for its routes, or send it ours.
@@ -309,11 +310,12 @@ impl Loop for Session {
             SessionMessage::Append(ticket, chunk) => self.append(cx, ticket, chunk),
             SessionMessage::Detach(ticket) => self.detach(ticket),
             SessionMessage::Fed(ticket) => self.fed(ticket),
+            SessionMessage::Left(ticket) => self.left(cx, ticket),
             SessionMessage::Found(ticket, counters) => self.found(ticket, counters),
             SessionMessage::Limit(source, kind) => self.limit(cx, source, kind),
             SessionMessage::Flushed => self.flushed(cx),
             SessionMessage::Stop(reason) => self.stop_session(cx, &reason),
-            SessionMessage::Reconfigure(config, mode) => self.reconfigure(&config, mode),
+            SessionMessage::Reconfigure(config) => self.reconfigure(&config),
             SessionMessage::Reload(direction) => self.reload(direction),
             SessionMessage::Refresh(direction) => self.refresh(cx, direction),
             SessionMessage::Describe(reply) => self.describe(cx, reply),

@@ -21,6 +21,8 @@ pub struct DecodeRules {
     pub families: FamilySet,
     /// IPv4 routes may have an IPv6 next hop.
     pub extended_next_hop: bool,
+    /// The neighbour is on the loopback network, so its next hops may be.
+    pub loopback: bool,
     /// Our AS: not wanted in a path,
     pub local_as: u32,
     /// but tolerated so often.
@@ -234,7 +236,7 @@ impl<'a> Reach<'a> {
             return Ok(Some(Self::Other { any: !nlri.is_empty() }));
         };
         let next_hop = match NextHop::decode(next_hop, family, rules.extended_next_hop) {
-            Ok(next_hop) => Some(next_hop),
+            Ok(next_hop) => Some(next_hop).filter(|hop| hop.is_usable(rules.loopback)),
             Err(NextHopError::Unusable) => None,
             Err(NextHopError::Length) => return Err(optional_attribute_error()),
         };

@@ -31,14 +31,25 @@ impl NextHop {
     /// Reads the next hop field of MP_REACH. `mixed`: IPv4 prefixes may have an IPv6 next hop
     /// (RFC 8950).
     pub(super) fn decode(bytes: &[u8], family: Carried, mixed: bool) -> Result<Self, NextHopError> {
-        let usable = match (bytes.len(), family) {
+        let hop = match (bytes.len(), family) {
             (4, Carried::Ipv4) => decode4(bytes),
             (16 | 32, Carried::Ipv4) if mixed => decode6(bytes),
             (16 | 32, Carried::Ipv6) => decode6(bytes),
             (4 | 16 | 32, _) => None,
             _ => return Err(NextHopError::Length),
         };
-        usable.ok_or(NextHopError::Unusable)
+        hop.ok_or(NextHopError::Unusable)
+    }
+
+    /// Whether packets can be sent to one host by it (RFC 4271 6.3). `loopback`: the neighbour
+    /// itself is on the loopback network, so others there make sense too.
+    pub(super) fn is_usable(self, loopback: bool) -> bool {
+        match self.global {
+            address if address.is_loopback() => loopback,
+            IpAddr::V4(address) => !matches!(address.octets(), [0 | 224..=255, ..]),
+            IpAddr::V6(address) if address.is_unspecified() => self.link_local.is_some(),
+            IpAddr::V6(address) => !address.is_multicast(),
+        }
     }
 
     /// The bytes that MP_REACH has for it, in `space`.
@@ -58,8 +69,8 @@ fn fill(space: &mut [u8; 32], first: &[u8], second: &[u8]) -> usize {
 }
 
 fn decode4(bytes: &[u8]) -> Option<NextHop> {
-    let address = Ipv4Addr::from(*bytes.first_chunk::<4>()?);
-    is_host4(address).then_some(NextHop::new(IpAddr::V4(address)))
+    let octets = bytes.first_chunk::<4>()?;
+    Some(NextHop::new(IpAddr::V4(Ipv4Addr::from(*octets))))
 }
 
 fn decode6(bytes: &[u8]) -> Option<NextHop> {
@@ -74,21 +85,11 @@ fn decode6(bytes: &[u8]) -> Option<NextHop> {
     if first.is_unspecified() {
         return second.map(only_link_local);
     }
-    is_host6(first).then_some(NextHop { global: IpAddr::V6(first), link_local: second })
+    Some(NextHop { global: IpAddr::V6(first), link_local: second })
 }
 
 fn only_link_local(address: Ipv6Addr) -> NextHop {
     NextHop { global: IpAddr::V6(Ipv6Addr::UNSPECIFIED), link_local: Some(address) }
-}
-
-/// Whether packets can be sent to one host by this address (RFC 4271 6.3).
-pub fn is_host4(address: Ipv4Addr) -> bool {
-    !matches!(address.octets(), [0 | 127 | 224..=255, ..])
-}
-
-/// Whether packets can be sent to one host by this address.
-pub fn is_host6(address: Ipv6Addr) -> bool {
-    !(address.is_unspecified() || address.is_loopback() || address.is_multicast())
 }
 
 #[cfg(test)]
@@ -122,15 +123,26 @@ mod tests {
 
     #[test]
     fn what_no_packet_can_be_sent_to() {
-        for text in ["::", "::1", "ff02::1", ":: 2001:db8::1"] {
-            assert_eq!(decoded(text), Err(NextHopError::Unusable), "{text}");
+        assert_eq!(decoded(":: 2001:db8::1"), Err(NextHopError::Unusable));
+        for text in ["::", "::1", "ff02::1"] {
+            assert!(!decoded(text).is_ok_and(|hop| hop.is_usable(false)), "{text}");
         }
+        assert!(
+            decoded("::1").unwrap().is_usable(true) && decoded("fe80::1").unwrap().is_usable(false)
+        );
         assert_eq!(NextHop::decode(&[0; 9], Carried::Ipv6, false), Err(NextHopError::Length));
         let ipv6 = octets("2001:db8::1");
         assert_eq!(NextHop::decode(&ipv6, Carried::Ipv4, false), Err(NextHopError::Unusable));
         assert!(NextHop::decode(&ipv6, Carried::Ipv4, true).is_ok());
-        for address in [[0, 0, 0, 0], [127, 0, 0, 1], [224, 0, 0, 1], [255; 4]] {
-            assert!(!is_host4(address.into()), "{address:?}");
+        for (address, usable) in [
+            ([0, 0, 0, 0], false),
+            ([127, 0, 0, 1], false),
+            ([224, 0, 0, 1], false),
+            ([255; 4], false),
+            ([192, 0, 2, 1], true),
+        ] {
+            assert_eq!(NextHop::new(IpAddr::from(address)).is_usable(false), usable, "{address:?}");
         }
+        assert!(NextHop::new(IpAddr::from([127, 0, 0, 1])).is_usable(true));
     }
 }

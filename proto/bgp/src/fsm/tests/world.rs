@@ -24,6 +24,9 @@ enum Arrival {
     Closed(Side),
 }
 
+/// When, in which order, at which node, of which generation.
+type Entry = (Time, u64, usize, u32, Arrival);
+
 pub(super) struct World {
     pub(super) now: Time,
     pub(super) nodes: [Fsm; 2],
@@ -38,7 +41,7 @@ pub(super) struct World {
     opened: [u32; 2],
     ends: [[bool; 2]; 2],
     messages: Vec<Message>,
-    queue: BinaryHeap<Reverse<(Time, u64, usize, u32, Arrival)>>,
+    queue: BinaryHeap<Reverse<Entry>>,
     sequence: u64,
     random: u64,
 }

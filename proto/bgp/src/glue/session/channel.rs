@@ -13,7 +13,8 @@ use dunlin_rib::barrier::Barrier;
 use dunlin_rib::chunk::Chunk;
 use dunlin_rib::counters::ExportCounters;
 use dunlin_rib::egress::{EgressMessage, LogReader, LogSink, MemberSpec, Progress};
-use dunlin_rib::export::{ExportLimit, SharingCounters};
+use dunlin_rib::encode::Encoder;
+use dunlin_rib::export::{ExportLimit, ExportPolicy, SharingCounters};
 use dunlin_rib::import::{CreditGate, ImportBuilder};
 use dunlin_rib::limits::{Limit, LimitKind};
 use dunlin_rib::registry::{GroupFound, JoinSpec, RegistryMessage};
@@ -70,9 +71,11 @@ pub(super) struct Channel {
     pub(super) source: Arc<Source>,
     pub(super) builder: Builder,
     pub(super) next_hop: Option<IpAddr>,
-    join: u32,
-    progress: Arc<Progress>,
-    member: Option<(LogReader, Address<EgressMessage>)>,
+    pub(super) current: Membership,
+    /// The group that is being left. Until it lets us go its log is written, not the new one's.
+    pub(super) old: Option<Membership>,
+    /// What is exported changed while a group was being left.
+    again: bool,
     pub(super) exports: Option<Arc<ExportCounters>>,
     pub(super) export_limit: Option<Arc<Limit>>,
     pub(super) fed: bool,
@@ -108,28 +111,81 @@ impl Builder {
 }
 
 impl Channel {
-    pub(super) fn ticket(&self) -> Ticket {
-        Ticket { family: self.family, join: self.join }
+    /// The membership whose log is written.
+    pub(super) fn writing(&self) -> &Membership {
+        self.old.as_ref().unwrap_or(&self.current)
     }
 
-    /// Our place in the export group, once there is one.
-    pub(super) fn membership(&self) -> Option<(MemberId, &Address<EgressMessage>)> {
-        self.member.as_ref().map(|(reader, egress)| (reader.member(), egress))
+    pub(super) fn writing_mut(&mut self) -> &mut Membership {
+        self.old.as_mut().unwrap_or(&mut self.current)
+    }
+
+    /// The membership that came of a join.
+    pub(super) fn membership(&mut self, join: u32) -> Option<&mut Membership> {
+        [Some(&mut self.current), self.old.as_mut()]
+            .into_iter()
+            .flatten()
+            .find(|membership| membership.join == join)
+    }
+
+    /// Puts a new membership in place of the present one; `None` if that has to wait.
+    fn replace(&mut self, next: Membership) -> Option<()> {
+        if self.old.is_some() {
+            self.again = true;
+            return None;
+        }
+        let last = core::mem::replace(&mut self.current, next);
+        // One that has no place yet has brought nothing that was written. It leaves when it hears
+        // that it is in.
+        self.old = last.place.is_some().then_some(last);
+        Some(())
+    }
+
+    /// The new group is found: asks the old one to let us go.
+    fn begin_move(&self) {
+        let (Some(old), Some((reader, to))) = (&self.old, &self.current.place) else { return };
+        let to = to.clone();
+        let as_member = reader.member();
+        old.tell(|member| EgressMessage::Move { member, to, as_member });
+    }
+
+    /// The session is over.
+    fn leave(&self) {
+        self.current.tell(EgressMessage::Leave);
+        if let Some(old) = &self.old {
+            old.tell(EgressMessage::Leave);
+        }
+    }
+}
+
+/// A channel's place in an export group.
+pub(super) struct Membership {
+    pub(super) join: u32,
+    /// Keys of policy and encoder: what makes the group.
+    keys: (u64, u64),
+    progress: Arc<Progress>,
+    /// Once the group has us.
+    pub(super) place: Option<(LogReader, Address<EgressMessage>)>,
+}
+
+impl Membership {
+    fn none() -> Self {
+        Self { join: 0, keys: (0, 0), progress: Arc::default(), place: None }
     }
 
     pub(super) fn reader(&self) -> Option<&LogReader> {
-        self.member.as_ref().map(|(reader, _)| reader)
+        self.place.as_ref().map(|(reader, _)| reader)
     }
 
     pub(super) fn reader_mut(&mut self) -> Option<&mut LogReader> {
-        self.member.as_mut().map(|(reader, _)| reader)
+        self.place.as_mut().map(|(reader, _)| reader)
     }
 
-    /// Leaves the export group.
-    fn leave(&mut self) {
-        if let Some((reader, egress)) = self.member.take() {
+    /// Tells the group something about us.
+    pub(super) fn tell(&self, message: impl FnOnce(MemberId) -> EgressMessage) {
+        if let Some((reader, egress)) = &self.place {
             // A group that is gone has no members.
-            let _ = egress.send(Class::Routing, EgressMessage::Leave(reader.member()));
+            let _ = egress.send(Class::Routing, message(reader.member()));
         }
     }
 }
@@ -145,10 +201,11 @@ impl Session {
         let local =
             self.link(side).and_then(|link| link.local).map(|addr| addr.ip().to_canonical());
         let router_id = self.environment.router_id;
+        let neighbor = self.bgp.remote_address();
         let mut up = Up {
             side,
             local,
-            rules: decode_rules(&self.bgp, &agreed, families, router_id),
+            rules: decode_rules(&self.bgp, &agreed, families, router_id, neighbor),
             channels: Vec::new(),
             gate,
             cache: None,
@@ -162,7 +219,7 @@ impl Session {
         self.shared.set_route_refresh(up.agreed.route_refresh);
         self.up = Some(Box::new(up));
         for family in families.iter() {
-            self.join(family, false);
+            self.join(family);
         }
         let text = format_args!("BGP session established");
         self.environment.log.trace(DebugFlags::EVENTS, text);
@@ -192,9 +249,9 @@ impl Session {
             source,
             builder,
             next_hop,
-            join: 0,
-            progress: Arc::default(),
-            member: None,
+            current: Membership::none(),
+            old: None,
+            again: false,
             exports: None,
             export_limit: None,
             fed: false,
@@ -263,21 +320,24 @@ impl Session {
         }
     }
 
-    /// Joins the export group that fits. `resync`: the neighbour may hold what an earlier group
-    /// sent.
-    pub(super) fn join(&mut self, family: Carried, resync: bool) {
+    /// Joins the export group that fits, unless the channel is in it.
+    pub(super) fn join(&mut self, family: Carried) {
         let Some((policy, encoder, address)) = self.exporting(family) else { return };
+        let keys = (policy.key(), encoder.key());
         self.joins += 1;
         let ticket = Ticket { family, join: self.joins };
-        let config = self.config.channel(kind(family)).cloned();
-        let limit = config.as_ref().and_then(export_limit);
+        let limit = self.config.channel(kind(family)).and_then(export_limit);
         let own = self.own.clone();
         let Some(channel) = self.up.as_deref_mut().and_then(|up| up.channel_mut(family)) else {
             return;
         };
-        channel.leave();
-        channel.join = ticket.join;
-        channel.progress = Arc::default();
+        if channel.current.keys == keys {
+            return;
+        }
+        let progress: Arc<Progress> = Arc::default();
+        let next =
+            Membership { join: ticket.join, keys, progress: Arc::clone(&progress), place: None };
+        let Some(()) = channel.replace(next) else { return };
         channel.fed = false;
         channel.exports = None;
         channel.export_limit.clone_from(&limit);
@@ -289,10 +349,10 @@ impl Session {
             encoder: Arc::new(encoder),
             member: MemberSpec {
                 sink: Arc::clone(&sink) as Arc<dyn LogSink>,
-                progress: Arc::clone(&channel.progress),
+                progress,
                 source: channel.source.id,
                 address,
-                resync,
+                resync: channel.old.is_some(),
             },
             limit: limit.map(|limit| ExportLimit {
                 limit,
@@ -358,27 +418,50 @@ impl Session {
         member: MemberId,
         egress: Address<EgressMessage>,
     ) {
-        match self.up.as_deref_mut().and_then(|up| up.by_ticket(ticket)) {
-            Some(channel) => {
-                let reader = LogReader::new(member, Arc::clone(&channel.progress));
-                channel.member = Some((reader, egress));
+        let channel = self.up.as_deref_mut().and_then(|up| up.channel_mut(ticket.family));
+        match channel {
+            Some(channel) if channel.current.join == ticket.join => {
+                let reader = LogReader::new(member, Arc::clone(&channel.current.progress));
+                channel.current.place = Some((reader, egress));
+                channel.begin_move();
             }
-            None => {
+            _ => {
                 // We have left before we were in.
                 let _ = egress.send(Class::Routing, EgressMessage::Leave(member));
             }
         }
     }
 
+    /// The channel whose present membership the ticket is of.
+    fn by_ticket(&mut self, ticket: Ticket) -> Option<&mut Channel> {
+        let channel = self.up.as_deref_mut()?.channel_mut(ticket.family)?;
+        (channel.current.join == ticket.join).then_some(channel)
+    }
+
     pub(super) fn found(&mut self, ticket: Ticket, counters: Arc<ExportCounters>) {
-        if let Some(channel) = self.up.as_deref_mut().and_then(|up| up.by_ticket(ticket)) {
+        if let Some(channel) = self.by_ticket(ticket) {
             channel.exports = Some(counters);
         }
     }
 
     pub(super) fn fed(&mut self, ticket: Ticket) {
-        if let Some(channel) = self.up.as_deref_mut().and_then(|up| up.by_ticket(ticket)) {
+        if let Some(channel) = self.by_ticket(ticket) {
             channel.fed = true;
+        }
+    }
+
+    /// The old group has let us go.
+    pub(super) fn left(&mut self, cx: &mut Context<'_>, ticket: Ticket) {
+        let channel = self.up.as_deref_mut().and_then(|up| up.channel_mut(ticket.family));
+        let Some(channel) = channel else { return };
+        if channel.old.as_ref().is_some_and(|old| old.join == ticket.join) {
+            channel.old = None;
+            if core::mem::take(&mut channel.again) {
+                self.join(ticket.family);
+            }
+            if let Some(handles) = self.handles {
+                cx.schedule(handles.flush);
+            }
         }
     }
 
@@ -387,7 +470,7 @@ impl Session {
         let Some(up) = self.up.take() else { return };
         self.shared.set_route_refresh(false);
         let slices = &self.environment.rib.slices;
-        for mut channel in up.channels {
+        for channel in up.channels {
             channel.leave();
             channel.source.kill();
             self.flushing += 1;
@@ -437,6 +520,10 @@ impl LogSink for ToSession {
 
     fn fed(&self) {
         self.tell(SessionMessage::Fed(self.ticket));
+    }
+
+    fn left(&self) {
+        self.tell(SessionMessage::Left(self.ticket));
     }
 }
 

@@ -7,10 +7,9 @@ use dunlin_core::config::DebugFlags;
 use dunlin_core::log::LogClass;
 use dunlin_core::protocol::ProtocolLog;
 use dunlin_rib::counters::ImportDelta;
-use dunlin_rib::egress::EgressMessage;
-use dunlin_runtime::{Class, Context};
+use dunlin_runtime::Context;
 
-use super::channel::{Channel, Up};
+use super::channel::Up;
 use super::link::Link;
 use super::{Session, Side};
 use crate::fsm::State;
@@ -191,14 +190,9 @@ impl Session {
         self.environment
             .log
             .trace(DebugFlags::EVENTS, format_args!("Got route refresh for {}", refresh.family));
-        let Some(family) = refresh.family.carried().filter(|_| refresh.kind == Kind::Request)
-        else {
-            return;
-        };
-        let channel = self.up.as_ref().and_then(|up| up.channel(family));
-        if let Some((member, egress)) = channel.and_then(Channel::membership) {
-            // A group that is gone has a successor, which feeds us anyway.
-            let _ = egress.send(Class::Routing, EgressMessage::Refresh(member));
+        let family = refresh.family.carried().filter(|_| refresh.kind == Kind::Request);
+        if let Some(family) = family {
+            self.send_again(family);
         }
     }
 

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use dunlin_core::protocol::{Description, Direction, InstanceConfig, ReloadMode, Reply};
+use dunlin_core::protocol::{Description, Direction, InstanceConfig, Reply};
+use dunlin_rib::egress::EgressMessage;
 use dunlin_rib::slice::SliceMessage;
 use dunlin_runtime::{Class, Context};
 
@@ -15,7 +16,7 @@ use crate::wire::{Carried, RouteRefresh};
 
 impl Session {
     /// Takes a configuration that differs in nothing that needs a restart.
-    pub(super) fn reconfigure(&mut self, new: &Arc<InstanceConfig>, mode: ReloadMode) {
+    pub(super) fn reconfigure(&mut self, new: &Arc<InstanceConfig>) {
         let Some(bgp) = new.specific::<BgpConfig>() else { return };
         let changes = channel_changes(&self.config, new);
         self.config = Arc::clone(new);
@@ -23,16 +24,16 @@ impl Session {
         self.fsm.set_settings(settings(&self.environment, &self.config, &self.bgp));
         for change in changes {
             if change.import {
-                self.filter_again(family(change.kind), mode == ReloadMode::Soft);
+                self.filter_again(family(change.kind));
             }
             if change.export {
-                self.join(family(change.kind), true);
+                self.join(family(change.kind));
             }
         }
     }
 
     /// Gives the slices the channel's import filter, which makes them evaluate what they have.
-    fn filter_again(&mut self, family: Carried, _soft: bool) {
+    fn filter_again(&mut self, family: Carried) {
         let Some(config) = self.config.channel(super::settings::kind(family)) else { return };
         let (filter, preference) = (config.import.clone(), config.preference);
         let Some(channel) = self.up.as_deref_mut().and_then(|up| up.channel_mut(family)) else {
@@ -53,13 +54,21 @@ impl Session {
         channels.map(|channel| channel.family).collect()
     }
 
-    /// Evaluates filters again.
+    /// Evaluates filters again. Export filters always say the same of the same route, so the other
+    /// way it is enough to send everything again.
     pub(super) fn reload(&mut self, direction: Direction) {
         for family in self.families() {
             match direction {
-                Direction::In => self.filter_again(family, false),
-                Direction::Out => self.join(family, true),
+                Direction::In => self.filter_again(family),
+                Direction::Out => self.send_again(family),
             }
+        }
+    }
+
+    /// Has everything that is exported sent again.
+    pub(super) fn send_again(&self, family: Carried) {
+        if let Some(channel) = self.up.as_deref().and_then(|up| up.channel(family)) {
+            channel.writing().tell(EgressMessage::Refresh);
         }
     }
 
@@ -67,7 +76,7 @@ impl Session {
     pub(super) fn refresh(&mut self, cx: &mut Context<'_>, direction: Direction) {
         let families = self.families();
         match direction {
-            Direction::Out => families.into_iter().for_each(|family| self.join(family, true)),
+            Direction::Out => families.into_iter().for_each(|family| self.send_again(family)),
             Direction::In => {
                 let Some(side) = self.fsm.established() else { return };
                 let Some(link) = self.link_mut(side) else { return };

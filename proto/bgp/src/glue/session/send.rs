@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use dunlin_rib::chunk::Chunk;
 use dunlin_rib::egress::EgressMessage;
-use dunlin_runtime::{Class, Context};
+use dunlin_runtime::Context;
 
-use super::channel::{Channel, Up};
+use super::channel::{Channel, Membership};
 use super::receive::system_text;
 use super::{Session, Side, Ticket};
 
@@ -94,7 +94,7 @@ impl Session {
         link.out.drain(..control);
         link.out.extend_from_slice(&outcome.rest);
         for (channel, taken) in channels.iter_mut().zip(outcome.taken) {
-            channel.advance(taken);
+            channel.writing_mut().advance(taken);
         }
         if written > 0 {
             self.fsm.sent(side, cx.now());
@@ -104,10 +104,8 @@ impl Session {
 
     /// More of a group's log.
     pub(super) fn append(&mut self, cx: &mut Context<'_>, ticket: Ticket, chunk: Arc<Chunk>) {
-        let Some(channel) = self.up.as_deref_mut().and_then(|up| up.by_ticket(ticket)) else {
-            return;
-        };
-        channel.push(chunk);
+        let Some(membership) = self.membership(ticket) else { return };
+        membership.push(chunk);
         // At the end of the turn, together with what else comes.
         if let Some(handles) = self.handles {
             cx.schedule(handles.flush);
@@ -116,9 +114,13 @@ impl Session {
 
     /// We are too slow for the log: gives back what hasn't been begun.
     pub(super) fn detach(&mut self, ticket: Ticket) {
-        if let Some(channel) = self.up.as_deref_mut().and_then(|up| up.by_ticket(ticket)) {
-            channel.detach();
+        if let Some(membership) = self.membership(ticket) {
+            membership.detach();
         }
+    }
+
+    fn membership(&mut self, ticket: Ticket) -> Option<&mut Membership> {
+        self.up.as_deref_mut()?.channel_mut(ticket.family)?.membership(ticket.join)
     }
 }
 
@@ -148,7 +150,7 @@ impl<'a> Plan<'a> {
         }
         let mut ends = [pieces.len(); 2];
         for (index, channel) in channels.iter().enumerate() {
-            if let Some(reader) = channel.reader() {
+            if let Some(reader) = channel.writing().reader() {
                 let most = (pieces.len() + PIECES / 2).min(PIECES);
                 reader.gather(&mut pieces, most);
             }
@@ -196,51 +198,31 @@ fn boundary_after(run: &[u8], offset: usize) -> usize {
 }
 
 /// The length that the message at the start of `bytes` says it has.
-pub(super) fn message_length(bytes: &[u8]) -> usize {
+fn message_length(bytes: &[u8]) -> usize {
     match bytes.get(16..18) {
         Some(&[high, low]) => usize::from(u16::from_be_bytes([high, low])),
         _ => bytes.len(),
     }
 }
 
-impl Channel {
+impl Membership {
     fn push(&mut self, chunk: Arc<Chunk>) {
-        let Some(reader) = self.reader_mut() else { return };
-        if reader.push(chunk) {
-            self.drained();
+        if self.reader_mut().is_some_and(|reader| reader.push(chunk)) {
+            self.tell(EgressMessage::Drained);
         }
     }
 
     fn advance(&mut self, taken: usize) {
-        let Some(reader) = self.reader_mut().filter(|_| taken > 0) else { return };
-        if reader.advance(taken) {
-            self.drained();
+        if taken > 0 && self.reader_mut().is_some_and(|reader| reader.advance(taken)) {
+            self.tell(EgressMessage::Drained);
         }
     }
 
     fn detach(&mut self) {
-        let Some(dropped) = self.reader_mut().map(|reader| reader.detach(message_length)) else {
-            return;
-        };
-        if let Some((member, egress)) = self.membership() {
-            let message = EgressMessage::Detached { member, dropped };
-            // A group that is gone needs no answer.
-            let _ = egress.send(Class::Routing, message);
+        let dropped = self.reader_mut().map(|reader| reader.detach(message_length));
+        if let Some(dropped) = dropped {
+            self.tell(|member| EgressMessage::Detached { member, dropped });
         }
-    }
-
-    fn drained(&self) {
-        if let Some((member, egress)) = self.membership() {
-            // As above.
-            let _ = egress.send(Class::Routing, EgressMessage::Drained(member));
-        }
-    }
-}
-
-impl Up {
-    /// The channel whose present membership the ticket is of.
-    pub(super) fn by_ticket(&mut self, ticket: Ticket) -> Option<&mut Channel> {
-        self.channel_mut(ticket.family).filter(|channel| channel.ticket() == ticket)
     }
 }
 

@@ -92,6 +92,7 @@ pub(super) fn decode_rules(
     agreed: &Agreed,
     families: FamilySet,
     router_id: u32,
+    neighbor: IpAddr,
 ) -> DecodeRules {
     let cluster = bgp.cluster_id.unwrap_or(router_id);
     DecodeRules {
@@ -99,6 +100,7 @@ pub(super) fn decode_rules(
         as4: agreed.as4,
         families,
         extended_next_hop: false,
+        loopback: neighbor.is_loopback(),
         local_as: bgp.local_as,
         allow_local_as: bgp.allow_local_as,
         router_id,
@@ -127,6 +129,7 @@ pub(super) fn order(bgp: &BgpConfig) -> Order {
         prefer_older: bgp.prefer_older,
         default_local_pref: bgp.default_local_pref,
         default_med: bgp.default_med,
+        ..Order::default()
     }
 }
 

@@ -8,7 +8,7 @@ use super::super::AS_TRANS;
 use super::super::attribute::{
     OPTIONAL_LOCAL, OPTIONAL_TRANSITIVE, WELL_KNOWN, class, flag, number, put, put_head,
 };
-use super::super::next_hop::{NextHop, is_host4};
+use super::super::next_hop::NextHop;
 use super::super::path;
 use super::super::problem::Problem;
 use super::{DecodeRules, KIND_BITS, Problems, block, canonical_flags};
@@ -131,11 +131,11 @@ impl Check<'_> {
         let Ok(octets) = <[u8; 4]>::try_from(value) else {
             return Fate::Withdraw(Problem::Length(number::NEXT_HOP));
         };
-        let address = Ipv4Addr::from(octets);
-        if !is_host4(address) {
+        let next_hop = NextHop::new(IpAddr::V4(Ipv4Addr::from(octets)));
+        if !next_hop.is_usable(self.rules.loopback) {
             return Fate::Withdraw(Problem::NextHop);
         }
-        self.next_hop = Some(NextHop::new(IpAddr::V4(address)));
+        self.next_hop = Some(next_hop);
         Fate::Done
     }
 

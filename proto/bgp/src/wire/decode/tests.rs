@@ -9,6 +9,7 @@ fn rules() -> DecodeRules {
         as4: true,
         families: FamilySet::from_iter(Carried::ALL),
         extended_next_hop: false,
+        loopback: false,
         local_as: 65000,
         allow_local_as: 0,
         router_id: 0x0a00_0001,

@@ -25,6 +25,7 @@ fn decode_rules(internal: bool, as4: bool) -> DecodeRules {
         as4,
         families: FamilySet::from_iter(Carried::ALL),
         extended_next_hop: true,
+        loopback: false,
         local_as: 1,
         allow_local_as: 0,
         router_id: 1,

@@ -1,0 +1,289 @@
+//! Sessions over real sockets: a daemon's manager, tables and BGP, and raw neighbours.
+
+mod support;
+
+use core::net::IpAddr;
+use std::net::TcpListener;
+
+use dunlin_bgp::wire::attribute::put;
+use dunlin_bgp::wire::{Family, RouteRefresh, refresh};
+use dunlin_core::manager::Action;
+use dunlin_net::{Prefix, Prefix4};
+use support::daemon::Daemon;
+use support::speaker::Speaker;
+
+const POLICY: &str = "ipv4 { import all; export all; }; ipv6 { import all; export all; };";
+
+fn session(name: &str, port: u16, neighbor: &str, asn: u32, more: &str) -> String {
+    format!(
+        "protocol bgp {name} {{ local 127.0.0.1 port {port} as 65000; strict bind; \
+         neighbor {neighbor} as {asn}; multihop; passive; connect delay time 1; \
+         error wait time 1, 1; {more} }}\n"
+    )
+}
+
+fn prefixes(count: u32) -> Vec<Prefix4> {
+    (0..count).map(|i| Prefix4::new(0x0a00_0000 + (i << 8), 24).unwrap()).collect()
+}
+
+#[test]
+fn routes_go_from_one_neighbour_to_another_and_back_out() {
+    let config = session("a", 11790, "127.0.0.2", 65002, POLICY)
+        + &session("b", 11790, "127.0.0.3", 65003, POLICY);
+    let daemon = Daemon::start(&config);
+    let mut a = Speaker::connect("127.0.0.2", "127.0.0.1:11790", 65002);
+    let mut b = Speaker::connect("127.0.0.3", "127.0.0.1:11790", 65003);
+    a.establish();
+    b.establish();
+    daemon.wait_state("a", "up Established");
+    daemon.wait_state("b", "up Established");
+
+    let nets = prefixes(3000);
+    let mut more = Vec::new();
+    put(&mut more, 0x80, 4, &[0, 0, 0, 9]);
+    put(&mut more, 0xc0, 8, &[0xfd, 0xe9, 0, 7]);
+    put(&mut more, 0xc0, 99, &[1, 2, 3]);
+    a.announce(&nets, [127, 0, 0, 2], &more);
+    b.until("the routes", |b| b.routes.len() == 3000);
+    let (attributes, next_hop) = b.routes.values().next().unwrap().clone();
+    assert_eq!(next_hop, "127.0.0.1".parse::<IpAddr>().unwrap());
+    let mut expected = vec![0x40, 1, 1, 0];
+    put(&mut expected, 0x40, 2, &[2, 2, 0, 0, 0xfd, 0xe8, 0, 0, 0xfd, 0xea]);
+    put(&mut expected, 0x40, 5, &[0, 0, 0, 100]);
+    put(&mut expected, 0xc0, 8, &[0xfd, 0xe9, 0, 7]);
+    put(&mut expected, 0xe0, 99, &[1, 2, 3]);
+    assert_eq!(attributes, expected, "prepended, without MED");
+    assert!(b.updates <= 40, "well packed: {} UPDATEs", b.updates);
+    assert!(b.end_of_rib.contains(&Family::IPV4) && b.end_of_rib.contains(&Family::IPV6));
+    a.listen(5);
+    assert!(a.routes.is_empty(), "nothing goes back to where it came from");
+
+    a.withdraw(&nets[..1000]);
+    b.until("withdrawals", |b| b.routes.len() == 2000);
+    let description = daemon.describe("a");
+    let channel = &description.channels[0];
+    assert_eq!(channel.statistics.unwrap().imported, 2000, "{description:#?}");
+    assert!(description.lines.iter().any(|line| line == "    Neighbor ID:      0.0.253.234"));
+
+    drop(a);
+    b.until("the end of the session's routes", |b| b.routes.is_empty());
+    daemon.wait_state("a", "start Passive       Socket: Connection closed");
+}
+
+#[test]
+fn a_neighbour_that_comes_late_gets_everything() {
+    let config = session("a", 11791, "127.0.0.2", 65002, &format!("rs client; {POLICY}"))
+        + &session("b", 11791, "127.0.0.3", 65003, &format!("rs client; {POLICY}"));
+    let daemon = Daemon::start(&config);
+    let mut a = Speaker::connect("127.0.0.2", "127.0.0.1:11791", 65002);
+    a.establish();
+    daemon.wait_state("a", "up Established");
+    a.announce(&prefixes(5000), [127, 0, 0, 9], &[]);
+    a.listen(10);
+    let mut b = Speaker::connect("127.0.0.3", "127.0.0.1:11791", 65003);
+    b.establish();
+    b.until("the feed", |b| b.end_of_rib.contains(&Family::IPV4));
+    assert_eq!(b.routes.len(), 5000, "End-of-RIB comes after everything");
+    let (attributes, next_hop) = b.routes.values().next().unwrap();
+    assert_eq!(*next_hop, "127.0.0.9".parse::<IpAddr>().unwrap(), "a route server keeps it");
+    assert_eq!(attributes[4..14], [0x40, 2, 6, 2, 1, 0, 0, 0xfd, 0xea, 0x40]);
+
+    let seen = b.end_of_rib.len();
+    let request = RouteRefresh { family: Family::IPV4, kind: refresh::Kind::Request };
+    let mut out = Vec::new();
+    request.encode(&mut out);
+    b.routes.clear();
+    b.send(&out);
+    b.until("the refresh", |b| b.end_of_rib.len() > seen && b.routes.len() == 5000);
+}
+
+#[test]
+fn the_daemon_connects_and_is_told_to_stop() {
+    let listener = TcpListener::bind("127.0.0.4:11792").unwrap();
+    let config = "protocol bgp out { local 127.0.0.1 port 11793 as 65000; strict bind; \
+                  neighbor 127.0.0.4 port 11792 as 65004; multihop; connect delay time 0; \
+                  ipv4 { import all; export all; }; }";
+    let daemon = Daemon::start(config);
+    let mut peer = Speaker::accept(&listener, 65004);
+    peer.establish();
+    daemon.wait_state("out", "up Established");
+    let open = peer.open.clone().unwrap();
+    assert_eq!((open.asn(), open.hold_time), (65000, 240));
+
+    daemon.control(Action::Disable, "out", Some("maintenance"));
+    peer.until("the end", |peer| peer.closed);
+    let notification = peer.notification.clone().unwrap();
+    assert_eq!((notification.code, notification.subcode), (6, 2));
+    assert_eq!(notification.shutdown_text().as_deref(), Some("maintenance"));
+    daemon.wait_state("out", "down BGP Error: Administrative shutdown");
+}
+
+#[test]
+fn errors_end_one_session_and_spare_the_others() {
+    let config = session("a", 11794, "127.0.0.2", 65002, POLICY)
+        + &session("b", 11794, "127.0.0.3", 65003, POLICY);
+    let daemon = Daemon::start(&config);
+    let mut b = Speaker::connect("127.0.0.3", "127.0.0.1:11794", 65003);
+    b.establish();
+    type Case = (&'static [u8], (u8, u8), &'static str);
+    let cases: [Case; 3] = [
+        (&[0; 19], (1, 1), "Connection not synchronized"),
+        (&[0xff; 19], (1, 2), "Bad message length"),
+        (
+            &[
+                255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 0,
+                25, 2, 0, 2, 33, 1, 0, 0,
+            ],
+            (3, 10),
+            "Invalid network field",
+        ),
+    ];
+    for (bytes, code, name) in cases {
+        let mut a = Speaker::connect("127.0.0.2", "127.0.0.1:11794", 65002);
+        a.establish();
+        daemon.wait_state("a", "up Established");
+        a.announce(&prefixes(10), [127, 0, 0, 2], &[]);
+        b.until("routes", |b| b.routes.len() == 10);
+        a.send(bytes);
+        a.until("the end", |a| a.closed);
+        let notification = a.notification.clone().unwrap();
+        assert_eq!((notification.code, notification.subcode), code);
+        b.until("withdrawals", |b| b.routes.is_empty());
+        daemon.wait_state("a", &format!("start Idle          BGP Error: {name}"));
+        daemon.wait_state("a", &format!("start Passive       BGP Error: {name}"));
+    }
+    assert!(b.notification.is_none() && !b.closed);
+}
+
+#[test]
+fn a_changed_filter_keeps_the_session() {
+    let with = |import: &str, export: &str| {
+        session(
+            "a",
+            11795,
+            "127.0.0.2",
+            65002,
+            &format!("ipv4 {{ import {import}; export none; }};"),
+        ) + &session(
+            "b",
+            11795,
+            "127.0.0.3",
+            65003,
+            &format!("ipv4 {{ import none; export {export}; }};"),
+        )
+    };
+    let daemon = Daemon::start(&with("all", "all"));
+    let mut a = Speaker::connect("127.0.0.2", "127.0.0.1:11795", 65002);
+    let mut b = Speaker::connect("127.0.0.3", "127.0.0.1:11795", 65003);
+    a.establish();
+    b.establish();
+    daemon.wait_state("a", "up Established");
+    a.announce(&prefixes(100), [127, 0, 0, 2], &[]);
+    b.until("routes", |b| b.routes.len() == 100);
+    daemon.configure(&with("where net ~ [ 10.0.0.0/18+ ]", "all"));
+    b.until("fewer routes", |b| b.routes.len() == 64);
+    daemon.configure(&with("where net ~ [ 10.0.0.0/18+ ]", "where net ~ [ 10.0.0.0/20+ ]"));
+    b.until("still fewer routes", |b| b.routes.len() == 16);
+    let changed = "filter { bgp_community.add((65000, 1)); bgp_med = 7; accept; }";
+    daemon.configure(&with("all", changed));
+    b.until("all of them", |b| b.routes.len() == 100);
+    let is_marked = |attributes: &[u8]| {
+        attributes.windows(7).any(|w| w == [0xc0, 8, 4, 0xfd, 0xe8, 0, 1])
+            && attributes.windows(7).any(|w| w == [0x80, 4, 4, 0, 0, 0, 7])
+    };
+    b.until("the community", |b| b.routes.values().all(|(attrs, _)| is_marked(attrs)));
+    assert!(!a.closed && !b.closed);
+    assert_eq!(daemon.state("a"), "up Established");
+}
+
+#[test]
+fn neighbours_out_of_a_range_get_sessions_of_their_own() {
+    let config = "protocol bgp range1 { local 127.0.0.1 port 11796 as 65000; strict bind; \
+                  neighbor range 127.0.0.0/8 external; multihop; rs client; \
+                  dynamic name \"peer\"; ipv4 { import all; export all; }; }";
+    let daemon = Daemon::start(config);
+    daemon.wait_state("range1", "start Passive");
+    let mut peers: Vec<_> = (2..6u32)
+        .map(|i| Speaker::connect(&format!("127.0.0.{i}"), "127.0.0.1:11796", 65000 + i))
+        .collect();
+    peers.iter_mut().for_each(Speaker::establish);
+    for i in 1..5 {
+        daemon.wait_state(&format!("peer{i}"), "up Established");
+    }
+    peers[0].announce(&prefixes(50), [127, 0, 0, 2], &[]);
+    for peer in &mut peers[1..] {
+        peer.until("routes", |peer| peer.routes.len() == 50);
+    }
+    peers.remove(0);
+    for peer in &mut peers {
+        peer.until("withdrawals", |peer| peer.routes.is_empty());
+    }
+    let gone = || daemon.rows().iter().filter(|row| row.config.parent.is_some()).count() == 3;
+    assert!((0..500).any(|_| gone() || {
+        support::daemon::nap();
+        false
+    }));
+}
+
+#[test]
+fn a_limit_disables_the_session() {
+    let more = "ipv4 { import all; export none; import limit 10 action disable; };";
+    let daemon = Daemon::start(&session("a", 11797, "127.0.0.2", 65002, more));
+    let mut a = Speaker::connect("127.0.0.2", "127.0.0.1:11797", 65002);
+    a.establish();
+    daemon.wait_state("a", "up Established");
+    a.announce(&prefixes(11), [127, 0, 0, 2], &[]);
+    a.until("the end", |a| a.closed);
+    let notification = a.notification.clone().unwrap();
+    assert_eq!((notification.code, notification.subcode), (6, 1));
+    daemon.wait_state("a", "down Automatic shutdown: Route limit exceeded");
+}
+
+#[test]
+fn internal_neighbours_are_reflected_to_clients() {
+    let internal = |name: &str, neighbor: &str, more: &str| {
+        session(
+            name,
+            11798,
+            neighbor,
+            65000,
+            &format!("{more} ipv4 {{ import all; export all; }};"),
+        )
+    };
+    let config = internal("inner", "127.0.0.2", "rr client;")
+        + &internal("plain", "127.0.0.3", "")
+        + &internal("other", "127.0.0.4", "");
+    let daemon = Daemon::start(&config);
+    let mut peers: Vec<_> = (2..5u32)
+        .map(|i| Speaker::connect(&format!("127.0.0.{i}"), "127.0.0.1:11798", 65000))
+        .collect();
+    for (index, peer) in peers.iter_mut().enumerate() {
+        let mut out = Vec::new();
+        let id = u32::try_from(index).unwrap() + 2;
+        support::speaker::my_open(65000, id).encode(&mut out);
+        out.extend_from_slice(&dunlin_bgp::wire::frame::KEEPALIVE);
+        peer.send(&out);
+    }
+    for name in ["inner", "plain", "other"] {
+        daemon.wait_state(name, "up Established");
+    }
+    let announce = |peer: &mut Speaker, net: &str| {
+        let net = net.parse::<Prefix4>().unwrap();
+        let mut attributes = vec![0, 0x40, 1, 1, 0, 0x40, 2, 0];
+        put(&mut attributes, 0x40, 3, &[127, 0, 0, 9]);
+        put(&mut attributes, 0x40, 5, &[0, 0, 0, 50]);
+        let mut out = Vec::new();
+        dunlin_bgp::wire::encode::announce(&attributes, [net], 4096, &mut out);
+        peer.send(&out);
+    };
+    announce(&mut peers[0], "10.1.0.0/16");
+    announce(&mut peers[1], "10.2.0.0/16");
+    let has = |peer: &Speaker, net: &str| peer.routes.contains_key(&net.parse::<Prefix>().unwrap());
+    peers[2].until("the client's route", |peer| has(peer, "10.1.0.0/16"));
+    peers[0].until("the other's route", |peer| has(peer, "10.2.0.0/16"));
+    peers[2].listen(10);
+    assert!(!has(&peers[2], "10.2.0.0/16"), "not from one plain neighbour to another");
+    let (attributes, next_hop) = peers[2].routes.values().next().unwrap();
+    assert_eq!(*next_hop, "127.0.0.9".parse::<IpAddr>().unwrap());
+    let _ = attributes;
+}
