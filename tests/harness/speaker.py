@@ -133,6 +133,8 @@ class Speaker:
         try:
             if reset:
                 made.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                # The reader must let go of the socket, else it is not closed.
+                made.shutdown(socket.SHUT_RD)
             else:
                 made.shutdown(socket.SHUT_RDWR)
         except OSError:
