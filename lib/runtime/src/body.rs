@@ -319,11 +319,6 @@ impl<M: Send + 'static> Body<M> {
         self.core.slot = crate::loop_core::NOWHERE;
     }
 
-    /// Classes of what has been noted outside of a run: readiness.
-    pub(crate) fn noted(&self) -> Classes {
-        self.core.sockets.waiting()
-    }
-
     /// Drops the loop's state. Its own destructors may panic.
     pub(crate) fn bury(mut self) {
         self.core.events.retire();

@@ -34,6 +34,20 @@ impl<T> RunQueue<T> {
 
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<T> {
+        let chosen = self.choose()?;
+        self.queues[chosen].pop_front()
+    }
+
+    /// As [`pop`](Self::pop), but which of its class is up to `pick`, given how many there are.
+    pub(crate) fn pop_any(&mut self, pick: impl FnOnce(usize) -> usize) -> Option<T> {
+        let chosen = self.choose()?;
+        let queue = &mut self.queues[chosen];
+        queue.remove(pick(queue.len()))
+    }
+
+    /// The class whose turn it is.
+    #[inline]
+    fn choose(&mut self) -> Option<usize> {
         let first = self.queues.iter().position(|queue| !queue.is_empty())?;
         let mut chosen = first;
         for class in first + 1..4 {
@@ -47,7 +61,7 @@ impl<T> RunQueue<T> {
             }
         }
         self.passed[chosen] = 0;
-        self.queues[chosen].pop_front()
+        Some(chosen)
     }
 
     #[inline]
@@ -58,21 +72,6 @@ impl<T> RunQueue<T> {
     #[inline]
     pub(crate) fn has_liveness(&self) -> bool {
         !self.queues[0].is_empty()
-    }
-
-    /// Everything, most urgent first.
-    pub(crate) fn drain(&mut self) -> impl Iterator<Item = T> {
-        self.queues.iter_mut().flat_map(|queue| queue.drain(..))
-    }
-
-    /// Entries of `class`.
-    pub(crate) fn len(&self, class: Class) -> usize {
-        self.queues[class.index()].len()
-    }
-
-    /// The entry at `index` of `class`, taken out of order.
-    pub(crate) fn take(&mut self, class: Class, index: usize) -> Option<T> {
-        self.queues[class.index()].remove(index)
     }
 }
 

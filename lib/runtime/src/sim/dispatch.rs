@@ -1,0 +1,78 @@
+//! The side of a simulation that loops and handles hold.
+
+use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::Arc;
+
+use dunlin_sync::Inbox;
+
+use crate::{
+    dispatch::{Dispatch, RunEntry},
+    ids::LoopId,
+    loop_cell::Runnable,
+    options::{LogRecord, LogSink},
+    stats::StatsReply,
+};
+
+/// Collects what is for the scheduler, which looks here after every handler.
+pub(super) struct SimDispatch {
+    pub(super) inbox: Inbox<Injected>,
+    next_loop: AtomicU32,
+    threads: AtomicUsize,
+    log: Option<Arc<dyn LogSink>>,
+}
+
+/// What is for the scheduler.
+pub(super) enum Injected {
+    Run(RunEntry),
+    Admit(Arc<dyn Runnable>),
+    Resize(usize),
+    Report(StatsReply),
+    Shutdown,
+}
+
+impl SimDispatch {
+    pub(super) fn new(workers: usize, log: Option<Arc<dyn LogSink>>) -> Arc<Self> {
+        Arc::new(Self {
+            inbox: Inbox::new(),
+            next_loop: AtomicU32::new(1),
+            threads: AtomicUsize::new(workers),
+            log,
+        })
+    }
+}
+
+impl Dispatch for SimDispatch {
+    fn enqueue(&self, entry: RunEntry) {
+        self.inbox.push(Injected::Run(entry), ());
+    }
+
+    fn next_id(&self) -> LoopId {
+        LoopId(self.next_loop.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn admit(&self, cell: Arc<dyn Runnable>) {
+        self.inbox.push(Injected::Admit(cell), ());
+    }
+
+    fn resize(&self, threads: usize) {
+        let threads = threads.max(1);
+        self.threads.store(threads, Ordering::Relaxed);
+        self.inbox.push(Injected::Resize(threads), ());
+    }
+
+    fn threads(&self) -> usize {
+        self.threads.load(Ordering::Relaxed)
+    }
+
+    fn collect(&self, reply: StatsReply) {
+        self.inbox.push(Injected::Report(reply), ());
+    }
+
+    fn shutdown(&self) {
+        self.inbox.push(Injected::Shutdown, ());
+    }
+
+    fn log(&self, record: &LogRecord) {
+        super::report(self.log.as_ref(), record);
+    }
+}

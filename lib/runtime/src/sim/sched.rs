@@ -1,0 +1,480 @@
+//! Who runs next, and when: virtual workers on one virtual clock.
+
+use core::{sync::atomic::Ordering, time::Duration};
+use std::sync::Arc;
+
+use dunlin_mem::Arena;
+use dunlin_sync::{Class, Classes, Item};
+
+use super::{
+    SimOptions,
+    dispatch::{Injected, SimDispatch},
+    engine::Engine,
+    net::SimNet,
+};
+use crate::{
+    dispatch::{Dispatch, RunEntry},
+    handle::RuntimeHandle,
+    loop_cell::{Counters, Runnable, begin, notify_dyn},
+    loop_core::Deadlines,
+    placement::{self, Load},
+    stats::{Stats, WorkerStats},
+    time::{Time, nanos},
+    worker::{POLL_INTERVAL, deadlines::DeadlineHeap, queue::RunQueue},
+};
+
+/// The simulated pool.
+pub(super) struct Scheduler {
+    dispatch: Arc<SimDispatch>,
+    engine: Engine,
+    arena: Arena,
+    options: SimOptions,
+    now: Time,
+    workers: Vec<Worker>,
+    /// All loops; a slot is not used again.
+    loops: Vec<Option<Resident>>,
+    stopping: bool,
+}
+
+/// A virtual worker.
+struct Worker {
+    /// When what it is doing ends.
+    free_at: Time,
+    queue: RunQueue<RunEntry>,
+    turn: Option<Turn>,
+    polled: Time,
+    liveness: DeadlineHeap,
+    rest: DeadlineHeap,
+    counts: WorkerStats,
+}
+
+/// A turn under way: handlers of other workers may come between its handlers.
+struct Turn {
+    entry: RunEntry,
+    /// What was pending when it began.
+    pending: Classes,
+    /// What is left, as far as is known.
+    left: Classes,
+    until: Time,
+}
+
+struct Resident {
+    cell: Arc<dyn Runnable>,
+    worker: usize,
+}
+
+/// What happens next.
+enum Next {
+    Segment,
+    Worker(usize),
+}
+
+impl Scheduler {
+    pub(super) fn new(options: SimOptions) -> Self {
+        let engine = Engine::new(&options);
+        let now = engine.now;
+        let count = options.workers.max(1);
+        Self {
+            dispatch: SimDispatch::new(count, options.log.clone()),
+            engine,
+            arena: Arena::new(1 << 20),
+            options,
+            now,
+            workers: (0..count).map(|index| Worker::new(index, now)).collect(),
+            loops: Vec::new(),
+            stopping: false,
+        }
+    }
+
+    pub(super) fn handle(&self) -> RuntimeHandle {
+        RuntimeHandle::new(Arc::clone(&self.dispatch) as Arc<dyn Dispatch>)
+    }
+
+    pub(super) fn now(&self) -> Time {
+        self.now
+    }
+
+    pub(super) fn net(&mut self) -> &mut SimNet {
+        &mut self.engine.net
+    }
+
+    pub(super) fn trace_hash(&self) -> u64 {
+        self.engine.hash.0
+    }
+
+    pub(super) fn handlers(&self) -> u64 {
+        self.engine.handlers
+    }
+
+    pub(super) fn block(&mut self, index: usize, span: Duration) {
+        let now = self.now;
+        if let Some(worker) = self.workers.get_mut(index) {
+            worker.free_at = worker.free_at.max(now) + span;
+        }
+    }
+
+    /// See [`super::SimRuntime::step`].
+    pub(super) fn step(&mut self, limit: Time) -> bool {
+        self.settle();
+        match self.choose() {
+            Some((when, next)) if when <= limit => {
+                self.now = self.now.max(when);
+                match next {
+                    Next::Segment => {
+                        self.engine.net.deliver(self.now, &mut self.engine.chance);
+                    }
+                    Next::Worker(index) => self.act(index),
+                }
+                self.settle();
+                true
+            }
+            _ => {
+                self.now = self.now.max(limit);
+                false
+            }
+        }
+    }
+
+    /// The earliest thing that can happen; among equals, chance decides.
+    fn choose(&mut self) -> Option<(Time, Next)> {
+        let arrival = self.engine.net.next_arrival().map(|when| (when, Next::Segment));
+        let mut best = arrival.map(|(when, next)| (when.max(self.now), next));
+        for index in 0..self.workers.len() {
+            let Some(when) = self.when(index) else { continue };
+            let when = when.max(self.now);
+            let better = match &best {
+                Some((earliest, _)) if when == *earliest => self.engine.chance.per_mille(500),
+                Some((earliest, _)) => when < *earliest,
+                None => true,
+            };
+            if better {
+                best = Some((when, Next::Worker(index)));
+            }
+        }
+        best
+    }
+
+    /// When a worker can do something next.
+    fn when(&self, index: usize) -> Option<Time> {
+        let worker = self.workers.get(index)?;
+        let busy = worker.turn.is_some() || !worker.queue.is_empty();
+        if busy || self.engine.net.is_hot(index) {
+            return Some(worker.free_at);
+        }
+        let due = worker.liveness.first().min(worker.rest.first());
+        (due != Time::NEVER).then(|| due.max(worker.free_at))
+    }
+
+    /// One step of one worker: looks around, then runs one handler.
+    fn act(&mut self, index: usize) {
+        self.engine.worker = index;
+        self.engine.now = self.now;
+        self.engine.consumed = Duration::ZERO;
+        self.look(index);
+        self.fire(index);
+        self.settle();
+        self.interrupt(index);
+        let now = self.now;
+        if self.workers[index].turn.is_none() && !self.begin_turn(index) {
+            // Nothing after all; time goes on so that a mistake cannot stop the clock.
+            self.workers[index].free_at = now + IDLE_STEP;
+            return;
+        }
+        self.run_handler(index);
+        if self.engine.chance.per_mille(self.options.moves) {
+            self.move_any();
+        }
+    }
+
+    /// Hands out readiness, as often as a real worker does.
+    fn look(&mut self, index: usize) {
+        let worker = &self.workers[index];
+        let idle = worker.turn.is_none() && worker.queue.is_empty();
+        if !idle && self.now.since(worker.polled) < POLL_INTERVAL {
+            return;
+        }
+        self.workers[index].polled = self.now;
+        for (watch, ready) in self.engine.net.poll(index) {
+            let resident = self.loops.get(watch.slot as usize).and_then(Option::as_ref);
+            if let Some(resident) = resident
+                && let Some(class) = resident.cell.mark_ready(watch.id, ready)
+            {
+                notify_dyn(&resident.cell, class);
+            }
+        }
+    }
+
+    /// Schedules loops whose timers are due.
+    fn fire(&mut self, index: usize) {
+        let now = self.now;
+        while let Some(slot) = self.workers[index].liveness.pop_due(now) {
+            self.notify(slot, Class::Liveness);
+        }
+        while let Some(slot) = self.workers[index].rest.pop_due(now) {
+            self.notify(slot, Class::Control);
+        }
+    }
+
+    fn notify(&self, slot: u32, class: Class) {
+        if let Some(resident) = self.loops.get(slot as usize).and_then(Option::as_ref) {
+            notify_dyn(&resident.cell, class);
+        }
+    }
+
+    /// Ends a turn early if a loop has something for liveness.
+    fn interrupt(&mut self, index: usize) {
+        if self.workers[index].queue.has_liveness()
+            && let Some(turn) = self.workers[index].turn.take()
+        {
+            if let Some(class) = turn.entry.cell.header().state().end_run(turn.left) {
+                let entry = RunEntry { class, ..turn.entry };
+                self.workers[index].queue.push_front(class, entry);
+            }
+        }
+    }
+
+    fn begin_turn(&mut self, index: usize) -> bool {
+        let worker = &mut self.workers[index];
+        loop {
+            let (shuffle, chance) = (self.options.shuffle, &mut self.engine.chance);
+            let entry = match shuffle {
+                true => worker.queue.pop_any(|count| chance.below(count)),
+                false => worker.queue.pop(),
+            };
+            let Some(entry) = entry else { return false };
+            let Some(pending) = begin(&entry) else { continue };
+            let class = pending.highest().unwrap_or(entry.class);
+            let until = self.now + self.options.budgets.turn[class.index()];
+            worker.counts.turns += 1;
+            worker.turn = Some(Turn { entry, pending, left: pending, until });
+            return true;
+        }
+    }
+
+    /// Runs the next handler of the worker's turn, and ends the turn if it is time.
+    fn run_handler(&mut self, index: usize) {
+        let Some(turn) = self.workers[index].turn.take() else { return };
+        let slot = turn.entry.cell.header().slot();
+        let others = self.workers[index].liveness.first_but(slot);
+        self.engine.turn_until = turn.until.min(others);
+        self.engine.urgent = self.workers[index].queue.has_liveness();
+        let (cell, engine) = (&turn.entry.cell, &mut self.engine);
+        let ended = cell.run(cell, turn.pending, engine, &mut self.arena);
+        let took = self.engine.consumed;
+        self.count(index, cell, took);
+        self.workers[index].free_at = self.now + took;
+        self.engine.net.reap(self.now, &mut self.engine.chance);
+        if ended.stopped {
+            self.bury(slot);
+            return;
+        }
+        self.note_deadlines(index, slot, ended.deadlines);
+        let now = self.now + took;
+        let due = ended.deadlines.liveness.min(ended.deadlines.rest) <= now;
+        if now < turn.until && (due || !ended.left.is_empty()) {
+            self.workers[index].turn = Some(Turn { left: ended.left, ..turn });
+        } else if let Some(class) = turn.entry.cell.header().state().end_run(ended.left) {
+            let entry = RunEntry { class, ..turn.entry };
+            self.workers[index].queue.push(class, entry);
+        }
+    }
+
+    fn count(&mut self, index: usize, cell: &Arc<dyn Runnable>, took: Duration) {
+        let counters = &cell.header().counters;
+        Counters::add(&counters.run, nanos(took));
+        Counters::raise(&counters.longest, nanos(took));
+        Counters::add(&counters.turns, 1);
+        let counts = &mut self.workers[index].counts;
+        counts.busy += took;
+        counts.longest = counts.longest.max(took);
+    }
+
+    fn note_deadlines(&mut self, index: usize, slot: u32, deadlines: Deadlines) {
+        self.workers[index].liveness.set(slot, deadlines.liveness);
+        self.workers[index].rest.set(slot, deadlines.rest);
+    }
+
+    /// Sees to what handlers, and the test, have sent and closed.
+    fn settle(&mut self) {
+        self.engine.net.reap(self.now, &mut self.engine.chance);
+        while !self.dispatch.inbox.is_empty() {
+            for entry in self.dispatch.inbox.take_all() {
+                let Item::Message(injected) = entry.item else { continue };
+                match injected {
+                    Injected::Run(entry) => {
+                        let worker = usize::from(entry.at.worker);
+                        if let Some(worker) = self.workers.get_mut(worker) {
+                            worker.queue.push(entry.class, entry);
+                        }
+                    }
+                    Injected::Admit(cell) => self.admit(cell),
+                    Injected::Resize(workers) => self.resize(workers),
+                    Injected::Report(reply) => (reply.0)(self.stats()),
+                    Injected::Shutdown => self.shut_down(),
+                }
+            }
+        }
+    }
+}
+
+/// Loops that come, move and go.
+impl Scheduler {
+    fn admit(&mut self, cell: Arc<dyn Runnable>) {
+        if self.stopping {
+            cell.header().ask_to_stop();
+        }
+        let slot = self.loops.len() as u32;
+        cell.header().set_slot(slot);
+        let loads = (0..self.workers.len()).map(|index| self.count_of(index));
+        let worker = placement::least(loads).unwrap_or(0);
+        self.loops.push(Some(Resident { cell, worker }));
+        self.take_in(slot, worker);
+        self.notify(slot, Class::Control);
+    }
+
+    fn count_of(&self, worker: usize) -> usize {
+        self.loops.iter().flatten().filter(|resident| resident.worker == worker).count()
+    }
+
+    /// Finishes a move to `worker`.
+    fn take_in(&mut self, slot: u32, worker: usize) {
+        let Some(resident) = self.loops.get_mut(slot as usize).and_then(Option::as_mut) else {
+            return;
+        };
+        resident.worker = worker;
+        let cell = Arc::clone(&resident.cell);
+        let before = core::mem::replace(&mut self.engine.worker, worker);
+        let deadlines = cell.attach(slot, &mut self.engine);
+        self.engine.worker = before;
+        self.note_deadlines(worker, slot, deadlines);
+        let moved = cell.header().state().finish_move(worker as u16);
+        if let Some(class) = moved.requeue {
+            let entry = RunEntry { cell, class, at: moved.placement };
+            self.workers[worker].queue.push(class, entry);
+        }
+    }
+
+    /// Moves a loop, unless it is in the middle of a turn.
+    fn move_to(&mut self, slot: u32, to: usize) {
+        let Some(resident) = self.loops.get(slot as usize).and_then(Option::as_ref) else { return };
+        let (cell, from) = (Arc::clone(&resident.cell), resident.worker);
+        if from == to || !cell.header().state().begin_move() {
+            return;
+        }
+        cell.detach(&mut self.engine);
+        self.note_deadlines(from, slot, Deadlines::NEVER);
+        self.workers[from].counts.moved_out += 1;
+        self.workers[to].counts.moved_in += 1;
+        self.take_in(slot, to);
+    }
+
+    /// Moves some loop to some worker.
+    fn move_any(&mut self) {
+        let slot = self.engine.chance.below(self.loops.len()) as u32;
+        let to = self.engine.chance.below(self.workers.len());
+        self.move_to(slot, to);
+    }
+
+    fn bury(&mut self, slot: u32) {
+        let Some(resident) = self.loops.get_mut(slot as usize).and_then(Option::take) else {
+            return;
+        };
+        self.note_deadlines(resident.worker, slot, Deadlines::NEVER);
+        resident.cell.header().state().close();
+        resident.cell.bury(&mut self.engine);
+        // Closed: nothing is left to be scheduled.
+        let _ = resident.cell.header().state().end_run(Classes::NONE);
+    }
+
+    /// See [`super::SimRuntime::resize`].
+    pub(super) fn resize(&mut self, workers: usize) {
+        let (workers, before) = (workers.max(1), self.workers.len());
+        for index in before..workers {
+            self.workers.push(Worker::new(index, self.now));
+        }
+        if workers > before {
+            self.share(before, workers);
+        }
+        if workers < before {
+            for index in workers..before {
+                self.vacate(index, workers);
+            }
+            self.workers.truncate(workers);
+        }
+    }
+
+    /// Gives the new ones of `workers` their part.
+    fn share(&mut self, before: usize, workers: usize) {
+        for from in 0..before {
+            let loads = self.loops.iter().enumerate().filter_map(|(slot, resident)| {
+                let resident = resident.as_ref().filter(|resident| resident.worker == from)?;
+                let run = resident.cell.header().counters.run.load(Ordering::Relaxed);
+                Some(Load { slot: slot as u32, used: Duration::from_nanos(run) })
+            });
+            for (slot, to) in placement::share(loads.collect(), workers - before, workers) {
+                self.move_to(slot, before + to);
+            }
+        }
+    }
+
+    /// Takes every loop off a worker that goes.
+    fn vacate(&mut self, index: usize, remaining: usize) {
+        if let Some(turn) = self.workers[index].turn.take() {
+            // The move makes the entry anew.
+            let _ = turn.entry.cell.header().state().end_run(turn.left);
+        }
+        for slot in 0..self.loops.len() as u32 {
+            let here = self.loops[slot as usize].as_ref().is_some_and(|one| one.worker == index);
+            if here {
+                let loads = (0..remaining).map(|worker| self.count_of(worker));
+                let to = placement::least(loads).unwrap_or(0);
+                self.move_to(slot, to);
+            }
+        }
+    }
+
+    fn shut_down(&mut self) {
+        self.stopping = true;
+        for resident in self.loops.iter().flatten() {
+            resident.cell.header().ask_to_stop();
+            notify_dyn(&resident.cell, Class::Control);
+        }
+    }
+
+    pub(super) fn stats(&self) -> Stats {
+        let workers = self.workers.iter().enumerate();
+        let workers = workers.map(|(index, worker)| WorkerStats {
+            loops: self.count_of(index),
+            liveness_late: self.engine.liveness_late,
+            ..worker.counts
+        });
+        let loops = self.loops.iter().flatten().map(|resident| resident.cell.stats());
+        Stats { workers: workers.collect(), loops: loops.collect(), complete: true }
+    }
+}
+
+impl Drop for Scheduler {
+    fn drop(&mut self) {
+        self.settle();
+        for slot in 0..self.loops.len() as u32 {
+            self.bury(slot);
+        }
+    }
+}
+
+impl Worker {
+    fn new(index: usize, now: Time) -> Self {
+        Self {
+            free_at: now,
+            queue: RunQueue::new(),
+            turn: None,
+            polled: now,
+            liveness: DeadlineHeap::default(),
+            rest: DeadlineHeap::default(),
+            counts: WorkerStats { index, ..WorkerStats::default() },
+        }
+    }
+}
+
+/// What looking around for nothing takes.
+const IDLE_STEP: Duration = Duration::from_nanos(100);
