@@ -1,0 +1,94 @@
+//! The section: `interface` and `check link`.
+
+use std::sync::Arc;
+
+use dunlin_conf::{InterfacePattern, Parsed};
+use dunlin_core::config::{ConfigParser, Globals};
+use dunlin_core::protocol::{InstanceConfig, ProtocolConfig, Section};
+
+/// What a `protocol direct` says.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct DirectConfig {
+    /// Whose networks; all if none is given.
+    pub interfaces: Vec<InterfacePattern>,
+    /// Only while the link works.
+    pub check_link: bool,
+}
+
+impl ProtocolConfig for DirectConfig {
+    fn same(&self, other: &dyn ProtocolConfig) -> bool {
+        other.downcast::<Self>() == Some(self)
+    }
+}
+
+impl Section for DirectConfig {
+    fn inherit(&self) -> Box<dyn Section> {
+        Box::new(self.clone())
+    }
+
+    fn statement(&mut self, parser: &mut ConfigParser, _globals: &Globals) -> Parsed<bool> {
+        if parser.eat_word("interface") {
+            self.interfaces.push(parser.interface_pattern()?);
+        } else if parser.eat_words(&["check", "link"]) {
+            self.check_link = parser.switch()?;
+        } else {
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    fn finish(
+        &self,
+        parser: &mut ConfigParser,
+        _globals: &Globals,
+        config: &mut InstanceConfig,
+    ) -> Parsed<Arc<dyn ProtocolConfig>> {
+        if !config.disabled {
+            return Err(parser.error(config.span, "Protocol direct is not supported yet").because(
+                "Dunlin cannot make routes of connected networks so far; take the section out or \
+                 add `disabled;`",
+            ));
+        }
+        Ok(Arc::new(self.clone()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::DirectConfig;
+    use dunlin_core::config::{Kinds, parse_text};
+    use std::sync::Arc;
+
+    fn load(text: &str) -> Result<DirectConfig, Vec<String>> {
+        let kinds: Kinds = Arc::new([Arc::new(crate::Direct)]);
+        match parse_text("t.conf", text, &kinds) {
+            Ok(config) => Ok(config.protocols[0].specific::<DirectConfig>().unwrap().clone()),
+            Err(rejected) => Err(rejected.lines().collect()),
+        }
+    }
+
+    #[test]
+    fn the_whole_grammar_is_read() {
+        let config = load(
+            "protocol direct {\n  disabled;\n  ipv4;\n  ipv6 { import all; };\n  \
+             interface \"eth*\", -\"ppp0\", 10.0.0.0/8;\n  check link yes;\n}",
+        );
+        let config = config.unwrap();
+        assert!(config.check_link);
+        assert_eq!(config.interfaces[0].clauses.len(), 3);
+    }
+
+    #[test]
+    fn it_is_refused_by_name_and_place() {
+        let found = load("\n  protocol direct d1 { ipv4; }").unwrap_err();
+        assert_eq!(found, ["t.conf:2:19 Protocol direct is not supported yet"]);
+    }
+
+    #[test]
+    fn mistakes_come_first() {
+        let found = load("protocol direct { interfaces \"x\"; check link maybe; }").unwrap_err();
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert!(found[0].starts_with("t.conf:1:19 "), "{found:?}");
+        assert!(found[1].starts_with("t.conf:1:46 "), "{found:?}");
+    }
+}
