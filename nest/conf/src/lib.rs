@@ -45,3 +45,6 @@ pub use render::render;
 pub use source::{Position, SourceMap, Span};
 pub use symbols::{Payload, Redefined, Symbol, SymbolId, Symbols};
 pub use token::{Token, TokenKind};
+
+#[cfg(test)]
+mod tests;

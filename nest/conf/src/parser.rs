@@ -446,18 +446,17 @@ impl<S: Payload> Parser<S> {
                 if parser.at_end() {
                     return Err(parser.unexpected(&["'}'"]));
                 }
-                let start = parser.at;
-                if statement(parser).is_err() && !parser.recover(start) {
+                if statement(parser).is_err() && !parser.recover() {
                     return Err(Failed);
                 }
             }
         })
     }
 
-    /// After an error in a statement that began at `start`: goes behind the next `;` of the
+    /// After an error in a statement: goes behind the next `;` of the
     /// block, or in front of the `}` that ends it. False if the block seems never to end,
     /// because something follows that only the top level has.
-    pub fn recover(&mut self, start: usize) -> bool {
+    pub fn recover(&mut self) -> bool {
         let mut braces = 0_u32;
         loop {
             let token = self.token();
@@ -478,7 +477,7 @@ impl<S: Payload> Parser<S> {
                     return true;
                 }
                 TokenKind::CloseBrace => braces -= 1,
-                TokenKind::Name if self.at > start && self.is_top_level(token) => return false,
+                TokenKind::Name if self.is_top_level(token) => return false,
                 _ => {}
             }
             self.advance();
@@ -489,7 +488,7 @@ impl<S: Payload> Parser<S> {
     /// seems to start. Always consumes something.
     pub fn recover_top_level(&mut self, start: usize) {
         loop {
-            if self.recover(start) && self.at(TokenKind::CloseBrace) {
+            if self.recover() && self.at(TokenKind::CloseBrace) {
                 self.advance();
                 self.eat(TokenKind::Semicolon);
             }

@@ -45,7 +45,7 @@ pub use code::Function;
 pub use input::{Interfaces, ResolvedHop, RouteInput, RunError, Silent, Sink, Verdict};
 pub use parse::{
     evaluate, parse_attribute_definition, parse_channel_filter, parse_define, parse_eval,
-    parse_filter_definition, parse_function_definition,
+    parse_filter_definition, parse_function_definition, parse_route_statements,
 };
 pub use prefix_set::PrefixSet;
 pub use program::{ChannelFilter, Program};

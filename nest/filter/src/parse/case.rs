@@ -26,7 +26,6 @@ pub(super) fn case(parser: &mut Parser, builder: &mut Builder) -> Parsed<NodeId>
     let mut otherwise: Option<NodeId> = None;
     let mut failed = false;
     while !parser.eat(TokenKind::CloseBrace) {
-        let place = parser.place();
         let arm = u32::try_from(arms.len()).unwrap_or(u32::MAX);
         let result = one_arm(parser, builder, arm, &mut labels);
         match result {
@@ -38,7 +37,7 @@ pub(super) fn case(parser: &mut Parser, builder: &mut Builder) -> Parsed<NodeId>
             Ok((false, node)) => arms.push(node),
             Err(Failed) => {
                 failed = true;
-                if parser.at_end() || !parser.recover(place) {
+                if parser.at_end() || !parser.recover() {
                     return Err(Failed);
                 }
             }
@@ -95,12 +94,11 @@ fn one_arm(
     let mut nodes = Vec::new();
     let mut failed = false;
     while !at_arm_end(parser) {
-        let place = parser.place();
         match statement(parser, builder) {
             Ok(node) => nodes.push(node),
             Err(Failed) => {
                 failed = true;
-                if !parser.recover(place) {
+                if !parser.recover() {
                     return Err(Failed);
                 }
             }

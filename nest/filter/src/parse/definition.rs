@@ -10,7 +10,7 @@ use crate::{
     Parser,
     attribute::Attribute,
     build::{Builder, Owner},
-    code::{Function, Node, NodeId},
+    code::{Function, List, Node, NodeId},
     program::Program,
     symbol::Symbol,
     types::Type,
@@ -47,6 +47,24 @@ pub(super) fn body(parser: &mut Parser, name: Option<Arc<str>>) -> Parsed<Progra
     let result = bodies(parser, &mut builder);
     leave(parser);
     result.map(|body| Program::new(name, builder.finish(body)))
+}
+
+/// Parses `{ ... }` behind a static route: statements that change the route, which is accepted at
+/// their end unless they reject it.
+///
+/// # Errors
+/// If it is wrong; the diagnostics are recorded.
+pub fn parse_route_statements(parser: &mut Parser) -> Parsed<Arc<Program>> {
+    let start = parser.token().span;
+    let mut builder = Builder::new(Owner::Filter);
+    parser.symbols.push_scope();
+    let result = statement::block(parser, &mut builder);
+    leave(parser);
+    let block = result?;
+    let accept = builder.push(parser, Node::Accept(List { start: 0, len: 0 }), start);
+    let list = builder.list(&[block, accept]);
+    let body = builder.push(parser, Node::Block(list), start);
+    Ok(Arc::new(Program::new(None, builder.finish(body))))
 }
 
 /// Closes all scopes but the outermost.

@@ -28,7 +28,7 @@ use crate::{
 
 pub use self::definition::{
     parse_attribute_definition, parse_define, parse_eval, parse_filter_definition,
-    parse_function_definition,
+    parse_function_definition, parse_route_statements,
 };
 
 /// Parses the filter of a channel, behind `import` or `export`: `all`, `none`, `filter NAME`,
