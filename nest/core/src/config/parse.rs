@@ -195,8 +195,7 @@ impl Loader {
             self.globals.router_id = Some(RouterId::From(self.parser.interface_pattern()?));
             return Ok(());
         }
-        let id = parse_router_id(&mut self.parser)?;
-        self.globals.router_id = Some(RouterId::Fixed(id));
+        self.globals.router_id = parse_router_id(&mut self.parser)?.map(RouterId::Fixed);
         Ok(())
     }
 
@@ -331,13 +330,14 @@ impl Loader {
     }
 }
 
-/// A router id: not zero.
-pub(super) fn parse_router_id(parser: &mut ConfigParser) -> Parsed<u32> {
+/// A router id; zero means that none is given.
+pub(super) fn parse_router_id(parser: &mut ConfigParser) -> Parsed<Option<u32>> {
     let span = parser.token().span;
-    match parser.id()? {
-        0 => Err(parser.error(span, "Router ID must be nonzero").into()),
-        id => Ok(id),
+    let id = parser.id()?;
+    if id == 0 {
+        parser.warning(span, "Router ID is zero, which is none").hint("one is chosen");
     }
+    Ok((id != 0).then_some(id))
 }
 
 /// `"format" [limit "format"]` or `iso short|long [ms|us]`.

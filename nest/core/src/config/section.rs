@@ -69,7 +69,7 @@ impl Draft {
         } else if parser.eat_word("debug") {
             self.debug = DebugFlags::parse(parser)?;
         } else if parser.eat_words(&["router", "id"]) {
-            self.router_id = Some(parse_router_id(parser)?);
+            self.router_id = parse_router_id(parser)?;
         } else if parser.eat_word("hostname") {
             self.hostname = Some(parser.string()?);
         } else if parser.eat_words(&["restart", "time"]) {

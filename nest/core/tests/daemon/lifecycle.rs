@@ -108,11 +108,12 @@ fn check_undo_confirm_timeout() {
     lab.events_to("start a");
     let check = configure(&lab, "protocol toy b { ipv4; }", "configure check");
     assert_eq!(check, "0002-Reading configuration from t\n0020 Configuration OK\n");
-    let wrong = configure(&lab, "protocol toy b { ipv5; }\nrouter id 0;", "configure");
+    let wrong = configure(&lab, "protocol toy b { ipv5; }\nlog nowhere all;", "configure");
     assert_eq!(
         wrong,
         "0002-Reading configuration from t\n8002-t:2:18 syntax error, unexpected \
-         CF_SYM_UNDEFINED\n8002 t:3:11 Router ID must be nonzero\n"
+         CF_SYM_UNDEFINED\n8002 t:3:5 syntax error, unexpected CF_SYM_UNDEFINED, \
+         expecting STDERR or SYSLOG or TEXT\n"
     );
     assert_eq!(lab.ask("configure undo"), "0019 Nothing to do\n");
     let timed = configure(&lab, "protocol toy b { ipv4; }", "configure timeout 200");
