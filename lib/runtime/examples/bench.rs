@@ -127,7 +127,7 @@ struct Player {
 }
 
 enum Word {
-    Peer(Address<Word>),
+    Peer(Address<Self>),
     Ball,
 }
 

@@ -1,4 +1,10 @@
 //! What an idle loop costs. One test to a process: it measures memory.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 mod common;
 

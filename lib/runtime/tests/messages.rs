@@ -1,4 +1,10 @@
 //! Messages, events and work between and within loops.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 mod common;
 
@@ -21,7 +27,7 @@ struct Ping {
 }
 
 enum Ball {
-    Peer(Address<Ball>),
+    Peer(Address<Self>),
     Hit(u32),
 }
 

@@ -1,4 +1,10 @@
 //! Growing and shrinking under load. One test to a process: it counts threads and descriptors.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 mod common;
 
@@ -27,7 +33,7 @@ struct Node {
 }
 
 enum Word {
-    Peers(Vec<Address<Word>>),
+    Peers(Vec<Address<Self>>),
     Number { from: usize, count: u64, hops: u8 },
 }
 

@@ -1,4 +1,10 @@
 //! The simulation: the same loops, every run repeatable.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 use std::{
     io::ErrorKind,
@@ -294,7 +300,7 @@ struct Ring {
 }
 
 enum Token {
-    Next(Address<Token>),
+    Next(Address<Self>),
     Pass { number: u64, hops: u32 },
 }
 

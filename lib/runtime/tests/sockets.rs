@@ -1,4 +1,10 @@
 //! Sockets of the system: streams, handing over, staleness.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 mod common;
 

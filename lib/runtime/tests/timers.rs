@@ -1,4 +1,10 @@
 //! Timers: order, accuracy, and liveness that does not wait.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 #![allow(clippy::disallowed_methods, reason = "tests keep workers busy and watch them")]
 
 mod common;

@@ -225,11 +225,10 @@ impl Scheduler {
     fn interrupt(&mut self, index: usize) {
         if self.workers[index].queue.has_liveness()
             && let Some(turn) = self.workers[index].turn.take()
+            && let Some(class) = turn.entry.cell.header().state().end_run(turn.left)
         {
-            if let Some(class) = turn.entry.cell.header().state().end_run(turn.left) {
-                let entry = RunEntry { class, ..turn.entry };
-                self.workers[index].queue.push_front(class, entry);
-            }
+            let entry = RunEntry { class, ..turn.entry };
+            self.workers[index].queue.push_front(class, entry);
         }
     }
 

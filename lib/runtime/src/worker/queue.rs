@@ -50,12 +50,12 @@ impl<T> RunQueue<T> {
     fn choose(&mut self) -> Option<usize> {
         let first = self.queues.iter().position(|queue| !queue.is_empty())?;
         let mut chosen = first;
-        for class in first + 1..4 {
+        for (class, patience) in PATIENCE.into_iter().enumerate().skip(first + 1) {
             if self.queues[class].is_empty() {
                 continue;
             }
             self.passed[class] += 1;
-            if self.passed[class] > PATIENCE[class] && first != Class::Liveness.index() {
+            if self.passed[class] > patience && first != Class::Liveness.index() {
                 chosen = class;
                 break;
             }
