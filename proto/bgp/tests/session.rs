@@ -1,4 +1,5 @@
 //! Sessions over real sockets: a daemon's manager, tables and BGP, and raw neighbours.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests may fail by panic")]
 
 mod support;
 
@@ -67,7 +68,9 @@ fn routes_go_from_one_neighbour_to_another_and_back_out() {
 
     drop(a);
     b.until("the end of the session's routes", |b| b.routes.is_empty());
-    daemon.wait_state("a", "start Passive       Socket: Connection closed");
+    // What we hadn't read makes the system reset the connection.
+    let state = daemon.state("a");
+    assert!(state.starts_with("start Passive       Socket: Connection "), "{state}");
 }
 
 #[test]
@@ -88,13 +91,12 @@ fn a_neighbour_that_comes_late_gets_everything() {
     assert_eq!(*next_hop, "127.0.0.9".parse::<IpAddr>().unwrap(), "a route server keeps it");
     assert_eq!(attributes[4..14], [0x40, 2, 6, 2, 1, 0, 0, 0xfd, 0xea, 0x40]);
 
-    let seen = b.end_of_rib.len();
     let request = RouteRefresh { family: Family::IPV4, kind: refresh::Kind::Request };
     let mut out = Vec::new();
     request.encode(&mut out);
     b.routes.clear();
     b.send(&out);
-    b.until("the refresh", |b| b.end_of_rib.len() > seen && b.routes.len() == 5000);
+    b.until("the refresh", |b| b.routes.len() == 5000);
 }
 
 #[test]

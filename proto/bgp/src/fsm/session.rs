@@ -344,6 +344,7 @@ impl Fsm {
 
     fn establish(&mut self, side: Side, mut live: Box<Live>, actions: &mut Actions) {
         live.asked = false;
+        self.last_error = None;
         let agreed = Box::new(live.agreed.clone());
         *self.connection_mut(side) = Connection::Established(live);
         // Attempts that nobody needs any more.

@@ -326,6 +326,8 @@ impl Loop for Session {
 
     fn timer(&mut self, cx: &mut Context<'_>, _timer: TimerId) {
         self.armed = None;
+        // A wait that is over may show without anything to do.
+        self.changed = true;
         self.drive(cx, |fsm, now, random, actions| fsm.expired(now, random, actions));
         self.settle(cx);
     }

@@ -23,7 +23,7 @@ use dunlin_rib::resolver::{Resolver, ResolverMessage};
 use dunlin_rib::slice::{Slice, SliceMessage};
 use dunlin_runtime::{Address, Class, Context, Runtime, RuntimeOptions};
 
-pub struct Daemon {
+pub(crate) struct Daemon {
     runtime: Option<Runtime>,
     manager: Address<ManagerMessage>,
     texts: Sender<String>,
@@ -34,7 +34,7 @@ const SLICES: u16 = 4;
 
 impl Daemon {
     /// Runs a configuration.
-    pub fn start(text: &str) -> Self {
+    pub(crate) fn start(text: &str) -> Self {
         let options = RuntimeOptions { threads: 2, ..RuntimeOptions::default() };
         let runtime = Runtime::new(options).unwrap();
         let rib = start_rib(&runtime);
@@ -58,38 +58,38 @@ impl Daemon {
     }
 
     /// Takes another configuration.
-    pub fn configure(&self, text: &str) -> Vec<Line> {
+    pub(crate) fn configure(&self, text: &str) -> Vec<Line> {
         self.texts.send(text.to_owned()).unwrap();
         let command = ConfigureCommand::Apply { soft: false, file: None, timeout: None };
         let notice = Reply::new(|_| {});
         self.ask(|reply| Request::Configure { command, reply, notice })
     }
 
-    pub fn rows(&self) -> Vec<Row> {
+    pub(crate) fn rows(&self) -> Vec<Row> {
         self.ask(|reply| Request::Rows(Selection::All, reply))
     }
 
     /// State and info of a protocol, as `show protocols` has them.
-    pub fn state(&self, name: &str) -> String {
+    pub(crate) fn state(&self, name: &str) -> String {
         let rows = self.rows();
         let row = rows.iter().find(|row| &*row.config.name == name);
         row.map_or("gone".to_owned(), |row| format!("{} {}", row.state, row.info.trim_end()))
     }
 
-    pub fn describe(&self, name: &str) -> Description {
+    pub(crate) fn describe(&self, name: &str) -> Description {
         let rows = self.rows();
         let id = rows.iter().find(|row| &*row.config.name == name).unwrap().running.unwrap();
         self.ask(|reply| Request::Describe(id, reply)).unwrap()
     }
 
-    pub fn control(&self, action: Action, name: &str, message: Option<&str>) {
+    pub(crate) fn control(&self, action: Action, name: &str, message: Option<&str>) {
         let selection = Selection::Name(name.into());
         let message = message.map(Arc::from);
         self.ask(|reply| Request::Control { action, selection, message, reply });
     }
 
     /// Waits until a protocol shows this.
-    pub fn wait_state(&self, name: &str, wanted: &str) {
+    pub(crate) fn wait_state(&self, name: &str, wanted: &str) {
         let mut last = String::new();
         for _ in 0..1500 {
             last = self.state(name);
@@ -102,7 +102,7 @@ impl Daemon {
     }
 
     /// What was logged since the last look.
-    pub fn log(&self) -> Vec<String> {
+    pub(crate) fn log(&self) -> Vec<String> {
         self.logged.try_iter().collect()
     }
 
@@ -125,7 +125,7 @@ impl Drop for Daemon {
 
 /// A moment, in a test.
 #[expect(clippy::disallowed_methods, reason = "tests wait for real sockets")]
-pub fn nap() {
+pub(crate) fn nap() {
     std::thread::sleep(Duration::from_millis(10));
 }
 

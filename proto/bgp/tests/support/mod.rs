@@ -1,4 +1,4 @@
 //! A daemon without an operating system around it, and neighbours that speak raw BGP.
 
-pub mod daemon;
-pub mod speaker;
+pub(crate) mod daemon;
+pub(crate) mod speaker;

@@ -14,21 +14,21 @@ use dunlin_bgp::wire::{
 };
 use dunlin_net::{Prefix, Prefix4};
 
-pub struct Speaker {
+pub(crate) struct Speaker {
     stream: TcpStream,
     buffer: Vec<u8>,
-    pub asn: u32,
-    pub open: Option<Open>,
+    pub(crate) asn: u32,
+    pub(crate) open: Option<Open>,
     /// What the daemon announces: attributes and next hop by prefix.
-    pub routes: BTreeMap<Prefix, (Vec<u8>, IpAddr)>,
-    pub updates: usize,
-    pub end_of_rib: Vec<Family>,
-    pub notification: Option<Notification>,
-    pub refreshes: usize,
-    pub closed: bool,
+    pub(crate) routes: BTreeMap<Prefix, (Vec<u8>, IpAddr)>,
+    pub(crate) updates: usize,
+    pub(crate) end_of_rib: Vec<Family>,
+    pub(crate) notification: Option<Notification>,
+    pub(crate) refreshes: usize,
+    pub(crate) closed: bool,
 }
 
-pub fn my_open(asn: u32, id: u32) -> Open {
+pub(crate) fn my_open(asn: u32, id: u32) -> Open {
     let capabilities = Capabilities {
         present: true,
         families: [Family::IPV4, Family::IPV6].into_iter().collect(),
@@ -41,13 +41,13 @@ pub fn my_open(asn: u32, id: u32) -> Open {
 
 impl Speaker {
     /// Connects from an address of the loopback network.
-    pub fn connect(from: &str, to: &str, asn: u32) -> Self {
+    pub(crate) fn connect(from: &str, to: &str, asn: u32) -> Self {
         let stream = connect_from(from, to.parse().unwrap());
         Self::with(stream, asn)
     }
 
     /// Waits for the daemon to connect.
-    pub fn accept(listener: &TcpListener, asn: u32) -> Self {
+    pub(crate) fn accept(listener: &TcpListener, asn: u32) -> Self {
         Self::with(listener.accept().unwrap().0, asn)
     }
 
@@ -68,7 +68,7 @@ impl Speaker {
     }
 
     /// Exchanges OPEN and KEEPALIVE.
-    pub fn establish(&mut self) {
+    pub(crate) fn establish(&mut self) {
         let mut out = Vec::new();
         my_open(self.asn, self.asn).encode(&mut out);
         out.extend_from_slice(&KEEPALIVE);
@@ -76,12 +76,12 @@ impl Speaker {
         self.until("an OPEN", |speaker| speaker.open.is_some());
     }
 
-    pub fn send(&mut self, bytes: &[u8]) {
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).unwrap();
     }
 
     /// Announces IPv4 prefixes with our AS and whatever more attributes.
-    pub fn announce(&mut self, prefixes: &[Prefix4], next_hop: [u8; 4], more: &[u8]) {
+    pub(crate) fn announce(&mut self, prefixes: &[Prefix4], next_hop: [u8; 4], more: &[u8]) {
         let mut attributes = vec![0x40, 1, 1, 0];
         let [a, b, c, d] = self.asn.to_be_bytes();
         put(&mut attributes, 0x40, 2, &[2, 1, a, b, c, d]);
@@ -94,14 +94,14 @@ impl Speaker {
         self.send(&out);
     }
 
-    pub fn withdraw(&mut self, prefixes: &[Prefix4]) {
+    pub(crate) fn withdraw(&mut self, prefixes: &[Prefix4]) {
         let mut out = Vec::new();
         encode::withdraw(prefixes.iter().copied(), MAX_LENGTH, &mut out);
         self.send(&out);
     }
 
     /// Reads until something holds.
-    pub fn until(&mut self, what: &str, holds: impl Fn(&Self) -> bool) {
+    pub(crate) fn until(&mut self, what: &str, holds: impl Fn(&Self) -> bool) {
         for _ in 0..1000 {
             if holds(self) {
                 return;
@@ -112,7 +112,7 @@ impl Speaker {
     }
 
     /// Reads for a while.
-    pub fn listen(&mut self, times: usize) {
+    pub(crate) fn listen(&mut self, times: usize) {
         (0..times).for_each(|_| self.read());
     }
 
