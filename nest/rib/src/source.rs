@@ -59,6 +59,8 @@ pub struct Order {
     pub med_metric: bool,
     /// Compare IGP metrics.
     pub igp_metric: bool,
+    /// Compare MEDs among the routes of one neighbour AS before anything else.
+    pub deterministic_med: bool,
     /// Prefer the route that is already there.
     pub prefer_older: bool,
     /// Local preference where the attribute is absent.
@@ -73,6 +75,7 @@ impl Default for Order {
             path_metric: true,
             med_metric: false,
             igp_metric: true,
+            deterministic_med: false,
             prefer_older: false,
             default_local_pref: 100,
             default_med: 0,

@@ -24,7 +24,7 @@ pub trait LogSink: Send + Sync {
     fn fed(&self);
     /// The group that was asked to [`EgressMessage::Move`] the member has let it go: what the new
     /// group has appended may be written now.
-    fn left(&self);
+    fn left(&self) {}
 }
 
 /// How much of what was appended a member has written or passed over, in bytes.

@@ -2,8 +2,10 @@
 
 use core::cmp::Ordering;
 
+use smallvec::SmallVec;
+
 use super::attrs::NIL;
-use super::best::{Candidate, compare};
+use super::best::{Candidate, compare, suppresses};
 use super::table::{BEST, DIRTY, Dirty, Env, Table};
 use crate::import::TableKey;
 use crate::nexthop::NextHopState;
@@ -92,13 +94,21 @@ impl<K: TableKey> Table<K> {
     fn choose(&mut self, net: u32, env: &Env<'_>) -> Option<Best> {
         let mut best = NIL;
         let mut at = self.nets[net].first;
+        let mut by_neighbour = false;
         while at != NIL {
-            let next = self.routes[at].next;
-            self.routes[at].flags &= !BEST;
-            if self.is_candidate(at, env) && (best == NIL || self.better(at, best, env)) {
-                best = at;
+            let route = &mut self.routes[at];
+            route.flags &= !BEST;
+            let (next, source) = (route.next, route.source);
+            if self.is_candidate(at, env) {
+                if best == NIL || self.better(at, best, env) {
+                    best = at;
+                }
+                by_neighbour |= env.sources.at(source).source.order.deterministic_med;
             }
             at = next;
+        }
+        if by_neighbour {
+            best = self.best_of_neighbours(net, env);
         }
         if best == NIL {
             return None;
@@ -107,6 +117,27 @@ impl<K: TableKey> Table<K> {
         let route = &mut self.routes[best];
         route.flags |= BEST;
         Some(Best { set: route.accepted, source: route.source })
+    }
+
+    /// As `choose` does, but only those are compared that are the best from their neighbour AS.
+    fn best_of_neighbours(&self, net: u32, env: &Env<'_>) -> u32 {
+        let mut candidates: SmallVec<[u32; 8]> = SmallVec::new();
+        let mut at = self.nets[net].first;
+        while at != NIL {
+            if self.is_candidate(at, env) {
+                candidates.push(at);
+            }
+            at = self.routes[at].next;
+        }
+        let mut best = NIL;
+        for &route in &candidates {
+            let own = self.candidate(route, env);
+            let beaten = |other: &u32| suppresses(self.candidate(*other, env), own);
+            if !candidates.iter().any(beaten) && (best == NIL || self.better(route, best, env)) {
+                best = route;
+            }
+        }
+        best
     }
 
     fn is_candidate(&self, route: u32, env: &Env<'_>) -> bool {

@@ -1,1 +1,3 @@
-//! Export groups on a simulated runtime.
+//! Tests of export groups.
+
+mod pending;

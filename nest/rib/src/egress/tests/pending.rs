@@ -1,0 +1,134 @@
+//! What waits to be encoded.
+
+use crate::SourceId;
+use crate::egress::pending::{Pending, Taken};
+use crate::export::OutRoute;
+use crate::nexthop::NextHopState;
+use crate::testing::{Events, Look, attrs, bgp_source, net};
+use dunlin_net::Prefix4;
+use std::sync::Arc;
+
+fn route(source: u32, local_pref: u32) -> OutRoute {
+    OutRoute {
+        attrs: attrs(Look { local_pref, hops: 1, med: 0 }),
+        source: Arc::new(bgp_source(source, source, 0, &Arc::<Events>::default())),
+        next_hop: NextHopState::Pending,
+    }
+}
+
+/// All that waits: who from, which, and which the source itself must get withdrawn.
+fn drain(pending: &mut Pending<Prefix4>) -> Vec<(Option<SourceId>, Vec<Prefix4>, Vec<Prefix4>)> {
+    let mut taken = Taken::default();
+    let mut all = Vec::new();
+    while pending.front_burst().is_some() {
+        pending.take(2, &mut taken);
+        let (mut nets, mut own) = (taken.nets.clone(), taken.withdraw_source.clone());
+        nets.sort_unstable();
+        own.sort_unstable();
+        all.push((taken.route.as_ref().map(|route| route.source.id), nets, own));
+    }
+    all
+}
+
+fn put(pending: &mut Pending<Prefix4>, n: usize, route: &OutRoute, withdraw_source: bool) {
+    let bucket = pending.bucket(route, 0);
+    pending.put(net(n), bucket, withdraw_source);
+}
+
+fn withdraw(pending: &mut Pending<Prefix4>, n: usize) {
+    let bucket = pending.withdrawal_bucket(0);
+    pending.put(net(n), bucket, false);
+}
+
+const ONE: Option<SourceId> = Some(SourceId(1));
+const TWO: Option<SourceId> = Some(SourceId(2));
+
+#[test]
+fn networks_of_equal_routes_leave_together_first_in_first_out() {
+    let mut pending = Pending::new();
+    put(&mut pending, 1, &route(1, 100), false);
+    put(&mut pending, 2, &route(2, 100), false);
+    put(&mut pending, 3, &route(1, 100), false);
+    withdraw(&mut pending, 4);
+    put(&mut pending, 5, &route(1, 200), false);
+    put(&mut pending, 6, &route(1, 100), false);
+    let all = drain(&mut pending);
+    let nets: Vec<_> = all.iter().map(|(source, nets, _)| (*source, nets.clone())).collect();
+    // No more than two at a time, the latest first.
+    let expected = [
+        (ONE, vec![net(3), net(6)]),
+        (ONE, vec![net(1)]),
+        (TWO, vec![net(2)]),
+        (None, vec![net(4)]),
+        (ONE, vec![net(5)]),
+    ];
+    assert_eq!(nets, expected);
+    assert!(pending.keys().next().is_none());
+}
+
+#[test]
+fn only_the_latest_state_of_a_network_leaves() {
+    let mut pending = Pending::new();
+    put(&mut pending, 1, &route(1, 100), false);
+    put(&mut pending, 1, &route(1, 200), false);
+    withdraw(&mut pending, 1);
+    assert_eq!(drain(&mut pending), [(None, vec![net(1)], vec![])]);
+    put(&mut pending, 1, &route(1, 100), false);
+    pending.forget(net(1));
+    assert!(!pending.contains(net(1)));
+    assert_eq!(drain(&mut pending), []);
+}
+
+#[test]
+fn a_source_is_withdrawn_what_it_may_hold() {
+    let both = |pending: &mut Pending<Prefix4>| {
+        let all = drain(pending);
+        assert_eq!(all.len(), 1);
+        (all[0].0, !all[0].2.is_empty())
+    };
+    let mut pending = Pending::new();
+    // It had another's route.
+    put(&mut pending, 1, &route(2, 100), true);
+    assert_eq!(both(&mut pending), (TWO, true));
+    // It had none.
+    put(&mut pending, 1, &route(2, 100), false);
+    assert_eq!(both(&mut pending), (TWO, false));
+    // Its own route replaces the unsent one that would have taken the other's from it.
+    put(&mut pending, 1, &route(2, 100), true);
+    put(&mut pending, 1, &route(2, 200), false);
+    assert_eq!(both(&mut pending), (TWO, true));
+    // The unsent withdrawal was meant for it too.
+    withdraw(&mut pending, 1);
+    put(&mut pending, 1, &route(2, 200), false);
+    assert_eq!(both(&mut pending), (TWO, true));
+    // Another's unsent route never reached it.
+    put(&mut pending, 1, &route(1, 200), false);
+    put(&mut pending, 1, &route(2, 200), false);
+    assert_eq!(both(&mut pending), (TWO, false));
+}
+
+#[test]
+fn a_bucket_waits_for_the_burst_that_made_it_only() {
+    let mut pending = Pending::new();
+    let bucket = pending.bucket(&route(1, 100), 7);
+    pending.put(net(1), bucket, false);
+    assert_eq!(pending.bucket(&route(1, 100), 9), bucket);
+    assert_eq!(pending.front_burst(), Some(7));
+    let first = pending.first_made();
+    let withdrawals = pending.withdrawal_bucket(8);
+    pending.put(net(1), withdrawals, false);
+    assert_eq!(pending.front_burst(), Some(8));
+    assert!(pending.first_made() > first && pending.first_made() == Some(pending.last_made()));
+}
+
+#[test]
+fn a_bucket_leads_where_the_latest_slice_says() {
+    let mut pending = Pending::new();
+    put(&mut pending, 1, &route(1, 100), false);
+    let later = OutRoute { next_hop: NextHopState::Unreachable, ..route(1, 100) };
+    put(&mut pending, 2, &later, false);
+    let mut taken = Taken::default();
+    pending.take(9, &mut taken);
+    assert_eq!(taken.nets.len(), 2);
+    assert_eq!(taken.route.map(|route| route.next_hop), Some(NextHopState::Unreachable));
+}
