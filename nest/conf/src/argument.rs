@@ -282,7 +282,7 @@ impl<S: Payload> Parser<S> {
     /// If there is none.
     pub fn id(&mut self) -> Parsed<u32> {
         self.argument(
-            &["NUM", "IP4", "CF_SYM_KNOWN", "'('"],
+            &[],
             "Number or IPv4 address",
             |_, kind| match kind {
                 TokenKind::Number(number) => Some(number),

@@ -14,7 +14,7 @@ use crate::{
     code::{Binary, Logic, Node, NodeId, Unary},
     method::Method,
     ops,
-    types::{Element, Type},
+    types::{Element, EnumType, Type},
     value::{Constant, Value},
 };
 
@@ -103,12 +103,26 @@ impl<'s> Machine<'s, '_> {
         match op {
             Binary::Match => self.quick_match(frame, a, b),
             Binary::NotMatch => self.quick_match(frame, a, b).map(|found| !found),
-            Binary::Equal => self.quick_order(frame, a, b).map(Ordering::is_eq),
+            Binary::Equal => match self.quick_order(frame, a, b) {
+                Some(order) => Some(order.is_eq()),
+                None => self.quick_source(frame, a, b),
+            },
             Binary::NotEqual => self.quick_order(frame, a, b).map(Ordering::is_ne),
             Binary::Less => self.quick_order(frame, a, b).map(Ordering::is_lt),
             Binary::LessEqual => self.quick_order(frame, a, b).map(Ordering::is_le),
             Binary::Greater => self.quick_order(frame, a, b).map(Ordering::is_gt),
             Binary::GreaterEqual => self.quick_order(frame, a, b).map(Ordering::is_ge),
+            _ => None,
+        }
+    }
+
+    /// `source = RTS_X`, on a route that the filter has not touched yet.
+    fn quick_source(&self, frame: &Frame<'s>, a: NodeId, b: NodeId) -> Option<bool> {
+        match (frame.code.node(a), frame.code.node(b)) {
+            (
+                Node::Attribute(Attribute::Source),
+                Node::Constant(Constant::Enum(EnumType::Rts, wanted)),
+            ) if self.changes.is_empty() => Some(self.input?.attrs.source() as u32 == *wanted),
             _ => None,
         }
     }
@@ -145,6 +159,15 @@ impl<'s> Machine<'s, '_> {
                 Some(Value::Int(number)) => Some(*number),
                 _ => None,
             },
+            Node::Attribute(attribute) if self.changes.is_empty() => {
+                let attrs = self.input?.attrs;
+                match attribute {
+                    Attribute::Bgp(kind::LOCAL_PREF, _) => attrs.local_pref(),
+                    Attribute::Bgp(kind::MULTI_EXIT_DISC, _) => attrs.med(),
+                    Attribute::Preference => Some(attrs.preference()),
+                    _ => None,
+                }
+            }
             Node::Method(Method::Len, on, None)
                 if matches!(frame.code.node(*on), Node::Attribute(Attribute::Net)) =>
             {
