@@ -18,7 +18,12 @@ pub(crate) const EXAMPLE: Embedded =
 
 /// Every protocol type there is.
 pub(crate) fn kinds() -> Kinds {
-    let kinds: [Arc<dyn ProtocolKind>; 0] = [];
+    let kinds: [Arc<dyn ProtocolKind>; 4] = [
+        Arc::new(dunlin_device::Device),
+        Arc::new(dunlin_bgp::Bgp),
+        Arc::new(dunlin_direct::Direct),
+        Arc::new(dunlin_kernel::Kernel),
+    ];
     Arc::new(kinds)
 }
 
