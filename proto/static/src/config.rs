@@ -1,0 +1,81 @@
+//! The section.
+
+use std::sync::Arc;
+
+use dunlin_conf::{Parsed, Span};
+use dunlin_core::config::{ConfigParser, Globals, parse_any_table};
+use dunlin_core::protocol::{InstanceConfig, ProtocolConfig, Section};
+
+use crate::route::StaticRoute;
+
+/// What a `protocol static` says.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct StaticConfig {
+    /// The routes, in the order of the configuration.
+    pub routes: Vec<StaticRoute>,
+    /// Gateways count only while their link works.
+    pub check_link: bool,
+    /// The table through which recursive routes are resolved; the channel's if none.
+    pub igp_table: Option<Arc<str>>,
+}
+
+impl ProtocolConfig for StaticConfig {
+    fn same(&self, other: &dyn ProtocolConfig) -> bool {
+        other.downcast::<Self>() == Some(self)
+    }
+}
+
+/// The section while it is read.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct StaticSection {
+    config: StaticConfig,
+    /// Where the routes are, in the same order.
+    places: Vec<Span>,
+}
+
+impl Section for StaticSection {
+    fn inherit(&self) -> Box<dyn Section> {
+        Box::new(self.clone())
+    }
+
+    fn statement(&mut self, parser: &mut ConfigParser, globals: &Globals) -> Parsed<bool> {
+        if parser.eat_word("route") {
+            let place = parser.token().span;
+            self.config.routes.push(StaticRoute::parse(parser)?);
+            self.places.push(place);
+        } else if parser.eat_words(&["check", "link"]) {
+            self.config.check_link = parser.switch()?;
+        } else if parser.eat_words(&["igp", "table"]) {
+            self.config.igp_table = Some(parse_any_table(parser, globals)?.name);
+        } else {
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    fn finish(
+        &self,
+        parser: &mut ConfigParser,
+        _globals: &Globals,
+        config: &mut InstanceConfig,
+    ) -> Parsed<Arc<dyn ProtocolConfig>> {
+        let mut config_is_right = Ok(());
+        // Whether there is one channel is for core to check.
+        if let [channel] = &*config.channels {
+            let wanted = channel.kind;
+            for (route, place) in self.config.routes.iter().zip(&self.places) {
+                if route.net.net_type() != wanted.net_type() {
+                    let net = route.net;
+                    config_is_right = Err(parser
+                        .error(*place, "Incompatible network type")
+                        .because(format!("{net} does not belong into the {wanted} channel")));
+                }
+            }
+        }
+        config_is_right?;
+        Ok(Arc::new(self.config.clone()))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,133 @@
+//! The protocol type and its instances.
+
+use std::sync::Arc;
+
+use dunlin_core::interfaces::Interfaces;
+use dunlin_core::protocol::{
+    ChannelKind, ChannelRules, Description, Direction, Environment, Instance, InstanceConfig,
+    Needed, Phase, ProtocolKind, Reconfigured, ReloadMode, Reply, Section, Service, StartError,
+    StopReason,
+};
+use dunlin_filter::ChannelFilter;
+use dunlin_runtime::{Address, Class, Context};
+
+use crate::announcer::{Announcer, AnnouncerMessage};
+use crate::config::{StaticConfig, StaticSection};
+
+/// The static protocol.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Static;
+
+impl ProtocolKind for Static {
+    fn keyword(&self) -> &'static str {
+        "static"
+    }
+
+    fn type_name(&self) -> &'static str {
+        "Static"
+    }
+
+    fn phase(&self) -> Phase {
+        Phase::Local
+    }
+
+    fn channels(&self) -> ChannelRules {
+        ChannelRules {
+            kinds: &[ChannelKind::Ipv4, ChannelKind::Ipv6],
+            needed: Needed::One,
+            preference: 200,
+            import: ChannelFilter::Accept,
+            export: ChannelFilter::Reject,
+        }
+    }
+
+    fn section(&self) -> Box<dyn Section> {
+        Box::new(StaticSection::default())
+    }
+
+    fn service(&self) -> Box<dyn Service> {
+        Box::new(StaticService)
+    }
+}
+
+struct StaticService;
+
+impl Service for StaticService {
+    fn start(
+        &mut self,
+        cx: &mut Context<'_>,
+        environment: Environment,
+        config: Arc<InstanceConfig>,
+    ) -> Result<Box<dyn Instance>, StartError> {
+        let source = Announcer::source(&environment, &config)
+            .ok_or_else(|| StartError::Failed("its table does not exist".to_owned()))?;
+        let announcer = cx.spawn_with(&config.name, Class::Routing, |own| {
+            Announcer::new(own, environment, Arc::clone(&config), Arc::new(source))
+        });
+        Ok(Box::new(StaticInstance { announcer, config }))
+    }
+}
+
+/// The manager's handle of an announcer.
+struct StaticInstance {
+    announcer: Address<AnnouncerMessage>,
+    config: Arc<InstanceConfig>,
+}
+
+impl StaticInstance {
+    fn tell(&self, message: AnnouncerMessage) {
+        // An announcer that has stopped has reported its end.
+        let _ = self.announcer.send(Class::Control, message);
+    }
+}
+
+impl Instance for StaticInstance {
+    fn reconfigure(
+        &mut self,
+        _cx: &mut Context<'_>,
+        new: &Arc<InstanceConfig>,
+        _mode: ReloadMode,
+    ) -> Reconfigured {
+        if !is_live_change(&self.config, new) {
+            return Reconfigured::Restart;
+        }
+        self.config = Arc::clone(new);
+        self.tell(AnnouncerMessage::Config(Arc::clone(new)));
+        Reconfigured::Live
+    }
+
+    fn reload(&mut self, _cx: &mut Context<'_>, direction: Direction) -> bool {
+        if direction == Direction::In {
+            self.tell(AnnouncerMessage::Refilter);
+        }
+        true
+    }
+
+    fn describe(&self, reply: Reply<Description>) {
+        self.tell(AnnouncerMessage::Describe(reply));
+    }
+
+    fn show(&self, _what: &str, reply: Reply<Vec<String>>) {
+        self.tell(AnnouncerMessage::Show(reply));
+    }
+
+    fn stop(&mut self, _cx: &mut Context<'_>, _reason: &StopReason) {
+        self.tell(AnnouncerMessage::Stop);
+    }
+
+    fn interfaces_changed(&mut self, _cx: &mut Context<'_>, interfaces: &Arc<Interfaces>) {
+        self.tell(AnnouncerMessage::Interfaces(Arc::clone(interfaces)));
+    }
+}
+
+/// Whether a running announcer can take the new configuration over. Limits belong to the source, which
+/// is made once.
+fn is_live_change(old: &InstanceConfig, new: &InstanceConfig) -> bool {
+    let igp = |config: &InstanceConfig| {
+        config.specific::<StaticConfig>().and_then(|config| config.igp_table.clone())
+    };
+    let limits = |config: &InstanceConfig| {
+        config.channels.first().map(|channel| (channel.receive_limit, channel.import_limit))
+    };
+    igp(old) == igp(new) && limits(old) == limits(new)
+}

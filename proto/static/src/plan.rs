@@ -1,0 +1,140 @@
+//! What a new list of routes changes.
+
+use std::sync::Arc;
+
+use dunlin_attr::Attrs;
+use dunlin_net::Prefix;
+use dunlin_net::hash::Map;
+
+use crate::route::StaticRoute;
+
+/// A route and what is announced of it.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The route.
+    pub route: StaticRoute,
+    /// Tells routes of one network apart.
+    pub path_id: u32,
+    /// What was announced last; none while nothing is.
+    pub announced: Option<Arc<Attrs>>,
+}
+
+/// Old routes that a new list has no use for.
+#[derive(Clone, Debug, Default)]
+pub struct Leftover {
+    /// Network and path id of those that are announced.
+    pub withdraw: Vec<(Prefix, u32)>,
+}
+
+/// Fits a new list of routes onto the old one: a route that is in both stays as it is; one that takes
+/// the place of another of its network takes over what was announced, so that the network does not
+/// go away in between.
+pub fn merge(old: Vec<Entry>, new: &[StaticRoute]) -> (Vec<Entry>, Leftover) {
+    let mut by_net: Map<Prefix, Vec<Entry>> = Map::default();
+    for entry in old {
+        by_net.entry(entry.route.net).or_default().push(entry);
+    }
+    // First the same routes, then the same networks: else a route could take its neighbour's place.
+    let mut entries: Vec<Option<Entry>> = new
+        .iter()
+        .map(|route| {
+            let candidates = by_net.get_mut(&route.net)?;
+            let same = candidates.iter().position(|entry| entry.route == *route)?;
+            Some(candidates.remove(same))
+        })
+        .collect();
+    let mut taken: Map<Prefix, Vec<u32>> = Map::default();
+    for (entry, route) in entries.iter_mut().zip(new) {
+        if entry.is_none()
+            && let Some(candidates) = by_net.get_mut(&route.net)
+            && !candidates.is_empty()
+        {
+            *entry = Some(Entry { route: route.clone(), ..candidates.remove(0) });
+        }
+        if let Some(entry) = entry {
+            taken.entry(route.net).or_default().push(entry.path_id);
+        }
+    }
+    let entries = entries.into_iter().zip(new).map(|(entry, route)| {
+        entry.unwrap_or_else(|| {
+            let path_id = free_id(taken.entry(route.net).or_default());
+            Entry { route: route.clone(), path_id, announced: None }
+        })
+    });
+    let entries = entries.collect();
+    let gone = by_net.into_values().flatten().filter(|entry| entry.announced.is_some());
+    let withdraw = gone.map(|entry| (entry.route.net, entry.path_id)).collect();
+    (entries, Leftover { withdraw })
+}
+
+/// The lowest number that is not taken; takes it.
+fn free_id(taken: &mut Vec<u32>) -> u32 {
+    let id = (0..).find(|id| !taken.contains(id)).unwrap_or(0);
+    taken.push(id);
+    id
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Entry, merge};
+    use crate::route::{Destination, StaticRoute};
+    use dunlin_attr::{AttrsBuilder, Dest, Rts};
+
+    fn route(net: &str, dest: Dest) -> StaticRoute {
+        let net = net.parse().unwrap();
+        StaticRoute { net, destination: Destination::Sink(dest), statements: None }
+    }
+
+    fn announced(mut entries: Vec<Entry>) -> Vec<Entry> {
+        for entry in &mut entries {
+            entry.announced = Some(AttrsBuilder::new(Rts::Static).finish());
+        }
+        entries
+    }
+
+    fn ids(entries: &[Entry]) -> Vec<(String, u32, bool)> {
+        let row =
+            |entry: &Entry| (entry.route.net.to_string(), entry.path_id, entry.announced.is_some());
+        entries.iter().map(row).collect()
+    }
+
+    #[test]
+    fn routes_of_one_network_have_different_ids() {
+        let list = [
+            route("10.0.0.0/8", Dest::Blackhole),
+            route("10.1.0.0/16", Dest::Blackhole),
+            route("10.0.0.0/8", Dest::Unreachable),
+        ];
+        let (entries, leftover) = merge(Vec::new(), &list);
+        let expected = [("10.0.0.0/8", 0), ("10.1.0.0/16", 0), ("10.0.0.0/8", 1)];
+        assert_eq!(ids(&entries), expected.map(|(net, id)| (net.to_owned(), id, false)));
+        assert!(leftover.withdraw.is_empty());
+    }
+
+    #[test]
+    fn what_stays_stays_what_goes_is_withdrawn() {
+        let first = [
+            route("10.0.0.0/8", Dest::Blackhole),
+            route("10.0.0.0/8", Dest::Unreachable),
+            route("10.2.0.0/16", Dest::Prohibit),
+        ];
+        let (entries, _) = merge(Vec::new(), &first);
+        let second = [
+            route("10.3.0.0/16", Dest::Blackhole),
+            route("10.0.0.0/8", Dest::Unreachable),
+            route("10.0.0.0/8", Dest::Prohibit),
+        ];
+        let (entries, leftover) = merge(announced(entries), &second);
+        let expected =
+            [("10.3.0.0/16", 0, false), ("10.0.0.0/8", 1, true), ("10.0.0.0/8", 0, true)];
+        assert_eq!(ids(&entries), expected.map(|(net, id, on)| (net.to_owned(), id, on)));
+        assert_eq!(leftover.withdraw, [("10.2.0.0/16".parse().unwrap(), 0)]);
+        assert_eq!(entries[2].route, second[2], "the new route in the old one's place");
+    }
+
+    #[test]
+    fn what_was_never_announced_needs_no_withdrawal() {
+        let (entries, _) = merge(Vec::new(), &[route("10.0.0.0/8", Dest::Blackhole)]);
+        assert!(merge(entries, &[]).1.withdraw.is_empty());
+    }
+}

@@ -1,0 +1,229 @@
+//! One route: its values, its grammar, its text.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use dunlin_attr::Dest;
+use dunlin_conf::{Failed, Parsed, TokenKind};
+use dunlin_core::config::{ConfigParser, refuse};
+use dunlin_core::interfaces::is_link_local;
+use dunlin_filter::{Program, parse_route_statements};
+use dunlin_net::Prefix;
+
+/// A route of the configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StaticRoute {
+    /// The network.
+    pub net: Prefix,
+    /// Where packets go.
+    pub destination: Destination,
+    /// What is done to it before it is announced.
+    pub statements: Option<Arc<Program>>,
+}
+
+/// Where packets go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// To these, shared by weight.
+    Hops(Vec<Via>),
+    /// Where the route to this address goes.
+    Recursive(IpAddr),
+    /// Nowhere.
+    Sink(Dest),
+}
+
+/// One hop, as written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Via {
+    /// The neighbour; none if the network is on the link itself.
+    pub gateway: Option<IpAddr>,
+    /// The interface; if none, the one on whose network the gateway is.
+    pub interface: Option<Arc<str>>,
+    /// The gateway is on the link though no address of the interface says so.
+    pub onlink: bool,
+    /// 1 to 256.
+    pub weight: u16,
+}
+
+impl StaticRoute {
+    /// Reads what is behind `route`.
+    ///
+    /// # Errors
+    /// If it is wrong; the diagnostic is recorded.
+    pub fn parse(parser: &mut ConfigParser) -> Parsed<Self> {
+        /// Types of routes besides IPv4 and IPv6.
+        const OTHERS: &[&str] = &["aspa", "flow4", "flow6", "eth", "evpn", "mpls", "neighbor"];
+        if let Some(kind) = parser.word().filter(|word| OTHERS.contains(word)) {
+            let text = format!("A static route of type {kind}");
+            return Err(refuse(parser, &text));
+        }
+        let net = parser.prefix()?;
+        let destination = Destination::parse(parser)?;
+        let statements = match parser.at(TokenKind::OpenBrace) {
+            true => Some(parse_route_statements(parser)?),
+            false => None,
+        };
+        Ok(Self { net, destination, statements })
+    }
+
+    /// The lines of `show static`; `usable` tells which hops are in use.
+    pub fn show(&self, usable: impl Fn(&Via) -> bool, lines: &mut Vec<String>) {
+        let net = self.net;
+        match &self.destination {
+            Destination::Sink(dest) => lines.push(format!("{net}\t{dest}")),
+            Destination::Recursive(address) => lines.push(format!("{net}\trecursive {address}")),
+            Destination::Hops(hops) => {
+                lines.push(net.to_string());
+                for hop in hops {
+                    let dormant = if usable(hop) { "" } else { " (dormant)" };
+                    lines.push(format!("\t{}{dormant}", hop.text()));
+                }
+            }
+        }
+    }
+}
+
+impl Destination {
+    fn parse(parser: &mut ConfigParser) -> Parsed<Self> {
+        const SINKS: &[(&str, Dest)] = &[
+            ("reject", Dest::Unreachable),
+            ("unreachable", Dest::Unreachable),
+            ("drop", Dest::Blackhole),
+            ("blackhole", Dest::Blackhole),
+            ("prohibit", Dest::Prohibit),
+        ];
+        if let Some(dest) = parser.eat_one_of(SINKS) {
+            return Ok(Self::Sink(dest));
+        }
+        if parser.eat_word("recursive") {
+            let address = parser.ip()?;
+            refuse_labels(parser)?;
+            return Ok(Self::Recursive(address));
+        }
+        if parser.at_word("mpls") {
+            refuse_labels(parser)?;
+        }
+        if parser.at_word("max") {
+            return Err(refuse(parser, "A static route of type ROA"));
+        }
+        let mut hops = Vec::new();
+        while parser.eat_word("via") {
+            hops.push(Via::parse(parser)?);
+        }
+        if hops.is_empty() {
+            return Err(parser.error_here("Unexpected or missing nexthop/type").because(
+                "say where packets go: via ADDRESS, via \"INTERFACE\", recursive ADDRESS, \
+                 blackhole, unreachable or prohibit",
+            ));
+        }
+        Ok(Self::Hops(hops))
+    }
+}
+
+impl Via {
+    /// Reads what is behind `via`.
+    fn parse(parser: &mut ConfigParser) -> Parsed<Self> {
+        let place = parser.token().span;
+        let mut via = Self { gateway: None, interface: None, onlink: false, weight: 1 };
+        if parser.at(TokenKind::String) {
+            via.interface = Some(interface_name(parser)?);
+        } else {
+            via.gateway = Some(parser.ip()?);
+            if parser.eat(TokenKind::Percent) {
+                via.interface = Some(interface_name(parser)?);
+            }
+        }
+        while via.option(parser)? {}
+        match via.gateway {
+            Some(gateway) if via.interface.is_none() && is_link_local(gateway) => {
+                parser.warning(place, "Link-local gateway without an interface").hint(format!(
+                    "such an address is only known on its link: write {gateway}%INTERFACE"
+                ));
+            }
+            Some(_) if via.interface.is_none() && via.onlink => {
+                return Err(parser
+                    .error(place, "Onlink gateway without an interface")
+                    .because("write via ADDRESS%INTERFACE onlink"));
+            }
+            None if via.onlink => {
+                return Err(parser.error(place, "An interface needs no onlink").into());
+            }
+            _ => {}
+        }
+        Ok(via)
+    }
+
+    /// Reads one option of a hop; false if there is none.
+    fn option(&mut self, parser: &mut ConfigParser) -> Parsed<bool> {
+        if parser.eat_word("dev") {
+            let span = parser.token().span;
+            let name = interface_name(parser)?;
+            if self.interface.replace(name).is_some() {
+                return Err(parser.error(span, "The interface is given twice").into());
+            }
+        } else if parser.eat_word("onlink") {
+            self.onlink = hop_switch(parser)?;
+        } else if parser.eat_word("weight") {
+            let weight = parser.integer_in("Weight", 1..=256)?;
+            self.weight = u16::try_from(weight).unwrap_or(1);
+        } else if parser.at_word("bfd") {
+            let span = parser.token().span;
+            parser.advance();
+            if hop_switch(parser)? {
+                let text = "BFD on a static route is not supported yet";
+                return Err(parser.error(span, text).because(
+                    "Dunlin has no BFD so far; without it the route depends on the interface only",
+                ));
+            }
+        } else if parser.at_word("mpls") {
+            refuse_labels(parser)?;
+        } else {
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    /// As `show static` shows it.
+    fn text(&self) -> String {
+        let interface = self.interface.as_deref();
+        let mut text = match (self.gateway, interface) {
+            (Some(gateway), Some(name)) => format!("via {gateway}%{name}"),
+            (Some(gateway), None) => format!("via {gateway}"),
+            (None, name) => format!("dev {}", name.unwrap_or("?")),
+        };
+        if self.onlink {
+            text.push_str(" onlink");
+        }
+        text
+    }
+}
+
+/// The name of an interface, quoted or not.
+fn interface_name(parser: &mut ConfigParser) -> Parsed<Arc<str>> {
+    let token = parser.token();
+    if !token.kind.is_name() && token.kind != TokenKind::String {
+        return Err(parser.unexpected(&["TEXT", "CF_SYM_UNDEFINED"]));
+    }
+    let name: Arc<str> = Arc::from(parser.text(token.span));
+    if dunlin_attr::IfaceName::new(&name).is_none() {
+        return Err(parser
+            .error(token.span, format!("Invalid interface name {name}"))
+            .because("names of interfaces have 1 to 15 bytes"));
+    }
+    parser.advance();
+    Ok(name)
+}
+
+/// A switch that other options may follow; alone it means on.
+fn hop_switch(parser: &mut ConfigParser) -> Parsed<bool> {
+    let follows = ["via", "dev", "onlink", "weight", "bfd", "mpls"];
+    let last = parser.at(TokenKind::OpenBrace) || follows.iter().any(|word| parser.at_word(word));
+    if last { Ok(true) } else { parser.switch() }
+}
+
+fn refuse_labels(parser: &mut ConfigParser) -> Parsed<()> {
+    match parser.at_word("mpls") {
+        true => Err(refuse(parser, "MPLS on a static route")),
+        false => Ok::<(), Failed>(()),
+    }
+}
