@@ -29,8 +29,10 @@ fn main() {
         report("same-loop event, schedule and run", same_loop(&runtime(1)));
         report("same-loop timer, arm and expire", timers(&runtime(1)));
         report("message to another loop of the same worker", same_worker(&runtime(1)));
-        report("message to an awake loop on another worker, one way", one_way(&runtime(2)));
-        report("... in bursts of 64, each", burst(&runtime(2), 64));
+        report("message to another worker, awake, one way", one_way(&runtime(2), true));
+        report("... that may sleep meanwhile", one_way(&runtime(2), false));
+        report("... in bursts of 64, awake, each", burst(&runtime(2), true));
+        report("... in bursts of 64, that may sleep, each", burst(&runtime(2), false));
         report("... flood of 1000000, each", flood(&runtime(2)));
         report("wake of a sleeping loop by another thread, median", wake(&runtime(1)));
     }
@@ -119,10 +121,13 @@ fn timers(runtime: &Runtime) -> f64 {
 /// Passes bursts of messages to and fro; a burst is answered when it is complete.
 struct Player {
     peer: Option<Address<Word>>,
+    class: Class,
     burst: u64,
     seen: u64,
     rounds: u64,
-    start: Option<Instant>,
+    last: Option<Instant>,
+    /// How long each round took: others use this machine too, so only the median tells.
+    took: Vec<Duration>,
     done: Sender<Duration>,
 }
 
@@ -138,53 +143,83 @@ impl Loop for Player {
         match word {
             Word::Peer(peer) => self.peer = Some(peer),
             Word::Ball => {
-                let start = *self.start.get_or_insert_with(Instant::now);
                 self.seen += 1;
                 if !self.seen.is_multiple_of(self.burst) {
                     return;
                 }
+                let now = Instant::now();
+                let last = self.last.replace(now);
+                self.took.extend(last.map(|last| now - last));
                 if self.seen == self.burst * self.rounds {
-                    self.done.send(start.elapsed()).unwrap();
+                    self.took.sort();
+                    // The other player may have been first.
+                    let _ = self.done.send(self.took[self.took.len() / 2]);
                 }
                 for _ in 0..self.burst {
-                    let _ = self.peer.as_ref().unwrap().send(Class::Routing, Word::Ball);
+                    let _ = self.peer.as_ref().unwrap().send(self.class, Word::Ball);
                 }
             }
         }
     }
 }
 
-fn play(runtime: &Runtime, burst: u64, rounds: u64) -> f64 {
+/// Bursts to and fro between two loops. With `awake`, both workers always have something of less
+/// importance to do.
+fn play(runtime: &Runtime, burst: u64, rounds: u64, awake: bool) -> f64 {
     let (done, dones) = channel();
+    let class = if awake { Class::Liveness } else { Class::Routing };
     let player = || {
         let done = done.clone();
-        let player = Player { peer: None, burst, seen: 0, rounds, start: None, done };
+        let player =
+            Player { peer: None, class, burst, seen: 0, rounds, last: None, took: vec![], done };
         runtime.spawn("player", Class::Routing, player)
     };
     let (a, b) = (player(), player());
     a.send(Class::Control, Word::Peer(b.clone())).unwrap();
     b.send(Class::Control, Word::Peer(a.clone())).unwrap();
+    let fillers: Vec<_> = (0..if awake { 2 } else { 0 })
+        .map(|_| runtime.spawn("filler", Class::Bulk, Filler))
+        .collect();
     std::thread::sleep(Duration::from_millis(20));
     for _ in 0..burst {
-        a.send(Class::Routing, Word::Ball).unwrap();
+        a.send(class, Word::Ball).unwrap();
     }
     let span = dones.recv().unwrap();
     a.stop();
     b.stop();
+    fillers.iter().for_each(Address::stop);
     // A round is a burst each way.
-    per(span, 2 * burst * rounds)
+    per(span, 2 * burst)
+}
+
+/// Keeps its worker awake.
+struct Filler;
+
+impl Loop for Filler {
+    type Message = ();
+
+    fn start(&mut self, cx: &mut Context<'_>) {
+        let event = cx.event(Class::Bulk);
+        cx.schedule(event);
+    }
+
+    fn message(&mut self, _: &mut Context<'_>, (): ()) {}
+
+    fn event(&mut self, cx: &mut Context<'_>, event: EventId) {
+        cx.schedule(event);
+    }
 }
 
 fn same_worker(runtime: &Runtime) -> f64 {
-    play(runtime, 1, 500_000)
+    play(runtime, 1, 500_000, false)
 }
 
-fn one_way(runtime: &Runtime) -> f64 {
-    play(runtime, 1, 200_000)
+fn one_way(runtime: &Runtime, awake: bool) -> f64 {
+    play(runtime, 1, 200_000, awake)
 }
 
-fn burst(runtime: &Runtime, burst: u64) -> f64 {
-    play(runtime, burst, 20_000)
+fn burst(runtime: &Runtime, awake: bool) -> f64 {
+    play(runtime, 64, 20_000, awake)
 }
 
 /// Counts what comes.
