@@ -98,6 +98,15 @@ pub struct ExportLimit {
     pub events: Arc<dyn crate::source::ChannelEvents>,
 }
 
+impl fmt::Debug for ExportLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ExportLimit")
+            .field("limit", &self.limit)
+            .field("source", &self.source)
+            .finish_non_exhaustive()
+    }
+}
+
 impl fmt::Debug for Exporter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Exporter")

@@ -35,6 +35,8 @@ pub mod slice;
 pub mod source;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 pub mod walk;
 
 pub use barrier::Barrier;

@@ -36,6 +36,15 @@ pub struct JoinSpec {
     pub found: Arc<dyn GroupFound>,
 }
 
+impl core::fmt::Debug for JoinSpec {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("JoinSpec")
+            .field("table", &self.table)
+            .field("member", &self.member)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Told to which group a session belongs now.
 pub trait GroupFound: Send + Sync {
     /// The group's counters. Called from the registry's loop: send a message, return.

@@ -144,6 +144,15 @@ pub struct SourceSpec {
     pub events: Arc<dyn ChannelEvents>,
 }
 
+impl fmt::Debug for SourceSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SourceSpec")
+            .field("id", &self.id)
+            .field("protocol", &self.protocol)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Source {
     /// A living source that accepts everything, with no neighbour and no limits; callers set the
     /// public fields they need before sharing it.

@@ -9,9 +9,9 @@ use dunlin_net::hash::Set;
 use dunlin_runtime::Class;
 
 use super::feed::Waiting;
-use super::{Egress, Lane, Pending, WINDOW};
+use super::{Egress, Lane, Pending};
 use crate::MemberId;
-use crate::chunk::Chunk;
+use crate::chunk::{Chunk, Recipients};
 use crate::export::QueryRequest;
 use crate::import::TableKey;
 use crate::slice::SliceMessage;
@@ -30,6 +30,8 @@ pub(super) struct Off {
     pub(super) query: Option<u32>,
     /// What the query asks for.
     pub(super) asked: Vec<Prefix>,
+    /// It dropped End-of-RIB.
+    end_of_rib: bool,
 }
 
 impl<K: TableKey> Egress<K> {
@@ -72,10 +74,14 @@ impl<K: TableKey> Egress<K> {
     pub(super) fn detached(&mut self, id: MemberId, dropped: &[(Arc<Chunk>, usize)]) {
         let encoder = Arc::clone(&self.spec.encoder);
         let Some(member) = self.member_mut(id) else { return };
+        let bytes: usize = dropped.iter().map(|(chunk, from)| chunk.bytes.len() - from).sum();
+        let kept = member.appended.saturating_sub(bytes as u64);
+        let end_of_rib = member.end_of_rib.take_if(|at| *at > kept).is_some();
         // Nothing is in flight now.
         member.appended = member.spec.progress.consumed();
         let Some(off) = &mut member.off else { return };
         off.detached = true;
+        off.end_of_rib |= end_of_rib;
         for (chunk, from) in dropped {
             for range in chunk.ranges(id, *from) {
                 let Some(bytes) = chunk.bytes.get(range) else { continue };
@@ -105,8 +111,9 @@ impl<K: TableKey> Egress<K> {
     }
 
     fn catch_up_one(&mut self, id: MemberId) {
+        let window = self.spec.window();
         let Some(member) = self.member_mut(id) else { return };
-        if member.in_flight() >= WINDOW && !member.ask(WINDOW / 2) {
+        if member.in_flight() >= window && !member.ask(window / 2) {
             return;
         }
         let Some(off) = &mut member.off else { return };
@@ -115,14 +122,7 @@ impl<K: TableKey> Egress<K> {
             return;
         }
         if off.dirty.is_empty() {
-            // Up to date: whatever is encoded from now on reaches it by the log.
-            member.off = None;
-            let refeed = member.refeed.take();
-            self.members_off -= 1;
-            if let Some(first) = refeed {
-                self.waiting_for_feed.push(Waiting { id, first });
-            }
-            self.start_feed();
+            self.follow_again(id);
             return;
         }
         let nets: Vec<Prefix> = off.dirty.iter().copied().take(NETS_PER_QUERY).collect();
@@ -133,6 +133,31 @@ impl<K: TableKey> Egress<K> {
         if let Some(off) = self.member_mut(id).and_then(|member| member.off.as_mut()) {
             (off.query, off.asked) = (Some(token), nets);
         }
+    }
+
+    /// A member is up to date: whatever is encoded from now on reaches it by the log.
+    fn follow_again(&mut self, id: MemberId) {
+        // What is open is the log's, and dirty for the member if it is meant.
+        self.deliver();
+        let Some(member) = self.member(id) else { return };
+        let Some(off) = member.off.as_ref().filter(|off| off.dirty.is_empty()) else { return };
+        let chunk = off.end_of_rib.then(|| {
+            self.spec.encoder.end_of_rib(self.open.bytes());
+            self.open.close_segment(Recipients::Only(Arc::new([id])));
+            self.open.seal()
+        });
+        let Some(member) = self.member_mut(id) else { return };
+        member.off = None;
+        let refeed = member.refeed.take();
+        if let Some(chunk) = chunk.flatten() {
+            member.give(&chunk);
+            member.end_of_rib = Some(member.appended);
+        }
+        self.members_off -= 1;
+        if let Some(first) = refeed {
+            self.waiting_for_feed.push(Waiting { id, first });
+        }
+        self.start_feed();
     }
 
     /// Asks the slices that own these networks for their present state; the answer is in a lane.
@@ -220,7 +245,7 @@ impl<K: TableKey> Egress<K> {
             let Some(member) = lane.members.first().and_then(|id| self.member(*id)) else {
                 continue;
             };
-            if member.off.is_some() || member.in_flight() >= WINDOW {
+            if member.off.is_some() || member.in_flight() >= self.spec.window() {
                 continue;
             }
             if !self.encode_lane(at, true) {

@@ -1,11 +1,11 @@
 //! Turning what waits into bytes, while members can take them.
 
 use core::sync::atomic::Ordering;
-use std::sync::Arc;
+use std::net::IpAddr;
 
 use dunlin_runtime::Context;
 
-use super::{Egress, NETS_PER_STEP, Taken, WINDOW};
+use super::{Egress, Few, NETS_PER_STEP, Taken};
 use crate::MemberId;
 use crate::chunk::Recipients;
 use crate::import::TableKey;
@@ -58,29 +58,41 @@ impl<K: TableKey> Egress<K> {
         let Some(route) = &taken.route else {
             return self.encode_withdrawal(&taken.nets, Recipients::All);
         };
-        let source = self.by_source.get(&route.source.id).copied();
-        if let Some(source) = source
-            && !taken.withdraw_source.is_empty()
-        {
-            self.encode_withdrawal(&taken.withdraw_source, only(source));
+        let sources = self.by_source.get(&route.source.id).cloned().unwrap_or_default();
+        if !sources.is_empty() && !taken.withdraw_source.is_empty() {
+            self.encode_withdrawal(&taken.withdraw_source, only(&sources));
         }
         self.block.clear();
         let Ok(block) = self.spec.encoder.attributes(route, &mut self.block) else {
             // Nobody can be told of the route: nobody may keep an older one.
             return self.encode_withdrawal(&taken.nets, Recipients::All);
         };
-        let own = block.not_for.and_then(|address| self.by_address.get(&address).copied());
-        let to = match (source, own) {
-            (None, None) => Recipients::All,
-            (Some(a), None) | (None, Some(a)) => Recipients::AllBut(a, a),
-            (Some(a), Some(b)) => Recipients::AllBut(a, b),
-        };
+        let mut own = self.at_address(block.not_for);
+        own.retain(|id| !sources.contains(id));
+        let to = self.all_but(&sources, &own);
         let nets = K::nets(&taken.nets);
         let messages = self.spec.encoder.announce(&self.block, nets, self.open.bytes());
         self.note_encoded(messages, to, &taken.nets);
-        if let Some(own) = own.filter(|own| Some(*own) != source) {
-            // It may hold an older route with another next hop.
-            self.encode_withdrawal(&taken.nets, only(own));
+        if !own.is_empty() {
+            // They may hold an older route with another next hop.
+            self.encode_withdrawal(&taken.nets, only(&own));
+        }
+    }
+
+    fn at_address(&self, address: Option<IpAddr>) -> Few {
+        address.and_then(|address| self.by_address.get(&address).cloned()).unwrap_or_default()
+    }
+
+    fn all_but(&self, some: &[MemberId], others: &[MemberId]) -> Recipients {
+        match (some, others) {
+            ([], []) => Recipients::All,
+            ([a], []) | ([], [a]) => Recipients::AllBut(*a, *a),
+            ([a], [b]) | ([a, b], []) | ([], [a, b]) => Recipients::AllBut(*a, *b),
+            _ => {
+                let excluded = |id: &MemberId| some.contains(id) || others.contains(id);
+                let all = self.members.iter().map(|member| member.id);
+                Recipients::Only(all.filter(|id| !excluded(id)).collect())
+            }
         }
     }
 
@@ -110,9 +122,9 @@ impl<K: TableKey> Egress<K> {
         let (Some(route), Some(Ok(block))) = (route, block) else {
             return self.encode_withdrawal(&taken.nets, Recipients::Only(members.into()));
         };
-        let source = self.by_source.get(&route.source.id).copied();
-        let own = block.not_for.and_then(|address| self.by_address.get(&address).copied());
-        let excluded = |id: &MemberId| Some(*id) == source || Some(*id) == own;
+        let sources = self.by_source.get(&route.source.id).cloned().unwrap_or_default();
+        let own = self.at_address(block.not_for);
+        let excluded = |id: &MemberId| sources.contains(id) || own.contains(id);
         let (without, with): (Vec<_>, Vec<_>) = members.into_iter().partition(excluded);
         if !with.is_empty() {
             let nets = K::nets(&taken.nets);
@@ -156,8 +168,11 @@ impl<K: TableKey> Egress<K> {
             }
             self.count_bytes(bytes, delivered);
         }
-        for id in core::mem::take(&mut self.just_fed) {
-            if let Some(member) = self.member(id) {
+        for fed in core::mem::take(&mut self.just_fed) {
+            if let Some(member) = self.member_mut(fed.id) {
+                if fed.first {
+                    member.end_of_rib = Some(member.appended);
+                }
                 member.spec.sink.fed();
             }
         }
@@ -171,7 +186,9 @@ impl<K: TableKey> Egress<K> {
     }
 
     fn has_window(&self) -> bool {
-        self.members.iter().any(|member| member.off.is_none() && member.in_flight() < WINDOW)
+        self.members
+            .iter()
+            .any(|member| member.off.is_none() && member.in_flight() < self.spec.window())
     }
 
     /// With something left to encode and no window: asks to be told when there is some. True if
@@ -186,18 +203,20 @@ impl<K: TableKey> Egress<K> {
                 && let Some(member) = self.member(id)
                 && member.off.is_none()
             {
-                there |= member.ask(WINDOW / 2);
+                there |= member.ask(self.spec.window() / 2);
             }
         }
         if self.live_is_ready() && !self.has_window() {
             for member in self.members.iter().filter(|member| member.off.is_none()) {
-                there |= member.ask(WINDOW / 2);
+                there |= member.ask(self.spec.window() / 2);
             }
         }
         there
     }
 }
 
-fn only(member: MemberId) -> Recipients {
-    Recipients::Only(Arc::new([member]))
+fn only(members: &[MemberId]) -> Recipients {
+    let mut members = members.to_vec();
+    members.sort_unstable();
+    Recipients::Only(members.into())
 }

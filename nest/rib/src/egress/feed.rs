@@ -6,7 +6,7 @@
 
 use dunlin_runtime::{Class, Context};
 
-use super::{Egress, FEED_PATIENCE, Lane, Pending, WINDOW};
+use super::{Egress, FEED_PATIENCE, Lane, Pending};
 use crate::chunk::Recipients;
 use crate::export::{BANDS, FeedReply, FeedRequest};
 use crate::import::TableKey;
@@ -201,17 +201,16 @@ impl<K: TableKey> Egress<K> {
     fn end_feed(&mut self, lane: usize) -> bool {
         let lane = self.lanes.remove(lane);
         let Some(feed) = self.feed.take() else { return false };
-        let fed = |id: &MemberId| lane.members.contains(id);
-        let first = feed.members.iter().filter(|waiting| waiting.first && fed(&waiting.id));
-        let mut first: Vec<MemberId> = first.map(|waiting| waiting.id).collect();
-        first.sort_unstable();
+        let fed = feed.members.iter().filter(|waiting| lane.members.contains(&waiting.id));
+        let fed: Vec<Waiting> = fed.copied().collect();
+        let first: Vec<MemberId> = fed.iter().filter(|w| w.first).map(|w| w.id).collect();
         if !first.is_empty() {
             self.spec.encoder.end_of_rib(self.open.bytes());
             self.open.close_segment(Recipients::Only(first.into()));
         }
-        for id in lane.members {
-            self.just_fed.push(id);
-            let member = self.member_mut(id);
+        for waiting in fed {
+            self.just_fed.push(waiting);
+            let member = self.member_mut(waiting.id);
             if member.is_some_and(|member| core::mem::take(&mut member.spec.resync)) {
                 self.tell_resync(false);
             }
@@ -229,14 +228,14 @@ impl<K: TableKey> Egress<K> {
             if in_flight > behind {
                 return false;
             }
-            some |= in_flight < WINDOW;
+            some |= in_flight < self.spec.window();
         }
         some
     }
 
     /// Bytes in flight to a member for which a feed waits.
     fn feed_lag(&self) -> u64 {
-        (self.spec.max_lag / 2).max(WINDOW)
+        (self.spec.max_lag / 2).max(self.spec.window())
     }
 
     /// With more to feed and no window: asks to be told when there is some. True if there is by now.
@@ -252,7 +251,7 @@ impl<K: TableKey> Egress<K> {
             let Some(member) = self.member(*id) else { continue };
             let far = member.in_flight() > behind;
             slow |= far;
-            there |= member.ask(if far { behind } else { WINDOW / 2 });
+            there |= member.ask(if far { behind } else { self.spec.window() / 2 });
         }
         if slow && cx.expires(self.hurry).is_none() {
             cx.arm_after(self.hurry, FEED_PATIENCE);

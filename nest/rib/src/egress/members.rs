@@ -104,6 +104,8 @@ pub(crate) struct Member {
     pub(crate) spec: MemberSpec,
     /// Bytes given to it.
     pub(crate) appended: u64,
+    /// How much that was when it was given End-of-RIB.
+    pub(super) end_of_rib: Option<u64>,
     /// It does not follow the log.
     pub(super) off: Option<Off>,
     /// To be fed when it follows the log again; whether End-of-RIB comes after.

@@ -32,6 +32,7 @@ mod reader;
 #[cfg(test)]
 mod tests;
 
+use core::hash::Hash;
 use core::time::Duration;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -39,6 +40,7 @@ use std::sync::Arc;
 use dunlin_net::Prefix;
 use dunlin_net::hash::Map;
 use dunlin_runtime::{Address, Class, Context, Loop, Progress as Done, TimerId, WorkId};
+use smallvec::SmallVec;
 
 pub use members::{LogSink, MemberSpec, Progress};
 pub use reader::LogReader;
@@ -126,11 +128,23 @@ pub struct GroupSpec {
     pub max_lag: u64,
 }
 
+impl GroupSpec {
+    /// Bytes in flight to a member below which encoding goes on: [`WINDOW`], unless members must
+    /// not lag that far.
+    fn window(&self) -> u64 {
+        WINDOW.min(self.max_lag / 4).max(1)
+    }
+}
+
 impl core::fmt::Debug for GroupSpec {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("GroupSpec").field("exporter", &self.exporter).finish_non_exhaustive()
     }
 }
+
+/// Members with something in common: mostly one. There are more with parallel sessions, and while a
+/// session moves from a group to the same one.
+type Few = SmallVec<[MemberId; 2]>;
 
 /// Networks that wait for some members only: the feed's, or the answer to a query.
 #[derive(Debug)]
@@ -157,13 +171,13 @@ pub struct Egress<K: TableKey> {
     /// How many of them are off the log.
     members_off: usize,
     next_member: u16,
-    by_source: Map<SourceId, MemberId>,
-    by_address: Map<IpAddr, MemberId>,
+    by_source: Map<SourceId, Few>,
+    by_address: Map<IpAddr, Few>,
     joins: u64,
     feed: Option<Feed>,
     waiting_for_feed: Vec<Waiting>,
     /// Members who must hear that they have been fed once the open chunk is delivered.
-    just_fed: Vec<MemberId>,
+    just_fed: Vec<Waiting>,
     open: Open,
     block: Vec<u8>,
     taken: Taken<K>,
@@ -225,15 +239,23 @@ impl<K: TableKey> Egress<K> {
         };
         self.next_member = id.0.wrapping_add(1);
         self.joins += 1;
-        self.by_source.insert(spec.source, id);
-        self.by_address.insert(spec.address, id);
+        self.by_source.entry(spec.source).or_default().push(id);
+        self.by_address.entry(spec.address).or_default().push(id);
         if spec.resync {
             self.tell_resync(true);
         }
         if let Some(own) = cx.own::<EgressMessage>() {
             spec.sink.joined(id, own);
         }
-        let member = Member { id, spec, appended: 0, off: None, refeed: None, moving: None };
+        let member = Member {
+            id,
+            spec,
+            appended: 0,
+            end_of_rib: None,
+            off: None,
+            refeed: None,
+            moving: None,
+        };
         self.members.insert(place, member);
         self.waiting_for_feed.push(Waiting { id, first: true });
         self.start_feed();
@@ -247,19 +269,22 @@ impl<K: TableKey> Egress<K> {
             if member.spec.resync {
                 self.tell_resync(false);
             }
+            forget(&mut self.by_source, &member.spec.source, id);
+            forget(&mut self.by_address, &member.spec.address, id);
         }
-        self.by_source.retain(|_, member| *member != id);
-        self.by_address.retain(|_, member| *member != id);
         self.waiting_for_feed.retain(|waiting| waiting.id != id);
-        self.just_fed.retain(|member| *member != id);
+        self.just_fed.retain(|fed| fed.id != id);
         let feed = self.feed.as_ref().map(|feed| feed.token);
         self.lanes.retain_mut(|lane| {
             lane.members.retain(|member| *member != id);
             !lane.members.is_empty() || feed == Some(lane.token)
         });
-        if self.members.is_empty()
-            && let Some(registry) = &self.spec.registry
-        {
+        if !self.members.is_empty() {
+            return;
+        }
+        // Deltas are not gathered while nobody is here, so those that wait would go stale.
+        self.live = Pending::new();
+        if let Some(registry) = &self.spec.registry {
             let (exporter, joins) = (self.spec.exporter, self.joins);
             // Without a registry nobody counts groups.
             let _ = registry.send(Class::Routing, RegistryMessage::Empty { exporter, joins });
@@ -282,6 +307,16 @@ impl<K: TableKey> Egress<K> {
 
     fn lane(&self, token: u32) -> Option<usize> {
         self.lanes.iter().position(|lane| lane.token == token)
+    }
+}
+
+/// Takes a member out of an index.
+fn forget<T: Hash + Eq>(index: &mut Map<T, Few>, key: &T, id: MemberId) {
+    if let Some(list) = index.get_mut(key) {
+        list.retain(|member| *member != id);
+        if list.is_empty() {
+            index.remove(key);
+        }
     }
 }
 

@@ -154,6 +154,16 @@ pub struct Pipe {
     pub max_generation: u8,
 }
 
+impl fmt::Debug for Pipe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pipe")
+            .field("id", &self.id)
+            .field("from", &self.from)
+            .field("to", &self.to)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Sizes and counts of one slice.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct SliceStatistics {

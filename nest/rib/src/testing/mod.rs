@@ -46,10 +46,12 @@ impl Rng {
     }
 }
 
-/// Runs a test for many seeds, or for the one in `DUNLIN_SEED`; says which one failed.
+/// Runs a test for many seeds (`DUNLIN_SEEDS` times as many if set), or for the one in
+/// `DUNLIN_SEED`; says which one failed.
 pub(crate) fn for_seeds(count: u64, test: impl Fn(u64) + std::panic::RefUnwindSafe) {
-    let given = std::env::var("DUNLIN_SEED").ok().and_then(|seed| seed.parse().ok());
-    let seeds = given.map_or(0..count, |seed: u64| seed..seed + 1);
+    let number = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let count = count * number("DUNLIN_SEEDS").unwrap_or(1);
+    let seeds = number("DUNLIN_SEED").map_or(0..count, |seed| seed..seed + 1);
     for seed in seeds {
         if let Err(panic) = std::panic::catch_unwind(|| test(seed)) {
             eprintln!("failed with DUNLIN_SEED={seed}");

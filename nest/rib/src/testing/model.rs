@@ -1,6 +1,6 @@
 //! A table as plain maps: what must come out in the end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dunlin_net::Prefix4;
 
@@ -20,6 +20,8 @@ pub(crate) struct ModelRoute {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Model {
     pub(crate) nets: BTreeMap<Prefix4, Vec<ModelRoute>>,
+    /// Sources whose import filter rejects everything.
+    pub(crate) rejected: BTreeSet<SourceId>,
 }
 
 impl Model {
@@ -54,7 +56,8 @@ impl Model {
             let look = route.look;
             (core::cmp::Reverse(look.local_pref), look.hops, look.med, route.router_id)
         };
-        self.nets.get(&net)?.iter().min_by_key(rank).copied()
+        let accepted = |route: &&ModelRoute| !self.rejected.contains(&route.source);
+        self.nets.get(&net)?.iter().filter(accepted).min_by_key(rank).copied()
     }
 
     /// What a member of a group with this policy must have, but for its own source's routes.
