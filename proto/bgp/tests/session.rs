@@ -55,7 +55,9 @@ fn routes_go_from_one_neighbour_to_another_and_back_out() {
     put(&mut expected, 0xe0, 99, &[1, 2, 3]);
     assert_eq!(attributes, expected, "prepended, without MED");
     assert!(b.updates <= 40, "well packed: {} UPDATEs", b.updates);
-    assert!(b.end_of_rib.contains(&Family::IPV4) && b.end_of_rib.contains(&Family::IPV6));
+    b.until("End-of-RIB", |b| {
+        [Family::IPV4, Family::IPV6].iter().all(|f| b.end_of_rib.contains(f))
+    });
     a.listen(5);
     assert!(a.routes.is_empty(), "nothing goes back to where it came from");
 

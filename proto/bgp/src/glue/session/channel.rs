@@ -1,6 +1,7 @@
 //! What an established session has in the tables.
 
 use core::net::IpAddr;
+use core::time::Duration;
 use std::sync::Arc;
 
 use dunlin_attr::{AttrCache, Attrs, Rts};
@@ -21,7 +22,7 @@ use dunlin_rib::registry::{GroupFound, JoinSpec, RegistryMessage};
 use dunlin_rib::slice::SliceMessage;
 use dunlin_rib::source::{ChannelEvents, SourceSpec};
 use dunlin_rib::{MemberId, Peer, Source, SourceId, TableId};
-use dunlin_runtime::{Address, Class, Context};
+use dunlin_runtime::{Address, Class, Context, Time};
 
 use super::settings::{
     decode_rules, export_limit, family, import_limits, kind, order, our_next_hop, peer_kind,
@@ -46,11 +47,34 @@ pub(super) struct Up {
     pub(super) agreed: Agreed,
     /// Our address on the connection.
     pub(super) local: Option<IpAddr>,
+    pub(super) neighbor: Option<IpAddr>,
     pub(super) rules: DecodeRules,
     pub(super) channels: Vec<Channel>,
     pub(super) gate: Arc<CreditGate>,
     /// Made with the first route.
     pub(super) cache: Option<AttrCache>,
+    pub(super) complaints: Patience,
+}
+
+/// Lets a few messages through in each span of time.
+#[derive(Debug, Default)]
+pub(super) struct Patience {
+    since: Time,
+    count: u32,
+}
+
+impl Patience {
+    /// How many, and in how long.
+    const MOST: u32 = 5;
+    const SPAN: Duration = Duration::from_secs(10);
+
+    pub(super) fn allow(&mut self, now: Time) -> bool {
+        if now.since(self.since) >= Self::SPAN {
+            *self = Self { since: now, count: 0 };
+        }
+        self.count += 1;
+        self.count <= Self::MOST
+    }
 }
 
 impl Up {
@@ -205,6 +229,8 @@ impl Session {
         let mut up = Up {
             side,
             local,
+            neighbor: self.neighbor(),
+            complaints: Patience::default(),
             rules: decode_rules(&self.bgp, &agreed, families, router_id, neighbor),
             channels: Vec::new(),
             gate,

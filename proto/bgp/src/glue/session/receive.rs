@@ -4,17 +4,21 @@ use std::io::ErrorKind;
 
 use dunlin_attr::{AttrCache, BgpNextHop, Canonical};
 use dunlin_core::config::DebugFlags;
+use dunlin_core::interfaces::{Interfaces, is_link_local};
 use dunlin_core::log::LogClass;
 use dunlin_core::protocol::ProtocolLog;
+use dunlin_rib::Resolve;
 use dunlin_rib::counters::ImportDelta;
-use dunlin_runtime::Context;
+use dunlin_runtime::{Context, Time};
 
-use super::channel::Up;
+use super::channel::{Channel, Up};
 use super::link::Link;
 use super::{Session, Side};
 use crate::fsm::State;
 use crate::wire::decode::{Announced, Decoder, Update, Verdict};
 use crate::wire::frame::{self, Type};
+use crate::wire::next_hop::NextHop;
+use crate::wire::problem::Problem;
 use crate::wire::refresh::Kind;
 use crate::wire::{Frame, Framed, Notification, Open, RouteRefresh};
 
@@ -150,8 +154,13 @@ impl Session {
         }
         let Some(up) = &mut self.up else { return };
         let decoder = decoder.get_or_insert_default();
+        let around = Around {
+            log: &self.environment.log,
+            interfaces: &self.environment.interfaces,
+            now: cx.now(),
+        };
         match decoder.decode(body, &up.rules) {
-            Ok(update) => up.take_update(&update, &self.environment.log),
+            Ok(update) => up.take_update(&update, &around),
             Err(error) => self.malformed(cx, side, error),
         }
     }
@@ -212,9 +221,16 @@ impl Link {
     }
 }
 
+/// What an UPDATE is looked at with.
+struct Around<'a> {
+    log: &'a ProtocolLog,
+    interfaces: &'a Interfaces,
+    now: Time,
+}
+
 impl Up {
     /// Puts an UPDATE's routes into the batches.
-    fn take_update(&mut self, update: &Update<'_>, log: &ProtocolLog) {
+    fn take_update(&mut self, update: &Update<'_>, around: &Around<'_>) {
         for nlri in update.withdrawn.iter().filter(|nlri| !nlri.is_empty()) {
             if let Some(channel) = self.channel_mut(nlri.family()) {
                 channel.builder.withdraw(*nlri);
@@ -223,40 +239,47 @@ impl Up {
         let withdraw = match update.verdict {
             Verdict::Ok => false,
             Verdict::AttributeDiscard(problem) => {
-                log.trace(DebugFlags::PACKETS, format_args!("Attribute left out: {problem}"));
+                let text = format_args!("Attribute left out: {problem}");
+                around.log.trace(DebugFlags::PACKETS, text);
                 false
             }
             Verdict::TreatAsWithdraw(problem) => {
-                if !problem.is_loop() {
-                    let text = format_args!("Malformed UPDATE, routes withdrawn: {problem}");
-                    log.write(LogClass::Remote, text);
-                }
+                self.complain(problem, around);
                 true
             }
         };
         for part in update.announced.iter().filter(|part| !part.nlri.is_empty()) {
-            if withdraw || !self.announce(part, update.attributes) {
+            if withdraw || !self.announce(part, update.attributes, around) {
                 self.refuse(part);
             }
         }
         if let Some(family) = update.end_of_rib {
-            log.trace(DebugFlags::EVENTS, format_args!("Got END-OF-RIB for {family}"));
+            around.log.trace(DebugFlags::EVENTS, format_args!("Got END-OF-RIB for {family}"));
+        }
+    }
+
+    /// Says what is wrong, though not as often as a neighbour can make mistakes.
+    fn complain(&mut self, problem: Problem, around: &Around<'_>) {
+        if !problem.is_loop() && self.complaints.allow(around.now) {
+            let text = format_args!("Routes treated as withdrawn: {problem}");
+            around.log.write(LogClass::Remote, text);
         }
     }
 
     /// `false`: the routes can't be used.
-    fn announce(&mut self, part: &Announced<'_>, wire: &[u8]) -> bool {
-        let Some(next_hop) = part.next_hop else { return false };
-        if Some(next_hop.global) == self.local {
-            // Our own address as the next hop would lead back to us.
-            return false;
-        }
+    fn announce(&mut self, part: &Announced<'_>, wire: &[u8], around: &Around<'_>) -> bool {
         let family = part.nlri.family();
-        let Some(channel) = self.channels.iter_mut().find(|channel| channel.family == family)
-        else {
+        let Some(next_hop) = part.next_hop else { return false };
+        let Some(index) = self.channels.iter().position(|channel| channel.family == family) else {
             return true;
         };
+        let Some(channel) = self.channels.get(index) else { return true };
+        if !self.hop_is_usable(channel, next_hop, around.interfaces) {
+            self.complain(Problem::NextHop, around);
+            return false;
+        }
         let cache = self.cache.get_or_insert_with(|| AttrCache::new(CACHED_SETS));
+        let Some(channel) = self.channels.get_mut(index) else { return true };
         let canonical = Canonical {
             wire,
             next_hop: BgpNextHop { global: next_hop.global, link_local: next_hop.link_local },
@@ -265,6 +288,22 @@ impl Up {
         let Ok(attrs) = cache.from_canonical(&canonical) else { return false };
         channel.builder.announce(part.nlri, &attrs);
         true
+    }
+
+    /// A next hop that is ours would lead back to us. Where next hops are taken to be on a connected
+    /// network, they have to be (RFC 4271 6.3).
+    fn hop_is_usable(&self, channel: &Channel, hop: NextHop, interfaces: &Interfaces) -> bool {
+        if Some(hop.global) == self.local {
+            return false;
+        }
+        let direct = matches!(channel.source.resolve, Resolve::Direct { .. });
+        // A link-local address is on the link that the session is on.
+        if !direct || hop.global.is_unspecified() || is_link_local(hop.global) {
+            return true;
+        }
+        // The usual next hop is the neighbour itself, which was found when the session began.
+        Some(hop.global) == self.neighbor
+            || (interfaces.towards(hop.global).is_some() && !interfaces.is_local(hop.global))
     }
 
     /// Treats announced routes as withdrawn.
