@@ -1,0 +1,229 @@
+//! The section. What other protocols say in a channel block, a pipe says directly.
+
+use std::sync::Arc;
+
+use dunlin_conf::Parsed;
+use dunlin_core::config::{ConfigParser, Globals, TableConfig, parse_any_table, refuse};
+use dunlin_core::protocol::{ChannelConfig, ChannelKind, InstanceConfig, ProtocolConfig, Section};
+use dunlin_filter::{ChannelFilter, parse_channel_filter};
+
+/// Pipes that a route may pass if nothing is said.
+const DEFAULT_GENERATIONS: u8 = 16;
+
+/// What a `protocol pipe` says.
+#[derive(Clone, Debug)]
+pub struct PipeConfig {
+    /// The table of `table`.
+    pub primary: Arc<str>,
+    /// The table of `peer table`.
+    pub peer: Arc<str>,
+    /// What passes from the peer table into the primary one.
+    pub import: ChannelFilter,
+    /// What passes from the primary table into the peer one.
+    pub export: ChannelFilter,
+    /// Pipes that a route may pass.
+    pub max_generation: u8,
+}
+
+impl PipeConfig {
+    /// Whether a running pipe has to be replaced: its tables are others.
+    pub fn has_other_tables(&self, other: &Self) -> bool {
+        self.primary != other.primary || self.peer != other.peer
+    }
+}
+
+impl ProtocolConfig for PipeConfig {
+    fn same(&self, other: &dyn ProtocolConfig) -> bool {
+        other.downcast::<Self>().is_some_and(|other| {
+            !self.has_other_tables(other)
+                && self.import.same(&other.import)
+                && self.export.same(&other.export)
+                && self.max_generation == other.max_generation
+        })
+    }
+}
+
+/// The section while it is read.
+#[derive(Clone, Debug)]
+pub(crate) struct PipeSection {
+    primary: Option<TableConfig>,
+    peer: Option<TableConfig>,
+    import: ChannelFilter,
+    export: ChannelFilter,
+    max_generation: u8,
+}
+
+impl Default for PipeSection {
+    fn default() -> Self {
+        Self {
+            primary: None,
+            peer: None,
+            import: ChannelFilter::Accept,
+            export: ChannelFilter::Accept,
+            max_generation: DEFAULT_GENERATIONS,
+        }
+    }
+}
+
+impl Section for PipeSection {
+    fn inherit(&self) -> Box<dyn Section> {
+        Box::new(self.clone())
+    }
+
+    fn statement(&mut self, parser: &mut ConfigParser, globals: &Globals) -> Parsed<bool> {
+        if parser.eat_word("table") {
+            self.primary = Some(parse_any_table(parser, globals)?);
+        } else if parser.eat_words(&["peer", "table"]) {
+            self.peer = Some(parse_any_table(parser, globals)?);
+        } else if parser.at_words(&["import", "in"]) || parser.at_words(&["export", "in"]) {
+            return Err(refuse(parser, "A pipe of some networks only (`import in`, `export in`)"));
+        } else if parser.at_words(&["import", "limit"]) || parser.at_words(&["export", "limit"]) {
+            return Err(refuse(parser, "A limit of a pipe"));
+        } else if parser.at_words(&["receive", "limit"]) {
+            let text = "Pipe protocol does not support receive limits";
+            return Err(parser.error_here(text).into());
+        } else if parser.at_words(&["import", "keep", "filtered"]) {
+            let text = "Pipe protocol prohibits keeping filtered routes";
+            return Err(parser.error_here(text).into());
+        } else if parser.eat_word("import") {
+            self.import = parse_channel_filter(parser)?;
+        } else if parser.eat_word("export") {
+            self.export = parse_channel_filter(parser)?;
+        } else if parser.eat_words(&["max", "generation"]) {
+            let most = parser.integer_in("Max generation", 1..=254)?;
+            self.max_generation = u8::try_from(most).unwrap_or(DEFAULT_GENERATIONS);
+        } else {
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    fn finish(
+        &self,
+        parser: &mut ConfigParser,
+        _globals: &Globals,
+        config: &mut InstanceConfig,
+    ) -> Parsed<Arc<dyn ProtocolConfig>> {
+        let Some(primary) = &self.primary else {
+            return Err(parser.error(config.span, "Primary table not specified").into());
+        };
+        let Some(peer) = &self.peer else {
+            return Err(parser.error(config.span, "Secondary table not specified").into());
+        };
+        if primary.name == peer.name {
+            let text = "Primary table and peer table must be different";
+            return Err(parser.error(config.span, text).into());
+        }
+        if primary.net_type != peer.net_type {
+            let text = "Primary table and peer table must have the same type";
+            return Err(parser.error(config.span, text).into());
+        }
+        config.channels = self.channel(primary, config).into_iter().collect();
+        Ok(Arc::new(PipeConfig {
+            primary: primary.name.clone(),
+            peer: peer.name.clone(),
+            import: self.import.clone(),
+            export: self.export.clone(),
+            max_generation: self.max_generation,
+        }))
+    }
+}
+
+impl PipeSection {
+    /// The pipe as a channel of its primary table: for `show route export`, and so that other tables
+    /// are seen to need a restart.
+    fn channel(&self, primary: &TableConfig, config: &InstanceConfig) -> Option<ChannelConfig> {
+        let kinds = [ChannelKind::Ipv4, ChannelKind::Ipv6];
+        let kind = kinds.into_iter().find(|kind| kind.net_type() == primary.net_type)?;
+        Some(ChannelConfig {
+            kind,
+            table: primary.name.clone(),
+            import: self.import.clone(),
+            export: self.export.clone(),
+            import_given: true,
+            export_given: true,
+            preference: 0,
+            keep_filtered: false,
+            receive_limit: None,
+            import_limit: None,
+            export_limit: None,
+            debug: config.debug,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::PipeConfig;
+    use dunlin_core::config::{Config, Kinds, parse_text};
+    use dunlin_core::protocol::ProtocolConfig;
+    use std::sync::Arc;
+
+    fn parse(section: &str) -> Result<Config, Vec<String>> {
+        let kinds: Kinds = Arc::new([Arc::new(crate::PipeProtocol)]);
+        let text = format!(
+            "ipv4 table t4; ipv6 table t6; filter f {{ accept; }}\nprotocol pipe p {{ {section} }}"
+        );
+        parse_text("t.conf", &text, &kinds).map_err(|rejected| rejected.lines().collect())
+    }
+
+    fn load(section: &str) -> PipeConfig {
+        let config = parse(section).unwrap();
+        config.protocols[0].specific::<PipeConfig>().unwrap().clone()
+    }
+
+    #[test]
+    fn the_grammar() {
+        let config = load(
+            "table master4; peer table t4; import filter f; export where net ~ [10.0.0.0/8+]; \
+             max generation 5;",
+        );
+        assert_eq!((&*config.primary, &*config.peer), ("master4", "t4"));
+        assert_eq!(
+            (config.import.to_string(), config.export.to_string()),
+            ("f".into(), "(unnamed)".into())
+        );
+        assert_eq!(config.max_generation, 5);
+        let config = load("table master6; peer table t6;");
+        assert!(config.import.is_accept_all() && config.export.is_accept_all());
+        assert_eq!(config.max_generation, 16);
+    }
+
+    #[test]
+    fn what_a_pipe_needs() {
+        let cases = [
+            ("peer table t4;", "Primary table not specified"),
+            ("table t4;", "Secondary table not specified"),
+            ("table t4; peer table t4;", "Primary table and peer table must be different"),
+            ("table t4; peer table t6;", "Primary table and peer table must have the same type"),
+        ];
+        for (section, message) in cases {
+            assert_eq!(parse(section).unwrap_err(), [format!("t.conf:2:15 {message}")]);
+        }
+    }
+
+    #[test]
+    fn what_a_pipe_lacks() {
+        let section = "table t4; peer table master4; import in 10.0.0.0/8 all; \
+                       export limit 5 action warn; receive limit 9; import keep filtered; ipv4;";
+        let found = parse(section).unwrap_err();
+        let texts: Vec<_> = found.iter().map(|line| line.split_once(' ').unwrap().1).collect();
+        let expected = [
+            "A pipe of some networks only (`import in`, `export in`) is not supported yet",
+            "A limit of a pipe is not supported yet",
+            "Pipe protocol does not support receive limits",
+            "Pipe protocol prohibits keeping filtered routes",
+            "Protocol pipe has no ipv4 channel",
+        ];
+        assert_eq!(texts, expected);
+    }
+
+    #[test]
+    fn other_filters_are_no_other_pipe() {
+        let one = load("table t4; peer table master4; import where true;");
+        let two = load("table t4; peer table master4; import where net.len > 8;");
+        let three = load("table master4; peer table t4;");
+        assert!(one.same(&one) && !one.same(&two));
+        assert!(!one.has_other_tables(&two) && one.has_other_tables(&three));
+    }
+}

@@ -1,0 +1,226 @@
+//! The protocol type and its instances.
+
+use core::sync::atomic::Ordering;
+use std::sync::Arc;
+
+use dunlin_core::protocol::{
+    ChannelKind, ChannelRules, Description, Direction, Environment, Instance, InstanceConfig,
+    Needed, Phase, ProtocolKind, ProtocolState, Reconfigured, ReloadMode, Reply, Section, Service,
+    StartError, StopReason,
+};
+use dunlin_filter::ChannelFilter;
+use dunlin_rib::barrier::Barrier;
+use dunlin_rib::counters::{ImportCounters, ImportGauges};
+use dunlin_rib::export::ExportPolicy;
+use dunlin_rib::slice::{Pipe, SliceMessage};
+use dunlin_rib::{PipeId, TableId};
+use dunlin_runtime::{Class, Context};
+
+use crate::config::{PipeConfig, PipeSection};
+use crate::policy::PipePolicy;
+use crate::show::{Figures, lines};
+
+/// The pipe protocol.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PipeProtocol;
+
+impl ProtocolKind for PipeProtocol {
+    fn keyword(&self) -> &'static str {
+        "pipe"
+    }
+
+    fn type_name(&self) -> &'static str {
+        "Pipe"
+    }
+
+    fn phase(&self) -> Phase {
+        Phase::Plumbing
+    }
+
+    fn channels(&self) -> ChannelRules {
+        ChannelRules {
+            kinds: &[],
+            needed: Needed::None,
+            preference: 0,
+            import: ChannelFilter::Accept,
+            export: ChannelFilter::Accept,
+        }
+    }
+
+    fn has_channel_blocks(&self) -> bool {
+        false
+    }
+
+    fn describe_down(&self, config: &InstanceConfig) -> Description {
+        let lines = config.specific::<PipeConfig>().map(|config| lines(config, None));
+        Description { lines: lines.unwrap_or_default(), channels: Vec::new() }
+    }
+
+    fn section(&self) -> Box<dyn Section> {
+        Box::new(PipeSection::default())
+    }
+
+    fn service(&self) -> Box<dyn Service> {
+        Box::new(PipeService)
+    }
+}
+
+struct PipeService;
+
+impl Service for PipeService {
+    fn start(
+        &mut self,
+        _cx: &mut Context<'_>,
+        environment: Environment,
+        config: Arc<InstanceConfig>,
+    ) -> Result<Box<dyn Instance>, StartError> {
+        let settings = config.specific::<PipeConfig>().cloned();
+        let instance = settings.and_then(|settings| PipeInstance::new(environment, settings));
+        let instance = instance
+            .ok_or_else(|| StartError::Failed("one of its tables does not exist".to_owned()))?;
+        instance.put();
+        let config = &instance.config;
+        let reporter = &instance.environment.reporter;
+        reporter.info(format!("{} <=> {}", config.primary, config.peer));
+        reporter.state(ProtocolState::Up);
+        Ok(Box::new(instance))
+    }
+}
+
+/// One direction.
+struct Way {
+    id: PipeId,
+    from: TableId,
+    to: TableId,
+    counters: Arc<ImportCounters>,
+    gauges: Arc<ImportGauges>,
+    policy: Arc<PipePolicy>,
+}
+
+impl Way {
+    fn figures(&self) -> Figures {
+        let routes = self.gauges.accepted.load(Ordering::Relaxed);
+        Figures { changes: self.counters.read(), routes }
+    }
+}
+
+/// A running pipe. It has no loop of its own: everything here happens in the manager's.
+struct PipeInstance {
+    environment: Environment,
+    config: PipeConfig,
+    import: Way,
+    export: Way,
+}
+
+impl PipeInstance {
+    fn new(environment: Environment, config: PipeConfig) -> Option<Self> {
+        let primary = environment.tables.id(&config.primary)?;
+        let peer = environment.tables.id(&config.peer)?;
+        let way = |from, to, filter: &ChannelFilter| Way {
+            id: PipeId(environment.rib.source_id().0),
+            from,
+            to,
+            counters: Arc::default(),
+            gauges: Arc::default(),
+            policy: policy(&environment, filter),
+        };
+        let import = way(peer, primary, &config.import);
+        let export = way(primary, peer, &config.export);
+        Some(Self { import, export, environment, config })
+    }
+
+    /// Has the slices run both directions with the present filters. Where they run already, all
+    /// routes are looked at again.
+    fn put(&self) {
+        self.put_way(&self.import);
+        self.put_way(&self.export);
+    }
+
+    fn put_way(&self, way: &Way) {
+        let pipe = Pipe {
+            id: way.id,
+            instance: self.environment.reporter.id().0,
+            from: way.from,
+            to: way.to,
+            policy: Arc::clone(&way.policy) as Arc<dyn ExportPolicy>,
+            counters: Arc::clone(&way.counters),
+            gauges: Arc::clone(&way.gauges),
+            max_generation: self.config.max_generation,
+        };
+        let make = || SliceMessage::PipeAdd(Box::new(pipe.clone()));
+        self.environment.rib.slices.send_all(Class::Routing, make);
+    }
+
+    /// Takes new filters; true for import and for export if it differs.
+    fn take(&mut self, new: &PipeConfig) -> (bool, bool) {
+        let deeper = self.config.max_generation != new.max_generation;
+        let import = deeper || !self.config.import.same(&new.import);
+        let export = deeper || !self.config.export.same(&new.export);
+        if import {
+            self.import.policy = policy(&self.environment, &new.import);
+        }
+        if export {
+            self.export.policy = policy(&self.environment, &new.export);
+        }
+        self.config = new.clone();
+        (import, export)
+    }
+}
+
+fn policy(environment: &Environment, filter: &ChannelFilter) -> Arc<PipePolicy> {
+    Arc::new(PipePolicy::new(filter.clone(), environment.log.log().clone()))
+}
+
+impl Instance for PipeInstance {
+    fn reconfigure(
+        &mut self,
+        _cx: &mut Context<'_>,
+        new: &Arc<InstanceConfig>,
+        _mode: ReloadMode,
+    ) -> Reconfigured {
+        let Some(new) = new.specific::<PipeConfig>() else { return Reconfigured::Restart };
+        if self.config.has_other_tables(new) {
+            return Reconfigured::Restart;
+        }
+        let (import, export) = self.take(new);
+        if import {
+            self.put_way(&self.import);
+        }
+        if export {
+            self.put_way(&self.export);
+        }
+        Reconfigured::Live
+    }
+
+    fn reload(&mut self, _cx: &mut Context<'_>, direction: Direction) -> bool {
+        self.put_way(match direction {
+            Direction::In => &self.import,
+            Direction::Out => &self.export,
+        });
+        true
+    }
+
+    fn describe(&self, reply: Reply<Description>) {
+        let figures = [self.import.figures(), self.export.figures()];
+        let lines = lines(&self.config, Some(figures));
+        reply.send(Description { lines, channels: Vec::new() });
+    }
+
+    fn export_policy(&self, _channel: ChannelKind) -> Option<Arc<dyn ExportPolicy>> {
+        Some(Arc::clone(&self.export.policy) as Arc<dyn ExportPolicy>)
+    }
+
+    fn stop(&mut self, _cx: &mut Context<'_>, _reason: &StopReason) {
+        self.environment.reporter.state(ProtocolState::Flush);
+        let slices = &self.environment.rib.slices;
+        for id in [self.import.id, self.export.id] {
+            slices.send_all(Class::Routing, || SliceMessage::PipeRemove(id));
+        }
+        // From then on nothing passes any more. Routes that had passed are removed piece by piece; a
+        // pipe that starts again does not meet them, for it has new ids.
+        let reporter = self.environment.reporter.clone();
+        let down = move || reporter.state(ProtocolState::Down);
+        let done = Arc::new(Barrier::new(slices.count(), down));
+        slices.send_all(Class::Routing, || SliceMessage::Barrier(Arc::clone(&done)));
+    }
+}

@@ -1,0 +1,60 @@
+//! What passes a pipe in one direction: whatever its filter accepts.
+
+use dunlin_core::log::{Log, LogClass};
+use dunlin_filter::{ChannelFilter, RouteInput, Scratch, Sink, Verdict, apply};
+use dunlin_rib::export::{ExportPolicy, ExportVerdict, RouteView};
+
+/// See the module.
+#[derive(Debug)]
+pub struct PipePolicy {
+    filter: ChannelFilter,
+    /// Where what the filter prints goes.
+    log: Log,
+}
+
+impl PipePolicy {
+    /// The policy of a filter.
+    pub fn new(filter: ChannelFilter, log: Log) -> Self {
+        Self { filter, log }
+    }
+}
+
+/// What filters print goes to the log.
+struct ToLog<'a>(&'a Log);
+
+impl Sink for ToLog<'_> {
+    fn line(&mut self, text: &str) {
+        self.0.write(LogClass::Info, format_args!("{text}"));
+    }
+}
+
+impl ExportPolicy for PipePolicy {
+    fn key(&self) -> u64 {
+        self.filter.fingerprint()
+    }
+
+    fn ignores_net(&self) -> bool {
+        let prints = matches!(&self.filter, ChannelFilter::Program(program) if program.prints());
+        !self.filter.reads_prefix() && !prints
+    }
+
+    fn evaluate(&self, scratch: &mut Scratch, route: RouteView<'_>) -> ExportVerdict {
+        let input = RouteInput {
+            net: route.net,
+            attrs: route.attrs,
+            protocol: &route.source.protocol,
+            from: route.source.peer.as_ref().map(|peer| peer.address),
+            hop: route.next_hop.for_filters(),
+            interfaces: None,
+        };
+        match apply(&self.filter, scratch, &input, &mut ToLog(&self.log)) {
+            Verdict::Accept(None) => ExportVerdict::AsIs,
+            Verdict::Accept(Some(changed)) => ExportVerdict::Changed(changed),
+            Verdict::Reject => ExportVerdict::Filtered,
+            Verdict::Error(error) => {
+                self.log.write(LogClass::Error, format_args!("{error}"));
+                ExportVerdict::Filtered
+            }
+        }
+    }
+}
