@@ -315,6 +315,32 @@ impl Context<'_> {
         self.driver.socket_error(self.core.sockets.endpoint(socket)?)
     }
 
+    /// Bytes that have arrived and not been read. A hold timer that expires asks this before it
+    /// blames the peer for its own lateness.
+    pub fn unread(&self, socket: SocketId) -> io::Result<usize> {
+        self.driver.unread(self.core.sockets.endpoint(socket)?)
+    }
+
+    /// Sends no more: the peer reads the end of the stream after what has been written.
+    pub fn finish_writing(&mut self, socket: SocketId) -> io::Result<()> {
+        self.driver.finish_writing(self.core.sockets.endpoint(socket)?)
+    }
+
+    /// Sets the time to live of packets sent and the least accepted (GTSM), each if given.
+    pub fn set_ttl(
+        &mut self,
+        socket: SocketId,
+        sent: Option<u8>,
+        accepted: Option<u8>,
+    ) -> io::Result<()> {
+        self.driver.set_ttl(self.core.sockets.endpoint(socket)?, sent, accepted)
+    }
+
+    /// User and group of the process at the other end of a unix socket.
+    pub fn peer_user(&self, socket: SocketId) -> io::Result<(u32, u32)> {
+        self.driver.peer_user(self.core.sockets.endpoint(socket)?)
+    }
+
     /// The address at this end.
     pub fn local_addr(&self, socket: SocketId) -> io::Result<SocketAddr> {
         self.driver.local_addr(self.core.sockets.endpoint(socket)?)

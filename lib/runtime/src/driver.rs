@@ -103,6 +103,19 @@ pub(crate) trait Driver {
     fn write(&mut self, socket: &Endpoint, buffers: &[IoSlice<'_>]) -> io::Result<usize>;
     /// Takes the socket's pending error.
     fn socket_error(&mut self, socket: &Endpoint) -> io::Result<()>;
+    /// Bytes that have arrived and not been read.
+    fn unread(&self, socket: &Endpoint) -> io::Result<usize>;
+    /// Ends the stream sent.
+    fn finish_writing(&mut self, socket: &Endpoint) -> io::Result<()>;
+    /// Sets the time to live sent and the least accepted.
+    fn set_ttl(
+        &mut self,
+        socket: &Endpoint,
+        sent: Option<u8>,
+        accepted: Option<u8>,
+    ) -> io::Result<()>;
+    /// User and group at the other end of a unix socket.
+    fn peer_user(&self, socket: &Endpoint) -> io::Result<(u32, u32)>;
     /// The address at this end.
     fn local_addr(&self, socket: &Endpoint) -> io::Result<SocketAddr>;
     /// The address at the other end.

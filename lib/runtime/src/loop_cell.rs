@@ -8,8 +8,7 @@ use std::sync::Arc;
 
 use dunlin_mem::Arena;
 use dunlin_sync::{
-    Action, Begin, Class, Classes, Entered, EventNode, ExclusiveCell, Inbox, Placement, Scheduled,
-    StateWord,
+    Action, Begin, Class, Classes, Entered, EventNode, ExclusiveCell, Inbox, Scheduled, StateWord,
 };
 
 use crate::{
@@ -274,7 +273,10 @@ impl<M> LoopCell<M> {
 pub(crate) fn notify<M: Send + 'static>(cell: &Arc<LoopCell<M>>, class: Class) {
     match cell.header.state.notify(class) {
         Action::Nothing => {}
-        Action::Schedule(at) | Action::Raise(at) => enqueue(Arc::clone(cell) as _, class, at),
+        Action::Schedule(at) | Action::Raise(at) => {
+            let entry = RunEntry { cell: Arc::clone(cell) as _, class, at };
+            cell.header.dispatch.enqueue(entry);
+        }
         Action::Closed => cell.drop_messages(),
     }
 }
@@ -283,14 +285,12 @@ pub(crate) fn notify<M: Send + 'static>(cell: &Arc<LoopCell<M>>, class: Class) {
 pub(crate) fn notify_dyn(cell: &Arc<dyn Runnable>, class: Class) {
     match cell.header().state().notify(class) {
         Action::Nothing => {}
-        Action::Schedule(at) | Action::Raise(at) => enqueue(Arc::clone(cell), class, at),
+        Action::Schedule(at) | Action::Raise(at) => {
+            let entry = RunEntry { cell: Arc::clone(cell), class, at };
+            cell.header().dispatch().enqueue(entry);
+        }
         Action::Closed => cell.sweep(),
     }
-}
-
-fn enqueue(cell: Arc<dyn Runnable>, class: Class, at: Placement) {
-    let dispatch = Arc::clone(cell.header().dispatch());
-    dispatch.enqueue(RunEntry { cell, class, at });
 }
 
 /// Whether the run may begin, and with what pending.

@@ -32,20 +32,31 @@ pub(crate) fn share(mut loads: Vec<Load>, receivers: usize, of: usize) -> Vec<(u
     gifts
 }
 
-/// Whether a worker that was busy for `mine` of a `window` hands a loop to one that was busy for
-/// `theirs`, and which: the heaviest that makes the two more alike. Nothing is moved unless the
-/// worker is short of time and the other has much more, so that loads that merely vary stay put.
-pub(crate) fn relief(
-    window: Duration,
-    mine: Duration,
-    theirs: Duration,
-    loads: &[Load],
-) -> Option<u32> {
-    let gap = mine.saturating_sub(theirs);
-    if mine < window.mul_f32(BUSY) || gap < window.mul_f32(GAP) {
+/// How a worker fared in a window.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Fared {
+    /// Time in handlers.
+    pub(crate) busy: Duration,
+    /// Loops that waited for a turn while another had its, on average.
+    pub(crate) waiting: f32,
+}
+
+/// Whether a worker hands a loop to another, and which: the heaviest that makes the two more alike.
+/// Nothing is moved unless the worker is short of time and the other has much more, or is as busy
+/// but with far fewer loops at it; so loads that merely vary stay put.
+pub(crate) fn relief(window: Duration, mine: Fared, theirs: Fared, loads: &[Load]) -> Option<u32> {
+    if mine.busy < window.mul_f32(BUSY) {
         return None;
     }
-    let fits = |load: &&Load| load.used <= gap.mul_f32(0.6) && load.used >= window.mul_f32(WORTH);
+    let gap = mine.busy.saturating_sub(theirs.busy);
+    let most = if gap >= window.mul_f32(GAP) {
+        gap.mul_f32(0.6)
+    } else if mine.waiting - theirs.waiting >= QUEUE_GAP {
+        mine.busy.mul_f32(0.6)
+    } else {
+        return None;
+    };
+    let fits = |load: &&Load| load.used <= most && load.used >= window.mul_f32(WORTH);
     loads.iter().filter(fits).max_by_key(|load| load.used).map(|load| load.slot)
 }
 
@@ -53,6 +64,8 @@ pub(crate) fn relief(
 const BUSY: f32 = 0.6;
 /// The least difference that is acted upon.
 const GAP: f32 = 0.3;
+/// The least difference in waiting loops that is acted upon: moving one changes it by two.
+const QUEUE_GAP: f32 = 1.5;
 /// The least a loop must use to be worth moving.
 const WORTH: f32 = 0.02;
 
@@ -94,13 +107,18 @@ mod tests {
     #[test]
     fn relief_needs_a_reason_and_does_not_swap_the_roles() {
         let window = Duration::from_secs(1);
+        let fared = |busy, waiting| Fared { busy: Duration::from_millis(busy), waiting };
         let of = |mine, theirs, used: &[u64]| {
-            let (mine, theirs) = (Duration::from_millis(mine), Duration::from_millis(theirs));
-            relief(window, mine, theirs, &loads(used))
+            relief(window, fared(mine, 0.0), fared(theirs, 0.0), &loads(used))
         };
         assert_eq!(of(900, 100, &[500, 300, 100]), Some(1));
         assert_eq!(of(900, 800, &[500, 300, 100]), None, "both are busy");
         assert_eq!(of(500, 0, &[500]), None, "not short of time");
         assert_eq!(of(900, 0, &[900]), None, "the other would be as busy");
+        let crowded = |mine, theirs| {
+            relief(window, fared(990, mine), fared(990, theirs), &loads(&[330, 330, 330]))
+        };
+        assert_eq!(crowded(2.0, 0.0), Some(2));
+        assert_eq!(crowded(1.0, 0.0), None, "two and one would become one and two");
     }
 }

@@ -19,6 +19,7 @@ use dunlin_runtime::{
     Address, Class, Context, Duration, EventHandle, EventId, Loop, Progress, Runtime,
     RuntimeOptions, WorkId,
 };
+use dunlin_trace::{Options, Recorder, Site};
 
 struct Ping {
     peer: Option<Address<Ball>>,
@@ -344,4 +345,50 @@ impl Loop for Quick {
     fn message(&mut self, _: &mut Context<'_>, message: u64) {
         self.told.send(message).unwrap();
     }
+}
+
+struct Slow {
+    next: Option<Address<()>>,
+}
+
+impl Loop for Slow {
+    type Message = ();
+
+    fn message(&mut self, _: &mut Context<'_>, (): ()) {
+        common::burn(Duration::from_millis(120));
+        if let Some(next) = &self.next {
+            next.send(Class::Routing, ()).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_handler_that_takes_too_long_is_reported_and_recorded_with_its_cause() {
+    let (log, logged) = told();
+    let recorder = Recorder::new(&Options::default()).unwrap();
+    let options = RuntimeOptions {
+        recorder: Some(recorder.clone()),
+        log: Arc::new(move |record: &dunlin_runtime::LogRecord| {
+            log.send(format!("{}: {}", record.loop_name.as_deref().unwrap(), record.text)).unwrap();
+        }),
+        ..RuntimeOptions::default()
+    };
+    let runtime = Runtime::new(options).unwrap();
+    let second = runtime.spawn("second", Class::Routing, Slow { next: None });
+    let next = Some(second.clone());
+    let first = runtime.spawn("first", Class::Routing, Slow { next });
+    first.send(Class::Routing, ()).unwrap();
+    assert!(common::next(&logged).starts_with("first: a handler took 1"));
+    eventually("both have run", || runtime.stats().loops.iter().all(|one| one.handlers[2] == 1));
+    let trace = recorder.snapshot();
+    let of = |address: &Address<()>| {
+        let number = address.loop_id().number();
+        let mut records = trace.records.iter();
+        *records.find(|one| one.loop_id == number && one.site == Site::MESSAGE).unwrap()
+    };
+    let (cause, effect) = (of(&first), of(&second));
+    assert!(cause.duration.unwrap() >= 119_000_000, "{cause:?}");
+    assert_eq!(effect.cause, Some((cause.ring, cause.index)));
+    assert!(effect.delay >= 119_000_000, "waited for the one that sent it: {effect:?}");
+    assert_eq!(trace.loop_name(first.loop_id().number()), Some("first"));
 }

@@ -10,7 +10,7 @@ use std::{io, sync::Arc};
 use dunlin_sync::{Item, Snapshot};
 
 pub(crate) use collect::{Collector, worker_stats};
-pub(crate) use shared::{Command, Injected, LIVENESS_BIT, WorkerShared};
+pub(crate) use shared::{Command, Injected, LIVENESS_BIT, WAITING_UNIT, WorkerShared};
 
 use crate::{
     dispatch::{Dispatch, RunEntry},

@@ -26,6 +26,9 @@ pub(crate) struct WorkerShared {
     pub(crate) counters: WorkerCounters,
 }
 
+/// One waiting loop in [`WorkerCounters::waiting`].
+pub(crate) const WAITING_UNIT: u64 = 1024;
+
 /// Bit of [`Class::Liveness`] in the urgent word.
 pub(crate) const LIVENESS_BIT: u32 = 1;
 
@@ -43,6 +46,8 @@ pub(crate) struct WorkerCounters {
     pub(crate) polls: AtomicU64,
     pub(crate) longest: AtomicU64,
     pub(crate) liveness_late: AtomicU64,
+    /// Loops waiting for a turn, a sliding average times [`WAITING_UNIT`].
+    pub(crate) waiting: AtomicU64,
     pub(crate) moved_in: AtomicU64,
     pub(crate) moved_out: AtomicU64,
 }

@@ -169,6 +169,23 @@ impl Driver for Engine {
         self.net.take_error(sim(socket)?)
     }
 
+    fn unread(&self, socket: &Endpoint) -> io::Result<usize> {
+        self.net.unread(sim(socket)?)
+    }
+
+    fn finish_writing(&mut self, socket: &Endpoint) -> io::Result<()> {
+        self.net.finish(self.now, &mut self.chance, sim(socket)?)
+    }
+
+    fn set_ttl(&mut self, socket: &Endpoint, _: Option<u8>, _: Option<u8>) -> io::Result<()> {
+        // Accepted and without effect: simulated hosts are neighbours.
+        sim(socket).map(drop)
+    }
+
+    fn peer_user(&self, socket: &Endpoint) -> io::Result<(u32, u32)> {
+        sim(socket).map(|_| (0, 0))
+    }
+
     fn local_addr(&self, socket: &Endpoint) -> io::Result<SocketAddr> {
         self.net.local_addr(sim(socket)?)
     }

@@ -311,6 +311,18 @@ impl SimNet {
         stream.error.take().map_or(Ok(()), |error| Err(error.into()))
     }
 
+    pub(super) fn unread(&self, id: u32) -> io::Result<usize> {
+        Ok(self.stream_of(id).ok_or(ErrorKind::NotConnected)?.received())
+    }
+
+    pub(super) fn finish(&mut self, now: Time, chance: &mut Chance, id: u32) -> io::Result<()> {
+        let stream = self.stream_mut(id).ok_or(ErrorKind::NotConnected)?;
+        stream.finished = true;
+        let peer = stream.peer.ok_or(ErrorKind::NotConnected)?;
+        self.send(now, chance, id, peer, Segment::End);
+        Ok(())
+    }
+
     pub(super) fn local_addr(&self, id: u32) -> io::Result<SocketAddr> {
         match self.socket(id).map(|socket| &socket.kind) {
             Some(Kind::Stream(stream)) => Ok(stream.local),
@@ -476,7 +488,7 @@ impl SimNet {
     /// This end has been closed: tells the other.
     fn hang_up(&mut self, now: Time, chance: &mut Chance, stream: &Stream) {
         let Some(peer) = stream.peer else { return };
-        let segment = if stream.has_unread() {
+        let segment = if stream.received() > 0 {
             Segment::Reset(ErrorKind::ConnectionReset)
         } else {
             Segment::End

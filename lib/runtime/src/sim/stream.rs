@@ -28,6 +28,8 @@ pub(super) struct Stream {
     received: VecDeque<u8>,
     /// The other end has said that no more comes.
     ended: bool,
+    /// No more is sent.
+    pub(super) finished: bool,
     /// Bytes sent that the other end has not read yet, as far as is known here.
     pub(super) unread: usize,
     /// Not reported yet.
@@ -75,6 +77,7 @@ impl Stream {
             peer: None,
             received: VecDeque::new(),
             ended: false,
+            finished: false,
             unread: 0,
             error: None,
             peer_is_gone: false,
@@ -112,8 +115,9 @@ impl Stream {
         }
     }
 
-    pub(super) fn has_unread(&self) -> bool {
-        !self.received.is_empty()
+    /// Bytes not read yet.
+    pub(super) fn received(&self) -> usize {
+        self.received.len()
     }
 
     pub(super) fn ready(&self, buffer: usize) -> Ready {
@@ -152,6 +156,9 @@ impl Stream {
                 return Err(self.error.take().unwrap_or(ErrorKind::BrokenPipe).into());
             }
             Phase::Open => {}
+        }
+        if self.finished {
+            return Err(ErrorKind::BrokenPipe.into());
         }
         if self.peer_is_gone && self.ended {
             self.fail(ErrorKind::BrokenPipe);

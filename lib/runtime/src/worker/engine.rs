@@ -15,7 +15,7 @@ use std::{
 use dunlin_os::{
     clock::{self, Scale},
     poll::{self, Poller},
-    socket::{self, Socket},
+    socket::{self, Shutdown, Socket},
 };
 use dunlin_trace::{Entry, RecordId, Ring, Site};
 
@@ -280,6 +280,29 @@ impl Driver for Engine {
 
     fn socket_error(&mut self, socket: &Endpoint) -> io::Result<()> {
         os(socket)?.take_error()?.map_or(Ok(()), Err)
+    }
+
+    fn unread(&self, socket: &Endpoint) -> io::Result<usize> {
+        os(socket)?.pending()
+    }
+
+    fn finish_writing(&mut self, socket: &Endpoint) -> io::Result<()> {
+        os(socket)?.shutdown(Shutdown::Write)
+    }
+
+    fn set_ttl(
+        &mut self,
+        socket: &Endpoint,
+        sent: Option<u8>,
+        accepted: Option<u8>,
+    ) -> io::Result<()> {
+        let socket = os(socket)?;
+        sent.map_or(Ok(()), |ttl| socket.set_ttl(ttl))?;
+        accepted.map_or(Ok(()), |ttl| socket.set_min_ttl(ttl))
+    }
+
+    fn peer_user(&self, socket: &Endpoint) -> io::Result<(u32, u32)> {
+        os(socket)?.peer_user()
     }
 
     fn local_addr(&self, socket: &Endpoint) -> io::Result<SocketAddr> {

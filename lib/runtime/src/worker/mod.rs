@@ -45,6 +45,8 @@ pub(crate) struct Worker {
     /// The last sleep was short and another thread ended it: it pays to look around for a moment
     /// before the next.
     spins: bool,
+    /// When a long handler was last reported.
+    complained: Time,
     stage: Stage,
     balance: moves::Balance,
     /// The threads of the other workers; worker 0 only.
@@ -92,6 +94,7 @@ impl Worker {
             rest: DeadlineHeap::default(),
             polled: engine.now,
             spins: false,
+            complained: Time::ZERO,
             stage: Stage::Working,
             balance: moves::Balance::new(engine.now),
             threads: HashMap::new(),
@@ -132,6 +135,7 @@ impl Worker {
         let timeout = (next != Time::NEVER).then(|| next.since(now));
         if self.engine.shared.wake.prepare_sleep() {
             Counters::add(&self.engine.shared.counters.sleeps, 1);
+            self.engine.shared.counters.waiting.store(0, Ordering::Relaxed);
             let woken = self.look(timeout);
             let slept = self.engine.now.since(now);
             Counters::add(&self.engine.shared.counters.idle, slept.as_nanos() as u64);

@@ -9,8 +9,8 @@ use dunlin_trace::Site;
 use super::{Resident, Stage, Worker};
 use crate::{
     loop_cell::{Counters, Runnable, notify_dyn},
-    placement::{self, Load},
-    pool::{Command, WorkerShared, local},
+    placement::{self, Fared, Load},
+    pool::{Command, WAITING_UNIT, WorkerShared, local},
     runtime::start_thread,
     time::Time,
 };
@@ -119,13 +119,21 @@ impl Worker {
         let table = self.pool.table();
         let busy = |worker: &Arc<WorkerShared>| worker.counters.busy.load(Ordering::Relaxed);
         let since = |worker: &Arc<WorkerShared>| {
-            let before = self.balance.busy.get(&worker.index).copied();
-            before.map(|before| Duration::from_nanos(busy(worker).saturating_sub(before)))
+            let before = *self.balance.busy.get(&worker.index)?;
+            let waiting = worker.counters.waiting.load(Ordering::Relaxed);
+            Some(Fared {
+                busy: Duration::from_nanos(busy(worker).saturating_sub(before)),
+                waiting: waiting as f32 / WAITING_UNIT as f32,
+            })
         };
         let mine = since(&self.engine.shared);
         let others = table.active().filter(|worker| worker.index != self.index());
         let idlest = others.filter_map(|worker| Some((since(worker)?, worker)));
-        let idlest = idlest.min_by_key(|(used, _)| *used);
+        let idlest = idlest.min_by(|(one, _), (other, _)| {
+            // Of those without a moment to spare, the one with the fewest loops at it.
+            let order = |fared: &Fared| fared.busy.as_secs_f32() + fared.waiting;
+            order(one).total_cmp(&order(other))
+        });
         let choice = match (mine, idlest) {
             (Some(mine), Some((theirs, worker))) => {
                 let loads = self.loads(false);

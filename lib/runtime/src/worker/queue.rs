@@ -69,6 +69,12 @@ impl<T> RunQueue<T> {
         self.queues.iter().all(VecDeque::is_empty)
     }
 
+    /// Entries in all.
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.queues.iter().map(VecDeque::len).sum()
+    }
+
     #[inline]
     pub(crate) fn has_liveness(&self) -> bool {
         !self.queues[0].is_empty()
