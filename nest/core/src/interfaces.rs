@@ -61,7 +61,13 @@ pub struct InterfaceAddress {
 }
 
 impl Interface {
-    /// Whether it can be used.
+    /// Whether it is switched on. That is enough for its networks to count: a link that fails is the
+    /// business of those who asked to `check link`.
+    pub fn is_enabled(&self) -> bool {
+        self.flags.admin_up
+    }
+
+    /// Whether it is switched on and its link works.
     pub fn is_up(&self) -> bool {
         self.flags.admin_up && self.flags.link_up
     }
@@ -121,10 +127,10 @@ impl Interfaces {
     }
 
     /// The interface on whose networks a neighbour with this address is, and the address we have
-    /// there: the longest network wins; only usable interfaces count.
+    /// there: the longest network wins; only interfaces that are switched on count.
     pub fn towards(&self, neighbour: IpAddr) -> Option<(&Interface, &InterfaceAddress)> {
         let mut best: Option<(&Interface, &InterfaceAddress)> = None;
-        for interface in self.list.iter().filter(|interface| interface.is_up()) {
+        for interface in self.list.iter().filter(|interface| interface.is_enabled()) {
             for entry in &interface.addresses {
                 let fits = match entry.opposite {
                     Some(opposite) => opposite == neighbour,
@@ -138,9 +144,9 @@ impl Interfaces {
         best
     }
 
-    /// The networks that usable interfaces are on.
+    /// The networks of the interfaces that are switched on.
     pub fn connected(&self) -> impl Iterator<Item = Connected> {
-        self.list.iter().filter(|interface| interface.is_up()).flat_map(|interface| {
+        self.list.iter().filter(|interface| interface.is_enabled()).flat_map(|interface| {
             interface.addresses.iter().filter_map(|entry| {
                 Some(Connected {
                     prefix: entry.opposite.map_or(entry.prefix, Prefix::host),

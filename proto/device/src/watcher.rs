@@ -75,7 +75,7 @@ impl Watcher {
         let old = self.found.as_deref();
         for interface in new.iter() {
             if old.and_then(|old| old.by_index(interface.index)) != Some(interface) {
-                let (name, up) = (&interface.name, interface.is_up());
+                let (name, up) = (&interface.name, interface.is_enabled());
                 let state = if up { "up" } else { "down" };
                 let addresses = interface.addresses.len();
                 let text = format_args!("Interface {name} {state}, {addresses} addresses");

@@ -18,8 +18,10 @@ pub(crate) const EXAMPLE: Embedded =
 
 /// Every protocol type there is.
 pub(crate) fn kinds() -> Kinds {
-    let kinds: [Arc<dyn ProtocolKind>; 4] = [
+    let kinds: [Arc<dyn ProtocolKind>; 6] = [
         Arc::new(dunlin_device::Device),
+        Arc::new(dunlin_pipe::PipeProtocol),
+        Arc::new(dunlin_static::Static),
         Arc::new(dunlin_bgp::Bgp),
         Arc::new(dunlin_direct::Direct),
         Arc::new(dunlin_kernel::Kernel),

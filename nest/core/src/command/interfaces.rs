@@ -32,7 +32,7 @@ fn lines_summary(interfaces: &Interfaces, output: &mut Output) {
 }
 
 fn state(interface: &Interface) -> &'static str {
-    if interface.is_up() { "up" } else { "down" }
+    if interface.is_enabled() { "up" } else { "down" }
 }
 
 fn lines(interfaces: &Interfaces, output: &mut Output) {
@@ -53,8 +53,8 @@ fn flag_words(flags: InterfaceFlags) -> Vec<&'static str> {
         (kind, true),
         ("Broadcast", flags.broadcast),
         ("Multicast", flags.multicast),
-        ("AdminUp", flags.admin_up),
-        ("LinkUp", flags.link_up),
+        (if flags.admin_up { "AdminUp" } else { "AdminDown" }, true),
+        (if flags.link_up { "LinkUp" } else { "LinkDown" }, true),
         ("Loopback", flags.loopback),
         ("Ignored", flags.loopback),
     ];
