@@ -7,9 +7,11 @@
 
 mod dispatch;
 mod engine;
+mod moves;
 mod net;
 mod sched;
 mod stream;
+mod wire;
 
 use core::{fmt, ops::RangeInclusive, time::Duration};
 use std::sync::Arc;

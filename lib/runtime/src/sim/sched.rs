@@ -1,6 +1,6 @@
 //! Who runs next, and when: virtual workers on one virtual clock.
 
-use core::{sync::atomic::Ordering, time::Duration};
+use core::time::Duration;
 use std::sync::Arc;
 
 use dunlin_mem::Arena;
@@ -17,8 +17,7 @@ use crate::{
     handle::RuntimeHandle,
     loop_cell::{Counters, Runnable, begin, notify_dyn},
     loop_core::Deadlines,
-    placement::{self, Load},
-    stats::{Stats, WorkerStats},
+    stats::WorkerStats,
     time::{Time, nanos},
     worker::{POLL_INTERVAL, deadlines::DeadlineHeap, queue::RunQueue},
 };
@@ -26,41 +25,41 @@ use crate::{
 /// The simulated pool.
 pub(super) struct Scheduler {
     dispatch: Arc<SimDispatch>,
-    engine: Engine,
+    pub(super) engine: Engine,
     arena: Arena,
-    options: SimOptions,
-    now: Time,
-    workers: Vec<Worker>,
+    pub(super) options: SimOptions,
+    pub(super) now: Time,
+    pub(super) workers: Vec<Worker>,
     /// All loops; a slot is not used again.
-    loops: Vec<Option<Resident>>,
-    stopping: bool,
+    pub(super) loops: Vec<Option<Resident>>,
+    pub(super) stopping: bool,
 }
 
 /// A virtual worker.
-struct Worker {
+pub(super) struct Worker {
     /// When what it is doing ends.
     free_at: Time,
-    queue: RunQueue<RunEntry>,
-    turn: Option<Turn>,
+    pub(super) queue: RunQueue<RunEntry>,
+    pub(super) turn: Option<Turn>,
     polled: Time,
     liveness: DeadlineHeap,
     rest: DeadlineHeap,
-    counts: WorkerStats,
+    pub(super) counts: WorkerStats,
 }
 
 /// A turn under way: handlers of other workers may come between its handlers.
-struct Turn {
-    entry: RunEntry,
+pub(super) struct Turn {
+    pub(super) entry: RunEntry,
     /// What was pending when it began.
     pending: Classes,
     /// What is left, as far as is known.
-    left: Classes,
+    pub(super) left: Classes,
     until: Time,
 }
 
-struct Resident {
-    cell: Arc<dyn Runnable>,
-    worker: usize,
+pub(super) struct Resident {
+    pub(super) cell: Arc<dyn Runnable>,
+    pub(super) worker: usize,
 }
 
 /// What happens next.
@@ -215,7 +214,7 @@ impl Scheduler {
         }
     }
 
-    fn notify(&self, slot: u32, class: Class) {
+    pub(super) fn notify(&self, slot: u32, class: Class) {
         if let Some(resident) = self.loops.get(slot as usize).and_then(Option::as_ref) {
             notify_dyn(&resident.cell, class);
         }
@@ -288,7 +287,7 @@ impl Scheduler {
         counts.longest = counts.longest.max(took);
     }
 
-    fn note_deadlines(&mut self, index: usize, slot: u32, deadlines: Deadlines) {
+    pub(super) fn note_deadlines(&mut self, index: usize, slot: u32, deadlines: Deadlines) {
         self.workers[index].liveness.set(slot, deadlines.liveness);
         self.workers[index].rest.set(slot, deadlines.rest);
     }
@@ -316,142 +315,6 @@ impl Scheduler {
     }
 }
 
-/// Loops that come, move and go.
-impl Scheduler {
-    fn admit(&mut self, cell: Arc<dyn Runnable>) {
-        if self.stopping {
-            cell.header().ask_to_stop();
-        }
-        let slot = self.loops.len() as u32;
-        cell.header().set_slot(slot);
-        let loads = (0..self.workers.len()).map(|index| self.count_of(index));
-        let worker = placement::least(loads).unwrap_or(0);
-        self.loops.push(Some(Resident { cell, worker }));
-        self.take_in(slot, worker);
-        self.notify(slot, Class::Control);
-    }
-
-    fn count_of(&self, worker: usize) -> usize {
-        self.loops.iter().flatten().filter(|resident| resident.worker == worker).count()
-    }
-
-    /// Finishes a move to `worker`.
-    fn take_in(&mut self, slot: u32, worker: usize) {
-        let Some(resident) = self.loops.get_mut(slot as usize).and_then(Option::as_mut) else {
-            return;
-        };
-        resident.worker = worker;
-        let cell = Arc::clone(&resident.cell);
-        let before = core::mem::replace(&mut self.engine.worker, worker);
-        let deadlines = cell.attach(slot, &mut self.engine);
-        self.engine.worker = before;
-        self.note_deadlines(worker, slot, deadlines);
-        let moved = cell.header().state().finish_move(worker as u16);
-        if let Some(class) = moved.requeue {
-            let entry = RunEntry { cell, class, at: moved.placement };
-            self.workers[worker].queue.push(class, entry);
-        }
-    }
-
-    /// Moves a loop, unless it is in the middle of a turn.
-    fn move_to(&mut self, slot: u32, to: usize) {
-        let Some(resident) = self.loops.get(slot as usize).and_then(Option::as_ref) else { return };
-        let (cell, from) = (Arc::clone(&resident.cell), resident.worker);
-        if from == to || !cell.header().state().begin_move() {
-            return;
-        }
-        cell.detach(&mut self.engine);
-        self.note_deadlines(from, slot, Deadlines::NEVER);
-        self.workers[from].counts.moved_out += 1;
-        self.workers[to].counts.moved_in += 1;
-        self.take_in(slot, to);
-    }
-
-    /// Moves some loop to some worker.
-    fn move_any(&mut self) {
-        let slot = self.engine.chance.below(self.loops.len()) as u32;
-        let to = self.engine.chance.below(self.workers.len());
-        self.move_to(slot, to);
-    }
-
-    fn bury(&mut self, slot: u32) {
-        let Some(resident) = self.loops.get_mut(slot as usize).and_then(Option::take) else {
-            return;
-        };
-        self.note_deadlines(resident.worker, slot, Deadlines::NEVER);
-        resident.cell.header().state().close();
-        resident.cell.bury(&mut self.engine);
-        // Closed: nothing is left to be scheduled.
-        let _ = resident.cell.header().state().end_run(Classes::NONE);
-    }
-
-    /// See [`super::SimRuntime::resize`].
-    pub(super) fn resize(&mut self, workers: usize) {
-        let (workers, before) = (workers.max(1), self.workers.len());
-        for index in before..workers {
-            self.workers.push(Worker::new(index, self.now));
-        }
-        if workers > before {
-            self.share(before, workers);
-        }
-        if workers < before {
-            for index in workers..before {
-                self.vacate(index, workers);
-            }
-            self.workers.truncate(workers);
-        }
-    }
-
-    /// Gives the new ones of `workers` their part.
-    fn share(&mut self, before: usize, workers: usize) {
-        for from in 0..before {
-            let loads = self.loops.iter().enumerate().filter_map(|(slot, resident)| {
-                let resident = resident.as_ref().filter(|resident| resident.worker == from)?;
-                let run = resident.cell.header().counters.run.load(Ordering::Relaxed);
-                Some(Load { slot: slot as u32, used: Duration::from_nanos(run) })
-            });
-            for (slot, to) in placement::share(loads.collect(), workers - before, workers) {
-                self.move_to(slot, before + to);
-            }
-        }
-    }
-
-    /// Takes every loop off a worker that goes.
-    fn vacate(&mut self, index: usize, remaining: usize) {
-        if let Some(turn) = self.workers[index].turn.take() {
-            // The move makes the entry anew.
-            let _ = turn.entry.cell.header().state().end_run(turn.left);
-        }
-        for slot in 0..self.loops.len() as u32 {
-            let here = self.loops[slot as usize].as_ref().is_some_and(|one| one.worker == index);
-            if here {
-                let loads = (0..remaining).map(|worker| self.count_of(worker));
-                let to = placement::least(loads).unwrap_or(0);
-                self.move_to(slot, to);
-            }
-        }
-    }
-
-    fn shut_down(&mut self) {
-        self.stopping = true;
-        for resident in self.loops.iter().flatten() {
-            resident.cell.header().ask_to_stop();
-            notify_dyn(&resident.cell, Class::Control);
-        }
-    }
-
-    pub(super) fn stats(&self) -> Stats {
-        let workers = self.workers.iter().enumerate();
-        let workers = workers.map(|(index, worker)| WorkerStats {
-            loops: self.count_of(index),
-            liveness_late: self.engine.liveness_late,
-            ..worker.counts
-        });
-        let loops = self.loops.iter().flatten().map(|resident| resident.cell.stats());
-        Stats { workers: workers.collect(), loops: loops.collect(), complete: true }
-    }
-}
-
 impl Drop for Scheduler {
     fn drop(&mut self) {
         self.settle();
@@ -462,7 +325,7 @@ impl Drop for Scheduler {
 }
 
 impl Worker {
-    fn new(index: usize, now: Time) -> Self {
+    pub(super) fn new(index: usize, now: Time) -> Self {
         Self {
             free_at: now,
             queue: RunQueue::new(),
