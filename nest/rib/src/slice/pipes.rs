@@ -8,7 +8,7 @@ use super::attrs::NIL;
 use super::message::Pipe;
 use super::table::{Env, GENERATION_SHIFT, Route, RouteId, Table};
 use crate::PipeId;
-use crate::counters::ImportGauges;
+use crate::counters::{ImportDelta, ImportGauges};
 use crate::export::{ExportVerdict, RouteView};
 use crate::import::TableKey;
 
@@ -141,23 +141,28 @@ impl<K: TableKey> Table<K> {
     /// Runs the waiting changes through all pipes of this table.
     pub(crate) fn run_pipes(&mut self, env: &mut Env<'_>) -> Vec<PipedOp<K>> {
         let mut ops = Vec::new();
-        for change in core::mem::take(&mut self.piped) {
-            for pipe in &self.pipes.out {
+        let changes = core::mem::take(&mut self.piped);
+        for pipe in &self.pipes.out {
+            let mut counted = ImportDelta::default();
+            for change in &changes {
                 let came = self.pipes.inward(change.via);
-                if came.is_some_and(|came| came.instance == pipe.instance)
-                    || change.generation >= pipe.max_generation
-                {
+                let back = came.is_some_and(|came| came.instance == pipe.instance);
+                if back || change.generation >= pipe.max_generation {
+                    count_refused(change, &mut counted);
                     continue;
                 }
+                let set = change.set.as_ref().and_then(|set| through(pipe, set, change, env));
+                count_passed(change, set.is_some(), &mut counted);
                 ops.push(PipedOp {
                     pipe: pipe.id,
                     key: change.key,
                     source: change.source,
                     path_id: change.path_id,
                     generation: change.generation + 1,
-                    set: change.set.as_ref().and_then(|set| through(pipe, set, &change, env)),
+                    set,
                 });
             }
+            pipe.counters.add(&counted);
         }
         ops
     }
@@ -219,6 +224,29 @@ impl<K: TableKey> Table<K> {
             self.note_piped(handle, NIL);
             self.remove_route(handle, env);
         }
+    }
+}
+
+/// A change that came through the pipe itself, or through too many.
+fn count_refused<K>(change: &PipedChange<K>, counted: &mut ImportDelta) {
+    if change.set.is_some() {
+        counted.updates_received += 1;
+        counted.updates_rejected += 1;
+    }
+}
+
+/// A change that went through the pipe's filter.
+fn count_passed<K>(change: &PipedChange<K>, accepted: bool, counted: &mut ImportDelta) {
+    if change.set.is_none() {
+        counted.withdraws_received += 1;
+        counted.withdraws_accepted += 1;
+        return;
+    }
+    counted.updates_received += 1;
+    if accepted {
+        counted.updates_accepted += 1;
+    } else {
+        counted.updates_filtered += 1;
     }
 }
 
