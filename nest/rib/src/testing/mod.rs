@@ -10,7 +10,7 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use dunlin_attr::{Attrs, AttrsBuilder, BgpNextHop, Origin, Rts};
+use dunlin_attr::{Attrs, AttrsBuilder, BgpNextHop, NextHop, Origin, Rts};
 use dunlin_net::Prefix4;
 use dunlin_net::as_path::AsPathBuf;
 
@@ -137,6 +137,7 @@ pub(crate) fn attrs(look: Look) -> Arc<Attrs> {
     builder.set_as_path(AsPathBuf::from_sequence(&path).view()).unwrap();
     builder.set_local_pref(Some(look.local_pref));
     builder.set_med(Some(look.med));
+    builder.set_next_hop(NextHop::Bgp);
     builder.set_bgp_next_hop(Some(BgpNextHop::new(address(77))));
     builder.finish()
 }

@@ -45,7 +45,7 @@ pub(super) enum SessionMessage {
     Joined(u32, MemberId, Address<EgressMessage>),
     Append(u32, Arc<Chunk>),
     Detach(u32),
-    Fed(u32),
+    Fed,
     Left(u32),
 }
 
@@ -71,7 +71,7 @@ impl LogSink for Sink {
         self.tell(SessionMessage::Detach(self.ticket));
     }
     fn fed(&self) {
-        self.tell(SessionMessage::Fed(self.ticket));
+        self.tell(SessionMessage::Fed);
     }
     fn left(&self) {
         self.tell(SessionMessage::Left(self.ticket));
@@ -200,7 +200,7 @@ impl Session {
         let Some((reader, egress)) = &mut membership.reader else { panic!("chunk before joined") };
         if reader.push(chunk) {
             let drained = EgressMessage::Drained(reader.member());
-            egress.send(Class::Routing, drained).unwrap();
+            let _ = egress.send(Class::Routing, drained);
         }
     }
 
@@ -265,7 +265,8 @@ impl Session {
             budget -= bytes.len();
             if reader.advance(bytes.len()) {
                 let drained = EgressMessage::Drained(reader.member());
-                egress.send(Class::Routing, drained).unwrap();
+                // A group that has let us go may be gone itself.
+                let _ = egress.send(Class::Routing, drained);
             }
             self.take(&bytes);
         }
@@ -326,7 +327,7 @@ impl Loop for Session {
             }
             SessionMessage::Append(ticket, chunk) => self.append(ticket, chunk),
             SessionMessage::Detach(ticket) => self.detach(ticket),
-            SessionMessage::Fed(_) => self.seen.lock().unwrap().fed += 1,
+            SessionMessage::Fed => self.seen.lock().unwrap().fed += 1,
             SessionMessage::Left(ticket) => self.left(ticket, cx),
         }
     }

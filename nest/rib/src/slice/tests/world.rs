@@ -3,13 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
-use dunlin_net::{NetKey, NetType, Prefix, Prefix4};
+use dunlin_net::{NetKey, NetType, Prefix4};
 
 use crate::export::{
     BANDS, DeltaBatch, DeltaSink, Deltas, Exporter, ExporterKind, FeedRequest, To,
 };
 use crate::import::{Burst, CreditToken, ImportBatch, NONE, Op, Ops};
-use crate::slice::jobs::PIECE;
 use crate::slice::tables::{AnyTable, with_table};
 use crate::slice::{Slice, SliceMessage};
 use crate::testing::{
@@ -310,9 +309,6 @@ impl World {
     pub(super) fn known_sources(&self) -> usize {
         self.slices.iter().map(|slice| slice.sources.len()).max().unwrap_or(0)
     }
-
-    /// A piece is more than tests have routes, so one is a whole pass.
-    pub(super) const PASS: u32 = PIECE;
 }
 
 impl Group {
@@ -354,17 +350,4 @@ impl Member {
             }
         }
     }
-}
-
-/// A table of one slice.
-pub(super) fn table4(slice: &Slice) -> &crate::slice::table::Table<Prefix4> {
-    match slice.tables[usize::from(TABLE.0)].as_ref() {
-        Some(AnyTable::V4(table)) => table,
-        _ => panic!("the table is there and of IPv4"),
-    }
-}
-
-/// The prefix of a network.
-pub(super) fn prefix(net: Prefix4) -> Prefix {
-    Prefix::V4(net)
 }
