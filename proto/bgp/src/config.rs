@@ -213,6 +213,11 @@ impl BgpConfig {
         }
     }
 
+    /// The least time to live that packets of the neighbour have, if it is checked (RFC 5082).
+    pub fn min_ttl(&self) -> Option<u8> {
+        self.ttl_security.then(|| u8::MAX - self.multihop.unwrap_or(1).saturating_sub(1))
+    }
+
     /// BGP's own part of a channel.
     pub fn channel(&self, kind: ChannelKind) -> Option<&ChannelOptions> {
         self.channels.iter().find(|options| options.kind == kind)

@@ -20,8 +20,8 @@ pub(crate) struct ListenKey {
     pub(crate) local: SocketAddr,
     /// The interface that the socket is bound to.
     pub(crate) device: Option<Arc<str>>,
-    /// The neighbour must be next to us.
-    pub(crate) ttl_security: bool,
+    /// Least time to live of the neighbour's packets, and most of ours.
+    pub(crate) min_ttl: Option<u8>,
 }
 
 /// Who may connect.

@@ -188,15 +188,15 @@ fn listen_key(bgp: &BgpConfig) -> ListenKey {
     ListenKey {
         local: SocketAddr::new(local, bgp.port),
         device: bgp.interface.clone().filter(|_| bgp.strict_bind),
-        ttl_security: bgp.ttl_security,
+        min_ttl: bgp.min_ttl(),
     }
 }
 
 fn listen_options(key: &ListenKey, bgp: &BgpConfig) -> ListenOptions {
     ListenOptions {
         device: key.device.as_ref().map(|name| name.to_string()),
-        ttl: key.ttl_security.then_some(255),
-        min_ttl: key.ttl_security.then_some(255),
+        ttl: key.min_ttl.map(|_| u8::MAX),
+        min_ttl: key.min_ttl,
         free_bind: bgp.free_bind,
         ..ListenOptions::default()
     }

@@ -11,6 +11,7 @@ pub mod decode;
 pub mod encode;
 pub mod family;
 pub mod frame;
+pub mod fuzz;
 pub mod next_hop;
 pub mod nlri;
 pub mod notification;

@@ -67,7 +67,7 @@ impl Session {
             local: local.map(|local| self.with_scope(local)),
             md5: self.bgp.password.as_ref().map(|key| key.as_bytes().to_vec()),
             ttl: if self.bgp.ttl_security { Some(255) } else { Some(hops.unwrap_or(1)) },
-            min_ttl: self.bgp.ttl_security.then(|| 255 - hops.unwrap_or(1) + 1),
+            min_ttl: self.bgp.min_ttl(),
             device: self.bgp.interface.as_ref().map(|name| name.to_string()),
             free_bind: self.bgp.free_bind,
         }
