@@ -4,6 +4,7 @@
 //! * [`receive`]: bytes to routes: one batch per slice and read burst.
 //! * [`send`]: control messages and the logs of export groups to bytes.
 //! * [`channel`]: what a session has in the tables while it is established.
+//! * [`export`]: its places in export groups.
 //! * [`drive`]: the state machine's actions.
 //! * [`request`]: what the manager asks for.
 
@@ -31,6 +32,7 @@ use crate::wire::{Carried, Cease};
 
 mod channel;
 mod drive;
+mod export;
 mod link;
 mod receive;
 mod request;

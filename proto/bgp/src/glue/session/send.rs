@@ -11,7 +11,8 @@ use dunlin_rib::chunk::Chunk;
 use dunlin_rib::egress::EgressMessage;
 use dunlin_runtime::Context;
 
-use super::channel::{Channel, Membership};
+use super::channel::Channel;
+use super::export::Membership;
 use super::receive::system_text;
 use super::{Session, Side, Ticket};
 
