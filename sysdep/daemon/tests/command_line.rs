@@ -1,16 +1,24 @@
 //! Flags, exit codes and what is said on the terminal.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failure is what a test is for")]
+
 mod common;
 
 use std::fs;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use common::{DUNLIN, Place, SMALL, wait_for};
 
+/// Runs a command that ends by itself: exit code, output, errors.
 fn run(command: &mut Command) -> (i32, String, String) {
-    let Output { status, stdout, stderr } = command.output().unwrap();
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let ended = wait_for(|| child.try_wait().unwrap().is_some());
+    if !ended {
+        child.kill().unwrap();
+    }
+    let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (status.code().unwrap_or(-1), text(stdout), text(stderr))
 }
@@ -96,7 +104,7 @@ fn something_else_in_place_of_the_socket_is_left_alone() {
 #[test]
 fn a_wrong_configuration_starts_nothing() {
     let place = Place::new("wrong");
-    let config = place.write("a.conf", "router id 0;\nprotocol device { }\n");
+    let config = place.write("a.conf", "frobnicate;\nprotocol device { }\n");
     for foreground in [true, false] {
         let mut command = place.command();
         command.arg("-c").arg(&config).arg("-s").arg(place.path("ctl"));
@@ -117,7 +125,7 @@ fn to_the_background_and_back() {
     let config = place.write("a.conf", &SMALL.replace("log stderr all", "log \"log\" all"));
     let mut command = place.command();
     // Pipes would keep the test waiting for the daemon that inherits them.
-    command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+    command.stdout(Stdio::null()).stderr(Stdio::null());
     let (socket, pid) = (place.path("ctl"), place.path("pid"));
     let status = command.args(["-c", "a.conf", "-s", "ctl", "-P", "pid"]).status().unwrap();
     assert!(status.success(), "{status}");

@@ -1,5 +1,7 @@
 //! The protocol of the control socket, as clients see it.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failure is what a test is for")]
+
 mod common;
 
 use std::io::Read as _;
@@ -23,7 +25,7 @@ fn pipelined_commands_are_answered_in_order() {
     assert_eq!(client.greeting(), "0001 BIRD 3.3.2 ready.\n");
     assert!(client.reply().starts_with("1000-BIRD 3.3.2"));
     assert_eq!(client.reply(), "0023 2\n");
-    assert!(client.reply().contains("static"));
+    assert!(client.reply().contains("s4 "));
     for number in 0..200 {
         assert_eq!(client.reply(), format!("0023 {number}\n"));
     }
@@ -89,13 +91,19 @@ fn clients_come_and_go_and_leave_nothing_behind() {
 fn clients_beyond_the_limit_are_told() {
     let place = Place::new("limit");
     let daemon = place.daemon(SMALL, &[]);
-    let mut clients: Vec<Client> = (0..256).map(|_| Client::connect(&daemon.socket)).collect();
-    for client in &mut clients {
-        client.greeting();
-    }
-    let mut one_more = Client::connect(&daemon.socket);
-    assert_eq!(one_more.greeting(), "8007 Too many clients\n");
-    assert_eq!(one_more.stream.read(&mut [0; 16]).unwrap(), 0);
+    // Those who asked whether it is up may still be counted.
+    let mut clients = Vec::new();
+    let refused = loop {
+        let mut client = Client::connect(&daemon.socket);
+        match client.greeting().as_str() {
+            "0001 BIRD 3.3.2 ready.\n" => clients.push(client),
+            "8007 Too many clients\n" => break client,
+            other => panic!("{other}"),
+        }
+        assert!(clients.len() <= 256);
+    };
+    assert!(clients.len() > 250, "{}", clients.len());
+    assert_eq!((&refused.stream).read(&mut [0; 16]).unwrap(), 0);
     clients.truncate(10);
     assert!(wait_for(|| Client::connect(&daemon.socket).greeting().starts_with("0001 ")));
 }

@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-/// A pid file; removed when this is dropped, if it was written.
+/// A pid file; removed when this is dropped, unless it holds another process's number.
 #[derive(Debug)]
 pub struct PidFile {
     path: PathBuf,
@@ -41,7 +41,8 @@ impl PidFile {
 
 impl Drop for PidFile {
     fn drop(&mut self) {
-        if self.written {
+        let empty = self.file.metadata().is_ok_and(|data| data.len() == 0);
+        if self.written || empty {
             // It has gone already, or it stays behind; neither matters to a process that ends.
             let _ = std::fs::remove_file(&self.path);
         }
@@ -61,6 +62,12 @@ mod tests {
         assert_eq!(std::fs::read_to_string(&path).unwrap(), format!("{}\n", std::process::id()));
         drop(file);
         assert!(!path.exists());
+        drop(PidFile::open(&path).unwrap());
+        assert!(!path.exists(), "an empty file of a daemon that did not start");
+        std::fs::write(&path, "1\n").unwrap();
+        drop(PidFile::open(&path).unwrap());
+        assert!(path.exists(), "a file of somebody else");
+        std::fs::remove_file(&path).unwrap();
         assert!(PidFile::open("/nowhere/pid".as_ref()).is_err());
     }
 }

@@ -87,7 +87,8 @@ pub struct SystemParts {
     pub logger: Arc<Logger>,
     /// What clients of control sockets get.
     pub session: SessionParts,
-    /// The main control socket; served from the first configuration on.
+    /// The main control socket. Clients that connect early wait until everything has started, so
+    /// whoever gets an answer sees a whole daemon.
     pub control: Opened,
     /// The way to the main thread.
     pub announcer: Announcer,
@@ -115,6 +116,8 @@ pub struct UnixSystem {
     default_threads: u32,
     /// What the configuration in force says about workers and slices.
     in_force: Option<(Option<u32>, Option<u32>)>,
+    /// Known from the first configuration on.
+    runtime: Option<RuntimeHandle>,
 }
 
 impl core::fmt::Debug for UnixSystem {
@@ -139,6 +142,7 @@ impl UnixSystem {
             directory: parts.directory,
             default_threads: parts.default_threads,
             in_force: None,
+            runtime: None,
         }
     }
 
@@ -158,11 +162,8 @@ impl UnixSystem {
         }
     }
 
-    /// Serves exactly the control sockets that the configuration names, and the main one.
+    /// Serves exactly the control sockets that the configuration names.
     fn control_sockets(&mut self, runtime: &RuntimeHandle, wanted: &[CliConfig]) -> Vec<String> {
-        if let Some(opened) = self.opened.take() {
-            self.main = Some(opened.serve(runtime, self.session.clone()));
-        }
         self.extra.retain(|(old, _)| wanted.iter().any(|cli| cli.path == old.path));
         let mut problems = Vec::new();
         for cli in wanted {
@@ -210,10 +211,14 @@ impl System for UnixSystem {
         }
         self.workers(&runtime, config);
         problems.extend(self.control_sockets(&runtime, &globals.cli));
+        self.runtime = Some(runtime);
         if problems.is_empty() { Ok(()) } else { Err(problems.join("; ")) }
     }
 
     fn started(&mut self, _config: &Config) {
+        if let (Some(opened), Some(runtime)) = (self.opened.take(), &self.runtime) {
+            self.main = Some(opened.serve(runtime, self.session.clone()));
+        }
         self.logger.started();
         self.announcer.announce(Milestone::Started);
     }

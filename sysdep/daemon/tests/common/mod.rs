@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each test file uses a part")]
 
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -171,7 +171,11 @@ impl Client {
                 return String::from_utf8(reply).unwrap();
             }
             let mut buffer = [0; 65536];
-            let count = self.stream.read(&mut buffer).unwrap();
+            let count = match self.stream.read(&mut buffer) {
+                // The process was stopped for a moment.
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                result => result.unwrap(),
+            };
             assert!(count > 0, "closed after {:?}", String::from_utf8_lossy(&self.received));
             self.received.extend_from_slice(&buffer[..count]);
         }
