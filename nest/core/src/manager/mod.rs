@@ -71,6 +71,8 @@ pub struct Manager {
     services: Map<&'static str, Box<dyn Service>>,
     config: Arc<Config>,
     interfaces: Arc<Interfaces>,
+    /// The resolver has been told of interfaces at least once: until then next hops wait.
+    resolver_knows: bool,
     router_id: u32,
     hostname: Arc<str>,
     tables: TableIds,
@@ -101,6 +103,7 @@ impl Manager {
             services: Map::default(),
             config: parts.config,
             interfaces: Arc::default(),
+            resolver_knows: false,
             router_id: 0,
             tables: TableIds::default(),
             view: Arc::default(),
@@ -143,13 +146,18 @@ impl Manager {
             return;
         }
         self.interfaces = interfaces;
-        self.rib.interfaces_changed(&self.interfaces);
+        self.tell_resolver();
         self.publish();
         for entry in &mut self.entries {
             if let Some(instance) = entry.instance() {
                 instance.interfaces_changed(cx, &self.interfaces);
             }
         }
+    }
+
+    fn tell_resolver(&mut self) {
+        self.resolver_knows = true;
+        self.rib.interfaces_changed(&self.interfaces);
     }
 
     fn signal(&mut self, cx: &mut Context<'_>, signal: Signal) {

@@ -77,6 +77,10 @@ impl Manager {
         for phase in Phase::ALL {
             if phase > Phase::Device {
                 self.find_router_id();
+                if !self.resolver_knows {
+                    // No device protocol, or one that found nothing: next hops need not wait.
+                    self.tell_resolver();
+                }
             }
             self.stop_unwanted(cx, phase);
             if self.entries.iter().any(|entry| entry.phase() == phase && entry.is_stopping()) {
