@@ -61,8 +61,8 @@ class GoBgp(Peer):
         families = next(n.families for n in self.neighbors if n.address == address)
         for family in families:
             told = self.ask("neighbor", address, "adj-in", "-a", f"ipv{family}")
-            for prefix, paths in (told or {}).items():
-                found[prefix] = route(paths[0]["attrs"])
+            # What was withdrawn just now may stand there without a path.
+            found |= {prefix: route(paths[0]["attrs"]) for prefix, paths in (told or {}).items() if paths}
         return found
 
     def count(self, address):

@@ -1,0 +1,218 @@
+//! What everybody must know in the end, worked out without Dunlin's code.
+//!
+//! The shortest path wins; routes are made so that no two of one network have paths of the same
+//! length where they compete. A static route beats all. Nobody is told of their own route.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use dunlin_net::Prefix;
+
+use crate::nets;
+
+/// An AS path.
+pub type Path = Arc<[u32]>;
+
+/// Networks with the paths by which somebody knows them.
+pub type View = BTreeMap<Prefix, Path>;
+
+/// What a daemon sends to a speaker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Policy {
+    /// Everything.
+    #[default]
+    All,
+    /// What [`nets::is_short`] isn't true of.
+    Long,
+}
+
+impl Policy {
+    /// The export clause of the configuration.
+    pub fn clause(self) -> &'static str {
+        match self {
+            Self::All => "export all;",
+            Self::Long => "export where net.len != 22 && net.len != 44;",
+        }
+    }
+
+    fn passes(self, net: Prefix) -> bool {
+        self == Self::All || !nets::is_short(net)
+    }
+}
+
+/// A speaker as the model knows it.
+#[derive(Clone, Debug)]
+pub struct Neighbor {
+    /// Index of its daemon.
+    pub daemon: usize,
+    /// It gets paths as they are.
+    pub transparent: bool,
+    /// What it gets.
+    pub policy: Policy,
+    /// Its routes count.
+    pub up: bool,
+}
+
+/// Where a daemon has a route from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum From {
+    /// A static route of this daemon.
+    Static(usize),
+    /// A speaker.
+    Speaker(usize),
+    /// The other daemon.
+    Link,
+}
+
+/// A daemon's best route of a network.
+#[derive(Clone, Debug)]
+pub struct Best {
+    /// Where from.
+    pub from: From,
+    /// The path in the table.
+    pub path: Path,
+    /// The path as it is sent.
+    pub sent: Path,
+}
+
+/// See the module.
+#[derive(Clone, Debug, Default)]
+pub struct Model {
+    /// AS numbers of the daemons; two of them are linked.
+    pub daemons: Vec<u32>,
+    /// All speakers.
+    pub speakers: Vec<Neighbor>,
+    /// All routes that anybody brings.
+    routes: BTreeMap<Prefix, BTreeMap<From, Path>>,
+}
+
+impl Model {
+    /// A speaker announces.
+    ///
+    /// # Panics
+    /// If another speaker of the same daemon has a route as good.
+    pub fn announce(&mut self, speaker: usize, net: Prefix, path: &Path) {
+        let daemon = self.speakers[speaker].daemon;
+        let routes = self.routes.entry(net).or_default();
+        routes.insert(From::Speaker(speaker), Arc::clone(path));
+        let same = |(from, other): (&From, &Path)| match from {
+            From::Speaker(index) => {
+                *index != speaker
+                    && self.speakers[*index].daemon == daemon
+                    && other.len() == path.len()
+            }
+            From::Static(_) | From::Link => false,
+        };
+        assert!(!routes.iter().any(same), "the test's routes for {net} are ambiguous");
+    }
+
+    /// A speaker withdraws.
+    pub fn withdraw(&mut self, speaker: usize, net: Prefix) {
+        if let Some(routes) = self.routes.get_mut(&net) {
+            routes.remove(&From::Speaker(speaker));
+        }
+    }
+
+    /// A daemon has a static route.
+    pub fn static_route(&mut self, daemon: usize, net: Prefix) {
+        self.routes.entry(net).or_default().insert(From::Static(daemon), Arc::new([]));
+    }
+
+    /// What a speaker announces now.
+    pub fn announced(&self, speaker: usize) -> View {
+        let of = |(net, routes): (&Prefix, &BTreeMap<From, Path>)| {
+            Some((*net, Arc::clone(routes.get(&From::Speaker(speaker))?)))
+        };
+        self.routes.iter().filter_map(of).collect()
+    }
+
+    /// The best of what speakers and static routes bring to a daemon itself.
+    fn own(&self, daemon: usize, routes: &BTreeMap<From, Path>) -> Option<(From, Path)> {
+        let here = |from: &From| match from {
+            From::Static(index) => *index == daemon,
+            From::Speaker(index) => {
+                let speaker = &self.speakers[*index];
+                speaker.up && speaker.daemon == daemon
+            }
+            From::Link => false,
+        };
+        let candidates = routes.iter().filter(|(from, _)| here(from));
+        let best = candidates.min_by_key(|(from, path)| (rank(**from), path.len()));
+        best.map(|(from, path)| (*from, Arc::clone(path)))
+    }
+
+    /// What a daemon has from the other one.
+    fn by_link(&self, daemon: usize, routes: &BTreeMap<From, Path>) -> Option<Path> {
+        let other = 1 - daemon;
+        let asn = *self.daemons.get(other)?;
+        let (from, path) = self.own(other, routes)?;
+        if let Some((own, own_path)) = self.own(daemon, routes)
+            && rank(from) == 1
+            && (rank(own) == 0 || own_path.len() + 1 < path.len())
+        {
+            // The other daemon's best route is ours.
+            return None;
+        }
+        Some(prepend(asn, &path))
+    }
+
+    /// How many routes a daemon's tables hold.
+    pub fn routes(&self, daemon: usize) -> usize {
+        let of = |routes: &BTreeMap<From, Path>| {
+            let here = routes.keys().filter(|from| match from {
+                From::Static(index) => *index == daemon,
+                From::Speaker(index) => {
+                    self.speakers[*index].up && self.speakers[*index].daemon == daemon
+                }
+                From::Link => false,
+            });
+            here.count() + usize::from(self.by_link(daemon, routes).is_some())
+        };
+        self.routes.values().map(of).sum()
+    }
+
+    /// A daemon's best routes.
+    pub fn best(&self, daemon: usize) -> BTreeMap<Prefix, Best> {
+        let asn = self.daemons[daemon];
+        let choose = |routes: &BTreeMap<From, Path>| {
+            let own = self.own(daemon, routes);
+            let link = self.by_link(daemon, routes).map(|path| (From::Link, path));
+            let key = |(from, path): &(From, Path)| (rank(*from), path.len());
+            own.into_iter().chain(link).min_by_key(key)
+        };
+        self.routes
+            .iter()
+            .filter_map(|(net, routes)| {
+                let (from, path) = choose(routes)?;
+                let sent = prepend(asn, &path);
+                Some((*net, Best { from, path, sent }))
+            })
+            .collect()
+    }
+
+    /// What a speaker must have, given its daemon's best routes.
+    pub fn view<'a>(
+        &self,
+        speaker: usize,
+        best: &'a BTreeMap<Prefix, Best>,
+    ) -> impl Iterator<Item = (Prefix, &'a Path)> + use<'a> {
+        let Neighbor { transparent, policy, .. } = self.speakers[speaker];
+        best.iter()
+            .filter(move |(net, best)| {
+                best.from != From::Speaker(speaker) && policy.passes(**net)
+            })
+            .map(move |(net, best)| (*net, if transparent { &best.path } else { &best.sent }))
+    }
+}
+
+/// A static route goes before others.
+fn rank(from: From) -> u8 {
+    match from {
+        From::Static(_) => 0,
+        From::Speaker(_) | From::Link => 1,
+    }
+}
+
+fn prepend(asn: u32, path: &Path) -> Path {
+    core::iter::once(asn).chain(path.iter().copied()).collect()
+}
