@@ -1,0 +1,214 @@
+//! Static routes in a daemon: what is announced, what is dormant, what a change changes.
+#![allow(clippy::unwrap_used, reason = "a test stops where something fails")]
+
+mod lab;
+
+use std::sync::Arc;
+
+use lab::{Lab, interface};
+
+fn start(section: &str) -> Lab {
+    Lab::start(Arc::new([Arc::new(dunlin_static::Static)]), &config(section))
+}
+
+fn config(section: &str) -> String {
+    format!("router id 1; ipv4 table inner; protocol static s {{ {section} }}")
+}
+
+/// The networks of a table with their destinations, sorted.
+fn routes(lab: &Lab, command: &str) -> Vec<String> {
+    let answer = lab.ask(command);
+    let mut list: Vec<String> = Vec::new();
+    for line in answer.lines() {
+        let text = line.get(1..).unwrap_or_default().trim_start_matches("007-");
+        if text.starts_with("Table") || line.starts_with("0000") {
+            continue;
+        }
+        match text.strip_prefix('\t') {
+            Some(hop) => list.last_mut().unwrap().push_str(&format!(", {hop}")),
+            None => list.push(
+                text.split(" [").next().unwrap().split_whitespace().collect::<Vec<_>>().join(" "),
+            ),
+        }
+    }
+    list.sort();
+    list
+}
+
+#[track_caller]
+fn expect(lab: &Lab, command: &str, expected: &[&str]) {
+    let mut found = Vec::new();
+    lab.until(command, |_| {
+        found = routes(lab, command);
+        found == expected
+    });
+    assert_eq!(found, expected, "{}", lab.ask(command));
+}
+
+#[test]
+fn routes_without_interfaces_are_there_at_once() {
+    let lab = start(
+        "ipv4; route 10.1.0.0/16 blackhole; route 10.2.0.0/16 reject; route 10.3.0.0/16 prohibit;",
+    );
+    expect(
+        &lab,
+        "show route",
+        &["10.1.0.0/16 blackhole", "10.2.0.0/16 unreachable", "10.3.0.0/16 prohibited"],
+    );
+    lab.down();
+}
+
+#[test]
+fn gateways_wake_when_their_network_comes_and_sleep_when_it_goes() {
+    let lab = start(
+        "ipv4; route 10.1.0.0/16 via 192.0.2.7 via 198.51.100.7 weight 3; \
+         route 10.2.0.0/16 via \"eth1\";",
+    );
+    lab.expect(
+        "show static",
+        "1009-10.1.0.0/16\n \tvia 192.0.2.7 (dormant)\n \tvia 198.51.100.7 (dormant)\n \
+         10.2.0.0/16\n \tdev eth1 (dormant)\n0000 \n",
+    );
+    expect(&lab, "show route", &[]);
+    let eth0 = interface(1, "eth0", &["192.0.2.1/24"]);
+    let eth1 = interface(2, "eth1", &["198.51.100.1/24"]);
+    lab.interfaces(vec![eth0.clone()]);
+    expect(&lab, "show route", &["10.1.0.0/16 unicast, via 192.0.2.7 on eth0"]);
+    lab.interfaces(vec![eth0, eth1.clone()]);
+    let both = "10.1.0.0/16 unicast, via 192.0.2.7 on eth0 weight 1, \
+                via 198.51.100.7 on eth1 weight 3";
+    expect(&lab, "show route", &[both, "10.2.0.0/16 unicast, dev eth1"]);
+    lab.interfaces(vec![eth1]);
+    let one = "10.1.0.0/16 unicast, via 198.51.100.7 on eth1";
+    expect(&lab, "show route", &[one, "10.2.0.0/16 unicast, dev eth1"]);
+    lab.interfaces(Vec::new());
+    expect(&lab, "show route", &[]);
+}
+
+#[test]
+fn check_link_wants_a_link() {
+    let lab = start("ipv4; check link; route 10.1.0.0/16 via 192.0.2.7;");
+    let mut eth0 = interface(1, "eth0", &["192.0.2.1/24"]);
+    eth0.flags.link_up = false;
+    lab.interfaces(vec![eth0.clone()]);
+    lab.until("show interfaces summary", |answer| answer.contains("eth0"));
+    expect(&lab, "show route", &[]);
+    lab.configure(&config("ipv4; route 10.1.0.0/16 via 192.0.2.7;"));
+    expect(&lab, "show route", &["10.1.0.0/16 unicast, via 192.0.2.7 on eth0"]);
+    lab.configure(&config("ipv4; check link; route 10.1.0.0/16 via 192.0.2.7;"));
+    expect(&lab, "show route", &[]);
+    eth0.flags.link_up = true;
+    lab.interfaces(vec![eth0]);
+    expect(&lab, "show route", &["10.1.0.0/16 unicast, via 192.0.2.7 on eth0"]);
+}
+
+#[test]
+fn only_routes_that_differ_change() {
+    let lab = start(
+        "ipv4; route 10.1.0.0/16 blackhole; route 10.2.0.0/16 blackhole; \
+         route 10.3.0.0/16 blackhole;",
+    );
+    lab.until("show route count", |answer| answer.contains("3 of 3"));
+    lab.configure(&config(
+        "ipv4; route 10.2.0.0/16 prohibit; route 10.4.0.0/16 blackhole; \
+         route 10.1.0.0/16 blackhole;",
+    ));
+    expect(
+        &lab,
+        "show route",
+        &["10.1.0.0/16 blackhole", "10.2.0.0/16 prohibited", "10.4.0.0/16 blackhole"],
+    );
+    let all = lab.ask("show protocols all s");
+    // Three at first, then one changed and one new; one withdrawn.
+    assert!(all.contains("Import updates:              5 "), "{all}");
+    assert!(all.contains("Import withdraws:            1 "), "{all}");
+}
+
+#[test]
+fn several_routes_for_one_network() {
+    let lab = start("ipv4; route 10.1.0.0/16 blackhole; route 10.1.0.0/16 prohibit;");
+    expect(&lab, "show route", &["10.1.0.0/16 blackhole", "prohibited"]);
+    lab.configure(&config("ipv4; route 10.1.0.0/16 prohibit;"));
+    expect(&lab, "show route", &["10.1.0.0/16 prohibited"]);
+}
+
+#[test]
+fn statements_change_routes_or_reject_them() {
+    let lab = start(
+        "ipv4; route 10.1.0.0/16 blackhole { bgp_med = 5; bgp_community.add((1, 2)); }; \
+         route 10.2.0.0/16 blackhole { if net.len = 16 then reject; };",
+    );
+    let answer = lab.until("show route all", |answer| answer.contains("10.1.0.0"));
+    assert!(answer.contains("bgp_med: 5") && answer.contains("bgp_community: (1,2)"), "{answer}");
+    assert!(!answer.contains("10.2.0.0"), "{answer}");
+    lab.configure(&config("ipv4; route 10.1.0.0/16 blackhole { bgp_med = 6; };"));
+    let answer = lab.until("show route all", |answer| answer.contains("bgp_med: 6"));
+    assert!(answer.contains("bgp_med: 6") && !answer.contains("community"), "{answer}");
+}
+
+#[test]
+fn recursive_routes_follow_the_igp_table() {
+    let lab = start(
+        "ipv4 { table inner; }; igp table inner; route 10.1.0.0/16 via 192.0.2.7; \
+                     route 10.2.0.0/16 recursive 10.1.2.3;",
+    );
+    expect(&lab, "show route table inner", &["10.2.0.0/16 unreachable"]);
+    lab.interfaces(vec![interface(1, "eth0", &["192.0.2.1/24"])]);
+    expect(
+        &lab,
+        "show route table inner",
+        &[
+            "10.1.0.0/16 unicast, via 192.0.2.7 on eth0",
+            "10.2.0.0/16 unicast, via 192.0.2.7 on eth0",
+        ],
+    );
+}
+
+#[test]
+fn import_filters_and_preference_change_in_place() {
+    let lab = start("ipv4 { import none; }; route 10.1.0.0/16 blackhole;");
+    lab.until("show protocols all s", |answer| answer.contains("Import updates:              1"));
+    expect(&lab, "show route", &[]);
+    lab.configure(&config("ipv4 { preference 77; }; route 10.1.0.0/16 blackhole;"));
+    let answer = lab.until("show route", |answer| answer.contains("(77)"));
+    assert!(answer.contains("(77)"), "{answer}");
+}
+
+#[test]
+fn a_limit_disables() {
+    let lab = start(
+        "ipv4 { import limit 2 action disable; }; route 10.1.0.0/16 blackhole; \
+         route 10.2.0.0/16 blackhole; route 10.3.0.0/16 blackhole;",
+    );
+    let answer = lab.until("show protocols all s", |answer| answer.contains("down"));
+    assert!(answer.contains("Route limit exceeded"), "{answer}");
+    expect(&lab, "show route", &[]);
+}
+
+#[test]
+fn disable_and_enable() {
+    let lab = start("ipv4; route 10.1.0.0/16 blackhole;");
+    lab.ask("disable s");
+    expect(&lab, "show route", &[]);
+    lab.until("show protocols s", |answer| answer.contains(" down "));
+    lab.ask("enable s");
+    expect(&lab, "show route", &["10.1.0.0/16 blackhole"]);
+    lab.ask("restart s");
+    lab.until("show protocols s", |answer| answer.contains(" up "));
+    expect(&lab, "show route", &["10.1.0.0/16 blackhole"]);
+}
+
+#[test]
+fn many_routes_arrive() {
+    let mut section = "ipv4;".to_owned();
+    for high in 0..=255 {
+        for low in 0..40 {
+            section.push_str(&format!("route 10.{high}.{low}.0/24 blackhole;"));
+        }
+    }
+    let lab = start(&section);
+    let answer = lab.until("show route count", |answer| answer.contains("10240 of 10240"));
+    assert!(answer.contains("10240 of 10240 routes for 10240 networks"), "{answer}");
+    lab.configure(&config("ipv4; route 10.0.0.0/24 prohibit;"));
+    expect(&lab, "show route", &["10.0.0.0/24 prohibited"]);
+}

@@ -1,0 +1,295 @@
+//! A daemon without an operating system: manager, tables on real loops, a terminal. Interfaces are
+//! what the test says.
+#![allow(dead_code, unreachable_pub, reason = "each test uses what it needs")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "support of tests")]
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::time::Duration;
+
+use dunlin_core::command::{Answer, Session, SessionParts};
+use dunlin_core::config::{Config, Kinds, Loaded, parse_text};
+use dunlin_core::interfaces::{
+    Interface, InterfaceAddress, InterfaceFlags, InterfaceSource, InterfaceWatch, Interfaces,
+};
+use dunlin_core::log::{Log, LogClass, LogTarget};
+use dunlin_core::manager::{
+    Host, Manager, ManagerMessage, ManagerParts, MemoryReport, Shared, System,
+};
+use dunlin_core::protocol::{InstanceEvent, InstanceId, Reply, Rib};
+use dunlin_core::timeformat::WallTime;
+use dunlin_rib::SliceId;
+use dunlin_rib::import::Slices;
+use dunlin_rib::registry::{Registry, RegistryMessage};
+use dunlin_rib::resolver::{Resolver, ResolverMessage};
+use dunlin_rib::slice::{Slice, SliceMessage};
+use dunlin_runtime::{Address, Class, Context, Loop, Runtime, RuntimeOptions};
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A running daemon.
+pub struct Lab {
+    manager: Address<ManagerMessage>,
+    terminal: Address<TerminalMessage>,
+    next: Sender<String>,
+    ended: Receiver<i32>,
+    /// The way to the tables.
+    pub rib: Rib,
+    /// What was logged.
+    pub log: Receiver<String>,
+    runtime: Option<Runtime>,
+}
+
+impl Lab {
+    /// Starts a daemon with these protocol types. Its first protocol has to run.
+    pub fn start(kinds: Kinds, text: &str) -> Self {
+        let config = match parse_text("t", text, &kinds) {
+            Ok(config) => Arc::new(config),
+            Err(rejected) => panic!("{:?}", rejected.lines().collect::<Vec<_>>()),
+        };
+        let runtime = Runtime::new(RuntimeOptions { threads: 2, ..<_>::default() }).unwrap();
+        let rib = start_rib(&runtime);
+        let (logged, log) = mpsc::channel();
+        let target = Log::new(Arc::new(ToTest(logged)));
+        let shared = Shared::new(config.clone(), rib.clone(), Arc::new(Desert), target);
+        let (milestone, milestones) = mpsc::channel();
+        let (next, texts) = mpsc::channel();
+        let mut terminal = None;
+        let manager = runtime.spawn_with("manager", Class::Control, |own| {
+            terminal = Some(start_terminal(&runtime, shared.clone(), own.clone()));
+            let system = Box::new(TestSystem { kinds, milestone, texts });
+            let interface_source = Arc::new(NoInterfaces);
+            Manager::new(own, ManagerParts { config, system, interface_source, shared })
+        });
+        assert_eq!(milestones.recv_timeout(PATIENCE), Ok(STARTED));
+        let terminal = terminal.unwrap();
+        Self { manager, terminal, next, ended: milestones, rib, log, runtime: Some(runtime) }
+    }
+
+    /// Has the machine have these interfaces.
+    pub fn interfaces(&self, list: Vec<Interface>) {
+        let interfaces = Arc::new(Interfaces::new(list));
+        // Whichever instance was started first says so, in place of a device protocol.
+        let event = InstanceEvent::Interfaces(interfaces);
+        self.manager.send(Class::Control, ManagerMessage::Instance(InstanceId(1), event)).unwrap();
+    }
+
+    /// What a command answers, all of it.
+    pub fn ask(&self, line: &str) -> String {
+        let (sender, receiver) = mpsc::channel();
+        let message = TerminalMessage::Line(line.to_owned(), sender);
+        self.terminal.send(Class::Control, message).unwrap();
+        receiver.recv_timeout(PATIENCE).unwrap_or_else(|error| panic!("{line}: {error}"))
+    }
+
+    /// Asks until the answer is this, as after something that takes its time.
+    #[track_caller]
+    pub fn expect(&self, line: &str, expected: &str) {
+        let answer = self.until(line, |answer| answer == expected);
+        assert_eq!(answer, expected, "{line}");
+    }
+
+    /// Asks until the answer is right; the last answer at any rate.
+    pub fn until(&self, line: &str, mut right: impl FnMut(&str) -> bool) -> String {
+        let mut answer = String::new();
+        for _ in 0..5000 {
+            answer = self.ask(line);
+            if right(&answer) {
+                break;
+            }
+            std::thread::park_timeout(Duration::from_millis(1));
+        }
+        answer
+    }
+
+    /// Puts a new configuration into force.
+    pub fn configure(&self, text: &str) {
+        self.next.send(text.to_owned()).unwrap();
+        let answer = self.ask("configure");
+        assert!(answer.contains("Reconfig"), "{answer}");
+    }
+
+    /// Ends it and waits until it has ended in order.
+    pub fn down(&self) {
+        self.ask("down");
+        assert_eq!(self.ended.recv_timeout(PATIENCE), Ok(0));
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown();
+        }
+    }
+}
+
+/// An interface that is switched on, with addresses such as `10.0.0.1/24`.
+pub fn interface(index: u32, name: &str, addresses: &[&str]) -> Interface {
+    let address = |text: &&str| {
+        let (address, length) = text.split_once('/').unwrap();
+        let address = address.parse().unwrap();
+        let prefix = dunlin_net::Prefix::new(address, length.parse().unwrap()).unwrap();
+        InterfaceAddress { address, prefix, opposite: None, secondary: false }
+    };
+    let flags = InterfaceFlags { admin_up: true, link_up: true, ..InterfaceFlags::default() };
+    Interface {
+        index,
+        name: name.into(),
+        flags,
+        mtu: 1500,
+        master: 0,
+        addresses: addresses.iter().map(address).collect(),
+    }
+}
+
+/// In [`Lab::ended`]: everything has been started.
+const STARTED: i32 = -1;
+
+fn start_rib(runtime: &Runtime) -> Rib {
+    let spawn = |id| runtime.spawn("slice", Class::Routing, Slice::new(SliceId(id)));
+    let slices = Slices::new((0..4).map(spawn).collect());
+    let resolver = runtime.spawn("resolver", Class::Routing, Resolver::new());
+    let registry = runtime.spawn("registry", Class::Control, Registry::default());
+    slices.send_all(Class::Routing, || SliceMessage::Start {
+        slices: slices.clone(),
+        resolver: resolver.clone(),
+    });
+    resolver.send(Class::Routing, ResolverMessage::Start(slices.clone())).unwrap();
+    registry.send(Class::Control, RegistryMessage::Start(slices.clone())).unwrap();
+    Rib::new(slices, registry, resolver)
+}
+
+enum TerminalMessage {
+    Line(String, Sender<String>),
+    Answer(Answer),
+}
+
+struct Terminal {
+    session: Session,
+    waiting: Option<Sender<String>>,
+    text: String,
+}
+
+fn start_terminal(
+    runtime: &Runtime,
+    shared: Shared,
+    manager: Address<ManagerMessage>,
+) -> Address<TerminalMessage> {
+    runtime.spawn_with("terminal", Class::Bulk, |own: Address<TerminalMessage>| {
+        let answers = Arc::new(move |answer| {
+            let _ = own.send(Class::Bulk, TerminalMessage::Answer(answer));
+        });
+        let parts =
+            SessionParts { shared, manager, answers, restricted: false, v2_attributes: false };
+        let mut session = Session::new(parts);
+        let greeting = session.output().len();
+        session.output().consume(greeting);
+        Terminal { session, waiting: None, text: String::new() }
+    })
+}
+
+impl Terminal {
+    fn go_on(&mut self, cx: &mut Context<'_>) {
+        loop {
+            let length = self.session.output().len();
+            let piece = self.session.output().piece(length + 1).to_vec();
+            self.session.output().consume(length);
+            self.text.push_str(&String::from_utf8(piece).unwrap());
+            if !self.session.is_busy() {
+                if let Some(sender) = self.waiting.take() {
+                    let _ = sender.send(std::mem::take(&mut self.text));
+                }
+                return;
+            }
+            if length < 64 << 10 {
+                return;
+            }
+            self.session.resume(cx);
+        }
+    }
+}
+
+impl Loop for Terminal {
+    type Message = TerminalMessage;
+
+    fn message(&mut self, cx: &mut Context<'_>, message: TerminalMessage) {
+        match message {
+            TerminalMessage::Line(line, sender) => {
+                self.waiting = Some(sender);
+                self.session.line(cx, &line);
+            }
+            TerminalMessage::Answer(answer) => self.session.answer(cx, answer),
+        }
+        self.go_on(cx);
+    }
+}
+
+struct TestSystem {
+    kinds: Kinds,
+    milestone: Sender<i32>,
+    texts: Receiver<String>,
+}
+
+impl System for TestSystem {
+    fn load(&mut self, path: &Path, reply: Reply<Loaded>) {
+        let text = self.texts.try_recv().unwrap_or_default();
+        reply.send(parse_text(&path.display().to_string(), &text, &self.kinds));
+    }
+    fn apply(&mut self, _cx: &mut Context<'_>, _config: &Config) -> Result<(), String> {
+        Ok(())
+    }
+    fn started(&mut self, _config: &Config) {
+        let _ = self.milestone.send(STARTED);
+    }
+    fn finished(&mut self, code: i32) {
+        let _ = self.milestone.send(code);
+    }
+}
+
+/// A machine where it is always 2026-11-22 13:47:35.680.
+struct Desert;
+
+impl Host for Desert {
+    fn hostname(&self) -> Arc<str> {
+        "desert".into()
+    }
+    fn now(&self) -> WallTime {
+        WallTime(Duration::from_millis(1_795_355_255_680))
+    }
+    fn zone(&self, _time: WallTime) -> i32 {
+        0
+    }
+    fn memory(&self) -> MemoryReport {
+        MemoryReport::default()
+    }
+    fn trace(&self, _limit: usize) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+struct ToTest(Sender<String>);
+
+impl LogTarget for ToTest {
+    fn wants(&self, _class: LogClass) -> bool {
+        true
+    }
+    fn write(&self, _class: LogClass, text: String) {
+        let _ = self.0.send(text);
+    }
+}
+
+struct NoInterfaces;
+
+impl InterfaceSource for NoInterfaces {
+    fn watch(
+        &self,
+        _cx: &mut Context<'_>,
+        _scan: Option<Duration>,
+        _changed: Box<dyn Fn(Arc<Interfaces>) + Send>,
+        _failed: Reply<String>,
+    ) -> Box<dyn InterfaceWatch> {
+        unreachable!("there is no device protocol")
+    }
+}
