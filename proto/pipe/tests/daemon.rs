@@ -1,0 +1,196 @@
+//! Pipes in a daemon, with routes put straight into the tables.
+#![allow(clippy::unwrap_used, reason = "a test stops where something fails")]
+
+#[path = "../../static/tests/lab/mod.rs"]
+mod lab;
+
+use std::sync::Arc;
+
+use dunlin_attr::{Attrs, AttrsBuilder, Dest, Rts};
+use dunlin_net::Prefix4;
+use dunlin_rib::import::ImportBuilder;
+use dunlin_rib::limits::LimitKind;
+use dunlin_rib::source::{ChannelEvents, SourceSpec};
+use dunlin_rib::{Source, SourceId, TableId};
+use lab::Lab;
+
+fn start(pipes: &str) -> Lab {
+    Lab::start(Arc::new([Arc::new(dunlin_pipe::PipeProtocol)]), &config(pipes))
+}
+
+fn config(pipes: &str) -> String {
+    format!("router id 1; ipv4 table a; ipv4 table b; ipv4 table c; {pipes}")
+}
+
+/// Ids of tables: `master4` and `master6` come first.
+const A: u16 = 2;
+const B: u16 = 3;
+
+struct Deaf;
+
+impl ChannelEvents for Deaf {
+    fn limit_hit(&self, _: SourceId, _: LimitKind) {}
+    fn filter_error(&self, _: SourceId, _: &str) {}
+    fn filter_print(&self, _: SourceId, _: &str) {}
+}
+
+/// Somebody who announces routes in a table.
+struct Feeder {
+    builder: ImportBuilder<Prefix4>,
+    attrs: Arc<Attrs>,
+}
+
+impl Feeder {
+    fn new(lab: &Lab, name: &str, table: u16) -> Self {
+        let mut source = Source::new(SourceSpec {
+            id: lab.rib.source_id(),
+            table: TableId(table),
+            protocol: name.into(),
+            kind: Rts::Static,
+            events: Arc::new(Deaf),
+        });
+        source.preference = 200;
+        let builder = ImportBuilder::new(lab.rib.slices.clone(), Arc::new(source), None);
+        let mut attrs = AttrsBuilder::new(Rts::Static);
+        attrs.set_dest(Dest::Blackhole);
+        attrs.set_preference(200);
+        Self { builder, attrs: attrs.finish() }
+    }
+
+    fn announce(&mut self, nets: &[&str]) {
+        for net in nets {
+            self.builder.announce(net.parse().unwrap(), 0, &self.attrs);
+        }
+        self.builder.flush();
+    }
+
+    fn withdraw(&mut self, nets: &[&str]) {
+        for net in nets {
+            self.builder.withdraw(net.parse().unwrap(), 0);
+        }
+        self.builder.flush();
+    }
+}
+
+/// The networks of a table and who brought each route, sorted.
+fn routes(lab: &Lab, table: &str) -> Vec<String> {
+    let mut net = String::new();
+    let mut list = Vec::new();
+    for line in lab.ask(&format!("show route table {table}")).lines() {
+        let Some((before, after)) = line.split_once(" [") else { continue };
+        let text = before.trim_start_matches("1007-").trim_start();
+        if text.contains('/') {
+            net = text.split(' ').next().unwrap().to_owned();
+        }
+        list.push(format!("{net} {}", after.split(' ').next().unwrap()));
+    }
+    list.sort();
+    list
+}
+
+#[track_caller]
+fn expect(lab: &Lab, table: &str, expected: &[&str]) {
+    let mut found = Vec::new();
+    lab.until("show status", |_| {
+        found = routes(lab, table);
+        found == expected
+    });
+    assert_eq!(found, expected, "table {table}");
+}
+
+#[test]
+fn both_ways_through_filters() {
+    let lab = start(
+        "protocol pipe p { table a; peer table b; import where net.len > 16; \
+         export where net.len < 24; }",
+    );
+    let mut one = Feeder::new(&lab, "one", A);
+    let mut two = Feeder::new(&lab, "two", B);
+    one.announce(&["10.1.0.0/16", "10.2.2.0/24"]);
+    two.announce(&["10.3.0.0/16", "10.4.4.0/24", "10.1.0.0/16"]);
+    expect(&lab, "a", &["10.1.0.0/16 one", "10.2.2.0/24 one", "10.4.4.0/24 two"]);
+    let in_b = ["10.1.0.0/16 one", "10.1.0.0/16 two", "10.3.0.0/16 two", "10.4.4.0/24 two"];
+    expect(&lab, "b", &in_b);
+    one.withdraw(&["10.1.0.0/16"]);
+    expect(&lab, "b", &in_b[1..]);
+}
+
+#[test]
+fn a_new_filter_changes_what_is_there() {
+    let pipe = |filter: &str| {
+        format!("protocol pipe p {{ table a; peer table b; import none; export {filter}; }}")
+    };
+    let lab = start(&pipe("all"));
+    let mut one = Feeder::new(&lab, "one", A);
+    one.announce(&["10.1.0.0/16", "10.2.2.0/24"]);
+    expect(&lab, "b", &["10.1.0.0/16 one", "10.2.2.0/24 one"]);
+    lab.configure(&config(&pipe("where net.len = 24")));
+    expect(&lab, "b", &["10.2.2.0/24 one"]);
+    lab.configure(&config(&pipe("filter { bgp_med = 5; accept; }")));
+    expect(&lab, "b", &["10.1.0.0/16 one", "10.2.2.0/24 one"]);
+    let all = lab.until("show route table b all", |text| text.matches("bgp_med: 5").count() == 2);
+    assert_eq!(all.matches("bgp_med: 5").count(), 2, "{all}");
+    assert!(lab.ask("show protocols p").contains("a <=> b"));
+}
+
+#[test]
+fn other_tables_are_another_pipe() {
+    let lab = start("protocol pipe p { table a; peer table b; }");
+    let mut one = Feeder::new(&lab, "one", A);
+    one.announce(&["10.1.0.0/16"]);
+    expect(&lab, "b", &["10.1.0.0/16 one"]);
+    lab.configure(&config("protocol pipe p { table a; peer table c; }"));
+    expect(&lab, "b", &[]);
+    expect(&lab, "c", &["10.1.0.0/16 one"]);
+    assert!(lab.until("show protocols p", |text| text.contains(" up ")).contains("a <=> c"));
+}
+
+#[test]
+fn disabled_and_enabled() {
+    let lab = start("protocol pipe p { table a; peer table b; }");
+    let mut one = Feeder::new(&lab, "one", A);
+    one.announce(&["10.1.0.0/16"]);
+    expect(&lab, "b", &["10.1.0.0/16 one"]);
+    lab.ask("disable p");
+    expect(&lab, "b", &[]);
+    let down = lab.until("show protocols all p", |text| text.contains("state:   DOWN"));
+    assert!(down.contains("Peer table:     b"), "{down}");
+    lab.ask("enable p");
+    expect(&lab, "b", &["10.1.0.0/16 one"]);
+    lab.down();
+}
+
+#[test]
+fn generations_end_chains() {
+    let lab = start(
+        "protocol pipe p { table a; peer table b; max generation 1; } \
+         protocol pipe q { table b; peer table c; max generation 1; } \
+         protocol pipe r { table a; peer table c; max generation 2; }",
+    );
+    let mut one = Feeder::new(&lab, "one", A);
+    one.announce(&["10.1.0.0/16"]);
+    // Through p alone; through r alone; q refuses what came through a pipe already.
+    expect(&lab, "b", &["10.1.0.0/16 one"]);
+    expect(&lab, "c", &["10.1.0.0/16 one"]);
+    let q = lab.ask("show protocols all q");
+    assert!(q.contains("Routes:         0 imported, 0 exported"), "{q}");
+    assert!(q.contains("Export updates:              1          1 "), "{q}");
+}
+
+#[test]
+fn figures_and_what_is_not_exported() {
+    let lab = start("protocol pipe p { table a; peer table b; export where net.len = 16; }");
+    let mut one = Feeder::new(&lab, "one", A);
+    one.announce(&["10.1.0.0/16", "10.2.2.0/24"]);
+    expect(&lab, "b", &["10.1.0.0/16 one"]);
+    let all = lab.ask("show protocols all p");
+    assert!(all.contains("Routes:         0 imported, 1 exported"), "{all}");
+    assert!(
+        all.contains("Export updates:              2          0          1          0          1"),
+        "{all}"
+    );
+    let kept = lab.ask("show route table a noexport p");
+    assert!(kept.contains("10.2.2.0/24") && !kept.contains("10.1.0.0/16"), "{kept}");
+    let sent = lab.ask("show route table a export p");
+    assert!(!sent.contains("10.2.2.0/24") && sent.contains("10.1.0.0/16"), "{sent}");
+}
