@@ -198,9 +198,7 @@ impl Model {
     ) -> impl Iterator<Item = (Prefix, &'a Path)> + use<'a> {
         let Neighbor { transparent, policy, .. } = self.speakers[speaker];
         best.iter()
-            .filter(move |(net, best)| {
-                best.from != From::Speaker(speaker) && policy.passes(**net)
-            })
+            .filter(move |(net, best)| best.from != From::Speaker(speaker) && policy.passes(**net))
             .map(move |(net, best)| (*net, if transparent { &best.path } else { &best.sent }))
     }
 }

@@ -22,7 +22,7 @@ use dunlin_runtime::{
     TimerId,
 };
 
-pub use seen::{Loss, Seen};
+pub use seen::{Loss, Seen, make_version};
 
 use crate::model::Path;
 

@@ -163,4 +163,3 @@ fn path(canonical: &[u8]) -> Path {
     }
     path.into()
 }
-

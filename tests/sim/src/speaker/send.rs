@@ -83,7 +83,9 @@ impl SpeakerLoop {
                 let out = self.encode(&nets, &path);
                 self.put(&out);
                 if let (true, Some(last)) = (self.spec.clocks, path.last().copied()) {
-                    self.note(|seen| drop(seen.sent.insert(last, now)));
+                    self.note(|seen| {
+                        seen.sent.insert(last, now);
+                    });
                 }
             }
         }

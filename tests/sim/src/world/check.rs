@@ -68,7 +68,8 @@ impl World {
         let wanted: BTreeMap<_, _> = self.model.view(speaker, best).collect();
         let wrong = |(net, path): &(&Prefix, &crate::model::Path)| wanted.get(net) != Some(path);
         let extra: Vec<_> = seen.routes.iter().filter(wrong).take(5).collect();
-        let lacks = |(net, path): &(&Prefix, &&crate::model::Path)| seen.routes.get(net) != Some(path);
+        let lacks =
+            |(net, path): &(&Prefix, &&crate::model::Path)| seen.routes.get(net) != Some(path);
         let missing: Vec<_> = wanted.iter().filter(lacks).take(5).collect();
         Some(format!(
             "speaker {speaker}: {} routes, not {count}; has {extra:?}, wants {missing:?}",
@@ -128,9 +129,8 @@ impl World {
         assert!(reports.is_empty(), "the runtime: {reports:?}");
         for daemon in &self.daemons {
             let logged = daemon.logged.lock().unwrap();
-            let bad = |(class, _): &&(LogClass, String)| {
-                matches!(class, LogClass::Bug | LogClass::Fatal)
-            };
+            let bad =
+                |(class, _): &&(LogClass, String)| matches!(class, LogClass::Bug | LogClass::Fatal);
             let bad: Vec<_> = logged.iter().filter(bad).collect();
             assert!(bad.is_empty(), "{}: {bad:?}", daemon.spec.name);
         }

@@ -12,8 +12,7 @@ pub(super) fn options(seed: u64, chance: &mut Chance) -> SimOptions {
     let micros = Duration::from_micros;
     let mut options = SimOptions::new(seed);
     options.workers = chance.within(1..=4);
-    options.handler_cost =
-        Duration::from_nanos(200)..=micros(chance.within(2..=100) as u64);
+    options.handler_cost = Duration::from_nanos(200)..=micros(chance.within(2..=100) as u64);
     options.moves = chance.within(0..=20) as u32;
     options.latency = latency(chance);
     options.buffer = 1024 << chance.within(3..=8);
