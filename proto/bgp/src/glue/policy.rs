@@ -81,6 +81,13 @@ impl BgpPolicy {
     }
 }
 
+impl BgpPolicy {
+    /// Whether nothing passes, whatever it is.
+    pub(crate) fn rejects_all(&self) -> bool {
+        self.filter.is_reject_all()
+    }
+}
+
 /// What filters print goes to the log.
 struct ToLog<'a>(&'a Log);
 

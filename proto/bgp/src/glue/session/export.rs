@@ -22,7 +22,7 @@ use super::{Session, SessionMessage, Ticket};
 use crate::config::ChannelOptions;
 use crate::glue::encoder::{BgpEncoder, HopRules};
 use crate::glue::policy::{BgpPolicy, Rules};
-use crate::wire::encode::EncodeRules;
+use crate::wire::encode::{EncodeRules, end_of_rib};
 use crate::wire::{Carried, MAX_LENGTH, MAX_LENGTH_EXTENDED};
 
 /// A channel's place in an export group.
@@ -120,6 +120,12 @@ impl Session {
         if channel.current.keys == keys {
             return;
         }
+        if policy.rejects_all() && channel.current.join == 0 && channel.old.is_none() {
+            // There is nothing to share: no group, just the word that this is all.
+            channel.current.keys = keys;
+            channel.fed = true;
+            return self.say_end_of_rib(family);
+        }
         let progress: Arc<Progress> = Arc::default();
         let next =
             Membership { join: ticket.join, keys, progress: Arc::clone(&progress), place: None };
@@ -150,6 +156,14 @@ impl Session {
         // Without a registry the daemon is going down.
         let registry = &self.environment.rib.registry;
         let _ = registry.send(Class::Routing, RegistryMessage::Join(Box::new(spec)));
+    }
+
+    /// Sends End-of-RIB for a channel that exports nothing.
+    fn say_end_of_rib(&mut self, family: Carried) {
+        let Some(side) = self.up.as_deref().map(|up| up.side) else { return };
+        if let Some(link) = self.link_mut(side) {
+            end_of_rib(family, &mut link.out);
+        }
     }
 
     /// What a channel exports, how, and to whom.
