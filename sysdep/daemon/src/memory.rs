@@ -43,9 +43,9 @@ pub(crate) struct Relief {
 }
 
 /// How often to look while there may be something to give back.
-const SOON: Duration = Duration::from_millis(500);
+const SOON: Duration = Duration::from_millis(100);
 /// How often to look while nothing happens.
-const LATER: Duration = Duration::from_secs(5);
+const LATER: Duration = Duration::from_secs(1);
 
 impl Relief {
     /// For a daemon that has done nothing yet.
@@ -60,10 +60,10 @@ impl Relief {
 
     /// Looks how busy the daemon was for the last interval.
     pub(crate) fn look(&mut self) {
-        let interval = self.interval();
+        let quiet = self.interval() / 20;
         let used = process::cpu_time();
         let busy = used.saturating_sub(core::mem::replace(&mut self.used, used));
-        if busy > interval / 25 {
+        if busy > quiet {
             self.worked = true;
         } else if core::mem::take(&mut self.worked) {
             give_back();

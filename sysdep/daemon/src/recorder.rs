@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use dunlin_core::log::{Log, LogClass};
-use dunlin_os::{crash, process};
+use dunlin_os::crash;
 use dunlin_trace::{
     Options, Recorder, Snapshot, install_crash_dump, write_chrome_json, write_heading,
     write_record, write_records,
@@ -22,31 +22,43 @@ const NAME: &str = "dunlin";
 /// Records of each worker in a crash report.
 const IN_REPORT: u32 = 50;
 
-/// Starts the recorder of this process. If another daemon has the usual file, this one's carries
-/// the process number; without any file it records in memory of its own.
+/// So many daemons on one machine have files. Names are used again, so those that were killed do
+/// not fill the memory with what they left behind.
+const PLACES: u32 = 16;
+
+/// Starts the recorder of this process, in the first place that no running daemon has; without any
+/// it records in memory of its own.
 ///
 /// # Errors
 /// If there is no memory.
 pub(crate) fn start(log: &Log) -> io::Result<Recorder> {
-    let usual = Options::path_for(NAME);
-    let left = usual.exists();
-    let mut recorder = record_to(usual.clone())?;
     let busy = |error: &io::Error| error.kind() == io::ErrorKind::ResourceBusy;
-    if recorder.problem().is_some_and(busy) {
-        recorder = record_to(Options::path_for(&format!("{NAME}-{}", process::id())))?;
-    } else if left {
-        let old = usual.with_extension("trace.old");
-        let text = format_args!(
-            "The daemon before this one did not end in order; what it did last: dunlin trace {}",
-            old.display()
-        );
-        log.write(LogClass::Warning, text);
+    let (mut number, mut left) = (1, place(1).exists());
+    let mut recorder = record_to(place(1))?;
+    while number < PLACES && recorder.problem().is_some_and(busy) {
+        number += 1;
+        left = place(number).exists();
+        recorder = record_to(place(number))?;
     }
     if let Some(problem) = recorder.problem() {
         let text = format_args!("The flight recorder has no file: {problem}");
         log.write(LogClass::Warning, text);
+    } else if left {
+        let old = place(number).with_extension("trace.old");
+        let text = format_args!(
+            "A daemon did not end in order; what it did last: dunlin trace {}",
+            old.display()
+        );
+        log.write(LogClass::Warning, text);
     }
     Ok(recorder)
+}
+
+fn place(number: u32) -> PathBuf {
+    match number {
+        1 => Options::path_for(NAME),
+        _ => Options::path_for(&format!("{NAME}-{number}")),
+    }
 }
 
 fn record_to(path: PathBuf) -> io::Result<Recorder> {

@@ -210,19 +210,13 @@ fn nanoseconds(span: Duration) -> u64 {
 pub(crate) struct Greeting {
     control: PathBuf,
     size: Size,
-    protocols: usize,
     tables: String,
 }
 
 impl Greeting {
     pub(crate) fn new(config: &Config, control: &Path, size: Size) -> Self {
         let names: Vec<&str> = config.globals.tables.iter().map(|table| &*table.name).collect();
-        Self {
-            control: control.to_owned(),
-            size,
-            protocols: config.protocols.len(),
-            tables: names.join(", "),
-        }
+        Self { control: control.to_owned(), size, tables: names.join(", ") }
     }
 }
 
@@ -231,7 +225,7 @@ impl fmt::Display for Greeting {
         let (version, control) = (env!("CARGO_PKG_VERSION"), self.control.display());
         let Size { threads, slices } = self.size;
         let workers = if threads == 1 { "worker" } else { "workers" };
-        let (protocols, tables) = (self.protocols, &self.tables);
+        let tables = &self.tables;
         write!(
             f,
             "\n\
@@ -239,7 +233,6 @@ impl fmt::Display for Greeting {
             \x20 route server    AS 65000 on 127.0.0.1 port 1790 and ::1 port 1790\n\
             \x20 neighbours      anybody from 127.0.0.0/8 and ::1, any AS number\n\
             \x20 tables          {tables}, with a few documentation prefixes\n\
-            \x20 protocols       {protocols}\n\
             \x20 control socket  {control}\n\
             \x20 threads         {threads} {workers}, {slices} table slices\n\
             \n\
