@@ -44,6 +44,15 @@ pub struct Lab {
 impl Lab {
     /// Starts a daemon with these protocol types. Its first protocol has to run.
     pub fn start(kinds: Kinds, text: &str) -> Self {
+        Self::start_with(kinds, text, Arc::new(NoInterfaces))
+    }
+
+    /// The same with a source of interfaces.
+    pub fn start_with(
+        kinds: Kinds,
+        text: &str,
+        interface_source: Arc<dyn InterfaceSource>,
+    ) -> Self {
         let config = match parse_text("t", text, &kinds) {
             Ok(config) => Arc::new(config),
             Err(rejected) => panic!("{:?}", rejected.lines().collect::<Vec<_>>()),
@@ -59,7 +68,6 @@ impl Lab {
         let manager = runtime.spawn_with("manager", Class::Control, |own| {
             terminal = Some(start_terminal(&runtime, shared.clone(), own.clone()));
             let system = Box::new(TestSystem { kinds, milestone, texts });
-            let interface_source = Arc::new(NoInterfaces);
             Manager::new(own, ManagerParts { config, system, interface_source, shared })
         });
         assert_eq!(milestones.recv_timeout(PATIENCE), Ok(STARTED));
