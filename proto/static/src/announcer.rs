@@ -4,33 +4,26 @@
 //! was announced of it. Changed interfaces and configurations only start that walk again, so it does
 //! not matter how many changes come while it is under way.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
-use dunlin_attr::{Attrs, AttrsBuilder, Dest, Iface, NextHop, Rts};
+use dunlin_attr::{Attrs, AttrsBuilder, Dest, NextHop, Rts};
 use dunlin_core::interfaces::Interfaces;
-use dunlin_core::log::LogClass;
 use dunlin_core::protocol::{
-    ChannelConfig, ChannelDescription, ChannelState, ChannelStatistics, Description, Environment,
-    ExportState, ImportState, InstanceConfig, Limit, ProtocolState, Reply,
+    ChannelDescription, ChannelState, ChannelStatistics, Description, Environment, ExportState,
+    ImportState, InstanceConfig, ProtocolState, Reply,
 };
-use dunlin_filter::{ResolvedHop, RouteInput, Scratch, Sink, Verdict, run};
-use dunlin_net::{Prefix, Prefix4, Prefix6};
+use dunlin_filter::Scratch;
+use dunlin_rib::Source;
 use dunlin_rib::barrier::Barrier;
-use dunlin_rib::import::{CreditGate, ImportBuilder};
-use dunlin_rib::limits::{self, ImportLimits};
 use dunlin_rib::slice::SliceMessage;
-use dunlin_rib::source::SourceSpec;
-use dunlin_rib::{Resolve, Source, TableId};
 use dunlin_runtime::{Address, Class, Context, EventId, Loop, Progress, WorkId};
 
-use crate::config::StaticConfig;
-use crate::events::Events;
+use crate::channel::source_of;
+use crate::config::section_of;
+use crate::feed::Feed;
 use crate::plan::{Entry, merge};
 use crate::reach;
-
-/// Announcements under way to the slices before the walk waits for them, in bytes.
-const CREDIT: usize = 1 << 20;
+use crate::statements::Origination;
 
 /// Routes looked at before the budget is asked for.
 const PIECE: usize = 64;
@@ -74,55 +67,6 @@ pub struct Announcer {
     /// The last set made, and of what: neighbours in the list mostly have the same.
     last: Option<(Dest, NextHop, Arc<Attrs>)>,
     stopping: bool,
-}
-
-/// Where announcements go.
-enum Feed {
-    V4(ImportBuilder<Prefix4>, Arc<CreditGate>),
-    V6(ImportBuilder<Prefix6>, Arc<CreditGate>),
-}
-
-impl Feed {
-    fn put(&mut self, net: Prefix, path_id: u32, attrs: Option<&Arc<Attrs>>) {
-        match (self, net) {
-            (Self::V4(builder, _), Prefix::V4(key)) => put(builder, key, path_id, attrs),
-            (Self::V6(builder, _), Prefix::V6(key)) => put(builder, key, path_id, attrs),
-            // The section's check keeps other networks out.
-            _ => {}
-        }
-    }
-
-    fn queued(&self) -> usize {
-        match self {
-            Self::V4(builder, _) => builder.queued(),
-            Self::V6(builder, _) => builder.queued(),
-        }
-    }
-
-    fn flush(&mut self) {
-        match self {
-            Self::V4(builder, _) => builder.flush(),
-            Self::V6(builder, _) => builder.flush(),
-        }
-    }
-
-    /// Whether to wait; then the credit event follows.
-    fn is_full(&self) -> bool {
-        let (Self::V4(_, gate) | Self::V6(_, gate)) = self;
-        gate.pause_if_full()
-    }
-}
-
-fn put<K: dunlin_rib::import::TableKey>(
-    builder: &mut ImportBuilder<K>,
-    key: K,
-    path_id: u32,
-    attrs: Option<&Arc<Attrs>>,
-) {
-    match attrs {
-        Some(attrs) => builder.announce(key, path_id, attrs),
-        None => builder.withdraw(key, path_id),
-    }
 }
 
 impl core::fmt::Debug for Announcer {
@@ -241,29 +185,13 @@ impl Announcer {
     fn run_statements(&mut self, index: usize, attrs: Arc<Attrs>) -> Option<Arc<Attrs>> {
         let route = &self.entries.get(index)?.route;
         let Some(program) = &route.statements else { return Some(attrs) };
-        let hop = attrs.next_hop().hops().first();
-        let input = RouteInput {
+        let origin = Origination {
             net: route.net,
-            attrs: &attrs,
-            protocol: &self.config.name,
-            from: None,
-            hop: ResolvedHop {
-                gateway: hop.and_then(|hop| hop.gateway),
-                interface: hop.and_then(|hop| hop.iface),
-                ..ResolvedHop::default()
-            },
-            interfaces: Some(&Known(&self.interfaces)),
+            name: &self.config.name,
+            interfaces: &self.interfaces,
+            log: &self.environment.log,
         };
-        let mut printed = ToLog(&self.environment);
-        match run(program, &mut self.scratch, &input, &mut printed) {
-            Verdict::Accept(None) => Some(attrs),
-            Verdict::Accept(Some(changed)) => Some(changed),
-            Verdict::Reject => None,
-            Verdict::Error(error) => {
-                self.environment.log.write(LogClass::Error, format_args!("{error}"));
-                None
-            }
-        }
+        origin.run(program, &mut self.scratch, attrs)
     }
 
     // --- What happens
@@ -349,80 +277,18 @@ impl Announcer {
     }
 }
 
-/// What filters print.
-struct ToLog<'a>(&'a Environment);
-
-impl Sink for ToLog<'_> {
-    fn line(&mut self, text: &str) {
-        self.0.log.log().write(LogClass::Info, format_args!("{text}"));
-    }
-}
-
-/// The interfaces, as filters ask for them.
-#[derive(Debug)]
-struct Known<'a>(&'a Interfaces);
-
-impl dunlin_filter::Interfaces for Known<'_> {
-    fn of_neighbour(&self, address: IpAddr) -> Option<Iface> {
-        self.0.towards(address).and_then(|(interface, _)| interface.iface())
-    }
-
-    fn by_name(&self, name: &str) -> Option<Iface> {
-        self.0.by_name(name)?.iface()
-    }
-}
-
-/// The protocol's own part of a configuration; sections of this protocol always have one.
-fn section_of(config: &InstanceConfig) -> &StaticConfig {
-    static EMPTY: StaticConfig =
-        StaticConfig { routes: Vec::new(), check_link: false, igp_table: None };
-    config.specific::<StaticConfig>().unwrap_or(&EMPTY)
-}
-
-fn source_of(
-    environment: &Environment,
-    config: &InstanceConfig,
-    channel: &ChannelConfig,
-) -> Option<Source> {
-    let igp_name = section_of(config).igp_table.as_ref().unwrap_or(&channel.table);
-    let igp: TableId = environment.tables.id(igp_name)?;
-    let mut source = Source::new(SourceSpec {
-        id: environment.rib.source_id(),
-        table: environment.tables.id(&channel.table)?,
-        protocol: Arc::clone(&config.name),
-        kind: Rts::Static,
-        events: Arc::new(Events::new(environment, channel)),
-    });
-    let limit = |limit: Limit| limits::Limit::new(u64::from(limit.count), limit.action);
-    source.resolve = Resolve::Recursive { table: igp };
-    source.keep_filtered = channel.keep_filtered;
-    source.import = channel.import.clone();
-    source.preference = channel.preference;
-    source.limits = ImportLimits {
-        receive: channel.receive_limit.map(limit),
-        import: channel.import_limit.map(limit),
-    };
-    Some(source)
-}
-
 impl Loop for Announcer {
     type Message = AnnouncerMessage;
 
     fn start(&mut self, cx: &mut Context<'_>) {
         self.work = cx.work(Class::Routing);
         self.credit_event = cx.event(Class::Routing);
-        let gate = CreditGate::new(CREDIT, Some(cx.event_handle(self.credit_event)));
-        let (slices, source) = (self.environment.rib.slices.clone(), Arc::clone(&self.source));
-        let is_ipv6 = self
-            .config
-            .channels
-            .first()
-            .is_some_and(|channel| channel.kind.net_type() == dunlin_net::NetType::Ip6);
-        let shared = Some(Arc::clone(&gate));
-        self.feed = Some(match is_ipv6 {
-            false => Feed::V4(ImportBuilder::new(slices, source, shared), gate),
-            true => Feed::V6(ImportBuilder::new(slices, source, shared), gate),
-        });
+        let wake = cx.event_handle(self.credit_event);
+        if let Some(channel) = self.config.channels.first() {
+            let slices = self.environment.rib.slices.clone();
+            let net_type = channel.kind.net_type();
+            self.feed = Some(Feed::new(slices, Arc::clone(&self.source), net_type, wake));
+        }
         self.environment.reporter.state(ProtocolState::Up);
         self.begin(cx);
     }

@@ -25,6 +25,13 @@ impl ProtocolConfig for StaticConfig {
     }
 }
 
+/// The protocol's own part of a configuration; sections of this protocol always have one.
+pub(crate) fn section_of(config: &InstanceConfig) -> &StaticConfig {
+    static EMPTY: StaticConfig =
+        StaticConfig { routes: Vec::new(), check_link: false, igp_table: None };
+    config.specific::<StaticConfig>().unwrap_or(&EMPTY)
+}
+
 /// The section while it is read.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct StaticSection {

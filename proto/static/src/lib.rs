@@ -14,7 +14,9 @@ pub mod plan;
 pub mod reach;
 pub mod route;
 
-mod events;
+mod channel;
+mod feed;
 mod kind;
+mod statements;
 
 pub use kind::Static;

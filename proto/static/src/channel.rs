@@ -1,13 +1,18 @@
-//! What slices report of the channel.
+//! The channel as slices see it: the source of its routes, and what they report of it.
 
+use std::sync::Arc;
+
+use dunlin_attr::Rts;
 use dunlin_core::log::LogClass;
 use dunlin_core::protocol::{
-    Automatic, ChannelConfig, ChannelKind, Environment, InstanceEvent, Limit, LimitAction,
-    ProtocolLog, Reporter,
+    Automatic, ChannelConfig, ChannelKind, Environment, InstanceConfig, InstanceEvent, Limit,
+    LimitAction, ProtocolLog, Reporter,
 };
-use dunlin_rib::SourceId;
-use dunlin_rib::limits::LimitKind;
-use dunlin_rib::source::ChannelEvents;
+use dunlin_rib::limits::{self, ImportLimits, LimitKind};
+use dunlin_rib::source::{ChannelEvents, SourceSpec};
+use dunlin_rib::{Resolve, Source, SourceId, TableId};
+
+use crate::config::section_of;
 
 /// Acts on limits; logs everything else.
 pub(crate) struct Events {
@@ -58,4 +63,31 @@ impl ChannelEvents for Events {
     fn filter_print(&self, _source: SourceId, text: &str) {
         self.log.log().write(LogClass::Info, format_args!("{text}"));
     }
+}
+
+/// The source of an instance's routes; none if a table that it needs does not exist.
+pub(crate) fn source_of(
+    environment: &Environment,
+    config: &InstanceConfig,
+    channel: &ChannelConfig,
+) -> Option<Source> {
+    let igp_name = section_of(config).igp_table.as_ref().unwrap_or(&channel.table);
+    let igp: TableId = environment.tables.id(igp_name)?;
+    let mut source = Source::new(SourceSpec {
+        id: environment.rib.source_id(),
+        table: environment.tables.id(&channel.table)?,
+        protocol: Arc::clone(&config.name),
+        kind: Rts::Static,
+        events: Arc::new(Events::new(environment, channel)),
+    });
+    let limit = |limit: Limit| limits::Limit::new(u64::from(limit.count), limit.action);
+    source.resolve = Resolve::Recursive { table: igp };
+    source.keep_filtered = channel.keep_filtered;
+    source.import = channel.import.clone();
+    source.preference = channel.preference;
+    source.limits = ImportLimits {
+        receive: channel.receive_limit.map(limit),
+        import: channel.import_limit.map(limit),
+    };
+    Some(source)
 }

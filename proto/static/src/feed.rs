@@ -1,0 +1,80 @@
+//! The way to the tables, whatever the type of the networks.
+
+use std::sync::Arc;
+
+use dunlin_attr::Attrs;
+use dunlin_net::{NetType, Prefix, Prefix4, Prefix6};
+use dunlin_rib::Source;
+use dunlin_rib::import::{CreditGate, ImportBuilder, Slices, TableKey};
+use dunlin_runtime::EventHandle;
+
+/// Announcements under way to the slices before it is full, in bytes.
+const CREDIT: usize = 1 << 20;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) enum Feed {
+    V4(ImportBuilder<Prefix4>, Arc<CreditGate>),
+    V6(ImportBuilder<Prefix6>, Arc<CreditGate>),
+}
+
+impl Feed {
+    /// A feed of a source's routes; `wake` is scheduled when it is no longer full.
+    pub(crate) fn new(
+        slices: Slices,
+        source: Arc<Source>,
+        net_type: NetType,
+        wake: EventHandle,
+    ) -> Self {
+        let gate = CreditGate::new(CREDIT, Some(wake));
+        let shared = Some(Arc::clone(&gate));
+        match net_type {
+            NetType::Ip6 => Self::V6(ImportBuilder::new(slices, source, shared), gate),
+            _ => Self::V4(ImportBuilder::new(slices, source, shared), gate),
+        }
+    }
+
+    /// Announces a route, or withdraws it if there are no attributes.
+    pub(crate) fn put(&mut self, net: Prefix, path_id: u32, attrs: Option<&Arc<Attrs>>) {
+        match (self, net) {
+            (Self::V4(builder, _), Prefix::V4(key)) => put(builder, key, path_id, attrs),
+            (Self::V6(builder, _), Prefix::V6(key)) => put(builder, key, path_id, attrs),
+            // The section's check keeps other networks out.
+            _ => {}
+        }
+    }
+
+    /// Operations that wait for [`Feed::flush`].
+    pub(crate) fn queued(&self) -> usize {
+        match self {
+            Self::V4(builder, _) => builder.queued(),
+            Self::V6(builder, _) => builder.queued(),
+        }
+    }
+
+    /// Sends what waits.
+    pub(crate) fn flush(&mut self) {
+        match self {
+            Self::V4(builder, _) => builder.flush(),
+            Self::V6(builder, _) => builder.flush(),
+        }
+    }
+
+    /// Whether to wait; then the event follows.
+    pub(crate) fn is_full(&self) -> bool {
+        let (Self::V4(_, gate) | Self::V6(_, gate)) = self;
+        gate.pause_if_full()
+    }
+}
+
+fn put<K: TableKey>(
+    builder: &mut ImportBuilder<K>,
+    key: K,
+    path_id: u32,
+    attrs: Option<&Arc<Attrs>>,
+) {
+    match attrs {
+        Some(attrs) => builder.announce(key, path_id, attrs),
+        None => builder.withdraw(key, path_id),
+    }
+}

@@ -1,0 +1,76 @@
+//! Running the statements behind a route.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use dunlin_attr::{Attrs, Iface};
+use dunlin_core::interfaces::Interfaces;
+use dunlin_core::log::LogClass;
+use dunlin_core::protocol::ProtocolLog;
+use dunlin_filter::{Program, ResolvedHop, RouteInput, Scratch, Sink, Verdict, run};
+use dunlin_net::Prefix;
+
+/// A route on its way out of the configuration.
+pub(crate) struct Origination<'a> {
+    pub(crate) net: Prefix,
+    /// Name of the protocol instance.
+    pub(crate) name: &'a str,
+    pub(crate) interfaces: &'a Interfaces,
+    pub(crate) log: &'a ProtocolLog,
+}
+
+impl Origination<'_> {
+    /// The attributes after the statements; none if they reject the route or fail.
+    pub(crate) fn run(
+        &self,
+        program: &Program,
+        scratch: &mut Scratch,
+        attrs: Arc<Attrs>,
+    ) -> Option<Arc<Attrs>> {
+        let hop = attrs.next_hop().hops().first();
+        let input = RouteInput {
+            net: self.net,
+            attrs: &attrs,
+            protocol: self.name,
+            from: None,
+            hop: ResolvedHop {
+                gateway: hop.and_then(|hop| hop.gateway),
+                interface: hop.and_then(|hop| hop.iface),
+                ..ResolvedHop::default()
+            },
+            interfaces: Some(&Known(self.interfaces)),
+        };
+        match run(program, scratch, &input, &mut ToLog(self.log)) {
+            Verdict::Accept(None) => Some(attrs),
+            Verdict::Accept(Some(changed)) => Some(changed),
+            Verdict::Reject => None,
+            Verdict::Error(error) => {
+                self.log.write(LogClass::Error, format_args!("{error}"));
+                None
+            }
+        }
+    }
+}
+
+/// What filters print.
+struct ToLog<'a>(&'a ProtocolLog);
+
+impl Sink for ToLog<'_> {
+    fn line(&mut self, text: &str) {
+        self.0.log().write(LogClass::Info, format_args!("{text}"));
+    }
+}
+
+/// The interfaces, as filters ask for them.
+#[derive(Debug)]
+struct Known<'a>(&'a Interfaces);
+
+impl dunlin_filter::Interfaces for Known<'_> {
+    fn of_neighbour(&self, address: IpAddr) -> Option<Iface> {
+        self.0.towards(address).and_then(|(interface, _)| interface.iface())
+    }
+
+    fn by_name(&self, name: &str) -> Option<Iface> {
+        self.0.by_name(name)?.iface()
+    }
+}
