@@ -45,8 +45,13 @@ pub(crate) fn start(log: &Log) -> io::Result<Recorder> {
         log.write(LogClass::Warning, text);
     } else if left {
         let old = place(number).with_extension("trace.old");
+        let report = place(number).with_extension("crash");
+        let report = match report.exists() {
+            true => format!(", and a report in {}", report.display()),
+            false => String::new(),
+        };
         let text = format_args!(
-            "A daemon did not end in order; what it did last: dunlin trace {}",
+            "A daemon did not end in order; what it did last: dunlin trace {}{report}",
             old.display()
         );
         log.write(LogClass::Warning, text);

@@ -209,6 +209,12 @@ impl System for UnixSystem {
         if let Err(problem) = self.logger.configure(&globals.logs, &globals.time_formats.log) {
             problems.push(problem);
         }
+        if self.in_force.is_none() {
+            // Later ones are logged by the manager.
+            for warning in &config.warnings {
+                self.log.write(LogClass::Warning, format_args!("{warning}"));
+            }
+        }
         self.workers(&runtime, config);
         problems.extend(self.control_sockets(&runtime, &globals.cli));
         self.runtime = Some(runtime);

@@ -3,6 +3,9 @@
 /// Most bytes of a line, code included.
 const MAX_LINE: usize = 512;
 
+/// Memory kept while nothing waits.
+const IDLE: usize = 8 << 10;
+
 /// One line of a reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
@@ -99,6 +102,8 @@ impl Output {
         if self.written >= self.bytes.len() {
             self.bytes.clear();
             self.written = 0;
+            // A client that had a long listing may stay for days.
+            self.bytes.shrink_to(IDLE);
         } else if self.written > 1 << 16 {
             self.bytes.drain(..self.written);
             self.written = 0;
