@@ -110,6 +110,9 @@ pub struct Fsm {
     without_capabilities: bool,
 }
 
+/// The least wait before another attempt to connect.
+const LEAST_DELAY: Duration = Duration::from_secs(1);
+
 /// Where actions are put.
 pub(super) type Actions = Vec<Action>;
 
@@ -131,7 +134,8 @@ impl Fsm {
     pub fn start(&mut self, now: Time, random: u64) {
         if self.phase == Phase::Down {
             self.backoff.forget();
-            self.run(now, random);
+            self.phase = Phase::Running;
+            self.activate(now, self.settings.timers.connect_delay, random);
         }
     }
 
@@ -253,17 +257,20 @@ impl Fsm {
         Open::new(settings.local_as, hold, settings.router_id, capabilities)
     }
 
-    fn run(&mut self, now: Time, random: u64) {
+    /// Begins again. A neighbour that refuses at once isn't asked over and over, whatever the
+    /// configuration says.
+    fn run_again(&mut self, now: Time, random: u64) {
         self.phase = Phase::Running;
-        self.activate(now, random);
+        let delay = self.settings.timers.connect_delay.max(LEAST_DELAY);
+        self.activate(now, delay, random);
     }
 
     /// Waits to connect, unless the neighbour is to do that.
-    fn activate(&mut self, now: Time, random: u64) {
-        if self.settings.passive || self.phase != Phase::Running {
+    fn activate(&mut self, now: Time, delay: Duration, random: u64) {
+        if self.settings.passive {
             return;
         }
-        let delay = jittered(self.settings.timers.connect_delay, random);
+        let delay = jittered(delay, random);
         self.outgoing = Connection::Active { connect_at: now + delay, delay };
     }
 
@@ -295,7 +302,8 @@ impl Fsm {
     }
 
     /// The neighbour did something that the protocol doesn't allow, or fell silent: tell it, and
-    /// begin again later.
+    /// begin again later. What goes wrong beside an established connection ends itself alone:
+    /// whoever can connect from the neighbour's address could end the session otherwise.
     fn protocol_error(
         &mut self,
         now: Time,
@@ -303,6 +311,10 @@ impl Fsm {
         error: Notification,
         actions: &mut Actions,
     ) {
+        if self.is_beside(side) {
+            self.end_connection(side, &error, actions);
+            return;
+        }
         let mut lost = self.end_connection(side, &error, actions);
         self.last_error = Some(LastError::Sent(error));
         lost |= self.end_connection(side.other(), &Notification::new(code::CEASE, 0), actions);
@@ -310,6 +322,11 @@ impl Fsm {
             actions.push(Action::Lost);
         }
         self.wait_after_error(now, actions);
+    }
+
+    /// Whether the session is established, but on the other connection.
+    fn is_beside(&self, side: Side) -> bool {
+        self.established() == Some(side.other())
     }
 
     fn wait_after_error(&mut self, now: Time, actions: &mut Actions) {
@@ -337,8 +354,8 @@ impl Fsm {
             actions.push(Action::Lost);
         }
         let busy = matches!(self.incoming.state(), State::OpenConfirm | State::Established);
-        if self.outgoing.state() == State::Idle && !busy {
-            self.activate(now, random);
+        if self.outgoing.state() == State::Idle && !busy && self.phase == Phase::Running {
+            self.run_again(now, random);
         }
     }
 

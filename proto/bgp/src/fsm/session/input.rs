@@ -166,6 +166,9 @@ impl Fsm {
             return;
         }
         actions.push(Action::Close(side));
+        if self.is_beside(side) {
+            return;
+        }
         let lost = connection.state() == State::Established;
         let (code, subcode) = (notification.code, notification.subcode);
         self.last_error = Some(LastError::Received(notification));
@@ -223,6 +226,9 @@ impl Fsm {
             return;
         }
         actions.push(Action::Close(side));
+        if self.is_beside(side) {
+            return;
+        }
         let text = error.unwrap_or("Connection closed");
         self.last_error = Some(LastError::Socket(text.into()));
         let lost = connection.state() == State::Established;

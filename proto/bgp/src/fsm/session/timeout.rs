@@ -24,7 +24,7 @@ impl Fsm {
         if let Phase::ErrorWait { until, .. } = self.phase
             && until <= now
         {
-            self.run(now, random);
+            self.run_again(now, random);
         }
         for side in [Side::Outgoing, Side::Incoming] {
             // Each step moves its own deadline, so this comes to an end.

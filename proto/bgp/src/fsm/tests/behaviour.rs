@@ -288,3 +288,64 @@ fn nothing_sent_for_too_long() {
     assert_eq!(fsm.last_error().unwrap().to_string(), "BGP Error: Send hold timer expired");
     assert!((148..=181).contains(&at.since(now).as_secs()), "twice the hold time");
 }
+
+#[test]
+fn what_goes_wrong_beside_an_established_session_leaves_it_alone() {
+    let mut fsm = Fsm::new(settings(65001, 65002, 1));
+    let neighbor = Fsm::new(settings(65002, 65001, 2));
+    let mut actions = Vec::new();
+    let mut now = dunlin_runtime::Time::from_nanos(1_000_000_000);
+    fsm.start(now, 0);
+    fsm.expired(now + 5 * S, 0, &mut actions);
+    fsm.connected(now, &mut actions);
+    fsm.open(Side::Outgoing, neighbor.our_open(), now, 0, &mut actions);
+    fsm.keepalive_received(Side::Outgoing, now, &mut actions);
+    assert_eq!(fsm.established(), Some(Side::Outgoing));
+    type Harm = fn(&mut Fsm, dunlin_runtime::Time, &mut Vec<Action>);
+    let harms: [Harm; 5] = [
+        |fsm, now, actions| fsm.malformed(Side::Incoming, cease(0), now, actions),
+        |fsm, now, actions| {
+            let refusal = crate::wire::Notification::new(2, 2);
+            fsm.notification(Side::Incoming, refusal, now, 0, actions);
+        },
+        |fsm, now, actions| {
+            let stranger = Fsm::new(settings(65009, 65001, 9)).our_open();
+            fsm.open(Side::Incoming, stranger, now, 0, actions);
+        },
+        |fsm, now, actions| fsm.keepalive_received(Side::Incoming, now, actions),
+        |fsm, now, actions| {
+            // It says nothing until its own hold time is over.
+            for second in 0..240 {
+                fsm.heard(Side::Outgoing, now + second * S);
+                fsm.sent(Side::Outgoing, now + second * S);
+                fsm.expired(now + second * S, 0, actions);
+            }
+            fsm.expired(now + 240 * S, 0, actions);
+        },
+    ];
+    for harm in harms {
+        actions.clear();
+        assert!(fsm.accepted(now, &mut actions));
+        harm(&mut fsm, now, &mut actions);
+        assert_eq!(fsm.established(), Some(Side::Outgoing), "{actions:#?}");
+        assert_eq!(fsm.side_state(Side::Incoming), State::Idle, "{actions:#?}");
+        assert!(!actions.contains(&Action::Lost), "{actions:#?}");
+        assert!(fsm.last_error().is_none(), "{actions:#?}");
+        now += 300 * S;
+        fsm.heard(Side::Outgoing, now);
+        fsm.sent(Side::Outgoing, now);
+    }
+}
+
+#[test]
+fn a_neighbor_that_refuses_is_not_asked_without_pause() {
+    let mut world = with(|a, b| {
+        (a.timers.connect_delay, a.timers.error_wait) = (0 * S, (0 * S, 0 * S));
+        b.passive = true;
+    });
+    world.listening = [false, false];
+    world.start();
+    world.run_for(30 * S);
+    let attempts = world.logged("0 Connect");
+    assert!((29..=42).contains(&attempts), "one at once, then about one a second: {attempts}");
+}
