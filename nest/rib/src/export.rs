@@ -205,6 +205,8 @@ pub struct DeltaBatch {
     pub exporter: ExporterId,
     /// The read burst that this completes a part of.
     pub burst: Option<Burst>,
+    /// No news: routes that were there already, evaluated again. News goes first.
+    pub again: bool,
     /// Distinct routes.
     pub routes: Vec<OutRoute>,
     /// The changes.

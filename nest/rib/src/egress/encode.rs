@@ -51,7 +51,7 @@ impl<K: TableKey> Egress<K> {
     }
 
     fn live_is_ready(&mut self) -> bool {
-        self.live.front_burst().is_some_and(|burst| !self.bursts.waits(burst))
+        self.live.choose(|burst| !self.bursts.waits(burst))
     }
 
     fn encode_live(&mut self, taken: &Taken<K>) {
@@ -99,7 +99,7 @@ impl<K: TableKey> Egress<K> {
     /// Encodes a bucket of a lane for the lane's members; false if it is empty. With `absent` those
     /// who may not get a route get a withdrawal instead.
     pub(super) fn encode_lane(&mut self, at: usize, absent: bool) -> bool {
-        if self.lanes[at].pending.front_burst().is_none() {
+        if !self.lanes[at].pending.choose(|_| true) {
             return false;
         }
         let mut taken = core::mem::take(&mut self.taken);

@@ -37,7 +37,7 @@ pub(super) struct Feed {
     /// The members, as in the lane; who leaves stays here.
     members: Vec<Waiting>,
     /// Some may hold routes of another group.
-    absent: bool,
+    pub(super) absent: bool,
     /// The present step asks for bands from here on.
     from: u16,
     /// And to here.

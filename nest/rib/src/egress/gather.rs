@@ -76,37 +76,45 @@ impl<K: TableKey> Egress<K> {
                 To::All | To::AllWithdrawSource => 0,
                 To::Token(token) => token,
             };
-            let Some(pending) = self.lane_for(delta.key, lane) else { continue };
+            let Some((pending, owed)) = self.lane_for(delta.key, lane) else { continue };
             let bucket = if delta.route == NONE {
-                pending.withdrawal_bucket(burst)
+                pending.withdrawal_bucket(burst, batch.again)
             } else if (delta.route, lane) == (last.0, last.1) {
                 last.2
             } else {
                 let Some(route) = batch.routes.get(delta.route as usize) else { continue };
-                pending.bucket(route, burst)
+                pending.bucket(route, burst, batch.again)
             };
             if delta.route != NONE {
                 last = (delta.route, lane, bucket);
             }
-            pending.put(delta.key, bucket, delta.to == To::AllWithdrawSource);
+            pending.put(delta.key, bucket, owed || delta.to == To::AllWithdrawSource);
         }
     }
 
-    /// Where a delta waits; none if it is superfluous.
-    fn lane_for(&mut self, key: K, token: u32) -> Option<&mut Pending<K>> {
+    /// Where a delta waits, and whether the route's own source is owed a withdrawal in any case;
+    /// none if the delta is superfluous.
+    fn lane_for(&mut self, key: K, token: u32) -> Option<(&mut Pending<K>, bool)> {
+        let plain = self.feed.as_ref().filter(|feed| !feed.absent).map(|feed| feed.token);
         if token == 0 {
+            let mut owed = false;
             for lane in &mut self.lanes {
-                lane.pending.forget(key);
+                // Who is in doubt about the network would have been told even that there is
+                // nothing for it.
+                owed |= lane.pending.forget(key) && plain != Some(lane.token);
             }
-            return Some(&mut self.live);
+            return Some((&mut self.live, owed));
         }
         let at = self.lane(token)?;
         // What waits for everybody is just as new, and goes first; but members off the log do not
         // get it.
-        if self.live.contains(key) && !self.is_private(at) {
-            return None;
+        if self.is_private(at) || !self.live.contains(key) {
+            return Some((&mut self.lanes[at].pending, false));
         }
-        Some(&mut self.lanes[at].pending)
+        if plain != Some(token) {
+            self.live.owe_source(key);
+        }
+        None
     }
 
     /// Whether a lane is that of a member off the log.

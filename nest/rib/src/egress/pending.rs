@@ -37,6 +37,17 @@ struct Bucket {
     burst: u64,
     /// Counts up.
     number: u64,
+    /// In the queue of what is no news.
+    again: bool,
+}
+
+/// Buckets in the order of making.
+#[derive(Clone, Copy, Debug, Default)]
+struct Queue {
+    first: u32,
+    last: u32,
+    /// The open withdrawal bucket.
+    withdrawals: u32,
 }
 
 /// What [`Pending::take`] gives.
@@ -63,10 +74,10 @@ pub(crate) struct Pending<K> {
     index: HashTable<u32>,
     buckets: Store<Bucket>,
     by_route: HashTable<u32>,
-    first: u32,
-    last: u32,
-    /// The open withdrawal bucket.
-    withdrawals: u32,
+    /// News, then what was evaluated again.
+    queues: [Queue; 2],
+    /// The queue that is taken from next.
+    chosen: usize,
     /// Number of the bucket made last.
     made: u64,
 }
@@ -78,9 +89,8 @@ impl<K: TableKey> Pending<K> {
             index: HashTable::new(),
             buckets: Store::new(),
             by_route: HashTable::new(),
-            first: NIL,
-            last: NIL,
-            withdrawals: NIL,
+            queues: [Queue::default(); 2],
+            chosen: 0,
             made: 0,
         }
     }
@@ -101,17 +111,20 @@ impl<K: TableKey> Pending<K> {
         self.made
     }
 
-    /// Number of the first bucket.
+    /// Number of the bucket that was made first.
     pub(crate) fn first_made(&mut self) -> Option<u64> {
-        self.front_burst()?;
-        Some(self.buckets[self.first].number)
+        let fronts = [self.front(0), self.front(1)];
+        fronts.into_iter().filter(|&at| at != NIL).map(|at| self.buckets[at].number).min()
     }
 
-    /// The bucket of a route; made at the end of the queue if need be.
-    pub(crate) fn bucket(&mut self, route: &OutRoute, burst: u64) -> u32 {
+    /// The bucket of a route; made at the end of its queue if need be.
+    pub(crate) fn bucket(&mut self, route: &OutRoute, burst: u64, again: bool) -> u32 {
         let hash = hash_of(route);
         let buckets = &self.buckets;
-        let same = |&at: &u32| buckets[at].route.as_ref().is_some_and(|other| equal(other, route));
+        let same = |&at: &u32| {
+            let other = &buckets[at];
+            other.again == again && other.route.as_ref().is_some_and(|other| equal(other, route))
+        };
         if let Some(&bucket) = self.by_route.find(hash, same) {
             // Slices hear of a next hop one by one; the latest is what counts.
             let known = &mut self.buckets[bucket].route;
@@ -120,7 +133,7 @@ impl<K: TableKey> Pending<K> {
             }
             return bucket;
         }
-        let bucket = self.append(Some(route.clone()), burst);
+        let bucket = self.append(Some(route.clone()), burst, again);
         let buckets = &self.buckets;
         self.by_route
             .insert_unique(hash, bucket, |&at| buckets[at].route.as_ref().map_or(0, hash_of));
@@ -128,24 +141,27 @@ impl<K: TableKey> Pending<K> {
     }
 
     /// The bucket of withdrawals.
-    pub(crate) fn withdrawal_bucket(&mut self, burst: u64) -> u32 {
-        if self.withdrawals == NIL {
-            self.withdrawals = self.append(None, burst);
+    pub(crate) fn withdrawal_bucket(&mut self, burst: u64, again: bool) -> u32 {
+        let queue = usize::from(again);
+        if self.queues[queue].withdrawals == NIL {
+            self.queues[queue].withdrawals = self.append(None, burst, again);
         }
-        self.withdrawals
+        self.queues[queue].withdrawals
     }
 
-    fn append(&mut self, route: Option<OutRoute>, burst: u64) -> u32 {
-        let previous = self.last;
+    fn append(&mut self, route: Option<OutRoute>, burst: u64, again: bool) -> u32 {
+        let previous = self.queues[usize::from(again)].last;
         self.made += 1;
-        let bucket = Bucket { route, burst, previous, number: self.made, ..Bucket::default() };
+        let number = self.made;
+        let bucket = Bucket { route, burst, previous, number, again, ..Bucket::default() };
         let bucket = self.buckets.insert(bucket);
+        let queue = &mut self.queues[usize::from(again)];
         if previous == NIL {
-            self.first = bucket;
+            queue.first = bucket;
         } else {
             self.buckets[previous].next = bucket;
         }
-        self.last = bucket;
+        queue.last = bucket;
         bucket
     }
 
@@ -176,13 +192,23 @@ impl<K: TableKey> Pending<K> {
         }
     }
 
-    /// Forgets a network.
-    pub(crate) fn forget(&mut self, key: K) {
+    /// Forgets a network; returns whether it waited.
+    pub(crate) fn forget(&mut self, key: K) -> bool {
         let entries = &self.entries;
-        if let Ok(found) = self.index.find_entry(key.hash(), |&at| entries[at].key == key) {
-            let (at, _) = found.remove();
-            self.unlink(at);
-            self.entries.remove(at);
+        let Ok(found) = self.index.find_entry(key.hash(), |&at| entries[at].key == key) else {
+            return false;
+        };
+        let (at, _) = found.remove();
+        self.unlink(at);
+        self.entries.remove(at);
+        true
+    }
+
+    /// The source of the route that waits for a network may hold another: it gets a withdrawal.
+    pub(crate) fn owe_source(&mut self, key: K) {
+        let entries = &mut self.entries;
+        if let Some(&at) = self.index.find(key.hash(), |&at| entries[at].key == key) {
+            entries[at].withdraw_source = true;
         }
     }
 
@@ -216,19 +242,35 @@ impl<K: TableKey> Pending<K> {
         }
     }
 
-    /// The burst that the first bucket waits for, if there is a bucket.
-    pub(crate) fn front_burst(&mut self) -> Option<u64> {
-        while self.first != NIL && self.buckets[self.first].count == 0 {
-            self.drop_first();
+    /// Chooses the bucket that is taken from next: the first of the news, else the first of the
+    /// rest, if all of its read burst is there. False if there is none.
+    pub(crate) fn choose(&mut self, complete: impl Fn(u64) -> bool) -> bool {
+        for queue in 0..self.queues.len() {
+            let front = self.front(queue);
+            if front != NIL && complete(self.buckets[front].burst) {
+                self.chosen = queue;
+                return true;
+            }
         }
-        (self.first != NIL).then(|| self.buckets[self.first].burst)
+        false
     }
 
-    /// Takes up to `max` networks of the first bucket.
+    /// The first bucket of a queue that is not empty.
+    fn front(&mut self, queue: usize) -> u32 {
+        loop {
+            let first = self.queues[queue].first;
+            if first == NIL || self.buckets[first].count > 0 {
+                return first;
+            }
+            self.drop_first(queue);
+        }
+    }
+
+    /// Takes up to `max` networks of the bucket that was [chosen](Self::choose).
     pub(crate) fn take(&mut self, max: usize, taken: &mut Taken<K>) {
         taken.nets.clear();
         taken.withdraw_source.clear();
-        let bucket = self.first;
+        let bucket = self.queues[self.chosen].first;
         taken.route = self.buckets[bucket].route.clone();
         let mut at = self.buckets[bucket].first;
         while at != NIL && taken.nets.len() < max {
@@ -246,29 +288,30 @@ impl<K: TableKey> Pending<K> {
         record.first = at;
         record.count -= u32::try_from(taken.nets.len()).unwrap_or(record.count);
         if at == NIL {
-            self.drop_first();
+            self.drop_first(self.chosen);
         } else {
             self.entries[at].previous = NIL;
         }
     }
 
-    fn drop_first(&mut self) {
-        let bucket = self.first;
-        if self.withdrawals == bucket {
-            self.withdrawals = NIL;
+    fn drop_first(&mut self, queue: usize) {
+        let bucket = self.queues[queue].first;
+        if self.queues[queue].withdrawals == bucket {
+            self.queues[queue].withdrawals = NIL;
         } else if let Some(route) = &self.buckets[bucket].route
             && let Ok(found) = self.by_route.find_entry(hash_of(route), |&at| at == bucket)
         {
             found.remove();
         }
-        self.first = self.buckets[bucket].next;
-        if self.first == NIL {
-            self.last = NIL;
+        let next = self.buckets[bucket].next;
+        self.queues[queue].first = next;
+        if next == NIL {
+            self.queues[queue].last = NIL;
         } else {
-            self.buckets[self.first].previous = NIL;
+            self.buckets[next].previous = NIL;
         }
         self.buckets.remove(bucket);
-        if self.first == NIL && self.index.capacity() > 1 << 16 {
+        if self.buckets.len() == 0 && self.index.capacity() > 1 << 16 {
             self.index = HashTable::new();
             self.by_route = HashTable::new();
         }

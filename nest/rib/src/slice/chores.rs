@@ -55,7 +55,8 @@ impl Slice {
         let (tables, mut env) = self.parts();
         let next = find(tables, id)
             .and_then(|table| with_table!(table, t => t.piece(&job.task, job.cursor, &mut env)));
-        finish(tables, id, &Trailer::default(), &mut env);
+        let again = matches!(job.task, Task::Import(_) | Task::Decide(_));
+        finish(tables, id, &Trailer { again, ..Trailer::default() }, &mut env);
         match next {
             Some(cursor) => job.cursor = cursor,
             None => (job.table, job.cursor) = (job.table + 1, 1),

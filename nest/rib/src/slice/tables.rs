@@ -48,7 +48,7 @@ pub(super) fn finish(
             t.decide_all(env);
             t.exports.send(env, &trailer, None);
         });
-        trailer = Trailer::default();
+        trailer = Trailer { again: trailer.again, ..Trailer::default() };
         match table {
             AnyTable::V4(table) if !table.piped.is_empty() => {
                 for op in table.run_pipes(env) {

@@ -46,9 +46,18 @@ impl Rng {
     }
 }
 
+/// Makes hashes, and so slices and orders, the same in every run. Called by whatever tests begin
+/// with, since it must come before the first hash.
+pub(crate) fn fix_hashes() {
+    let seed = std::env::var("DUNLIN_HASH").ok().and_then(|text| text.parse().ok());
+    // False but for the first call.
+    dunlin_net::hash::seed(seed.unwrap_or(1));
+}
+
 /// Runs a test for many seeds (`DUNLIN_SEEDS` times as many if set), or for the one in
 /// `DUNLIN_SEED`; says which one failed.
 pub(crate) fn for_seeds(count: u64, test: impl Fn(u64) + std::panic::RefUnwindSafe) {
+    fix_hashes();
     let number = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let count = count * number("DUNLIN_SEEDS").unwrap_or(1);
     let seeds = number("DUNLIN_SEED").map_or(0..count, |seed| seed..seed + 1);
@@ -130,6 +139,7 @@ pub(crate) struct Look {
 
 /// A BGP set of a look.
 pub(crate) fn attrs(look: Look) -> Arc<Attrs> {
+    fix_hashes();
     let mut builder = AttrsBuilder::new(Rts::Bgp);
     builder.set_preference(100);
     builder.set_origin(Origin::Igp);
@@ -153,6 +163,7 @@ pub(crate) fn look_of(attrs: &Attrs) -> Look {
 
 /// The `n`th test network.
 pub(crate) fn net(n: usize) -> Prefix4 {
+    fix_hashes();
     // Each in a /16 of its own, so that they are spread over the slices.
     Prefix4::new((n as u32) << 16, 24).unwrap()
 }

@@ -124,3 +124,16 @@ fn everybody_ends_with_what_the_model_says_with_two_slices() {
 fn everybody_ends_with_what_the_model_says_with_four_slices() {
     for_seeds(40, |seed| history(4, 2000 + seed, 4_000_000));
 }
+
+/// Histories in which something was wrong once, with hashes as the tests fix them.
+#[test]
+fn histories_that_went_wrong_once() {
+    for (slices, seed, max_lag) in [
+        // A member off the log kept a route of its own that it was owed a withdrawal of.
+        (2, 1102, 1000),
+        // A request reached a group that had let its last member go.
+        (4, 2238, 4_000_000),
+    ] {
+        history(slices, seed, max_lag);
+    }
+}

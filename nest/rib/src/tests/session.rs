@@ -314,7 +314,8 @@ impl Loop for Session {
                     self.current.as_ref().and_then(|m| m.reader.as_ref())
                 {
                     let refresh = EgressMessage::Refresh(reader.member());
-                    egress.send(Class::Routing, refresh).unwrap();
+                    // As above; who is being let go is fed by the new group.
+                    let _ = egress.send(Class::Routing, refresh);
                 }
             }
             SessionMessage::Die => self.die(),

@@ -15,7 +15,9 @@ use crate::import::{CreditGate, ImportBuilder, Slices};
 use crate::registry::{GroupFigures, Registry, RegistryMessage};
 use crate::resolver::{Resolver, ResolverMessage};
 use crate::slice::{Slice, SliceMessage, SliceStatistics};
-use crate::testing::{Events, Kind, Look, Model, ModelRoute, Rng, address, attrs, bgp_source};
+use crate::testing::{
+    Events, Kind, Look, Model, ModelRoute, Rng, address, attrs, bgp_source, fix_hashes,
+};
 use crate::{SliceId, Source, SourceId, TableId};
 
 pub(super) const TABLE: TableId = TableId(0);
@@ -51,6 +53,7 @@ impl World {
     }
 
     pub(super) fn with_options(slices: usize, options: SimOptions, max_lag: u64) -> Self {
+        fix_hashes();
         let seed = options.seed;
         let sim = SimRuntime::with_options(options);
         let list = (0..slices).map(|n| {

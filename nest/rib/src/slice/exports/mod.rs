@@ -120,6 +120,7 @@ impl<K: TableKey> Slot<K> {
             slice: env.slice,
             exporter: self.exporter.id,
             burst,
+            again: trailer.again,
             routes: core::mem::take(&mut self.routes),
             deltas: K::deltas(core::mem::take(&mut self.deltas)),
             feed: trailer.feed,
@@ -170,6 +171,8 @@ impl<K: TableKey> Slot<K> {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Trailer {
     pub(crate) burst: Option<Burst>,
+    /// The turn evaluated again what was there already.
+    pub(crate) again: bool,
     pub(crate) feed: Option<FeedReply>,
     pub(crate) query: Option<u32>,
 }
@@ -295,4 +298,4 @@ impl<K: TableKey> Exports<K> {
     }
 }
 
-const NO_TRAILER: Trailer = Trailer { burst: None, feed: None, query: None };
+const NO_TRAILER: Trailer = Trailer { burst: None, again: false, feed: None, query: None };
