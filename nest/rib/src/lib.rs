@@ -27,6 +27,7 @@ pub mod encode;
 pub mod export;
 pub mod ids;
 pub mod import;
+mod index;
 pub mod limits;
 pub mod nexthop;
 pub mod registry;

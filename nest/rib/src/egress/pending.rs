@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use dunlin_net::hash::hash_u64;
-use hashbrown::HashTable;
 
 use crate::SourceId;
 use crate::export::OutRoute;
 use crate::import::TableKey;
+use crate::index::Index;
 use crate::slice::store::Store;
 
 const NIL: u32 = 0;
@@ -71,9 +71,9 @@ impl<K> Default for Taken<K> {
 #[derive(Debug)]
 pub(crate) struct Pending<K> {
     entries: Store<Entry<K>>,
-    index: HashTable<u32>,
+    index: Index,
     buckets: Store<Bucket>,
-    by_route: HashTable<u32>,
+    by_route: Index,
     /// News, then what was evaluated again.
     queues: [Queue; 2],
     /// The queue that is taken from next.
@@ -86,9 +86,9 @@ impl<K: TableKey> Pending<K> {
     pub(crate) fn new() -> Self {
         Self {
             entries: Store::new(),
-            index: HashTable::new(),
+            index: Index::new(),
             buckets: Store::new(),
-            by_route: HashTable::new(),
+            by_route: Index::new(),
             queues: [Queue::default(); 2],
             chosen: 0,
             made: 0,
@@ -121,11 +121,12 @@ impl<K: TableKey> Pending<K> {
     pub(crate) fn bucket(&mut self, route: &OutRoute, burst: u64, again: bool) -> u32 {
         let hash = hash_of(route);
         let buckets = &self.buckets;
-        let same = |&at: &u32| {
+        let same = |at: u32| {
             let other = &buckets[at];
             other.again == again && other.route.as_ref().is_some_and(|other| equal(other, route))
         };
-        if let Some(&bucket) = self.by_route.find(hash, same) {
+        let bucket = self.by_route.find(hash, same);
+        if bucket != NIL {
             // Slices hear of a next hop one by one; the latest is what counts.
             let known = &mut self.buckets[bucket].route;
             if known.as_ref().is_some_and(|known| known.next_hop != route.next_hop) {
@@ -134,9 +135,7 @@ impl<K: TableKey> Pending<K> {
             return bucket;
         }
         let bucket = self.append(Some(route.clone()), burst, again);
-        let buckets = &self.buckets;
-        self.by_route
-            .insert_unique(hash, bucket, |&at| buckets[at].route.as_ref().map_or(0, hash_of));
+        self.by_route.insert(hash, bucket);
         bucket
     }
 
@@ -168,16 +167,15 @@ impl<K: TableKey> Pending<K> {
     /// The latest state of a network is `bucket`'s. What it was before and is unsent is forgotten.
     pub(crate) fn put(&mut self, key: K, bucket: u32, withdraw_source: bool) {
         let hash = key.hash();
-        let entries = &mut self.entries;
-        if let Some(&at) = self.index.find(hash, |&at| entries[at].key == key) {
+        let at = self.find(key);
+        if at != NIL {
             let flag = withdraw_source || self.must_withdraw_source(at, bucket);
             self.unlink(at);
             self.link(at, bucket, flag);
             return;
         }
-        let at = entries.insert(Entry { key, ..Entry::default() });
-        let entries = &self.entries;
-        self.index.insert_unique(hash, at, |&other| entries[other].key.hash());
+        let at = self.entries.insert(Entry { key, ..Entry::default() });
+        self.index.insert(hash, at);
         self.link(at, bucket, withdraw_source);
     }
 
@@ -194,11 +192,11 @@ impl<K: TableKey> Pending<K> {
 
     /// Forgets a network; returns whether it waited.
     pub(crate) fn forget(&mut self, key: K) -> bool {
-        let entries = &self.entries;
-        let Ok(found) = self.index.find_entry(key.hash(), |&at| entries[at].key == key) else {
+        let at = self.find(key);
+        if at == NIL {
             return false;
-        };
-        let (at, _) = found.remove();
+        }
+        self.index.remove(key.hash(), at);
         self.unlink(at);
         self.entries.remove(at);
         true
@@ -206,15 +204,19 @@ impl<K: TableKey> Pending<K> {
 
     /// The source of the route that waits for a network may hold another: it gets a withdrawal.
     pub(crate) fn owe_source(&mut self, key: K) {
-        let entries = &mut self.entries;
-        if let Some(&at) = self.index.find(key.hash(), |&at| entries[at].key == key) {
-            entries[at].withdraw_source = true;
+        let at = self.find(key);
+        if at != NIL {
+            self.entries[at].withdraw_source = true;
         }
     }
 
     /// Whether a network waits.
     pub(crate) fn contains(&self, key: K) -> bool {
-        self.index.find(key.hash(), |&at| self.entries[at].key == key).is_some()
+        self.find(key) != NIL
+    }
+
+    fn find(&self, key: K) -> u32 {
+        self.index.find(key.hash(), |at| self.entries[at].key == key)
     }
 
     fn link(&mut self, at: u32, bucket: u32, withdraw_source: bool) {
@@ -275,9 +277,7 @@ impl<K: TableKey> Pending<K> {
         let mut at = self.buckets[bucket].first;
         while at != NIL && taken.nets.len() < max {
             let entry = self.entries.remove(at);
-            if let Ok(found) = self.index.find_entry(entry.key.hash(), |&other| other == at) {
-                found.remove();
-            }
+            self.index.remove(entry.key.hash(), at);
             taken.nets.push(entry.key);
             if entry.withdraw_source {
                 taken.withdraw_source.push(entry.key);
@@ -298,10 +298,8 @@ impl<K: TableKey> Pending<K> {
         let bucket = self.queues[queue].first;
         if self.queues[queue].withdrawals == bucket {
             self.queues[queue].withdrawals = NIL;
-        } else if let Some(route) = &self.buckets[bucket].route
-            && let Ok(found) = self.by_route.find_entry(hash_of(route), |&at| at == bucket)
-        {
-            found.remove();
+        } else if let Some(route) = &self.buckets[bucket].route {
+            self.by_route.remove(hash_of(route), bucket);
         }
         let next = self.buckets[bucket].next;
         self.queues[queue].first = next;
@@ -311,10 +309,6 @@ impl<K: TableKey> Pending<K> {
             self.buckets[next].previous = NIL;
         }
         self.buckets.remove(bucket);
-        if self.buckets.len() == 0 && self.index.capacity() > 1 << 16 {
-            self.index = HashTable::new();
-            self.by_route = HashTable::new();
-        }
     }
 }
 

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use dunlin_attr::Attrs;
-use hashbrown::HashTable;
-
 use super::store::Store;
+use crate::index::Index;
+use dunlin_attr::Attrs;
 
 /// Nothing: no set, no route, no next hop.
 pub(crate) const NIL: u32 = 0;
@@ -30,7 +29,7 @@ pub(crate) struct Entry {
 /// See the module. Sets are equal if their content and their next hop are.
 #[derive(Debug)]
 pub(crate) struct AttrTable {
-    index: HashTable<u32>,
+    index: Index,
     entries: Store<Entry>,
     /// First entry of each band of the content hash, for feeds.
     bands: Vec<u32>,
@@ -43,24 +42,24 @@ pub(crate) fn band_of(hash: u64) -> usize {
 
 impl AttrTable {
     pub(crate) fn new() -> Self {
-        Self { index: HashTable::new(), entries: Store::new(), bands: Vec::new() }
+        Self { index: Index::new(), entries: Store::new(), bands: Vec::new() }
     }
 
     /// The handle of a set with a next hop; makes it if need be. Takes one reference.
     pub(crate) fn intern(&mut self, set: &Arc<Attrs>, hop: u32) -> Interned {
         let entries = &mut self.entries;
         let hash = set.hash() ^ u64::from(hop).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let found = self.index.find(hash, |&handle| {
+        let handle = self.index.find(hash, |handle| {
             let entry = &entries[handle];
             entry.hop == hop && entry.set.as_ref().is_some_and(|other| same(set, other))
         });
-        if let Some(&handle) = found {
+        if handle != NIL {
             entries[handle].refs += 1;
             return Interned { handle, new: false };
         }
         let handle =
             entries.insert(Entry { set: Some(Arc::clone(set)), refs: 1, hop, ..Entry::default() });
-        self.index.insert_unique(hash, handle, |&other| hash_of(&entries[other]));
+        self.index.insert(hash, handle);
         self.link_band(handle, band_of(set.hash()));
         Interned { handle, new: true }
     }
@@ -86,15 +85,9 @@ impl AttrTable {
 
     fn drop_entry(&mut self, handle: u32) -> Entry {
         let hash = hash_of(&self.entries[handle]);
-        if let Ok(found) = self.index.find_entry(hash, |&other| other == handle) {
-            found.remove();
-        }
+        self.index.remove(hash, handle);
         self.unlink_band(handle);
-        let gone = self.entries.remove(handle);
-        if self.entries.len() == 0 {
-            self.index = HashTable::new();
-        }
-        gone
+        self.entries.remove(handle)
     }
 
     /// The set behind a handle.
@@ -133,7 +126,7 @@ impl AttrTable {
 
     /// Bytes held, without the sets themselves, which slices share.
     pub(crate) fn memory(&self) -> usize {
-        self.entries.memory() + self.index.capacity() * 5 + self.bands.capacity() * 4
+        self.entries.memory() + self.index.memory() + self.bands.capacity() * 4
     }
 
     /// Panics if the counts are not `refs`, or if lists and index disagree. For tests.

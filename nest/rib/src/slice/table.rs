@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use dunlin_attr::Attrs;
 use dunlin_filter::Scratch;
-use hashbrown::HashTable;
 
 use super::attrs::{AttrTable, NIL};
 use super::decide::Best;
@@ -18,6 +17,7 @@ use super::sources::Sources;
 use super::store::Store;
 use crate::counters::ImportGauges;
 use crate::import::TableKey;
+use crate::index::Index;
 use crate::nexthop::{NextHopKey, NextHopState};
 use crate::resolver::WatchReport;
 use crate::{Resolve, SliceId, TableId};
@@ -96,7 +96,7 @@ pub(crate) struct Env<'a> {
 #[derive(Debug)]
 pub(crate) struct Table<K: TableKey> {
     pub(crate) id: TableId,
-    pub(crate) index: HashTable<u32>,
+    pub(crate) index: Index,
     pub(crate) nets: Store<Net<K>>,
     pub(crate) routes: Store<Route>,
     pub(crate) sets: AttrTable,
@@ -128,7 +128,7 @@ impl<K: TableKey> Table<K> {
     pub(crate) fn new(id: TableId) -> Self {
         Self {
             id,
-            index: HashTable::new(),
+            index: Index::new(),
             nets: Store::new(),
             routes: Store::new(),
             sets: AttrTable::new(),
@@ -147,20 +147,20 @@ impl<K: TableKey> Table<K> {
     /// The network with a key.
     #[inline]
     pub(crate) fn find_net(&self, key: K) -> Option<u32> {
-        let nets = &self.nets;
-        self.index.find(key.hash(), |&net| nets[net].key == key).copied()
+        let net = self.index.find(key.hash(), |net| self.nets[net].key == key);
+        (net != NIL).then_some(net)
     }
 
     /// The network with a key, made if need be.
     #[inline]
     pub(crate) fn net(&mut self, key: K) -> u32 {
-        let nets = &mut self.nets;
         let hash = key.hash();
-        if let Some(&net) = self.index.find(hash, |&net| nets[net].key == key) {
-            return net;
+        let known = self.index.find(hash, |net| self.nets[net].key == key);
+        if known != NIL {
+            return known;
         }
-        let net = nets.insert(Net { key, first: NIL, out: 0 });
-        self.index.insert_unique(hash, net, |&other| nets[other].key.hash());
+        let net = self.nets.insert(Net { key, first: NIL, out: 0 });
+        self.index.insert(hash, net);
         net
     }
 
@@ -170,13 +170,8 @@ impl<K: TableKey> Table<K> {
         if record.first != NIL || record.out != 0 {
             return;
         }
-        if let Ok(found) = self.index.find_entry(record.key.hash(), |&other| other == net) {
-            found.remove();
-        }
+        self.index.remove(record.key.hash(), net);
         self.nets.remove(net);
-        if self.nets.len() == 0 {
-            self.index = HashTable::new();
-        }
     }
 
     /// The route of a network with an identity.
@@ -404,7 +399,7 @@ impl<K: TableKey> Table<K> {
     pub(crate) fn memory(&self) -> (usize, usize) {
         let own = self.nets.memory()
             + self.routes.memory()
-            + self.index.allocation_size()
+            + self.index.memory()
             + self.exports.memory()
             + self.dirty.capacity() * size_of::<Dirty>();
         (own, self.sets.memory() + self.hops.memory())
