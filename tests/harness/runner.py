@@ -60,6 +60,11 @@ def run_one(name, function, timeout):
     return result
 
 
+def run_all(chosen):
+    """Runs tests one after the other."""
+    return [run_one(name, function, timeout) for name, function, timeout, _ in chosen]
+
+
 def explanation(error):
     """What went wrong and where to look."""
     where = traceback.extract_tb(error.__traceback__)
@@ -93,7 +98,7 @@ def main(title):
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     signal.signal(signal.SIGHUP, lambda *_: sys.exit(1))
     lab.remove_stale()
-    results = [run_one(name, function, timeout) for name, function, timeout, _ in chosen]
+    results = run_all(chosen)
     passed, failed = results.count(True), results.count(False)
     skipped = len(results) - passed - failed
     tail = f", {skipped} skipped" if skipped else ""
