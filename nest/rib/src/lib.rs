@@ -3,7 +3,7 @@
 //! The tables are cut into slices by a seeded hash of a prefix's leading bits. A slice is one loop
 //! and owns its part of *every* table, so nothing here takes a lock:
 //!
-//! * sessions send a [`slice`] whole batches of announcements ([`import`]);
+//! * sessions send a [`mod@slice`] whole batches of announcements ([`import`]);
 //! * a slice selects best routes, evaluates each distinct export policy once and sends typed deltas
 //!   ([`export`]);
 //! * one [`egress`] loop per export group merges the deltas of all slices by attribute set, encodes

@@ -1,9 +1,9 @@
 //! An export group: members that get the same bytes.
 //!
-//! Deltas of all slices are gathered by attribute set ([`pending`]), encoded once and appended to a
+//! Deltas of all slices are gathered by attribute set (`pending`), encoded once and appended to a
 //! log that members read at their own pace. Encoding is pulled: it goes on while some member has
 //! less than [`WINDOW`] bytes in flight. A member that falls [`MAX_LAG`] behind leaves the log and
-//! is brought up to date from the slices when it reads again ([`catch_up`]).
+//! is brought up to date from the slices when it reads again (`catch_up`).
 //!
 //! # Order
 //!

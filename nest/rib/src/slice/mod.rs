@@ -1,7 +1,7 @@
 //! A slice: one loop that owns its part of every table.
 //!
 //! Batches are messages and go first. Sweeps, re-evaluations and other long jobs are work in
-//! pieces of [`jobs::PIECE`] records, so a fresh update waits for one piece at most.
+//! pieces of `jobs::PIECE` records, so a fresh update waits for one piece at most.
 
 mod attrs;
 mod best;
