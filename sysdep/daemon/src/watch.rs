@@ -24,12 +24,12 @@ use crate::memory::Relief;
 use crate::recorder;
 use crate::wire::Size;
 
-/// How long the daemon may take to end after a signal. The manager gives peers three seconds;
-/// this is for the case that it cannot keep that.
-const LONGEST_END: Duration = Duration::from_millis(3_300);
+/// How long the daemon may take to end after a signal. The manager gives peers a little less; this
+/// is for the case that it cannot keep that.
+const LONGEST_END: Duration = Duration::from_millis(2_600);
 
 /// How long the loops may take to stop when everything worth saying has been said.
-const LONGEST_STOP: Duration = Duration::from_millis(500);
+const LONGEST_STOP: Duration = Duration::from_millis(300);
 
 /// Records that a signal puts into the log.
 const IN_DUMP: usize = 200;
