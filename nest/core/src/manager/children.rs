@@ -15,9 +15,10 @@ impl Manager {
         if matches!(self.stage, Stage::ShuttingDown | Stage::Ended) {
             return;
         }
-        let Child { mut config, digits, payload } = child;
+        let Child { config: asked, digits, payload } = child;
+        let Some(mut config) = self.present_config(parent, &asked) else { return };
         config.parent = Some(self.entries[parent].name().clone());
-        config.name = self.free_name(&config.name, digits);
+        config.name = self.free_name(&asked.name, digits);
         let config = Arc::new(config);
         let entry = self.new_entry(Arc::clone(&config));
         let index = self.last_child(parent) + 1;
@@ -31,6 +32,17 @@ impl Manager {
         if failed {
             self.entries.remove(index);
         }
+    }
+
+    /// A child's configuration as it follows from its parent's present one, which may not be the
+    /// one that the parent asked with. None if the parent is on its way out, or wouldn't ask now.
+    fn present_config(&self, parent: usize, asked: &InstanceConfig) -> Option<InstanceConfig> {
+        let entry = &self.entries[parent];
+        if entry.wanted != Wanted::Up || entry.is_stopping() {
+            return None;
+        }
+        let service = self.services.get(entry.config.kind.keyword())?;
+        service.child_config(&entry.config, asked)
     }
 
     /// A name that nobody has: the stem and a number.

@@ -162,6 +162,7 @@ fn children_come_and_go_with_their_parent() {
     lab.until("show protocols", |answer| !answer.contains("kid01"));
     configure(&lab, "protocol toy b { ipv4; }", "configure");
     lab.until("show protocols", |answer| !answer.contains("kid02") && !answer.contains(" a  "));
+    assert!(!lab.ask("show protocols").contains("kid"), "none for a parent that has gone");
 }
 
 #[test]

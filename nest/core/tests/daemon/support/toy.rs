@@ -351,6 +351,16 @@ impl ToyLoop {
         }
     }
 
+    fn ask_for_children(&self) {
+        for number in 0..self.toy.children {
+            let mut config = self.config.clone();
+            config.name = "kid".into();
+            config.specific = Arc::new(ToyConfig { children: 0, ..self.toy.clone() });
+            let child = Child { config, digits: 2, payload: Box::new(number) };
+            self.environment.reporter.report(InstanceEvent::Child(child));
+        }
+    }
+
     fn describe(&self) -> Description {
         let channel = |channel: &dunlin_core::protocol::ChannelConfig| ChannelDescription {
             kind: channel.kind,
@@ -384,18 +394,14 @@ impl Loop for ToyLoop {
         }
         self.announce();
         reporter.state(ProtocolState::Up);
-        for number in 0..self.toy.children {
-            let mut config = self.config.clone();
-            config.name = "kid".into();
-            config.specific = Arc::new(ToyConfig { children: 0, ..self.toy.clone() });
-            let payload = Box::new(number);
-            reporter.report(InstanceEvent::Child(Child { config, digits: 2, payload }));
-        }
+        self.ask_for_children();
     }
 
     fn message(&mut self, cx: &mut Context<'_>, message: ToyMessage) {
         match message {
             ToyMessage::Stop => {
+                // Peers may have come just before we heard that we have to go.
+                self.ask_for_children();
                 self.environment.reporter.state(ProtocolState::Stop);
                 self.withdraw(cx);
             }
