@@ -92,6 +92,7 @@ fn run(args: &[String]) -> Result<()> {
         None => None,
     };
     // Interleaved: every daemon once, then all again, so that noise is shared.
+    let _turn = net::take_turn()?;
     for run in 0..runs {
         for s in &scenarios {
             for d in &daemons {

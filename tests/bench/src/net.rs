@@ -39,6 +39,16 @@ pub fn enter(ns: &str) -> io::Result<()> {
     Ok(())
 }
 
+/// Waits until no other run uses the namespaces; they are this one's until it ends.
+pub fn take_turn() -> Result<std::fs::File> {
+    let lock = std::fs::File::create(std::env::temp_dir().join("bgpload.lock"))?;
+    if lock.try_lock().is_err() {
+        eprintln!("waiting for another run to end");
+        lock.lock()?;
+    }
+    Ok(lock)
+}
+
 /// Creates the namespaces unless they are there.
 pub fn set_up() -> Result<()> {
     if std::path::Path::new("/run/netns").join(LOAD_NS).exists() {

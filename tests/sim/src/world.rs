@@ -32,12 +32,15 @@ pub struct SpeakerOptions {
     pub policy: Policy,
     /// It notes when each route was first heard of.
     pub clocks: bool,
+    /// It is not there until [`World::set_up`].
+    pub absent: bool,
 }
 
 impl Default for SpeakerOptions {
     fn default() -> Self {
         let policy = Policy::All;
-        Self { hold: 9, listens: false, transparent: false, policy, clocks: false }
+        let absent = false;
+        Self { hold: 9, listens: false, transparent: false, policy, clocks: false, absent }
     }
 }
 
@@ -117,8 +120,8 @@ impl World {
 
     /// There will be a speaker next to a daemon.
     pub fn plan_speaker(&mut self, daemon: usize, options: SpeakerOptions) -> usize {
-        let SpeakerOptions { transparent, policy, .. } = options;
-        self.model.speakers.push(Neighbor { daemon, transparent, policy, up: true });
+        let SpeakerOptions { transparent, policy, absent, .. } = options;
+        self.model.speakers.push(Neighbor { daemon, transparent, policy, up: !absent });
         self.neighbors.push(options);
         self.neighbors.len() - 1
     }
@@ -174,6 +177,7 @@ impl World {
             hold: options.hold,
             listens: options.listens,
             clocks: options.clocks,
+            absent: options.absent,
         };
         let seen: Arc<Mutex<Seen>> = Arc::default();
         let state = SpeakerLoop::new(spec.clone(), Arc::clone(&seen));

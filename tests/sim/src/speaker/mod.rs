@@ -46,6 +46,8 @@ pub struct SpeakerSpec {
     pub listens: bool,
     /// Notes when each route was first heard of.
     pub clocks: bool,
+    /// Stays away until told otherwise.
+    pub absent: bool,
 }
 
 /// How fast a speaker reads.
@@ -139,6 +141,7 @@ impl SpeakerLoop {
     pub fn new(spec: SpeakerSpec, seen: Arc<Mutex<Seen>>) -> Self {
         let none = TimerId::NONE;
         Self {
+            wanted: !spec.absent,
             spec,
             seen,
             table: BTreeMap::new(),
@@ -147,7 +150,6 @@ impl SpeakerLoop {
             socket: SocketId::NONE,
             timers: Timers { keepalive: none, hold: none, retry: none, pace: none },
             pace: Pace::Full,
-            wanted: true,
             silent: false,
             hold: Duration::ZERO,
             heard: Time::ZERO,

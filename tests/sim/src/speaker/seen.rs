@@ -37,10 +37,9 @@ pub struct Seen {
     pub at_end_of_rib: View,
     /// UPDATEs in all sessions.
     pub updates: usize,
-    /// Announced networks that this session had not seen before End-of-RIB, and saw by then in a
-    /// version that is not the oldest: a fresh update has overtaken the feed or come amid it.
+    /// When each version first came.
     pub versions: BTreeMap<u32, Time>,
-    /// When each version was handed to the network.
+    /// When each version of its own was sent.
     pub sent: BTreeMap<u32, Time>,
     /// What a daemon must not do.
     pub trouble: Vec<String>,

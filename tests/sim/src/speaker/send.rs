@@ -156,6 +156,7 @@ impl SpeakerLoop {
                 as4: true,
                 max_length: MAX_LENGTH,
                 send_local_pref: false,
+                customers_only: false,
                 default_local_pref: 100,
             };
             let next_hop = NextHop::new(next_hop);

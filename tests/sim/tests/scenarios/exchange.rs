@@ -1,12 +1,10 @@
 //! Two Dunlins exchange routes.
 
-use core::time::Duration;
-
 use dunlin_sim_tests::chance::each_seed;
 use dunlin_sim_tests::nets;
 use dunlin_sim_tests::world::{SpeakerOptions, World};
 
-const S: Duration = Duration::from_secs(1);
+use crate::S;
 
 /// Static routes and speakers at both; the session between the two is reset once.
 fn exchange(seed: u64) -> (u64, u64) {

@@ -1,0 +1,134 @@
+//! A session that comes up is fed while routes change.
+
+use std::cell::Cell;
+
+use dunlin_net::Prefix;
+use dunlin_sim_tests::chance::each_seed;
+use dunlin_sim_tests::nets;
+use dunlin_sim_tests::speaker::Pace;
+use dunlin_sim_tests::world::{SpeakerOptions, World};
+
+use crate::{MS, S};
+
+/// The networks that the feeder has.
+const COUNT: usize = 1200;
+
+/// One daemon, a feeder with a table in sets of a few networks, a watcher, and who comes later.
+fn fed_world(name: &'static str, seed: u64, joiners: usize) -> (World, Vec<usize>) {
+    let mut world = World::with_options(name, seed, |options| {
+        options.buffer = options.buffer.min(32 << 10);
+    });
+    world.noise.blocks = 0;
+    let daemon = world.plan_daemon(|spec| {
+        spec.slices = 1 << (seed % 5);
+        // The window of a member is a quarter of this: the feed takes a while.
+        spec.max_lag = 64 << 10;
+    });
+    let clocks = SpeakerOptions { clocks: true, ..SpeakerOptions::default() };
+    let feeder = world.plan_speaker(daemon, clocks);
+    let watcher = world.plan_speaker(daemon, SpeakerOptions::default());
+    let joiner = SpeakerOptions { absent: true, ..clocks };
+    let joiners = (0..joiners).map(|_| world.plan_speaker(daemon, joiner)).collect();
+    world.start();
+    let sets: Vec<_> = (0..COUNT).step_by(3).map(|at| nets::both(at..at + 3)).collect();
+    world.announce_sets(feeder, &sets, 1);
+    world
+        .until("the table is there", 60 * S, |world| world.seen(watcher).routes.len() == 2 * COUNT);
+    (world, joiners)
+}
+
+/// New versions of some networks of the feeder, and withdrawals; returns them.
+fn change(world: &mut World, from: usize, to: usize) -> Vec<Prefix> {
+    let mut touched = Vec::new();
+    for _ in 0..world.chance.within(1..=3) {
+        let first = world.chance.within(from..=to - 8);
+        let changed = nets::both(first..first + world.chance.within(1..=8));
+        if world.chance.per_mille(150) {
+            world.withdraw(0, &changed);
+        } else {
+            world.announce(0, &changed, 1);
+        }
+        touched.extend(changed);
+    }
+    touched
+}
+
+#[test]
+fn a_fresh_update_overtakes_a_running_feed() {
+    let overtaken = Cell::new(0);
+    let runs = Cell::new(0);
+    each_seed("overtake", 20, |seed| {
+        let (mut world, joiners) = fed_world("overtake", seed, 1);
+        let joiner = joiners[0];
+        world.set_up(joiner, true);
+        let bytes = world.chance.within(500..=4000);
+        world.pace(joiner, Pace::Slow(bytes, 10 * MS));
+        world.until("the feed runs", 60 * S, |world| world.seen(joiner).updates > 3);
+        let begun = world.now();
+        while !world.seen(joiner).is_fed() {
+            change(&mut world, 0, COUNT);
+            let pause = world.chance.millis(5..=60);
+            world.run(pause);
+            assert!(world.now().since(begun) < 120 * S, "never fed");
+        }
+        let end = world.seen(joiner).ends_of_rib[0].max(world.seen(joiner).ends_of_rib[1]);
+        let fresh: Vec<u32> = {
+            let feeder = world.seen(0);
+            let fresh = feeder.sent.iter().filter(|(_, at)| **at > begun);
+            fresh.map(|(version, _)| *version).collect()
+        };
+        let in_time = |version: &&u32| {
+            world.seen(joiner).versions.get(version) < end.as_ref()
+                && world.seen(joiner).versions.contains_key(version)
+        };
+        overtaken.set(overtaken.get() + fresh.iter().filter(in_time).count());
+        runs.set(runs.get() + 1);
+        world.pace(joiner, Pace::Full);
+        let trace = world.converge(60 * S);
+        world.check_never_lost(0..3);
+        trace
+    });
+    println!("overtake: {} fresh updates came before End-of-RIB", overtaken.get());
+    assert!(overtaken.get() > runs.get(), "feeds were never overtaken");
+}
+
+#[test]
+fn end_of_rib_comes_after_the_last_route_of_all_slices() {
+    each_seed("end of rib", 20, |seed| {
+        let (mut world, joiners) = fed_world("end of rib", seed, 4);
+        // Networks from here on change all the time; the others must be there at End-of-RIB.
+        let stable = COUNT / 2;
+        for joiner in &joiners {
+            world.set_up(*joiner, true);
+            let bytes = world.chance.within(2000..=20_000);
+            if world.chance.per_mille(500) {
+                world.pace(*joiner, Pace::Slow(bytes, 10 * MS));
+            }
+            for _ in 0..world.chance.within(0..=10) {
+                change(&mut world, stable, COUNT);
+                let pause = world.chance.millis(1..=100);
+                world.run(pause);
+            }
+        }
+        world.until("all fed", 120 * S, |world| {
+            change(world, stable, COUNT);
+            joiners.iter().all(|joiner| world.seen(*joiner).is_fed())
+        });
+        let best = world.model.best(0);
+        for joiner in &joiners {
+            let seen = world.seen(*joiner);
+            let wanted: Vec<_> = world.model.view(*joiner, &best).collect();
+            let stable = nets::both(0..stable);
+            let stable: std::collections::BTreeSet<_> = stable.iter().collect();
+            for (net, path) in wanted.iter().filter(|(net, _)| stable.contains(net)) {
+                assert_eq!(seen.at_end_of_rib.get(net), Some(*path), "{net} at End-of-RIB");
+            }
+        }
+        for joiner in joiners {
+            world.pace(joiner, Pace::Full);
+        }
+        let trace = world.converge(60 * S);
+        world.check_never_lost(0..6);
+        trace
+    });
+}
