@@ -351,14 +351,16 @@ impl Context<'_> {
         self.driver.peer_addr(self.core.sockets.endpoint(socket)?)
     }
 
-    /// Sets the TCP MD5 key (RFC 2385) used with `peer` on a listener, or takes it away.
+    /// Sets the TCP MD5 key (RFC 2385) used on a listener with `peer`, or with everybody in the
+    /// prefix of this length that `peer` begins; or takes it away.
     pub fn set_md5(
         &mut self,
         socket: SocketId,
         peer: IpAddr,
+        prefix: Option<u8>,
         key: Option<&[u8]>,
     ) -> io::Result<()> {
-        self.driver.set_md5(self.core.sockets.endpoint(socket)?, peer, key)
+        self.driver.set_md5(self.core.sockets.endpoint(socket)?, peer, prefix, key)
     }
 
     fn enter(&mut self, endpoint: Endpoint, interest: Interest) -> io::Result<SocketId> {

@@ -120,11 +120,12 @@ pub(crate) trait Driver {
     fn local_addr(&self, socket: &Endpoint) -> io::Result<SocketAddr>;
     /// The address at the other end.
     fn peer_addr(&self, socket: &Endpoint) -> io::Result<SocketAddr>;
-    /// Sets the TCP MD5 key for `peer`, or takes it away.
+    /// Sets the TCP MD5 key for `peer`, or for a prefix of this length; or takes it away.
     fn set_md5(
         &mut self,
         socket: &Endpoint,
         peer: core::net::IpAddr,
+        prefix: Option<u8>,
         key: Option<&[u8]>,
     ) -> io::Result<()>;
 

@@ -291,3 +291,25 @@ fn internal_neighbours_are_reflected_to_clients() {
     assert_eq!(*next_hop, "127.0.0.9".parse::<IpAddr>().unwrap());
     let _ = attributes;
 }
+
+/// Whether a connection without a signature gets an answer.
+fn answers_unsigned(port: u16) -> bool {
+    use std::io::Read;
+    let address = std::net::SocketAddr::from(([127, 0, 0, 1], port));
+    let limit = core::time::Duration::from_millis(300);
+    let Ok(mut stream) = std::net::TcpStream::connect_timeout(&address, limit) else {
+        return false;
+    };
+    stream.set_read_timeout(Some(core::time::Duration::from_secs(5))).unwrap();
+    stream.read(&mut [0; 1]).is_ok_and(|count| count > 0)
+}
+
+#[test]
+fn nobody_out_of_a_range_with_a_password_comes_without_it() {
+    let config = "protocol bgp a { local 127.0.0.1 port 11801 as 65000; strict bind; \
+                  neighbor range 127.0.0.0/8 external; password \"secret\"; multihop; \
+                  ipv4 { import all; export none; }; }";
+    let daemon = Daemon::start(config);
+    daemon.wait_state("a", "start Passive");
+    assert!(!answers_unsigned(11801));
+}

@@ -194,7 +194,13 @@ impl Driver for Engine {
         self.net.peer_addr(sim(socket)?)
     }
 
-    fn set_md5(&mut self, socket: &Endpoint, _: IpAddr, _: Option<&[u8]>) -> io::Result<()> {
+    fn set_md5(
+        &mut self,
+        socket: &Endpoint,
+        _: IpAddr,
+        _: Option<u8>,
+        _: Option<&[u8]>,
+    ) -> io::Result<()> {
         // Accepted and without effect: a simulated segment cannot be forged.
         sim(socket).map(drop)
     }

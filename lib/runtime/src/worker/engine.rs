@@ -313,10 +313,16 @@ impl Driver for Engine {
         os(socket)?.peer_addr()
     }
 
-    fn set_md5(&mut self, socket: &Endpoint, peer: IpAddr, key: Option<&[u8]>) -> io::Result<()> {
+    fn set_md5(
+        &mut self,
+        socket: &Endpoint,
+        peer: IpAddr,
+        prefix: Option<u8>,
+        key: Option<&[u8]>,
+    ) -> io::Result<()> {
         match key {
-            Some(key) => os(socket)?.set_md5(peer, None, key),
-            None => os(socket)?.remove_md5(peer, None),
+            Some(key) => os(socket)?.set_md5(peer, prefix, key),
+            None => os(socket)?.remove_md5(peer, prefix),
         }
     }
 

@@ -42,11 +42,11 @@ impl Who {
         }
     }
 
-    /// What a key for TCP MD5 is set for. Ranges have none: the system wants an address.
-    fn md5_address(&self) -> Option<IpAddr> {
+    /// What a key for TCP MD5 is set for: an address, or a prefix.
+    fn signs(&self) -> (IpAddr, Option<u8>) {
         match self {
-            Self::Address(address) => Some(*address),
-            Self::Range(_) => None,
+            Self::Address(address) => (*address, None),
+            Self::Range(prefix) => (prefix.addr(), Some(prefix.len())),
         }
     }
 }
@@ -59,6 +59,9 @@ pub(crate) struct Waiter {
     /// Our address, if it must be this one.
     pub(crate) local: Option<IpAddr>,
     pub(crate) md5: Option<Arc<str>>,
+    /// The listener's own: the system checks what the neighbour signs. Until it does, nobody is
+    /// let in who should sign.
+    pub(crate) checked: bool,
     pub(crate) session: Address<SessionMessage>,
 }
 
@@ -92,8 +95,8 @@ impl Listener {
         match socket {
             Ok(id) => {
                 self.sockets.push((key.clone(), id));
-                for waiter in self.waiters.iter().filter(|waiter| waiter.key == key) {
-                    set_md5(cx, &self.log, id, waiter, true);
+                for waiter in self.waiters.iter_mut().filter(|waiter| waiter.key == key) {
+                    sign(cx, &self.log, id, waiter);
                 }
             }
             Err(error) => {
@@ -117,22 +120,33 @@ impl Listener {
         self.sockets.iter().find(|(own, _)| own == key).map(|(_, id)| *id)
     }
 
-    fn wait(&mut self, cx: &mut Context<'_>, waiter: Waiter) {
+    fn wait(&mut self, cx: &mut Context<'_>, mut waiter: Waiter) {
         self.leave(cx, &waiter.session);
         if let Some(id) = self.socket_of(&waiter.key) {
-            set_md5(cx, &self.log, id, &waiter, true);
+            sign(cx, &self.log, id, &mut waiter);
         }
         self.waiters.push(waiter);
     }
 
     fn leave(&mut self, cx: &mut Context<'_>, session: &Address<SessionMessage>) {
-        let gone = |waiter: &Waiter| waiter.session.loop_id() == session.loop_id();
-        for waiter in self.waiters.iter().filter(|waiter| gone(waiter)) {
-            if let Some(id) = self.socket_of(&waiter.key) {
-                set_md5(cx, &self.log, id, waiter, false);
+        let own = |waiter: &mut Waiter| waiter.session.loop_id() == session.loop_id();
+        let gone: Vec<Waiter> = self.waiters.extract_if(.., own).collect();
+        for waiter in gone.iter().filter(|waiter| waiter.md5.is_some()) {
+            let Some(id) = self.socket_of(&waiter.key) else { continue };
+            // A session that begins again may be here before its predecessor has left, and keys
+            // are the socket's.
+            let same = |other: &&mut Waiter| {
+                other.md5.is_some() && other.key == waiter.key && other.who == waiter.who
+            };
+            match self.waiters.iter_mut().rfind(same) {
+                Some(heir) => sign(cx, &self.log, id, heir),
+                None => {
+                    let (address, prefix) = waiter.who.signs();
+                    // The socket is about to be closed, at worst.
+                    let _ = cx.set_md5(id, address, prefix, None);
+                }
             }
         }
-        self.waiters.retain(|waiter| !gone(waiter));
     }
 
     fn accept(&mut self, cx: &mut Context<'_>, listener: SocketId) {
@@ -160,6 +174,9 @@ impl Listener {
             self.log.write(LogClass::Warning, text);
             return cx.close(socket);
         };
+        if waiter.md5.is_some() && !waiter.checked {
+            return cx.close(socket);
+        }
         let session = waiter.session.clone();
         if let Ok(owned) = cx.release(socket) {
             // A session that has just stopped drops the connection with the message.
@@ -183,12 +200,13 @@ fn canonical(address: IpAddr) -> IpAddr {
     address.to_canonical()
 }
 
-fn set_md5(cx: &mut Context<'_>, log: &Log, socket: SocketId, waiter: &Waiter, on: bool) {
-    let (Some(key), Some(address)) = (&waiter.md5, waiter.who.md5_address()) else { return };
-    let key = on.then_some(key.as_bytes());
-    if let Err(error) = cx.set_md5(socket, address, key)
-        && on
-    {
+/// Has the system check what a neighbour with a password signs.
+fn sign(cx: &mut Context<'_>, log: &Log, socket: SocketId, waiter: &mut Waiter) {
+    let Some(key) = &waiter.md5 else { return };
+    let (address, prefix) = waiter.who.signs();
+    let result = cx.set_md5(socket, address, prefix, Some(key.as_bytes()));
+    waiter.checked = result.is_ok();
+    if let Err(error) = result {
         let text = format_args!("BGP: cannot set the password for {address}: {error}");
         log.write(LogClass::Error, text);
     }
@@ -243,5 +261,70 @@ impl Drop for Lease {
     fn drop(&mut self) {
         // A listener that has stopped has closed all its sockets.
         let _ = self.listener.send(Class::Control, ListenerMessage::Close(self.key.clone()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+    use std::net::TcpStream;
+    use std::sync::mpsc::{Sender, channel};
+
+    use dunlin_core::log::LogTarget;
+    use dunlin_runtime::{Runtime, RuntimeOptions};
+
+    use super::*;
+
+    struct Silent;
+
+    impl LogTarget for Silent {
+        fn wants(&self, _class: LogClass) -> bool {
+            false
+        }
+        fn write(&self, _class: LogClass, _text: String) {}
+    }
+
+    /// Stands in for a session; says when a connection comes.
+    struct Waiting(Sender<()>);
+
+    impl Loop for Waiting {
+        type Message = SessionMessage;
+
+        fn message(&mut self, _cx: &mut Context<'_>, message: SessionMessage) {
+            if matches!(message, SessionMessage::Incoming(..)) {
+                let _ = self.0.send(());
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_stays_with_the_successor_of_a_session_that_leaves_late() {
+        let at: SocketAddr = "127.0.0.1:11802".parse().unwrap();
+        let runtime = Runtime::new(RuntimeOptions { threads: 1, ..Default::default() }).unwrap();
+        let log = Log::new(Arc::new(Silent));
+        let listener = runtime.spawn("listener", Class::Control, Listener::new(log));
+        let tell = |message| listener.send(Class::Control, message).unwrap();
+        let key = ListenKey { local: at, device: None, min_ttl: None };
+        tell(ListenerMessage::Listen(key.clone(), Box::default()));
+        let (came, comes) = channel();
+        let session = || runtime.spawn("session", Class::Control, Waiting(came.clone()));
+        let (old, new) = (session(), session());
+        for session in [&old, &new] {
+            tell(ListenerMessage::Wait(Box::new(Waiter {
+                key: key.clone(),
+                who: Who::Address(at.ip()),
+                local: None,
+                md5: Some("secret".into()),
+                checked: false,
+                session: session.clone(),
+            })));
+        }
+        tell(ListenerMessage::Leave(old));
+        for _ in 0..5 {
+            // Without a signature: not let in, whether the system knows signatures or not.
+            let _ = TcpStream::connect_timeout(&at, Duration::from_millis(100));
+        }
+        assert!(comes.recv_timeout(Duration::from_millis(100)).is_err(), "let in unsigned");
+        runtime.shutdown();
     }
 }

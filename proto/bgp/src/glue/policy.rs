@@ -13,6 +13,7 @@ use dunlin_rib::nexthop::NextHopState;
 
 use crate::config::BgpConfig;
 use crate::wire::attribute::{OPTIONAL_LOCAL, WELL_KNOWN, flag, number};
+use crate::wire::capability::Role;
 
 /// Well-known communities (RFC 1997).
 const NO_EXPORT: u32 = 0xffff_ff01;
@@ -33,6 +34,8 @@ pub(crate) struct Rules {
     internal: bool,
     rr_client: bool,
     interpret_communities: bool,
+    /// The neighbour is no customer of ours: what only customers may get stays here (RFC 9234).
+    above: bool,
     /// Sets this policy apart from all others; an export limit counts one session's routes.
     apart: Option<u32>,
 }
@@ -44,6 +47,7 @@ impl Rules {
             internal,
             rr_client: bgp.rr_client,
             interpret_communities: bgp.interpret_communities,
+            above: bgp.role.is_some_and(Role::takes_for_customers),
             apart,
         }
     }
@@ -60,6 +64,9 @@ impl Rules {
             && peer.internal
             && !(peer.rr_client || self.rr_client)
         {
+            return false;
+        }
+        if self.above && route.attrs.bgp().is_some_and(|bgp| bgp.raw(number::OTC).is_some()) {
             return false;
         }
         !self.interpret_communities || self.communities_allow(route.attrs)

@@ -188,15 +188,15 @@ fn listen_key(bgp: &BgpConfig) -> ListenKey {
     ListenKey {
         local: SocketAddr::new(local, bgp.port),
         device: bgp.interface.clone().filter(|_| bgp.strict_bind),
-        min_ttl: bgp.min_ttl(),
+        min_ttl: None,
     }
 }
 
 fn listen_options(key: &ListenKey, bgp: &BgpConfig) -> ListenOptions {
     ListenOptions {
         device: key.device.as_ref().map(|name| name.to_string()),
-        ttl: key.min_ttl.map(|_| u8::MAX),
-        min_ttl: key.min_ttl,
+        // Some neighbour may check it before we know who it is (RFC 5082).
+        ttl: Some(u8::MAX),
         free_bind: bgp.free_bind,
         ..ListenOptions::default()
     }

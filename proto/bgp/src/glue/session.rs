@@ -216,6 +216,7 @@ impl Session {
             who,
             local: self.bgp.source,
             md5: self.bgp.password.clone(),
+            checked: false,
             session: self.own.clone(),
         };
         // Without a listener the daemon is going down.
@@ -233,7 +234,9 @@ impl Session {
             Some(name) => interfaces
                 .by_name(name)
                 .is_some_and(|interface| !self.bgp.check_link || interface.is_up()),
-            None => interfaces.towards(neighbor).is_some(),
+            None => interfaces
+                .towards(neighbor)
+                .is_some_and(|(interface, _)| !self.bgp.check_link || interface.is_up()),
         }
     }
 

@@ -58,6 +58,16 @@ impl Role {
         }
     }
 
+    /// Whether we are below the neighbour or beside it: its routes are for our customers only.
+    pub const fn takes_for_customers(self) -> bool {
+        matches!(self, Self::Customer | Self::Peer | Self::RouteServerClient)
+    }
+
+    /// Whether the neighbour is below us or beside us: our routes are for its customers only.
+    pub const fn gives_for_customers(self) -> bool {
+        matches!(self, Self::Provider | Self::Peer | Self::RouteServer)
+    }
+
     /// Whether a session between these two roles makes sense (RFC 9234 4.2).
     pub const fn fits(self, other: Self) -> bool {
         matches!(

@@ -1,6 +1,7 @@
 //! UPDATE: from bytes to routes (RFC 4271 4.3 and 6.3, RFC 4760, RFC 6793, RFC 7606).
 
 use super::attribute::{self, flag, number};
+use super::capability::Role;
 use super::family::{Carried, Family, FamilySet};
 use super::next_hop::{NextHop, NextHopError};
 use super::nlri::Nlri;
@@ -37,6 +38,10 @@ pub struct DecodeRules {
     pub allow_local_pref: bool,
     /// The AS that a path must begin with.
     pub first_as: Option<u32>,
+    /// Our role, for OTC (RFC 9234).
+    pub role: Option<Role>,
+    /// The AS of the neighbour.
+    pub neighbor_as: u32,
     /// AIGP is taken.
     pub aigp: bool,
     /// LOCAL_PREF of routes that have none.

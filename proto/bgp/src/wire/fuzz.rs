@@ -67,6 +67,8 @@ fn rules(internal: bool, as4: bool) -> DecodeRules {
         allow_as_sets: false,
         allow_local_pref: false,
         first_as: None,
+        role: None,
+        neighbor_as: 65001,
         aigp: internal,
         default_local_pref: 100,
     }
@@ -96,6 +98,7 @@ mod tests {
                 as4: true,
                 max_length: 4096,
                 send_local_pref: false,
+                customers_only: false,
                 default_local_pref: 100,
             };
             let next_hop = NextHop::new(hop.parse().unwrap());

@@ -44,6 +44,8 @@ pub enum Problem {
     OriginatorLoop,
     /// Our cluster is in the cluster list.
     ClusterLoop,
+    /// The route was meant for the neighbour and its customers (RFC 9234).
+    Leak,
 }
 
 impl Problem {
@@ -68,7 +70,8 @@ impl Problem {
             | Self::Misplaced(_)
             | Self::Truncated
             | Self::OriginatorLoop
-            | Self::ClusterLoop => 1,
+            | Self::ClusterLoop
+            | Self::Leak => 1,
         }
     }
 }
@@ -93,6 +96,7 @@ impl fmt::Display for Problem {
             Self::AsLoop => out.write_str("own AS in AS_PATH"),
             Self::OriginatorLoop => out.write_str("own router ID in ORIGINATOR_ID"),
             Self::ClusterLoop => out.write_str("own cluster ID in CLUSTER_LIST"),
+            Self::Leak => out.write_str("ONLY_TO_CUSTOMER: route leak"),
         }
     }
 }

@@ -157,6 +157,8 @@ impl Speaker {
             allow_as_sets: false,
             allow_local_pref: true,
             first_as: None,
+            role: None,
+            neighbor_as: 0,
             aigp: false,
             default_local_pref: 100,
         };

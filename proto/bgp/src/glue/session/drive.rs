@@ -62,15 +62,19 @@ impl Session {
 
     fn connect_options(&self, neighbor: IpAddr) -> ConnectOptions {
         let local = self.source_address(neighbor).map(|source| SocketAddr::new(source, 0));
-        let hops = self.bgp.multihop;
         ConnectOptions {
             local: local.map(|local| self.with_scope(local)),
             md5: self.bgp.password.as_ref().map(|key| key.as_bytes().to_vec()),
-            ttl: if self.bgp.ttl_security { Some(255) } else { Some(hops.unwrap_or(1)) },
+            ttl: Some(self.ttl()),
             min_ttl: self.bgp.min_ttl(),
             device: self.bgp.interface.as_ref().map(|name| name.to_string()),
             free_bind: self.bgp.free_bind,
         }
+    }
+
+    /// Time to live of our packets.
+    fn ttl(&self) -> u8 {
+        if self.bgp.ttl_security { u8::MAX } else { self.bgp.multihop.unwrap_or(1) }
     }
 
     /// The address to connect from: the configured one, or ours on the neighbour's network.
@@ -132,6 +136,11 @@ impl Session {
             return;
         }
         let Ok(socket) = cx.adopt(socket) else { return };
+        if let Err(error) = cx.set_ttl(socket, Some(self.ttl()), self.bgp.min_ttl()) {
+            // Without the check that is asked for there is no session.
+            self.environment.log.write(LogClass::Error, format_args!("Cannot set TTL: {error}"));
+            return cx.close(socket);
+        }
         self.incoming = Some(Link::open(socket, cx.local_addr(socket).ok()));
         let mut wanted = false;
         self.drive(cx, |fsm, now, _, actions| wanted = fsm.accepted(now, actions));

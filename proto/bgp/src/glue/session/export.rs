@@ -22,6 +22,7 @@ use super::{Session, SessionMessage, Ticket};
 use crate::config::ChannelOptions;
 use crate::glue::encoder::{BgpEncoder, HopRules};
 use crate::glue::policy::{BgpPolicy, Rules};
+use crate::wire::capability::Role;
 use crate::wire::encode::{EncodeRules, end_of_rib};
 use crate::wire::{Carried, MAX_LENGTH, MAX_LENGTH_EXTENDED};
 
@@ -198,6 +199,7 @@ impl Session {
                 as4: up.agreed.as4,
                 max_length: if long { MAX_LENGTH_EXTENDED } else { MAX_LENGTH },
                 send_local_pref: self.bgp.allow_local_pref,
+                customers_only: self.bgp.role.is_some_and(Role::gives_for_customers),
                 default_local_pref: self.bgp.default_local_pref,
             },
             hops: HopRules {

@@ -108,6 +108,8 @@ pub(super) fn decode_rules(
         allow_as_sets: bgp.allow_as_sets,
         allow_local_pref: bgp.allow_local_pref,
         first_as: (bgp.enforce_first_as && !agreed.internal).then_some(agreed.neighbor_as),
+        role: bgp.role,
+        neighbor_as: agreed.neighbor_as,
         aigp: agreed.internal,
         default_local_pref: bgp.default_local_pref,
     }

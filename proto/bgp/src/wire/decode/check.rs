@@ -8,6 +8,7 @@ use super::super::AS_TRANS;
 use super::super::attribute::{
     OPTIONAL_LOCAL, OPTIONAL_TRANSITIVE, WELL_KNOWN, class, flag, number, put, put_head,
 };
+use super::super::capability::Role;
 use super::super::next_hop::NextHop;
 use super::super::path;
 use super::super::problem::Problem;
@@ -47,10 +48,17 @@ impl Check<'_> {
     /// Looks at every attribute in the order of their numbers. `routes`: there are routes that
     /// the attributes are for, so that defaults are filled in.
     pub(super) fn run(&mut self, routes: bool) {
-        let defaults: &[u8] = if routes { &[number::LOCAL_PREF] } else { &[] };
+        let defaults: &[u8] = match (routes, self.rules.marks_for_customers()) {
+            (false, _) => &[],
+            (true, false) => &[number::LOCAL_PREF],
+            (true, true) => &[number::LOCAL_PREF, number::OTC],
+        };
         for number in self.index.numbers(defaults) {
             let Some((flags, value)) = self.index.find(self.bytes, number) else {
-                self.put_default_local_pref();
+                match number {
+                    number::OTC => self.put_customers_only(),
+                    _ => self.put_default_local_pref(),
+                }
                 continue;
             };
             let fate = match class(number) {
@@ -75,6 +83,12 @@ impl Check<'_> {
         put(self.out, WELL_KNOWN, number::LOCAL_PREF, &preference);
     }
 
+    /// Marks a route that only customers may get (RFC 9234 section 5).
+    fn put_customers_only(&mut self) {
+        let asn = self.rules.neighbor_as.to_be_bytes();
+        put(self.out, OPTIONAL_TRANSITIVE, number::OTC, &asn);
+    }
+
     fn known(&mut self, number: u8, class: u8, flags: u8, value: &[u8]) -> Fate {
         let length = value.len();
         match number {
@@ -85,6 +99,7 @@ impl Check<'_> {
             number::MED => Fate::Keep,
             // RFC 9234 section 6, with RFC 7607: no AS is numbered 0.
             number::OTC if value == [0; 4] => Fate::Withdraw(Problem::Value(number)),
+            number::OTC if self.rules.is_leak(value) => Fate::Withdraw(Problem::Leak),
             number::OTC => Fate::Keep,
             number::LOCAL_PREF if self.rules.internal || self.rules.allow_local_pref => {
                 internal(number, length == 4)
@@ -219,6 +234,20 @@ impl Check<'_> {
 }
 
 impl DecodeRules {
+    /// Whether routes without OTC are given one here.
+    fn marks_for_customers(&self) -> bool {
+        self.role.is_some_and(Role::takes_for_customers)
+    }
+
+    /// Whether a route with this OTC should not have come from this neighbour.
+    fn is_leak(&self, otc: &[u8]) -> bool {
+        match self.role {
+            Some(Role::Provider | Role::RouteServer) => true,
+            Some(Role::Peer) => otc != self.neighbor_as.to_be_bytes(),
+            Some(Role::Customer | Role::RouteServerClient) | None => false,
+        }
+    }
+
     /// What is wrong with a four-octet path.
     fn judge_path(&self, path: &[u8]) -> Option<Problem> {
         let facts = match path::examine(path, self.local_as) {

@@ -17,6 +17,8 @@ fn rules() -> DecodeRules {
         allow_as_sets: false,
         allow_local_pref: false,
         first_as: None,
+        role: None,
+        neighbor_as: 65001,
         aigp: false,
         default_local_pref: 100,
     }
@@ -329,4 +331,25 @@ proptest! {
             prop_assert_eq!(total, update.attributes.len());
         }
     }
+}
+
+const OTC: &[u8] = &[0xc0, 35, 4, 0, 0, 0xfd, 0xe9];
+
+#[test]
+fn routes_that_are_for_customers_only() {
+    let with = |role| DecodeRules { role: Some(role), ..rules() };
+    for role in [Role::Customer, Role::Peer, Role::RouteServerClient] {
+        let plain = canonical(&with(role), &[ORIGIN, PATH, NEXT_HOP]);
+        assert!(plain.ends_with(OTC), "{role:?} marks what has no mark");
+        let marked = canonical(&with(role), &[ORIGIN, PATH, NEXT_HOP, OTC]);
+        assert_eq!(plain, marked, "{role:?}");
+    }
+    for role in [Role::Provider, Role::RouteServer] {
+        assert!(!canonical(&with(role), &[ORIGIN, PATH, NEXT_HOP]).ends_with(OTC));
+        assert_eq!(verdict(&with(role), OTC), Verdict::TreatAsWithdraw(Problem::Leak));
+    }
+    let foreign = &[0xc0, 35, 4, 0, 0, 0, 7];
+    assert_eq!(verdict(&with(Role::Peer), foreign), Verdict::TreatAsWithdraw(Problem::Leak));
+    assert_eq!(verdict(&with(Role::Customer), foreign), Verdict::Ok);
+    assert_eq!(verdict(&rules(), foreign), Verdict::Ok);
 }

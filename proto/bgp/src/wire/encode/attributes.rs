@@ -39,6 +39,8 @@ pub struct EncodeRules {
     pub max_length: usize,
     /// LOCAL_PREF is sent to other ASes too.
     pub send_local_pref: bool,
+    /// Routes are marked as being for customers only, if they aren't yet (RFC 9234).
+    pub customers_only: bool,
     /// LOCAL_PREF inside the AS for routes that have none.
     pub default_local_pref: u32,
 }
@@ -88,7 +90,9 @@ pub(super) fn put_all(
         next = take_first(&mut rest);
     }
     let tail = next.into_iter().chain(core::iter::from_fn(|| take_first(&mut rest)));
-    Writer { head, rules, route, as4_path: None, as4_aggregator: None, out }.run(classic, tail);
+    let customers_only = rules.customers_only;
+    Writer { head, rules, route, as4_path: None, as4_aggregator: None, customers_only, out }
+        .run(classic, tail);
 }
 
 struct Writer<'a> {
@@ -98,6 +102,8 @@ struct Writer<'a> {
     /// What a two-octet neighbour must be told besides (RFC 6793 4.2.2).
     as4_path: Option<Vec<u8>>,
     as4_aggregator: Option<[u8; 8]>,
+    /// OTC is still to be added, unless the route has it.
+    customers_only: bool,
     out: &'a mut Vec<u8>,
 }
 
@@ -233,11 +239,23 @@ impl<'a> Writer<'a> {
             if attribute.number > number::AS4_AGGREGATOR {
                 self.as4();
             }
+            if attribute.number >= number::OTC {
+                self.customers_only &= attribute.number != number::OTC;
+                self.customers_only();
+            }
             if attribute.number != number::AIGP || self.is_internal() {
                 self.copy(&attribute);
             }
         }
         self.as4();
+        self.customers_only();
+    }
+
+    fn customers_only(&mut self) {
+        if core::mem::take(&mut self.customers_only) {
+            let asn = self.rules.local_as.to_be_bytes();
+            put(self.out, OPTIONAL_TRANSITIVE, number::OTC, &asn);
+        }
     }
 
     fn as4(&mut self) {

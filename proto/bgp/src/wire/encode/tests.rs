@@ -15,6 +15,7 @@ pub(crate) fn encode_rules(family: Carried, peer: PeerKind) -> EncodeRules {
         as4: true,
         max_length: MAX_LENGTH,
         send_local_pref: false,
+        customers_only: false,
         default_local_pref: 100,
     }
 }
@@ -33,6 +34,8 @@ fn decode_rules(internal: bool, as4: bool) -> DecodeRules {
         allow_as_sets: true,
         allow_local_pref: false,
         first_as: None,
+        role: None,
+        neighbor_as: 65001,
         aigp: true,
         default_local_pref: 100,
     }
@@ -283,4 +286,18 @@ proptest! {
         prop_assert!(rest.is_empty());
         if six { prop_assert_eq!(got6, v6) } else { prop_assert_eq!(got4, v4) }
     }
+}
+
+#[test]
+fn only_to_customer_is_added_in_its_place() {
+    let plain = encode_rules(Carried::Ipv4, PeerKind::External);
+    let rules = EncodeRules { customers_only: true, ..plain.clone() };
+    let otc = [0xc0, 35, 4, 0, 0, 0xfd, 0xe8];
+    let sent = |more: &[u8]| block(&[PLAIN, more].concat(), &rules, &route("192.0.2.1"));
+    let before = block(PLAIN, &plain, &route("192.0.2.1"));
+    assert_eq!(sent(&[]), [&before[..], &otc].concat());
+    let later = [0xc0, 40, 1, 9];
+    assert_eq!(sent(&later), [&before[..], &otc, &later].concat());
+    let theirs = [0xc0, 35, 4, 0, 0, 0, 7];
+    assert_eq!(sent(&theirs), [&before[..], &theirs].concat(), "one that is there stays");
 }
