@@ -145,6 +145,8 @@ fn rules(own: u32) -> DecodeRules {
         allow_as_sets: false,
         allow_local_pref: false,
         first_as: None,
+        role: None,
+        neighbor_as: 0,
         aigp: false,
         default_local_pref: 100,
     }
