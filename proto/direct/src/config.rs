@@ -44,10 +44,8 @@ impl Section for DirectConfig {
         config: &mut InstanceConfig,
     ) -> Parsed<Arc<dyn ProtocolConfig>> {
         if !config.disabled {
-            return Err(parser.error(config.span, "Protocol direct is not supported yet").because(
-                "Dunlin cannot make routes of connected networks so far; take the section out or \
-                 add `disabled;`",
-            ));
+            let warning = parser.warning(config.span, "Protocol direct is not supported yet");
+            warning.because("Dunlin cannot make routes of connected networks so far: the daemon does not start with it");
         }
         Ok(Arc::new(self.clone()))
     }
@@ -79,9 +77,11 @@ mod tests {
     }
 
     #[test]
-    fn it_is_refused_by_name_and_place() {
-        let found = load("\n  protocol direct d1 { ipv4; }").unwrap_err();
-        assert_eq!(found, ["t.conf:2:19 Protocol direct is not supported yet"]);
+    fn a_section_that_would_be_started_is_accepted_with_a_warning() {
+        let kinds: Kinds = Arc::new([Arc::new(crate::Direct)]);
+        let config = parse_text("t.conf", "protocol direct d1 { ipv4; }", &kinds).unwrap();
+        let warnings: Vec<String> = config.warnings.iter().map(ToString::to_string).collect();
+        assert_eq!(warnings, ["t.conf:1:17: Protocol direct is not supported yet"]);
     }
 
     #[test]

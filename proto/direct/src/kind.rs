@@ -56,8 +56,6 @@ impl Service for DirectService {
         _environment: Environment,
         _config: Arc<InstanceConfig>,
     ) -> Result<Box<dyn Instance>, StartError> {
-        // A section that would be started is refused when it is read; a disabled one can still be
-        // enabled by command.
-        Err(StartError::Unsupported("Protocol direct is".to_owned()))
+        Err(StartError::Failed("protocol direct is not supported yet".to_owned()))
     }
 }

@@ -139,10 +139,10 @@ impl Section for KernelConfig {
         config: &mut InstanceConfig,
     ) -> Parsed<Arc<dyn ProtocolConfig>> {
         if !config.disabled {
-            return Err(parser.error(config.span, "Protocol kernel is not supported yet").because(
-                "Dunlin cannot give routes to the kernel so far; take the section out or add \
-                 `disabled;`",
-            ));
+            let warning = parser.warning(config.span, "Protocol kernel is not supported yet");
+            warning.because(
+                "Dunlin cannot give routes to the kernel so far: the daemon does not start with it",
+            );
         }
         Ok(Arc::new(self.clone()))
     }
@@ -191,9 +191,11 @@ mod tests {
     }
 
     #[test]
-    fn it_is_refused_by_name_and_place() {
-        let found = load("ipv4;").unwrap_err();
-        assert_eq!(found, ["t.conf:1:1 Protocol kernel is not supported yet"]);
+    fn a_section_that_would_be_started_is_accepted_with_a_warning() {
+        let kinds: Kinds = Arc::new([Arc::new(crate::Kernel)]);
+        let config = parse_text("t.conf", "protocol kernel { ipv4; }", &kinds).unwrap();
+        let warnings: Vec<String> = config.warnings.iter().map(ToString::to_string).collect();
+        assert_eq!(warnings, ["t.conf:1:1: Protocol kernel is not supported yet"]);
     }
 
     #[test]

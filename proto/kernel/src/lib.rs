@@ -1,7 +1,8 @@
 //! The kernel protocol: routes to and from the kernel's tables.
 //!
-//! Its grammar is complete and checked; the protocol itself is not built yet. A section that is not
-//! `disabled` is an error of the configuration that says so, never a protocol that does nothing.
+//! Its grammar is complete and checked; the protocol itself is not built yet. Reading a section
+//! that is not `disabled` warns of it, and starting it is an error that names it: it is never a
+//! protocol that does nothing.
 
 pub mod config;
 
