@@ -5,7 +5,7 @@
 //! time of the workers, by the kernel's scheduler statistics, so that other load on the machine
 //! matters little.
 //!
-//!     cargo run --profile bench-quick -p dunlin-rib --example throughput [-- ROUTES [SLICES [THREADS]]]
+//!     cargo run --profile bench-quick -p dunlin-rib --example throughput [-- ROUTES [SLICES [THREADS [STAGES]]]]
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a measuring program")]
 
@@ -46,10 +46,17 @@ fn main() {
         std::env::args().nth(at).and_then(|text| text.parse().ok()).unwrap_or(default)
     };
     let (routes, slices, threads) = (number(1, 1_000_000), number(2, 2), number(3, 1));
+    let stages = number(4, 3);
     let table = Routes::new(routes);
     println!("{routes} routes, {} sets, {slices} slices, {threads} threads", table.sets.len());
     let decide = stage("import + decide", &table, slices, threads, Listener::None);
+    if stages < 2 {
+        return;
+    }
     let delta = stage("  + deltas", &table, slices, threads, Listener::Sink);
+    if stages < 3 {
+        return;
+    }
     let all = stage("  + egress", &table, slices, threads, Listener::Member);
     println!("deltas {:.0} ns, egress {:.0} ns a route", delta - decide, all - delta);
 }

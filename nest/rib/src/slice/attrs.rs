@@ -64,6 +64,12 @@ impl AttrTable {
         Interned { handle, new: true }
     }
 
+    /// Fetches what [`intern`](Self::intern) looks at first, of a set that needs no resolution.
+    #[inline]
+    pub(crate) fn touch(&self, hash: u64) -> u64 {
+        self.index.touch(hash)
+    }
+
     /// One more user.
     #[inline]
     pub(crate) fn hold(&mut self, handle: u32) {

@@ -9,6 +9,7 @@ use super::attrs::NIL;
 use super::pipes::NO_PIPE;
 use super::policy::{ImportVerdict, import_verdict};
 use super::table::{Env, Route, RouteId, Table};
+use super::warm;
 use crate::import::{NONE, Op, TableKey};
 
 /// What a batch's attribute set has come to.
@@ -29,32 +30,45 @@ impl<K: TableKey> Table<K> {
         env: &mut Env<'_>,
     ) {
         let mut prepared: Vec<Option<Prepared>> = vec![None; attrs.len()];
-        for op in ops {
-            let id = RouteId { source, path_id: op.path_id, via: NO_PIPE };
-            if op.attrs == NONE {
-                self.withdraw(op.key, id, env);
-                continue;
-            }
-            let index = op.attrs as usize;
-            let (Some(set), Some(slot)) = (attrs.get(index), prepared.get_mut(index)) else {
-                continue;
-            };
-            let known = match *slot {
-                Some(known) => known,
-                None => *slot.insert(self.prepare(source, set, op.key, env)),
-            };
-            match known.accepted {
-                Some(accepted) => self.announce(op.key, id, known.received, accepted, env),
-                None => {
-                    let accepted = self.accept(source, known.received, op.key, env);
-                    self.announce(op.key, id, known.received, accepted, env);
-                    self.release(accepted, env);
-                }
+        for piece in ops.chunks(warm::PIECE) {
+            let hashes = self.warm(piece, attrs);
+            for (op, hash) in piece.iter().zip(hashes) {
+                self.apply(source, attrs, &mut prepared, op, hash, env);
             }
         }
         for known in prepared.into_iter().flatten() {
             self.release(known.received, env);
             self.release(known.accepted.unwrap_or(NIL), env);
+        }
+    }
+
+    fn apply(
+        &mut self,
+        source: u16,
+        attrs: &[Arc<Attrs>],
+        prepared: &mut [Option<Prepared>],
+        op: &Op<K>,
+        hash: u64,
+        env: &mut Env<'_>,
+    ) {
+        let id = RouteId { source, path_id: op.path_id, via: NO_PIPE };
+        if op.attrs == NONE {
+            return self.withdraw(op.key, hash, id, env);
+        }
+        let index = op.attrs as usize;
+        let (Some(set), Some(slot)) = (attrs.get(index), prepared.get_mut(index)) else { return };
+        let known = match *slot {
+            Some(known) => known,
+            None => *slot.insert(self.prepare(source, set, op.key, env)),
+        };
+        let net = self.net(op.key, hash);
+        match known.accepted {
+            Some(accepted) => self.announce(net, id, known.received, accepted, env),
+            None => {
+                let accepted = self.accept(source, known.received, op.key, env);
+                self.announce(net, id, known.received, accepted, env);
+                self.release(accepted, env);
+            }
         }
     }
 
@@ -93,16 +107,15 @@ impl<K: TableKey> Table<K> {
         }
     }
 
-    /// Adds or replaces a route. Takes references of its own.
+    /// Adds a route to a network or replaces it. Takes references of its own.
     pub(crate) fn announce(
         &mut self,
-        key: K,
+        net: u32,
         id: RouteId,
         received: u32,
         accepted: u32,
         env: &mut Env<'_>,
     ) {
-        let net = self.net(key);
         let local = env.sources.at_mut(id.source);
         local.delta.updates_received += 1;
         if let Some(old) = self.find_route(net, id) {
@@ -169,8 +182,8 @@ impl<K: TableKey> Table<K> {
     }
 
     /// Removes a route.
-    pub(crate) fn withdraw(&mut self, key: K, id: RouteId, env: &mut Env<'_>) {
-        let found = self.find_net(key).and_then(|net| self.find_route(net, id));
+    fn withdraw(&mut self, key: K, hash: u64, id: RouteId, env: &mut Env<'_>) {
+        let found = self.find_hashed(key, hash).and_then(|net| self.find_route(net, id));
         let delta = &mut env.sources.at_mut(id.source).delta;
         delta.withdraws_received += 1;
         let Some(handle) = found else {

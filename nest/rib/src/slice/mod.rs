@@ -23,6 +23,7 @@ mod sources;
 pub(crate) mod store;
 mod table;
 mod tables;
+mod warm;
 
 #[cfg(test)]
 mod tests;

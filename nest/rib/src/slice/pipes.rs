@@ -179,7 +179,7 @@ impl<K: TableKey> Table<K> {
         };
         let resolve = env.sources.at(op.source).source.resolve;
         let handle = self.intern(set, resolve, env);
-        let net = self.net(op.key);
+        let net = self.net(op.key, op.key.hash());
         match self.find_route(net, id) {
             Some(old) if self.routes[old].accepted == handle => {}
             Some(old) => {

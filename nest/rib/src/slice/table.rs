@@ -147,14 +147,19 @@ impl<K: TableKey> Table<K> {
     /// The network with a key.
     #[inline]
     pub(crate) fn find_net(&self, key: K) -> Option<u32> {
-        let net = self.index.find(key.hash(), |net| self.nets[net].key == key);
+        self.find_hashed(key, key.hash())
+    }
+
+    /// As [`find_net`](Self::find_net), with the key's hash.
+    #[inline]
+    pub(crate) fn find_hashed(&self, key: K, hash: u64) -> Option<u32> {
+        let net = self.index.find(hash, |net| self.nets[net].key == key);
         (net != NIL).then_some(net)
     }
 
-    /// The network with a key, made if need be.
+    /// The network with a key of this hash, made if need be.
     #[inline]
-    pub(crate) fn net(&mut self, key: K) -> u32 {
-        let hash = key.hash();
+    pub(crate) fn net(&mut self, key: K, hash: u64) -> u32 {
         let known = self.index.find(hash, |net| self.nets[net].key == key);
         if known != NIL {
             return known;
