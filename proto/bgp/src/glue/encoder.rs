@@ -139,7 +139,9 @@ impl Encoder for BgpEncoder {
         };
         encode_block(route.attrs.wire(), &self.rules, &facts, block)
             .map_err(|encode::TooLong| Unsendable::TooLong)?;
-        Ok(Block { not_for: Some(next_hop.global) })
+        // On the loopback network both sides may have the same address.
+        let own = Some(next_hop.global).filter(|hop| !hop.is_loopback());
+        Ok(Block { not_for: own })
     }
 
     fn announce(&self, block: &[u8], nets: Nets<'_>, out: &mut Vec<u8>) -> u32 {
