@@ -3,6 +3,7 @@
 use std::cell::Cell;
 
 use dunlin_net::Prefix;
+use dunlin_runtime::Time;
 use dunlin_sim_tests::chance::each_seed;
 use dunlin_sim_tests::nets;
 use dunlin_sim_tests::speaker::Pace;
@@ -53,6 +54,15 @@ fn change(world: &mut World, from: usize, to: usize) -> Vec<Prefix> {
     touched
 }
 
+/// How many versions made after `begun` a joiner heard of before its feed had ended.
+fn fresh_before_the_end(world: &World, joiner: usize, begun: Time) -> usize {
+    let feeder = world.seen(0).sent.clone();
+    let seen = world.seen(joiner);
+    let end = seen.ends_of_rib.iter().flatten().max();
+    let early = |version: &u32| seen.versions.get(version).is_some_and(|at| Some(at) < end);
+    feeder.iter().filter(|(version, at)| **at > begun && early(version)).count()
+}
+
 #[test]
 fn a_fresh_update_overtakes_a_running_feed() {
     let overtaken = Cell::new(0);
@@ -71,17 +81,7 @@ fn a_fresh_update_overtakes_a_running_feed() {
             world.run(pause);
             assert!(world.now().since(begun) < 120 * S, "never fed");
         }
-        let end = world.seen(joiner).ends_of_rib[0].max(world.seen(joiner).ends_of_rib[1]);
-        let fresh: Vec<u32> = {
-            let feeder = world.seen(0);
-            let fresh = feeder.sent.iter().filter(|(_, at)| **at > begun);
-            fresh.map(|(version, _)| *version).collect()
-        };
-        let in_time = |version: &&u32| {
-            world.seen(joiner).versions.get(version) < end.as_ref()
-                && world.seen(joiner).versions.contains_key(version)
-        };
-        overtaken.set(overtaken.get() + fresh.iter().filter(in_time).count());
+        overtaken.set(overtaken.get() + fresh_before_the_end(&world, joiner, begun));
         runs.set(runs.get() + 1);
         world.pace(joiner, Pace::Full);
         let trace = world.converge(60 * S);

@@ -21,12 +21,13 @@ fn worst_delay(world: &World, feeder: usize, reader: usize) -> Duration {
 }
 
 fn change(world: &mut World, feeder: usize) {
-    let first = world.chance.within(0..=COUNT - 30);
-    let nets = nets::both(first..first + world.chance.within(1..=30));
+    let first = world.chance.within(0..=COUNT - 60);
+    let nets = nets::both(first..first + world.chance.within(1..=60));
     if world.chance.per_mille(100) {
         world.withdraw(feeder, &nets);
     } else {
-        world.announce(feeder, &nets, 1);
+        let sets: Vec<_> = nets.into_iter().map(|net| vec![net]).collect();
+        world.announce_sets(feeder, &sets, 1);
     }
     let pause = world.chance.millis(10..=80);
     world.run(pause);
@@ -47,7 +48,8 @@ fn slow(seed: u64) -> u64 {
     world.noise.blocks = 0;
     let daemon = world.plan_daemon(|spec| {
         spec.slices = 1 << (seed % 4);
-        spec.max_lag = 32 << 10;
+        // Not much more than a chunk of the log: one that reads must not leave.
+        spec.max_lag = 96 << 10;
     });
     let clocks = SpeakerOptions { clocks: true, ..SpeakerOptions::default() };
     let feeder = world.plan_speaker(daemon, clocks);
