@@ -20,8 +20,6 @@ pub(crate) struct ListenKey {
     pub(crate) local: SocketAddr,
     /// The interface that the socket is bound to.
     pub(crate) device: Option<Arc<str>>,
-    /// Least time to live of the neighbour's packets, and most of ours.
-    pub(crate) min_ttl: Option<u8>,
 }
 
 /// Who may connect.
@@ -304,7 +302,7 @@ mod tests {
         let log = Log::new(Arc::new(Silent));
         let listener = runtime.spawn("listener", Class::Control, Listener::new(log));
         let tell = |message| listener.send(Class::Control, message).unwrap();
-        let key = ListenKey { local: at, device: None, min_ttl: None };
+        let key = ListenKey { local: at, device: None };
         tell(ListenerMessage::Listen(key.clone(), Box::default()));
         let (came, comes) = channel();
         let session = || runtime.spawn("session", Class::Control, Waiting(came.clone()));

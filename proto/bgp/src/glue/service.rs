@@ -188,7 +188,6 @@ fn listen_key(bgp: &BgpConfig) -> ListenKey {
     ListenKey {
         local: SocketAddr::new(local, bgp.port),
         device: bgp.interface.clone().filter(|_| bgp.strict_bind),
-        min_ttl: None,
     }
 }
 
