@@ -287,6 +287,20 @@ fn internal_neighbours_are_reflected_to_clients() {
     peers[0].until("the other's route", |peer| has(peer, "10.2.0.0/16"));
     peers[2].listen(10);
     assert!(!has(&peers[2], "10.2.0.0/16"), "not from one plain neighbour to another");
+
+    // What we have reflected ourselves comes back from another reflector.
+    let net = "10.3.0.0/16".parse::<Prefix4>().unwrap();
+    let mut attributes = vec![0, 0x40, 1, 1, 0, 0x40, 2, 0];
+    put(&mut attributes, 0x40, 3, &[127, 0, 0, 9]);
+    put(&mut attributes, 0x40, 5, &[0, 0, 0, 50]);
+    put(&mut attributes, 0x80, 9, &[10, 0, 0, 99]);
+    put(&mut attributes, 0x80, 10, &[10, 0, 0, 98, 10, 0, 0, 1]);
+    let mut out = Vec::new();
+    dunlin_bgp::wire::encode::announce(&attributes, [net], 4096, &mut out);
+    peers[1].send(&out);
+    announce(&mut peers[1], "10.4.0.0/16");
+    peers[0].until("the next route", |peer| has(peer, "10.4.0.0/16"));
+    assert!(!has(&peers[0], "10.3.0.0/16"), "our own cluster was in its cluster list");
     let (attributes, next_hop) = peers[2].routes.values().next().unwrap();
     assert_eq!(*next_hop, "127.0.0.9".parse::<IpAddr>().unwrap());
     let _ = attributes;

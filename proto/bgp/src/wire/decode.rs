@@ -30,7 +30,7 @@ pub struct DecodeRules {
     pub allow_local_as: u32,
     /// Our router id: not wanted as the originator.
     pub router_id: u32,
-    /// Our cluster, if we reflect: not wanted in a cluster list.
+    /// Our cluster: not wanted in a cluster list, whoever sends it (RFC 4456 section 8).
     pub cluster_id: Option<u32>,
     /// Paths with sets are taken (RFC 9774 wants them withdrawn).
     pub allow_as_sets: bool,
@@ -117,7 +117,9 @@ impl Decoder {
 
         let any_announced = !announced.is_empty() || reach.as_ref().is_some_and(Reach::has_nlri);
         let classic_next_hop = self.judge(&parts, rules, any_announced, &announced, &mut problems);
-        if let (false, Some(problem)) = (any_announced, problems.withdraw) {
+        if let (false, Some(problem)) = (any_announced, problems.withdraw)
+            && !problem.is_policy()
+        {
             // Without a prefix that could be withdrawn, we can't know that all were read
             // (RFC 7606 5.2).
             return Err(Notification::new(code::UPDATE, problem.subcode()));

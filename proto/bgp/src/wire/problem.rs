@@ -54,6 +54,12 @@ impl Problem {
         matches!(self, Self::AsLoop | Self::OriginatorLoop | Self::ClusterLoop)
     }
 
+    /// Whether the attributes are well-formed and only their routes aren't wanted: no reason to
+    /// doubt what else is in the UPDATE.
+    pub const fn is_policy(self) -> bool {
+        self.is_loop() || matches!(self, Self::PathSet | Self::FirstAs)
+    }
+
     /// The UPDATE error subcode that says it best, where only a session reset is left.
     pub const fn subcode(self) -> u8 {
         match self {

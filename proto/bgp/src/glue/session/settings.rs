@@ -104,7 +104,7 @@ pub(super) fn decode_rules(
         local_as: bgp.local_as,
         allow_local_as: bgp.allow_local_as,
         router_id,
-        cluster_id: (agreed.internal && bgp.rr_client).then_some(cluster),
+        cluster_id: agreed.internal.then_some(cluster),
         allow_as_sets: bgp.allow_as_sets,
         allow_local_pref: bgp.allow_local_pref,
         first_as: (bgp.enforce_first_as && !agreed.internal).then_some(agreed.neighbor_as),

@@ -253,6 +253,16 @@ fn errors_without_a_prefix_to_withdraw_end_the_session() {
     assert_eq!(Decoder::default().decode(&bad, &rules()).unwrap_err().subcode, 6);
     let discarded = body(&[&[0x40, 6, 1, 9]], &[]);
     assert!(Decoder::default().decode(&discarded, &rules()).is_ok());
+    for path in [&[2, 1, 0, 0, 0xfd, 0xe8][..], &[1, 1, 0, 0, 0xfd, 0xe9]] {
+        // A loop and a set are well-formed, and withdrawals may come with attributes.
+        let mut attributes = Vec::new();
+        put(&mut attributes, 0x40, 2, path);
+        let mut update = vec![0, 2, 8, 10];
+        update.extend_from_slice(&body(&[ORIGIN, &attributes], &[])[2..]);
+        let mut decoder = Decoder::default();
+        let update = decoder.decode(&update, &rules()).unwrap();
+        assert_eq!(update.withdrawn[0].len(), 1);
+    }
 }
 
 #[test]
