@@ -156,10 +156,11 @@ impl CreditGate {
 
     fn give_back(&self, bytes: usize) {
         let before = self.outstanding.fetch_sub(bytes, Ordering::AcqRel);
-        if before - bytes <= self.limit / 2 && self.paused.swap(false, Ordering::AcqRel) {
-            if let Some(wake) = &self.wake {
-                wake.schedule();
-            }
+        if before - bytes <= self.limit / 2
+            && self.paused.swap(false, Ordering::AcqRel)
+            && let Some(wake) = &self.wake
+        {
+            wake.schedule();
         }
     }
 }

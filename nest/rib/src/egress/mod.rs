@@ -87,7 +87,7 @@ pub enum EgressMessage {
         /// Which.
         member: MemberId,
         /// The other group.
-        to: Address<EgressMessage>,
+        to: Address<Self>,
         /// What the member is called there.
         as_member: MemberId,
     },

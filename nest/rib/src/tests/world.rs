@@ -87,7 +87,7 @@ impl World {
 
     pub(super) fn add_peer(&mut self, kind: Kind) -> usize {
         let id = self.next_id;
-        let own = if id % 5 == 0 { next_hop_member() } else { address(1000 + id) };
+        let own = if id.is_multiple_of(5) { next_hop_member() } else { address(1000 + id) };
         self.add_peer_with(kind, own, None, |_| ())
     }
 
@@ -242,8 +242,7 @@ impl World {
         }));
         self.registry.send(Class::Routing, message).unwrap();
         self.run(10);
-        let groups = list.lock().unwrap().clone();
-        groups
+        list.lock().unwrap().clone()
     }
 
     pub(super) fn statistics(&mut self) -> Vec<SliceStatistics> {
@@ -255,8 +254,7 @@ impl World {
             slice.send(Class::Routing, message).unwrap();
         }
         self.run(10);
-        let statistics = list.lock().unwrap().clone();
-        statistics
+        list.lock().unwrap().clone()
     }
 
     /// Everybody goes; nothing is left.

@@ -20,6 +20,7 @@ pub(super) const TABLE: TableId = TableId(0);
 
 /// What a group was sent and nobody has looked at yet.
 #[derive(Debug, Default)]
+#[expect(clippy::vec_box, reason = "batches come in boxes")]
 pub(super) struct Inbox(Mutex<Vec<Box<DeltaBatch>>>);
 
 impl DeltaSink for Inbox {
@@ -29,6 +30,7 @@ impl DeltaSink for Inbox {
 }
 
 impl Inbox {
+    #[expect(clippy::vec_box, reason = "as above")]
     pub(super) fn take(&self) -> Vec<Box<DeltaBatch>> {
         core::mem::take(&mut self.0.lock().unwrap())
     }
