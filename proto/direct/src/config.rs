@@ -45,7 +45,7 @@ impl Section for DirectConfig {
     ) -> Parsed<Arc<dyn ProtocolConfig>> {
         if !config.disabled {
             let warning = parser.warning(config.span, "Protocol direct is not supported yet");
-            warning.because("Dunlin cannot make routes of connected networks so far: the daemon does not start with it");
+            warning.hint("Dunlin cannot make routes of connected networks so far: the daemon does not start with it");
         }
         Ok(Arc::new(self.clone()))
     }

@@ -140,7 +140,7 @@ impl Section for KernelConfig {
     ) -> Parsed<Arc<dyn ProtocolConfig>> {
         if !config.disabled {
             let warning = parser.warning(config.span, "Protocol kernel is not supported yet");
-            warning.because(
+            warning.hint(
                 "Dunlin cannot give routes to the kernel so far: the daemon does not start with it",
             );
         }
