@@ -92,9 +92,11 @@ impl<K: TableKey> Egress<K> {
         self.ask_bands(FIRST_STEP);
     }
 
-    /// Feeds a member again.
+    /// Feeds a member again. Who waits for that already waits once: a neighbour may ask as often
+    /// as it likes, and needn't read.
     pub(super) fn refresh(&mut self, id: MemberId) {
-        if self.member(id).is_some() {
+        let waits = self.waiting_for_feed.iter().any(|waiting| waiting.id == id);
+        if !waits && self.member(id).is_some() {
             self.waiting_for_feed.push(Waiting { id, first: false });
             self.start_feed();
         }
