@@ -28,6 +28,13 @@ fn main() -> ExitCode {
                 ExitCode::FAILURE
             }
         },
+        _ if std::env::args().any(|argument| argument == "--list") => {
+            // A test runner asks what there is; none of it is ignored.
+            if !std::env::args().any(|argument| argument == "--ignored") {
+                println!("daemon: test");
+            }
+            ExitCode::SUCCESS
+        }
         _ => {
             check();
             ExitCode::SUCCESS
