@@ -39,7 +39,7 @@ def static_destinations():
         require("onlink" in shown(9)["via"][0], shown(9))
         told = watch.wait_route("198.18.10.0/24")
         require(told.communities == ("65001:3",) and told.as_path == str(DUT_AS), f"{told}")
-        require("(150)" in world.ask("show route 198.18.10.0/24"), world.ask("show route 198.18.10.0/24"))
+        require("(150" in world.ask("show route 198.18.10.0/24"), world.ask("show route 198.18.10.0/24"))
         require("203.0.113.9" in world.ask("show static s"), world.ask("show static s"))
 
 
@@ -47,13 +47,13 @@ def static_destinations():
 def static_options():
     with World() as world:
         link = world.links["in"][0]
-        world.add("ipv4 table igp4; ipv4 table other;")
-        world.add(f"protocol static igp {{ ipv4 {{ table igp4; }}; route 203.0.113.0/24 via {link.remote}; }}"
-                  "protocol static deep { igp table igp4; ipv4; route 198.18.1.0/24 recursive 203.0.113.1; }"
+        world.add("ipv4 table igp4; ipv4 table t_other;")
+        world.add(f"protocol static s_igp {{ ipv4 {{ table igp4; }}; route 203.0.113.0/24 via {link.remote}; }}"
+                  "protocol static s_deep { igp table igp4; ipv4; route 198.18.1.0/24 recursive 203.0.113.1; }"
                   "protocol static shallow { ipv4; route 198.18.2.0/24 recursive 203.0.113.1; }"
                   f"protocol static checked {{ check link; ipv4; route 198.18.3.0/24 via {link.remote}; }}"
                   f"protocol static patient {{ check link off; ipv4; route 198.18.4.0/24 via {link.remote}; }}"
-                  "protocol static kept { disabled; ipv4 { preference 7; table other; }; route 198.18.5.0/24 blackhole; }"
+                  "protocol static s_kept { disabled; ipv4 { preference 7; table t_other; }; route 198.18.5.0/24 blackhole; }"
                   "protocol static six { ipv6 { import where net.len = 48; }; route 2001:db8::/48 blackhole; route 2001:db8::/32 blackhole; }")
         world.start()
         dest = lambda prefix: next((e["dest"] for p, e in world.shown(prefix)), None)
@@ -64,8 +64,8 @@ def static_options():
         world.lab.ip("in", f"link set {world.links['in'][1].device} down")
         wait_for(lambda: dest("198.18.3.0/24") is None, 5, "a route outlives its link")
         require(dest("198.18.4.0/24") == "unicast", "a route falls with a link that it should not look at")
-        world.ask("enable kept")
-        wait_for(lambda: "(7)" in world.ask("show route table other"), 5, world.ask("show route table other"))
+        world.ask("enable s_kept")
+        wait_for(lambda: "(7" in world.ask("show route table t_other"), 5, world.ask("show route table t_other"))
 
 
 @test(timeout=40)
@@ -119,5 +119,5 @@ def device_options():
         world.start()
         text = world.ask("show interfaces summary")
         require(re.search(rf"^{device} +up +10\.99\.0\.1/24", text, re.M), text)
-        world.lab.ip("dut", "link add d7 type dummy", "link set d7 up")
+        world.lab.ip("dut", "link add d7 type veth peer name d8", "link set d7 up")
         world.wait_log("<TRACE> .*d7")

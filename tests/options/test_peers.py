@@ -112,7 +112,7 @@ def ttl_security():
         world.start("near", "far")
         for speaker in (spoof, further):
             speaker.begin()
-        quiet(2.5, lambda: spoof.established.is_set() or further.established.is_set(),
+        quiet(2.5, lambda: world.up("spoof") or world.up("further"),
               "a neighbour from too far away gets a session")
         require(near.alive and far.alive, "a neighbour near enough lost its session")
 

@@ -1,1 +1,85 @@
+"""What is not built is refused by name, with its place; what has no effect is said to have none."""
 
+import subprocess
+
+from harness.dut import binary
+from harness.lab import Lab
+from harness.runner import require, test
+
+BGP = "protocol bgp b {{ local as 65001; neighbor 192.0.2.2 as 65002; ipv4 {{ import all; export all; {channel} }}; {own} }}"
+
+# What is written, and what the message names.
+REFUSED = {
+    "top": ["protocol ospf { }", "protocol rip { }", "protocol babel { }", "protocol bfd { }", "protocol rpki { }",
+            "protocol bmp { }", "protocol mrt { }", "protocol radv { }", "protocol l3vpn { }", "protocol perf { }",
+            "protocol aggregator { }", "roa4 table r;", "flow4 table f;", "vpn4 table v;", "eth table e;",
+            "ipv6 sadr table s;", "mrtdump \"x\";", "watchdog warning 1 s;", "graceful restart wait 1;",
+            "thread group x { };", "mpls domain d;", "log udp 192.0.2.1 all;", "log fixed \"x\" 1000 all;",
+            "debug latency all;"],
+    "own": ["bfd on;", "bfd graceful;", "confederation 7;", "graceful restart on;", "long lived graceful restart on;",
+            "vrf \"x\";", "mrtdump all;", "interface range \"v*\";", "deterministic med on;", "advertise ipv4 on;",
+            "flow4 { import all; };", "vpn4 mpls { import all; };", "mpls { };", "disable rx on;",
+            "authentication ao;"],
+    "channel": ["add paths on;", "add paths rx;", "extended next hop on;", "aigp on;", "cost 5;", "secondary on;",
+                "graceful restart on;", "long lived graceful restart on;", "validate on;", "base table master4;",
+                "require add paths on;", "require extended next hop on;", "export in 10.0.0.0/8 all;"],
+    "static": ["route 192.0.2.0/24 via 192.0.2.1 bfd;", "route 192.0.2.0/24 via 192.0.2.1 mpls 7;", "mpls { };"],
+    "pipe": ["import in 10.0.0.0/8 all;", "import limit 5;", "export limit 5;", "receive limit 5;",
+             "import keep filtered;"],
+}
+SAID = {
+    "top": ["debug tables all", "debug channels { states }", "debug protocols { routes }"],
+    "own": ["enable enhanced route refresh;", "tx size warning 9;", "graceful restart aware;", "restart time 5 s;"],
+    "channel": ["export table on;", "debug all;"],
+}
+FRAMES = {
+    "top": lambda text: text,
+    "own": lambda text: BGP.format(channel="", own=text),
+    "channel": lambda text: BGP.format(channel=text, own=""),
+    "static": lambda text: f"protocol static {{ ipv4; {text} }}",
+    "pipe": lambda text: f"ipv4 table t; protocol pipe p {{ table master4; peer table t; {text} }}",
+}
+
+
+def check(lab, frame, text):
+    """Exit status and output of `-p` for a configuration with this in its second line."""
+    path = lab.dir / "x.conf"
+    path.write_text(f"router id 192.0.2.1; protocol device {{ }}\n{FRAMES[frame](text)}\n")
+    done = subprocess.run([binary(), "-p", "-c", str(path)], capture_output=True, text=True, timeout=10)
+    return done.returncode, done.stdout + done.stderr
+
+
+@test(timeout=60)
+def refused_by_name():
+    with Lab() as lab:
+        wrong = []
+        for frame, texts in REFUSED.items():
+            for text in texts:
+                status, said = check(lab, frame, text)
+                lines = said.strip().splitlines() or [""]
+                if status != 1:
+                    wrong.append(f"{text} is accepted")
+                elif "x.conf:2:" not in lines[0]:
+                    wrong.append(f"{text}: no place in {lines[0]!r}")
+                elif not named(text, lines[0]):
+                    wrong.append(f"{text}: {lines[0]!r}")
+        require(not wrong, "\n      ".join(wrong))
+        return f"{sum(map(len, REFUSED.values()))} statements"
+
+
+def named(text, line):
+    """Some word of the statement is in the message, or it says that this is not supported."""
+    words = [word.strip(";{}\"") for word in text.split()]
+    return "not supported" in line or any(len(word) > 2 and word in line for word in words)
+
+
+@test(timeout=60)
+def without_effect_but_said():
+    with Lab() as lab:
+        wrong = []
+        for frame, texts in SAID.items():
+            for text in texts:
+                status, said = check(lab, frame, text)
+                if status != 0 or "x.conf:2:" not in said:
+                    wrong.append(f"{text}: exit status {status}, {said!r}")
+        require(not wrong, "\n      ".join(wrong))

@@ -146,18 +146,18 @@ impl World {
 
     /// For a run that has failed.
     pub(super) fn print_last_words(&self) {
-        for report in &*self.reports.lock().unwrap() {
+        for report in &*look(&self.reports) {
             eprintln!("runtime: {report}");
         }
         for daemon in &self.daemons {
-            let logged = daemon.logged.lock().unwrap();
+            let logged = look(&daemon.logged);
             let skip = logged.len().saturating_sub(30);
             for (class, text) in logged.iter().skip(skip) {
                 eprintln!("{} <{}> {text}", daemon.spec.name, class.mark());
             }
         }
         for (at, speaker) in self.speakers.iter().enumerate().take(12) {
-            let seen = speaker.seen.lock().unwrap();
+            let seen = look(&speaker.seen);
             eprintln!(
                 "speaker {at}: up {}, {} sessions, {} routes, {} updates, End-of-RIB {:?}, \
                  losses {:?}, worst gap {:?}, trouble {:?}",
@@ -172,4 +172,9 @@ impl World {
             );
         }
     }
+}
+
+/// What is there, whoever panicked while looking at it.
+fn look<T>(at: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    at.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
