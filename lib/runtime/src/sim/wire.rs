@@ -71,12 +71,17 @@ impl SimNet {
                 self.put(again, to, segment);
             }
         }
-        if let Some(stream) = self.stream_mut(to) {
-            let peer = stream.peer;
-            if let Some(sender) = peer.and_then(|peer| self.stream_mut(peer)) {
-                sender.last_arrival = sender.last_arrival.max(again);
-            }
+        // What is sent from now on must not overtake what is held.
+        if let Some(sender) = self.sender_to(to).and_then(|sender| self.stream_mut(sender)) {
+            sender.last_arrival = sender.last_arrival.max(again);
         }
+    }
+
+    /// The end that sends to another. A client does not know it before its connection is open.
+    fn sender_to(&self, to: u32) -> Option<u32> {
+        let known = self.stream_of(to).and_then(|stream| stream.peer);
+        let sends = |id: &u32| self.stream_of(*id).is_some_and(|stream| stream.peer == Some(to));
+        known.or_else(|| (0..self.sockets.len() as u32).find(sends))
     }
 
     pub(super) fn arrive(&mut self, now: Time, chance: &mut Chance, to: u32, segment: Segment) {
@@ -99,11 +104,7 @@ impl SimNet {
     fn refuse(&mut self, now: Time, chance: &mut Chance, gone: u32, segment: &Segment) {
         let sender = match segment {
             Segment::Opened { peer } => Some(*peer),
-            Segment::Data(_) => {
-                let sends =
-                    |id: &u32| self.stream_of(*id).is_some_and(|stream| stream.peer == Some(gone));
-                (0..self.sockets.len() as u32).find(sends)
-            }
+            Segment::Data(_) => self.sender_to(gone),
             _ => None,
         };
         if let Some(sender) = sender {
