@@ -1,9 +1,10 @@
 //! Route limits of a channel: `receive limit`, `import limit`, `export limit`.
 
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
 /// What happens when a limit is exceeded.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[repr(u8)]
 pub enum LimitAction {
     /// Say so, nothing else.
     Warn,
@@ -50,22 +51,61 @@ impl LimitKind {
     }
 }
 
-/// A limit and whether it is exceeded now.
+/// A limit and whether it is exceeded now. By default there is none.
 #[derive(Debug)]
 pub struct Limit {
-    /// Routes allowed.
-    pub max: u64,
-    /// What to do beyond.
-    pub action: LimitAction,
+    /// Routes allowed; [`NONE`] if there is no limit. Written by whoever reconfigures, read by
+    /// slices (`Relaxed`: it publishes nothing, and a route early or late doesn't matter).
+    max: AtomicU64,
+    /// What to do beyond, by its place in [`ACTIONS`]. As above.
+    action: AtomicU8,
     /// Set by whoever exceeds it first, so that it is reported once; cleared by reconfiguration.
     /// `Relaxed` read-modify-writes: it publishes nothing but itself.
     hit: AtomicBool,
 }
 
+/// More routes than there can be.
+const NONE: u64 = u64::MAX;
+
+const ACTIONS: [LimitAction; 4] =
+    [LimitAction::Warn, LimitAction::Block, LimitAction::Restart, LimitAction::Disable];
+
+impl Default for Limit {
+    fn default() -> Self {
+        Self::new(NONE, LimitAction::Warn)
+    }
+}
+
 impl Limit {
     /// A limit that is not hit.
     pub fn new(max: u64, action: LimitAction) -> Self {
-        Self { max, action, hit: AtomicBool::new(false) }
+        let limit = Self {
+            max: AtomicU64::new(NONE),
+            action: AtomicU8::new(0),
+            hit: AtomicBool::new(false),
+        };
+        limit.renew(Some((max, action)));
+        limit
+    }
+
+    /// Puts another limit, or none, in place of this one. It is not hit then.
+    pub fn renew(&self, limit: Option<(u64, LimitAction)>) {
+        let (max, action) = limit.unwrap_or((NONE, LimitAction::Warn));
+        self.max.store(max, Ordering::Relaxed);
+        self.action.store(action as u8, Ordering::Relaxed);
+        self.hit.store(false, Ordering::Relaxed);
+    }
+
+    /// Routes allowed.
+    #[inline]
+    pub fn max(&self) -> u64 {
+        self.max.load(Ordering::Relaxed)
+    }
+
+    /// Whether there is a limit at all.
+    #[inline]
+    pub fn is_set(&self) -> bool {
+        self.max() != NONE
     }
 
     /// Marks it as hit; true for the first caller.
@@ -80,7 +120,8 @@ impl Limit {
 
     /// Whether routes beyond it are dropped.
     pub fn drops(&self) -> bool {
-        self.action != LimitAction::Warn
+        let action = usize::from(self.action.load(Ordering::Relaxed));
+        ACTIONS.get(action) != Some(&LimitAction::Warn)
     }
 }
 
@@ -88,7 +129,7 @@ impl Limit {
 #[derive(Debug, Default)]
 pub struct ImportLimits {
     /// On routes kept.
-    pub receive: Option<Limit>,
+    pub receive: Limit,
     /// On routes accepted.
-    pub import: Option<Limit>,
+    pub import: Limit,
 }

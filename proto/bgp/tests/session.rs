@@ -244,6 +244,42 @@ fn a_limit_disables_the_session() {
 }
 
 #[test]
+fn a_limit_changes_while_the_session_goes_on() {
+    let with = |limit: &str| {
+        let more = format!("ipv4 {{ import all; export none; {limit} }};");
+        session("a", 11803, "127.0.0.2", 65002, &more)
+    };
+    let imported = |daemon: &Daemon| daemon.describe("a").channels[0].statistics.unwrap().imported;
+    let daemon = Daemon::start(&with(""));
+    let mut a = Speaker::connect("127.0.0.2", "127.0.0.1:11803", 65002);
+    a.establish();
+    daemon.wait_state("a", "up Established");
+    daemon.configure(&with("import limit 100 action block;"));
+    a.announce(&prefixes(120), [127, 0, 0, 2], &[]);
+    for _ in 0..500 {
+        if imported(&daemon) == 100 {
+            break;
+        }
+        support::daemon::nap();
+    }
+    daemon.configure(&with("import limit 200 action restart;"));
+    a.announce(&prefixes(120), [127, 0, 0, 2], &[]);
+    for _ in 0..500 {
+        if imported(&daemon) == 120 {
+            break;
+        }
+        support::daemon::nap();
+    }
+    assert_eq!(imported(&daemon), 120);
+    assert!(!a.closed && a.notification.is_none());
+    // Exceeded at once.
+    daemon.configure(&with("import limit 50 action disable;"));
+    a.until("the end", |a| a.closed);
+    let notification = a.notification.clone().unwrap();
+    assert_eq!((notification.code, notification.subcode), (6, 1));
+}
+
+#[test]
 fn internal_neighbours_are_reflected_to_clients() {
     let internal = |name: &str, neighbor: &str, more: &str| {
         session(

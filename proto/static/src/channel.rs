@@ -80,14 +80,16 @@ pub(crate) fn source_of(
         kind: Rts::Static,
         events: Arc::new(Events::new(environment, channel)),
     });
-    let limit = |limit: Limit| limits::Limit::new(u64::from(limit.count), limit.action);
+    let limit = |limit: Option<Limit>| {
+        limit.map_or_else(limits::Limit::default, |limit| {
+            limits::Limit::new(u64::from(limit.count), limit.action)
+        })
+    };
     source.resolve = Resolve::Recursive { table: igp };
     source.keep_filtered = channel.keep_filtered;
     source.import = channel.import.clone();
     source.preference = channel.preference;
-    source.limits = ImportLimits {
-        receive: channel.receive_limit.map(limit),
-        import: channel.import_limit.map(limit),
-    };
+    source.limits =
+        ImportLimits { receive: limit(channel.receive_limit), import: limit(channel.import_limit) };
     Some(source)
 }

@@ -132,16 +132,13 @@ impl ChannelStatistics {
         let load = |gauge: &AtomicU64| gauge.load(Ordering::Relaxed);
         let imported = load(&source.gauges.accepted);
         let received = load(&source.gauges.received);
-        let hit = |limit: &Option<dunlin_rib::limits::Limit>| {
-            limit.as_ref().is_some_and(dunlin_rib::limits::Limit::is_hit)
-        };
         Self {
             import: source.counters.read(),
             imported,
             filtered: received.saturating_sub(imported),
             preferred: load(&source.gauges.preferred),
-            receive_hit: hit(&source.limits.receive),
-            import_hit: hit(&source.limits.import),
+            receive_hit: source.limits.receive.is_hit(),
+            import_hit: source.limits.import.is_hit(),
             ..Self::default()
         }
     }

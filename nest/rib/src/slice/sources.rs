@@ -57,10 +57,11 @@ impl Local {
 
     /// Counts a route more; false if the receive limit forbids it.
     pub(crate) fn admit_received(&mut self) -> bool {
-        let Some(limit) = &self.source.limits.receive else {
+        let limit = &self.source.limits.receive;
+        if !limit.is_set() {
             self.received += 1;
             return true;
-        };
+        }
         let within = self.reserve(limit, &self.source.gauges.received, LimitKind::Receive);
         self.delta.updates_receive_limited += u64::from(!within);
         within
@@ -68,10 +69,11 @@ impl Local {
 
     /// Counts an accepted route more; false if the import limit forbids it.
     pub(crate) fn admit_accepted(&mut self) -> bool {
-        let Some(limit) = &self.source.limits.import else {
+        let limit = &self.source.limits.import;
+        if !limit.is_set() {
             self.accepted += 1;
             return true;
-        };
+        }
         let within = self.reserve(limit, &self.source.gauges.accepted, LimitKind::Import);
         self.delta.updates_limited += u64::from(!within);
         within
@@ -79,7 +81,7 @@ impl Local {
 
     /// Counts at once and over all slices, so that the limit is exact.
     fn reserve(&self, limit: &Limit, gauge: &AtomicU64, kind: LimitKind) -> bool {
-        if gauge.fetch_add(1, Ordering::Relaxed) < limit.max {
+        if gauge.fetch_add(1, Ordering::Relaxed) < limit.max() {
             return true;
         }
         if limit.strike() {
@@ -93,7 +95,8 @@ impl Local {
 
     /// Counts a route less.
     pub(crate) fn dismiss_received(&mut self) {
-        if self.source.limits.receive.is_some() {
+        // What this turn counted while there was no limit isn't in the gauge yet.
+        if self.received <= 0 && self.source.limits.receive.is_set() {
             self.source.gauges.received.fetch_sub(1, Ordering::Relaxed);
         } else {
             self.received -= 1;
@@ -102,7 +105,8 @@ impl Local {
 
     /// Counts an accepted route less.
     pub(crate) fn dismiss_accepted(&mut self) {
-        if self.source.limits.import.is_some() {
+        // What this turn counted while there was no limit isn't in the gauge yet.
+        if self.accepted <= 0 && self.source.limits.import.is_set() {
             self.source.gauges.accepted.fetch_sub(1, Ordering::Relaxed);
         } else {
             self.accepted -= 1;

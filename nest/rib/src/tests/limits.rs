@@ -41,7 +41,7 @@ fn the_receive_limit_blocks_or_warns_once() {
     for (action, kept) in [(LimitAction::Block, MAX), (LimitAction::Warn, NETS as u64)] {
         let mut world = World::new(4, 1, 4_000_000);
         let peer = peer_with(&mut world, |source| {
-            source.limits.receive = Some(Limit::new(MAX, action));
+            source.limits.receive = Limit::new(MAX, action);
         });
         announce_all(&mut world, peer);
         assert_eq!(gauges(&world, peer), (kept, kept));
@@ -66,7 +66,7 @@ fn the_import_limit_counts_accepted_routes() {
     for (action, kept) in [(LimitAction::Block, MAX), (LimitAction::Warn, NETS as u64)] {
         let mut world = World::new(4, 2, 4_000_000);
         let peer = peer_with(&mut world, |source| {
-            source.limits.import = Some(Limit::new(MAX, action));
+            source.limits.import = Limit::new(MAX, action);
         });
         announce_all(&mut world, peer);
         assert_eq!(gauges(&world, peer).1, kept);
@@ -79,7 +79,7 @@ fn the_import_limit_counts_accepted_routes() {
 fn rejected_routes_do_not_count_as_imported() {
     let mut world = World::new(4, 3, 4_000_000);
     let peer = peer_with(&mut world, |source| {
-        source.limits.import = Some(Limit::new(MAX, LimitAction::Block));
+        source.limits.import = Limit::new(MAX, LimitAction::Block);
         source.import = dunlin_filter::ChannelFilter::Reject;
     });
     announce_all(&mut world, peer);
@@ -90,6 +90,31 @@ fn rejected_routes_do_not_count_as_imported() {
     world.settle();
     assert_eq!(gauges(&world, peer), (NETS as u64, MAX));
     assert_eq!(world.events.limits(), (0, 1, 0));
+}
+
+#[test]
+fn a_limit_changes_while_the_session_goes_on() {
+    let mut world = World::new(4, 5, 4_000_000);
+    let peer = peer_with(&mut world, |_| ());
+    announce_all(&mut world, peer);
+    let all = NETS as u64;
+    assert_eq!(gauges(&world, peer), (all, all));
+    let limits = |world: &World, limit| {
+        world.peers[peer].source.limits.receive.renew(limit);
+        world.peers[peer].source.limits.import.renew(limit);
+    };
+    limits(&world, Some((MAX, LimitAction::Block)));
+    (0..NETS).for_each(|n| world.withdraw(peer, net(n), 0));
+    world.flush(peer);
+    world.settle();
+    assert_eq!(gauges(&world, peer), (0, 0), "counted without a limit, withdrawn with one");
+    announce_all(&mut world, peer);
+    assert_eq!(gauges(&world, peer), (MAX, MAX));
+    assert_eq!(world.events.limits(), (1, 0, 0));
+    limits(&world, None);
+    announce_all(&mut world, peer);
+    assert_eq!(gauges(&world, peer), (all, all));
+    assert_eq!(world.events.limits(), (1, 0, 0));
 }
 
 #[test]

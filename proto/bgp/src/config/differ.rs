@@ -1,6 +1,7 @@
 //! What a new configuration asks of a running session.
 
 use dunlin_core::protocol::{ChannelConfig, ChannelKind, InstanceConfig};
+use dunlin_rib::limits::LimitKind;
 
 use super::{BgpConfig, ChannelOptions};
 
@@ -38,10 +39,6 @@ fn channel_needs_restart(
 ) -> bool {
     old.table != new.table
         || old.keep_filtered != new.keep_filtered
-        // Limits belong to the incarnation of a channel.
-        || old.receive_limit != new.receive_limit
-        || old.import_limit != new.import_limit
-        || old.export_limit != new.export_limit
         || before.next_hop_address != after.next_hop_address
         || before.igp_table != after.igp_table
         || before.gateway != after.gateway
@@ -56,6 +53,8 @@ pub(crate) struct ChannelChange {
     pub(crate) import: bool,
     /// Sent routes are to be filtered or encoded again.
     pub(crate) export: bool,
+    /// Limits that are others now.
+    pub(crate) limits: [Option<LimitKind>; 3],
 }
 
 /// The changes of all channels.
@@ -72,7 +71,14 @@ pub(crate) fn channel_changes(old: &InstanceConfig, new: &InstanceConfig) -> Vec
                 kind: channel.kind,
                 import: !before.import.same(&channel.import)
                     || before.preference != channel.preference,
-                export: !before.export.same(&channel.export)
+                limits: [
+                    (before.receive_limit != channel.receive_limit).then_some(LimitKind::Receive),
+                    (before.import_limit != channel.import_limit).then_some(LimitKind::Import),
+                    (before.export_limit != channel.export_limit).then_some(LimitKind::Export),
+                ],
+                // Whoever has an export limit has an export group for itself.
+                export: before.export_limit.is_some() != channel.export_limit.is_some()
+                    || !before.export.same(&channel.export)
                     || own_before.next_hop_self != own_after.next_hop_self
                     || own_before.next_hop_keep != own_after.next_hop_keep,
             })

@@ -180,6 +180,6 @@ fn what_a_new_configuration_asks_of_a_session() {
     assert_eq!(change("where net.len < 25", ""), (true, false));
     assert_eq!(change("all", "preference 90;"), (true, false));
     assert_eq!(change("all", "next hop self;"), (false, true));
-    assert!(needs_restart(&old, &with("all", "import limit 10;")));
+    assert!(!needs_restart(&old, &with("all", "import limit 10;")));
     assert!(needs_restart(&old, &with("all", "gateway recursive;")));
 }

@@ -320,7 +320,7 @@ impl Loop for Session {
             SessionMessage::Limit(source, kind) => self.limit(cx, source, kind),
             SessionMessage::Flushed => self.flushed(cx),
             SessionMessage::Stop(reason) => self.stop_session(cx, &reason),
-            SessionMessage::Reconfigure(config) => self.reconfigure(&config),
+            SessionMessage::Reconfigure(config) => self.reconfigure(cx, &config),
             SessionMessage::Reload(direction) => self.reload(direction),
             SessionMessage::Refresh(direction) => self.refresh(cx, direction),
             SessionMessage::Describe(reply) => self.describe(cx, reply),

@@ -46,6 +46,8 @@ pub(crate) struct Slot<K> {
     resyncs: u32,
     routes: Vec<OutRoute>,
     deltas: Vec<Delta<K>>,
+    /// How many the last batch had.
+    last_len: usize,
     /// Last entry of `routes`, by handle.
     last: Option<Best>,
     delta: ExportDelta,
@@ -88,6 +90,7 @@ impl<K: TableKey> Slot<K> {
             exporter,
             routes: Vec::new(),
             deltas: Vec::new(),
+            last_len: 0,
             last: None,
             delta: ExportDelta::default(),
             exported: 0,
@@ -95,6 +98,7 @@ impl<K: TableKey> Slot<K> {
     }
 
     fn withdraw(&mut self, key: K, to: To) {
+        self.reserve();
         self.deltas.push(Delta { key, path_id: 0, route: NONE, to });
     }
 
@@ -106,7 +110,16 @@ impl<K: TableKey> Slot<K> {
             self.routes.push(route);
         }
         let route = u32::try_from(self.routes.len()).unwrap_or(NONE).wrapping_sub(1);
+        self.reserve();
         self.deltas.push(Delta { key, path_id: 0, route, to });
+    }
+
+    /// Makes room for as many deltas as last time: turns are alike.
+    #[inline]
+    fn reserve(&mut self) {
+        if self.deltas.capacity() == 0 {
+            self.deltas.reserve(self.last_len.clamp(4, 8192));
+        }
     }
 
     fn send(&mut self, env: &Env<'_>, trailer: &Trailer) {
@@ -116,6 +129,7 @@ impl<K: TableKey> Slot<K> {
             return;
         }
         self.last = None;
+        self.last_len = self.deltas.len();
         self.exporter.sink.deliver(Box::new(DeltaBatch {
             slice: env.slice,
             exporter: self.exporter.id,
@@ -143,7 +157,7 @@ impl<K: TableKey> Slot<K> {
         };
         // Counted at once and over all slices, so that the limit is exact.
         let before = self.exporter.counters.exported.fetch_add(1, Ordering::Relaxed);
-        if before < limit.limit.max {
+        if before < limit.limit.max() {
             return true;
         }
         if limit.limit.strike() {

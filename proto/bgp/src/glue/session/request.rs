@@ -1,14 +1,16 @@
 //! What the manager asks of a session.
 
+use core::sync::atomic::Ordering;
 use std::sync::Arc;
 
 use dunlin_core::protocol::{Description, Direction, InstanceConfig, Reply};
 use dunlin_rib::egress::EgressMessage;
+use dunlin_rib::limits::LimitKind;
 use dunlin_rib::slice::SliceMessage;
 use dunlin_runtime::{Class, Context};
 
 use super::Session;
-use super::settings::{family, settings};
+use super::settings::{family, limit_values, settings};
 use crate::config::{BgpConfig, channel_changes};
 use crate::glue::show::{ChannelView, SessionView, describe};
 use crate::wire::refresh::Kind;
@@ -16,7 +18,7 @@ use crate::wire::{Carried, RouteRefresh};
 
 impl Session {
     /// Takes a configuration that differs in nothing that needs a restart.
-    pub(super) fn reconfigure(&mut self, new: &Arc<InstanceConfig>) {
+    pub(super) fn reconfigure(&mut self, cx: &mut Context<'_>, new: &Arc<InstanceConfig>) {
         let Some(bgp) = new.specific::<BgpConfig>() else { return };
         let changes = channel_changes(&self.config, new);
         self.config = Arc::clone(new);
@@ -29,6 +31,33 @@ impl Session {
             if change.export {
                 self.join(family(change.kind));
             }
+            for kind in change.limits.into_iter().flatten() {
+                self.renew_limit(cx, family(change.kind), kind);
+            }
+        }
+    }
+
+    /// Puts a changed limit into force, and acts on it if it is exceeded already.
+    fn renew_limit(&mut self, cx: &mut Context<'_>, family: Carried, kind: LimitKind) {
+        let Some(config) = self.config.channel(super::settings::kind(family)) else { return };
+        let Some(channel) = self.up.as_deref().and_then(|up| up.channel(family)) else { return };
+        let (source, limits) = (&channel.source, &channel.source.limits);
+        let exports = || channel.exports.as_deref().map(|exports| &exports.exported);
+        let (limit, wanted, gauge) = match kind {
+            LimitKind::Receive => {
+                (Some(&limits.receive), config.receive_limit, Some(&source.gauges.received))
+            }
+            LimitKind::Import => {
+                (Some(&limits.import), config.import_limit, Some(&source.gauges.accepted))
+            }
+            LimitKind::Export => (channel.export_limit.as_deref(), config.export_limit, exports()),
+        };
+        let Some(limit) = limit else { return };
+        limit.renew(limit_values(wanted));
+        let count = gauge.map_or(0, |gauge| gauge.load(Ordering::Relaxed));
+        if count > limit.max() && limit.strike() {
+            let source = source.id;
+            self.limit(cx, source, kind);
         }
     }
 

@@ -148,10 +148,17 @@ pub(super) fn resolve(
 }
 
 pub(super) fn import_limits(channel: &ChannelConfig) -> ImportLimits {
-    let limit = |limit: &Option<dunlin_core::protocol::Limit>| {
-        limit.map(|limit| Limit::new(u64::from(limit.count), limit.action))
-    };
-    ImportLimits { receive: limit(&channel.receive_limit), import: limit(&channel.import_limit) }
+    let limits = ImportLimits::default();
+    limits.receive.renew(limit_values(channel.receive_limit));
+    limits.import.renew(limit_values(channel.import_limit));
+    limits
+}
+
+/// A limit as the tables have it.
+pub(super) fn limit_values(
+    limit: Option<dunlin_core::protocol::Limit>,
+) -> Option<(u64, LimitAction)> {
+    limit.map(|limit| (u64::from(limit.count), limit.action))
 }
 
 pub(super) fn export_limit(channel: &ChannelConfig) -> Option<Arc<Limit>> {
