@@ -20,6 +20,17 @@ pub enum Type {
 }
 
 impl Type {
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Open => "OPEN",
+            Self::Update => "UPDATE",
+            Self::Notification => "NOTIFICATION",
+            Self::Keepalive => "KEEPALIVE",
+            Self::RouteRefresh => "ROUTE-REFRESH",
+        }
+    }
+
     fn from_wire(value: u8) -> Option<Self> {
         Some(match value {
             1 => Self::Open,

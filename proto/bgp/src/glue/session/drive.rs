@@ -17,7 +17,7 @@ use super::settings::limit_action;
 use super::{Session, Side};
 use crate::config::{BgpConfig, Remote};
 use crate::fsm::{Action, LastError, Message, Misc, State};
-use crate::wire::frame::KEEPALIVE;
+use crate::wire::frame::{KEEPALIVE, Type};
 use crate::wire::{Cease, Notification};
 
 /// How long a neighbour out of a range has before its next connection counts as a new one.
@@ -174,6 +174,13 @@ impl Session {
         if let Message::Notification(notification) = message {
             self.log_notification("Sent", notification);
         }
+        let kind = match message {
+            Message::Open(_) => Type::Open,
+            Message::Keepalive => Type::Keepalive,
+            Message::Notification(_) => Type::Notification,
+        };
+        let trace = format_args!("Sending {}", kind.name());
+        self.environment.log.trace(DebugFlags::PACKETS, trace);
         let Some(link) = self.link_mut(side) else { return };
         match message {
             Message::Open(open) => open.encode(&mut link.out),

@@ -115,6 +115,8 @@ impl Session {
         frame: Frame<'_>,
         decoder: &mut Option<Decoder>,
     ) {
+        let trace = format_args!("Got {}, {} bytes", frame.kind.name(), frame.length());
+        self.environment.log.trace(DebugFlags::PACKETS, trace);
         match frame.kind {
             Type::Update => self.update(cx, side, frame.body, decoder),
             Type::Keepalive => self.drive(cx, |fsm, now, _, actions| {

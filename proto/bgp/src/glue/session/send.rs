@@ -7,6 +7,7 @@
 use std::io::{ErrorKind, IoSlice};
 use std::sync::Arc;
 
+use dunlin_core::config::DebugFlags;
 use dunlin_rib::chunk::Chunk;
 use dunlin_rib::egress::EgressMessage;
 use dunlin_runtime::Context;
@@ -98,6 +99,8 @@ impl Session {
             channel.writing_mut().advance(taken);
         }
         if written > 0 {
+            let trace = format_args!("Sent {written} bytes");
+            self.environment.log.trace(DebugFlags::PACKETS, trace);
             self.fsm.sent(side, cx.now());
         }
         if written < wanted { Sent::Blocked } else { Sent::Some }
