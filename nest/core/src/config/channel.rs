@@ -80,7 +80,7 @@ fn option(parser: &mut ConfigParser, globals: &Globals, config: &mut ChannelConf
     } else if parser.eat_word("preference") {
         config.preference = parser.integer_in("Preference", 0..=65535)?;
     } else if parser.eat_word("debug") {
-        config.debug = DebugFlags::parse(parser)?;
+        config.debug = DebugFlags::parse_untraced(parser, "Channels")?;
     } else if parser.at_words(&["rpki", "reload"]) {
         parser.advance();
         parser.advance();

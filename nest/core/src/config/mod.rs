@@ -98,11 +98,33 @@ impl DebugFlags {
             return Err(parser.unexpected(&["ALL", "OFF", "'{'"]));
         }
         parser.advance();
-        let mut flags = parser.expect_one_of(&Self::WORDS)?;
+        let mut flags = Self::parse_flag(parser)?;
         while parser.eat(TokenKind::Comma) {
-            flags = flags.with(parser.expect_one_of(&Self::WORDS)?);
+            flags = flags.with(Self::parse_flag(parser)?);
         }
         parser.expect(TokenKind::CloseBrace)?;
+        Ok(flags)
+    }
+
+    fn parse_flag(parser: &mut ConfigParser) -> Parsed<Self> {
+        let flag = parser.expect_one_of(&Self::WORDS)?;
+        if flag == Self::ROUTES || flag == Self::FILTERS {
+            let span = parser.previous().span;
+            parser.warning(span, "Routes are not traced yet, this flag has no effect");
+        }
+        Ok(flag)
+    }
+
+    /// Parses flags of something that traces nothing yet, and says so.
+    ///
+    /// # Errors
+    /// As for [`DebugFlags::parse`].
+    pub(crate) fn parse_untraced(parser: &mut ConfigParser, what: &str) -> Parsed<Self> {
+        let span = parser.previous().span;
+        let flags = Self::parse(parser)?;
+        if flags != Self::OFF {
+            parser.warning(span, format!("{what} are not traced yet, this has no effect"));
+        }
         Ok(flags)
     }
 }

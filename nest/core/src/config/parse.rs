@@ -231,9 +231,9 @@ impl Loader {
         if self.parser.eat_word("protocols") {
             debug.protocols = DebugFlags::parse(&mut self.parser)?;
         } else if self.parser.eat_word("channels") {
-            debug.channels = DebugFlags::parse(&mut self.parser)?;
+            debug.channels = DebugFlags::parse_untraced(&mut self.parser, "Channels")?;
         } else if self.parser.eat_word("tables") {
-            debug.tables = DebugFlags::parse(&mut self.parser)?;
+            debug.tables = DebugFlags::parse_untraced(&mut self.parser, "Tables")?;
         } else if self.parser.eat_word("commands") {
             debug.commands = self.parser.integer_in("Level", 0..=2)?;
         } else if self.parser.at_word("latency") || self.parser.at_word("show") {
@@ -321,7 +321,7 @@ impl Loader {
                 parser.time()?;
                 parser.time()?;
             } else if parser.eat_word("debug") {
-                DebugFlags::parse(parser)?;
+                DebugFlags::parse_untraced(parser, "Tables")?;
             } else {
                 return Err(refuse(parser, "This table option"));
             }

@@ -73,7 +73,10 @@ impl Draft {
         } else if parser.eat_word("hostname") {
             self.hostname = Some(parser.string()?);
         } else if parser.eat_words(&["restart", "time"]) {
+            let span = parser.previous().span;
             parser.time()?;
+            let text = "Protocols that end with an error stay down, there is no restart time yet";
+            parser.warning(span, text);
         } else {
             return Err(self.unknown(parser));
         }

@@ -135,6 +135,24 @@ fn statements_outside_protocols() {
 }
 
 #[test]
+fn what_has_no_effect_yet_is_said() {
+    for (text, message) in [
+        ("debug channels all", "Channels are not traced yet"),
+        ("debug tables { states }", "Tables are not traced yet"),
+        ("debug protocols { states, routes }", "Routes are not traced yet"),
+        ("ipv4 table t { debug all; };", "Tables are not traced yet"),
+        ("protocol static { ipv4 { debug all; }; }", "Channels are not traced yet"),
+        ("protocol static { ipv4; restart time 5 s; }", "there is no restart time yet"),
+        ("debug protocols { states, events }", ""),
+        ("debug channels off", ""),
+    ] {
+        let config = good(&format!("{text}\nprotocol static {{ ipv4; }}"));
+        let said = config.warnings.first().map(ToString::to_string).unwrap_or_default();
+        assert!(said.contains(message) && said.is_empty() == message.is_empty(), "{text}: {said}");
+    }
+}
+
+#[test]
 fn templates_give_options_and_channels() {
     let config = good(
         "ipv4 table t1;

@@ -60,7 +60,10 @@ impl ChannelDraft {
             // is shown.
             self.import_table = parser.switch()?;
         } else if parser.eat_words(&["export", "table"]) {
-            parser.switch()?;
+            let span = parser.previous().span;
+            if parser.switch()? {
+                parser.warning(span, "Export tables are not supported yet, none is kept");
+            }
         } else if parser.eat_words(&["export", "settle", "time"]) {
             parser.time()?;
             parser.time()?;

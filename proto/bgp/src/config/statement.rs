@@ -201,14 +201,19 @@ impl BgpSection {
         } else if parser.eat_words(&["disable", "after", "cease"]) {
             config.disable_after_cease = read_ceases(parser)?;
         } else if parser.eat_words(&["enable", "enhanced", "route", "refresh"]) {
-            // Not announced: what a refresh doesn't bring again isn't swept.
-            parser.switch()?;
+            let span = parser.previous().span;
+            if parser.switch()? {
+                let text = "Enhanced route refresh is not supported yet, it is not announced";
+                parser.warning(span, text);
+            }
         } else if parser.eat_words(&["graceful", "restart", "aware"])
             || parser.eat_words(&["long", "lived", "graceful", "restart", "aware"])
         {
             let span = parser.previous().span;
             parser.warning(span, "Graceful restart is not supported yet, routes are not kept");
         } else if parser.eat_words(&["tx", "size", "warning"]) {
+            let span = parser.previous().span;
+            parser.warning(span, "There is no warning of large messages yet");
             parser.integer()?;
         } else {
             return Ok(false);

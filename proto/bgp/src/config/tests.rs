@@ -103,6 +103,23 @@ fn all_the_options() {
 }
 
 #[test]
+fn what_has_no_effect_yet_is_said() {
+    for (more, message) in [
+        ("enable enhanced route refresh;", "Enhanced route refresh is not supported yet"),
+        ("enable enhanced route refresh off;", ""),
+        ("tx size warning 100;", "no warning of large messages"),
+    ] {
+        let text = format!(
+            "router id 10.0.0.1;\nprotocol bgp b {{ local as 65001; neighbor 192.0.2.2 as 65002; \
+             ipv4 {{ import all; export none; export table off; }}; {more} }}"
+        );
+        let config = parse_text("t.conf", &text, &kinds()).unwrap();
+        let said = config.warnings.first().map(ToString::to_string).unwrap_or_default();
+        assert!(said.contains(message) && said.is_empty() == message.is_empty(), "{more}: {said}");
+    }
+}
+
+#[test]
 fn a_template_is_inherited_and_changed() {
     let text = "template bgp t { local as 65001; hold time 9; multihop; \
                 ipv4 { import all; export all; next hop self; }; }\n\
