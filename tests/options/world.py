@@ -270,6 +270,23 @@ def md5_option(address, key):
     return where + struct.pack("=BBHi80s", 0, 0, len(key), 0, key.encode())
 
 
+def settle(feed, *speakers, inside=("198.18",)):
+    """All that `feed` announced before, inside these /16, has reached everybody that gets it.
+
+    Networks with the same leading 16 bits stay in order but for what is packed together; the
+    second round comes after that. The prefixes that show it; they must pass.
+    """
+    marks = [[f"{net}.{last}.0/24" for net in inside] for last in (254, 253)]
+    for prefixes in marks:
+        feed.feed(*prefixes)
+        for speaker in speakers:
+            for prefix in prefixes:
+                speaker.wait_route(prefix)
+    feed.withdraw(sum(marks, []))
+    for speaker in speakers:
+        wait_for(lambda: not set(sum(marks, [])) & set(speaker.table), 10, "a withdrawal does not arrive", 0.02)
+
+
 def quiet(seconds, condition, message):
     """Something must not happen for some time: the one thing that cannot be polled for."""
     end = time.monotonic() + seconds
