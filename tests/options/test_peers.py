@@ -253,6 +253,21 @@ def passwords():
         on.connect()
 
 
+@test(timeout=40)
+def passwords_of_ranges():
+    with World() as world:
+        net = world.here.local.rpartition(".")[0]
+        world.add(f'protocol bgp crowd {{ local as {DUT_AS}; neighbor range {net}.32/28 external; password "kestrel";'
+                  " ipv4 { import all; export all; }; }")
+        for last in (40, 41, 42):
+            world.lab.ip("out", f"addr add {net}.{last}/24 dev {world.there.device}")
+        make = lambda last, key: Peer(world.lab, "out", f"{net}.{last}", world.here.local, 65300, families=((1, 1),), key=key)
+        world.start()
+        right, others = make(40, "kestrel").connect(), (make(41, "merlin").begin(), make(42, None).begin())
+        quiet(2, lambda: any(other.established.is_set() for other in others), "a stranger gets a session out of a range")
+        require(right.alive, "a neighbour with the right key lost its session")
+
+
 def accept_with_key(speaker):
     """Waits in a thread for the daemon to connect; the check that it did."""
     thread = threading.Thread(target=lambda: speaker.accept(timeout=10), daemon=True)

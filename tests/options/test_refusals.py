@@ -2,7 +2,7 @@
 
 import subprocess
 
-from harness.dut import binary
+from harness.dut import Dut, binary
 from harness.lab import Lab
 from harness.runner import require, test
 
@@ -83,3 +83,22 @@ def without_effect_but_said():
                 if status != 0 or "x.conf:2:" not in said:
                     wrong.append(f"{text}: exit status {status}, {said!r}")
         require(not wrong, "\n      ".join(wrong))
+
+
+@test(timeout=40)
+def not_built_protocols_do_not_start():
+    # Read for the sake of checking BIRD's files, refused by name where they would run.
+    for kind in ("kernel", "direct"):
+        with Lab("dut") as lab:
+            section = f"protocol {kind} {{ ipv4; }}"
+            status, said = check(lab, "top", section)
+            require(status == 0 and kind in said, f"-p of {kind}: exit status {status}, {said!r}")
+            path = lab.dir / "x.conf"
+            command = [binary(), "-f", "-c", str(path), "-s", str(lab.dir / "x.ctl")]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=10)
+            require(done.returncode and kind in done.stderr, f"{kind}: exit status {done.returncode}, {done.stderr!r}")
+            path.write_text(path.read_text().replace("ipv4;", "disabled; ipv4;"))
+            dut = Dut(lab)
+            dut.write = lambda text, _=None: dut.config.write_text(path.read_text())
+            dut.start("")
+            require(dut.control.protocol(f"{kind}1")[0] == "down", dut.control("show protocols"))
