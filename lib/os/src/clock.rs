@@ -1,5 +1,5 @@
 //! The clocks. Only this module reads one; everybody else is told the time.
-#![expect(unsafe_code, reason = "the cycle counter is an intrinsic or an instruction")]
+#![expect(unsafe_code, reason = "the cycle counter is an intrinsic or an instruction; localtime_r")]
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -15,6 +15,16 @@ pub fn monotonic() -> u64 {
 pub fn wall() -> Duration {
     let now = clock_gettime(ClockId::Realtime);
     Duration::new(now.tv_sec.try_into().unwrap_or(0), now.tv_nsec.try_into().unwrap_or(0))
+}
+
+/// How many seconds local time is ahead of UTC at `wall` ([`wall()`]).
+pub fn zone_offset(wall: Duration) -> i32 {
+    let time = wall.as_secs() as libc::time_t;
+    // SAFETY: zero is a valid `tm`: numbers, and a null pointer for the zone's name.
+    let mut local: libc::tm = unsafe { std::mem::zeroed() };
+    // SAFETY: both pointers are valid for the call, which keeps neither.
+    let result = unsafe { libc::localtime_r(&raw const time, &raw mut local) };
+    if result.is_null() { 0 } else { i32::try_from(local.tm_gmtoff).unwrap_or(0) }
 }
 
 /// The processor's counter where it runs at one rate on every core, else [`monotonic`]; about half the cost
