@@ -11,7 +11,7 @@ use crate::import::{Burst, NONE, TableKey};
 
 /// How long a read burst's missing parts are waited for. They always come, but for slices that
 /// heard of this group in between.
-const BURST_PATIENCE: Duration = Duration::from_millis(5);
+const BURST_PATIENCE: Duration = Duration::from_millis(40);
 
 /// Read bursts of which parts are missing.
 #[derive(Debug, Default)]
