@@ -91,6 +91,15 @@ impl Index {
         true
     }
 
+    /// Takes all records out, of which there are `len`. Keeps memory that so many records need.
+    pub(crate) fn clear(&mut self, len: usize) {
+        if self.slots.len() > KEPT && self.slots.len() / 4 > len {
+            self.slots = Vec::new();
+        }
+        self.slots.fill(FREE);
+        self.len = 0;
+    }
+
     /// Bytes held.
     pub(crate) fn memory(&self) -> usize {
         self.slots.capacity() * size_of::<u64>()

@@ -1,4 +1,8 @@
 //! What waits to be encoded: the latest state of each network, gathered by attribute set.
+//!
+//! A network that has been taken stays in the index for a while, marked as sent: taking it out at
+//! once would cost as much as putting it in. Once nothing waits, or much has been sent, all of that
+//! goes together.
 
 use std::sync::Arc;
 
@@ -11,6 +15,15 @@ use crate::index::Index;
 use crate::slice::store::Store;
 
 const NIL: u32 = 0;
+
+/// Bucket of a network that has been taken.
+const SENT: u32 = u32::MAX;
+
+/// Sent networks that are cheaper to forget one by one than together.
+const FEW: usize = 64;
+
+/// Sent networks that are kept if fewer wait.
+const SENT_KEPT: usize = 4096;
 
 /// A network that waits.
 #[derive(Clone, Copy, Debug, Default)]
@@ -72,6 +85,8 @@ impl<K> Default for Taken<K> {
 pub(crate) struct Pending<K> {
     entries: Store<Entry<K>>,
     index: Index,
+    /// Entries that are marked as sent.
+    sent: usize,
     buckets: Store<Bucket>,
     by_route: Index,
     /// News, then what was evaluated again.
@@ -87,6 +102,7 @@ impl<K: TableKey> Pending<K> {
         Self {
             entries: Store::new(),
             index: Index::new(),
+            sent: 0,
             buckets: Store::new(),
             by_route: Index::new(),
             queues: [Queue::default(); 2],
@@ -97,13 +113,13 @@ impl<K: TableKey> Pending<K> {
 
     /// Networks that wait.
     pub(crate) fn len(&self) -> usize {
-        self.entries.len()
+        self.entries.len() - self.sent
     }
 
     /// The networks that wait.
     pub(crate) fn keys(&self) -> impl Iterator<Item = K> {
         let waiting = (1..self.entries.end()).map(|at| &self.entries[at]);
-        waiting.filter(|entry| entry.bucket != NIL).map(|entry| entry.key)
+        waiting.filter(|entry| !matches!(entry.bucket, NIL | SENT)).map(|entry| entry.key)
     }
 
     /// Number of the bucket that was made last.
@@ -167,16 +183,19 @@ impl<K: TableKey> Pending<K> {
     /// The latest state of a network is `bucket`'s. What it was before and is unsent is forgotten.
     pub(crate) fn put(&mut self, key: K, bucket: u32, withdraw_source: bool) {
         let hash = key.hash();
-        let at = self.find(key);
-        if at != NIL {
-            let flag = withdraw_source || self.must_withdraw_source(at, bucket);
-            self.unlink(at);
-            self.link(at, bucket, flag);
-            return;
+        let at = self.index.find(hash, |at| self.entries[at].key == key);
+        if at == NIL {
+            let at = self.entries.insert(Entry { key, ..Entry::default() });
+            self.index.insert(hash, at);
+            return self.link(at, bucket, withdraw_source);
         }
-        let at = self.entries.insert(Entry { key, ..Entry::default() });
-        self.index.insert(hash, at);
-        self.link(at, bucket, withdraw_source);
+        if self.entries[at].bucket == SENT {
+            self.sent -= 1;
+            return self.link(at, bucket, withdraw_source);
+        }
+        let flag = withdraw_source || self.must_withdraw_source(at, bucket);
+        self.unlink(at);
+        self.link(at, bucket, flag);
     }
 
     /// Whether the source of the new state may still hold what an unsent older state would have
@@ -215,8 +234,16 @@ impl<K: TableKey> Pending<K> {
         self.find(key) != NIL
     }
 
+    /// The entry of a network that waits.
     fn find(&self, key: K) -> u32 {
-        self.index.find(key.hash(), |at| self.entries[at].key == key)
+        if self.entries.len() == self.sent {
+            return NIL;
+        }
+        let is = |at| {
+            let entry: &Entry<K> = &self.entries[at];
+            entry.key == key && entry.bucket != SENT
+        };
+        self.index.find(key.hash(), is)
     }
 
     fn link(&mut self, at: u32, bucket: u32, withdraw_source: bool) {
@@ -276,14 +303,15 @@ impl<K: TableKey> Pending<K> {
         taken.route = self.buckets[bucket].route.clone();
         let mut at = self.buckets[bucket].first;
         while at != NIL && taken.nets.len() < max {
-            let entry = self.entries.remove(at);
-            self.index.remove(entry.key.hash(), at);
+            let entry = &mut self.entries[at];
+            entry.bucket = SENT;
             taken.nets.push(entry.key);
             if entry.withdraw_source {
                 taken.withdraw_source.push(entry.key);
             }
             at = entry.next;
         }
+        self.sent += taken.nets.len();
         let record = &mut self.buckets[bucket];
         record.first = at;
         record.count -= u32::try_from(taken.nets.len()).unwrap_or(record.count);
@@ -292,6 +320,27 @@ impl<K: TableKey> Pending<K> {
         } else {
             self.entries[at].previous = NIL;
         }
+        if self.sent == self.entries.len() && self.sent > FEW {
+            self.entries.clear();
+            self.index.clear(self.sent);
+            self.sent = 0;
+        } else if self.sent == self.entries.len() || self.sent > SENT_KEPT.max(self.len()) {
+            self.drop_sent();
+        }
+    }
+
+    /// Forgets what has been sent.
+    fn drop_sent(&mut self) {
+        let mut at = 1;
+        // Once all are gone, the store begins anew.
+        while at < self.entries.end() {
+            if self.entries[at].bucket == SENT {
+                let entry = self.entries.remove(at);
+                self.index.remove(entry.key.hash(), at);
+            }
+            at += 1;
+        }
+        self.sent = 0;
     }
 
     fn drop_first(&mut self, queue: usize) {

@@ -1,14 +1,17 @@
 //! A table's next hops: what sets wait for, and what the resolver said.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use dunlin_attr::NextHop;
+use dunlin_attr::{Dest, NextHop};
 use dunlin_net::hash::Map;
 
 use super::attrs::NIL;
 use super::store::Store;
 use crate::Resolve;
 use crate::nexthop::{NextHopKey, NextHopState, ResolvedHop};
+
+/// No hops: what most sets that need no resolution lead to. Set once, by whoever needs it first.
+static NOWHERE: OnceLock<Arc<ResolvedHop>> = OnceLock::new();
 
 /// One next hop.
 #[derive(Debug, Default)]
@@ -98,6 +101,9 @@ pub(crate) fn wanted(attrs: &dunlin_attr::Attrs, resolve: Resolve) -> Option<Nex
 
 /// What a set says of its hops by itself, without the resolver.
 pub(crate) fn own_state(attrs: &dunlin_attr::Attrs) -> NextHopState {
+    if matches!(attrs.next_hop(), NextHop::Bgp | NextHop::None) && attrs.dest() == Dest::Unicast {
+        return NextHopState::Reachable(Arc::clone(NOWHERE.get_or_init(Arc::default)));
+    }
     let hops = match attrs.next_hop() {
         NextHop::Hops(hops) => hops.clone(),
         NextHop::Recursive(_) => return NextHopState::Unreachable,

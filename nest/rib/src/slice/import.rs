@@ -8,7 +8,7 @@ use dunlin_filter::ChannelFilter;
 use super::attrs::NIL;
 use super::pipes::NO_PIPE;
 use super::policy::{ImportVerdict, import_verdict};
-use super::table::{Env, Route, RouteId, Table};
+use super::table::{Env, Place, Route, RouteId, Table};
 use super::warm;
 use crate::import::{NONE, Op, TableKey};
 
@@ -31,9 +31,10 @@ impl<K: TableKey> Table<K> {
     ) {
         let mut prepared: Vec<Option<Prepared>> = vec![None; attrs.len()];
         for piece in ops.chunks(warm::PIECE) {
-            let hashes = self.warm(piece, attrs);
-            for (op, hash) in piece.iter().zip(hashes) {
-                self.apply(source, attrs, &mut prepared, op, hash, env);
+            let (hashes, nets) = self.warm(piece, attrs);
+            for ((op, hash), net) in piece.iter().zip(hashes).zip(nets) {
+                let place = Place { hash, net };
+                self.apply(source, attrs, &mut prepared, op, place, env);
             }
         }
         for known in prepared.into_iter().flatten() {
@@ -48,12 +49,12 @@ impl<K: TableKey> Table<K> {
         attrs: &[Arc<Attrs>],
         prepared: &mut [Option<Prepared>],
         op: &Op<K>,
-        hash: u64,
+        place: Place,
         env: &mut Env<'_>,
     ) {
         let id = RouteId { source, path_id: op.path_id, via: NO_PIPE };
         if op.attrs == NONE {
-            return self.withdraw(op.key, hash, id, env);
+            return self.withdraw(op.key, place, id, env);
         }
         let index = op.attrs as usize;
         let (Some(set), Some(slot)) = (attrs.get(index), prepared.get_mut(index)) else { return };
@@ -61,7 +62,7 @@ impl<K: TableKey> Table<K> {
             Some(known) => known,
             None => *slot.insert(self.prepare(source, set, op.key, env)),
         };
-        let net = self.net(op.key, hash);
+        let net = self.net(op.key, place);
         match known.accepted {
             Some(accepted) => self.announce(net, id, known.received, accepted, env),
             None => {
@@ -182,8 +183,8 @@ impl<K: TableKey> Table<K> {
     }
 
     /// Removes a route.
-    fn withdraw(&mut self, key: K, hash: u64, id: RouteId, env: &mut Env<'_>) {
-        let found = self.find_hashed(key, hash).and_then(|net| self.find_route(net, id));
+    fn withdraw(&mut self, key: K, place: Place, id: RouteId, env: &mut Env<'_>) {
+        let found = self.find_placed(key, place).and_then(|net| self.find_route(net, id));
         let delta = &mut env.sources.at_mut(id.source).delta;
         delta.withdraws_received += 1;
         let Some(handle) = found else {

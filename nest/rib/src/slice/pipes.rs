@@ -6,7 +6,7 @@ use dunlin_attr::Attrs;
 
 use super::attrs::NIL;
 use super::message::Pipe;
-use super::table::{Env, GENERATION_SHIFT, Route, RouteId, Table};
+use super::table::{Env, GENERATION_SHIFT, Place, Route, RouteId, Table};
 use crate::PipeId;
 use crate::counters::{ImportDelta, ImportGauges};
 use crate::export::{ExportVerdict, RouteView};
@@ -179,7 +179,7 @@ impl<K: TableKey> Table<K> {
         };
         let resolve = env.sources.at(op.source).source.resolve;
         let handle = self.intern(set, resolve, env);
-        let net = self.net(op.key, op.key.hash());
+        let net = self.net(op.key, Place::of(op.key));
         match self.find_route(net, id) {
             Some(old) if self.routes[old].accepted == handle => {}
             Some(old) => {

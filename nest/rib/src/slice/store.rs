@@ -57,13 +57,16 @@ impl<T: Default> Store<T> {
         value
     }
 
-    /// Everything has gone: gives the memory back, but for the first chunk.
-    fn clear(&mut self) {
+    /// Takes all records out. Gives the memory back, but for the first chunk.
+    pub(crate) fn clear(&mut self) {
         self.chunks.truncate(1);
         for chunk in &mut self.chunks {
             chunk.truncate(1);
         }
-        self.free = Vec::new();
+        if self.free.capacity() > CHUNK {
+            self.free = Vec::new();
+        }
+        self.free.clear();
         self.next = 1;
     }
 

@@ -116,6 +116,22 @@ pub(crate) struct Table<K: TableKey> {
     pub(crate) watched_changes: Vec<K>,
 }
 
+/// Where a network is looked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    /// Hash of its key.
+    pub(crate) hash: u64,
+    /// Where it was a moment ago, [`NIL`] if it was not there.
+    pub(crate) net: u32,
+}
+
+impl Place {
+    /// Where a network is looked for that nobody has looked for yet.
+    pub(crate) fn of<K: TableKey>(key: K) -> Self {
+        Self { hash: key.hash(), net: NIL }
+    }
+}
+
 /// What names a route inside its network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RouteId {
@@ -147,25 +163,31 @@ impl<K: TableKey> Table<K> {
     /// The network with a key.
     #[inline]
     pub(crate) fn find_net(&self, key: K) -> Option<u32> {
-        self.find_hashed(key, key.hash())
+        self.find_placed(key, Place::of(key))
     }
 
-    /// As [`find_net`](Self::find_net), with the key's hash.
+    /// As [`find_net`](Self::find_net), with where it was last.
     #[inline]
-    pub(crate) fn find_hashed(&self, key: K, hash: u64) -> Option<u32> {
-        let net = self.index.find(hash, |net| self.nets[net].key == key);
+    pub(crate) fn find_placed(&self, key: K, place: Place) -> Option<u32> {
+        if place.net != NIL {
+            let net = &self.nets[place.net];
+            // Records of networks that have gone are empty.
+            if net.key == key && (net.first != NIL || net.out != 0) {
+                return Some(place.net);
+            }
+        }
+        let net = self.index.find(place.hash, |net| self.nets[net].key == key);
         (net != NIL).then_some(net)
     }
 
-    /// The network with a key of this hash, made if need be.
+    /// The network with a key, made if need be.
     #[inline]
-    pub(crate) fn net(&mut self, key: K, hash: u64) -> u32 {
-        let known = self.index.find(hash, |net| self.nets[net].key == key);
-        if known != NIL {
+    pub(crate) fn net(&mut self, key: K, place: Place) -> u32 {
+        if let Some(known) = self.find_placed(key, place) {
             return known;
         }
         let net = self.nets.insert(Net { key, first: NIL, out: 0 });
-        self.index.insert(hash, net);
+        self.index.insert(place.hash, net);
         net
     }
 

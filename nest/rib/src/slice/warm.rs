@@ -17,8 +17,9 @@ use crate::import::{Op, TableKey};
 pub(crate) const PIECE: usize = 16;
 
 impl<K: TableKey> Table<K> {
-    /// Fetches what up to [`PIECE`] operations need; returns the hashes of their networks.
-    pub(crate) fn warm(&self, ops: &[Op<K>], attrs: &[Arc<Attrs>]) -> [u64; PIECE] {
+    /// Fetches what up to [`PIECE`] operations need; returns the hashes of their networks, and the
+    /// networks that are there.
+    pub(crate) fn warm(&self, ops: &[Op<K>], attrs: &[Arc<Attrs>]) -> ([u64; PIECE], [u32; PIECE]) {
         let mut hashes = [0; PIECE];
         let mut seen = 0;
         for (op, hash) in ops.iter().zip(&mut hashes) {
@@ -26,17 +27,14 @@ impl<K: TableKey> Table<K> {
             seen ^= self.index.touch(*hash);
         }
         seen ^= self.warm_sets(ops, attrs);
-        let mut routes = [NIL; PIECE];
-        for ((op, hash), route) in ops.iter().zip(hashes).zip(&mut routes) {
-            let net = self.index.find(hash, |net| self.nets[net].key == op.key);
-            if net != NIL {
-                *route = self.nets[net].first;
-            }
+        let mut nets = [NIL; PIECE];
+        for ((op, hash), net) in ops.iter().zip(hashes).zip(&mut nets) {
+            *net = self.index.find(hash, |net| self.nets[net].key == op.key);
         }
         let mut sets = [NIL; PIECE];
-        for (&route, set) in routes.iter().zip(&mut sets) {
-            if route != NIL {
-                *set = self.routes[route].accepted;
+        for (&net, set) in nets.iter().zip(&mut sets) {
+            if net != NIL && self.nets[net].first != NIL {
+                *set = self.routes[self.nets[net].first].accepted;
             }
         }
         for set in sets {
@@ -46,7 +44,7 @@ impl<K: TableKey> Table<K> {
         }
         // What was fetched is of no use but for having been fetched.
         black_box(seen);
-        hashes
+        (hashes, nets)
     }
 
     fn warm_sets(&self, ops: &[Op<K>], attrs: &[Arc<Attrs>]) -> u64 {
