@@ -150,8 +150,8 @@ def send_hold():
         stuck.pause()
         begin = time.monotonic()
         feed.announce(varied(40000, 4, "send-hold", feed.asn, feed.local))
-        wait_for(lambda: not world.up("stuck"), 12, "a session whose peer reads nothing stays")
-        between(3.5, time.monotonic() - begin, 9, "a peer that reads nothing is given up after")
+        wait_for(lambda: not world.up("stuck"), 20, "a session whose peer reads nothing stays")
+        between(3.5, time.monotonic() - begin, 15, "a peer that reads nothing is given up after")
         require("end hold" in world.show("stuck"), world.show("stuck"))
 
 
