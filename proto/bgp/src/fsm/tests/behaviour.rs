@@ -340,7 +340,8 @@ fn what_goes_wrong_beside_an_established_session_leaves_it_alone() {
 #[test]
 fn a_neighbor_that_refuses_is_not_asked_without_pause() {
     let mut world = with(|a, b| {
-        (a.timers.connect_delay, a.timers.error_wait) = (0 * S, (0 * S, 0 * S));
+        let none = core::time::Duration::ZERO;
+        (a.timers.connect_delay, a.timers.error_wait) = (none, (none, none));
         b.passive = true;
     });
     world.listening = [false, false];
