@@ -1,4 +1,10 @@
 //! Scenarios, each over many seeds. See [`dunlin_sim_tests`] for how to run one again.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_types,
+    reason = "a test: what goes wrong ends it, and it looks on from outside of all loops"
+)]
 
 mod chaos;
 mod exchange;
