@@ -123,3 +123,29 @@ impl<K: TableKey> Egress<K> {
         matches!(self.lanes[lane].members[..], [id] if off(id))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Bursts;
+    use crate::import::Burst;
+
+    #[test]
+    fn a_burst_is_waited_for_until_all_parts_are_there() {
+        let mut bursts = Bursts::default();
+        let burst = Burst { id: 7, parts: 3 };
+        assert_eq!((bursts.note(burst), bursts.waits(7)), (7, true));
+        assert_eq!((bursts.note(burst), bursts.waits(7)), (7, true));
+        assert_eq!((bursts.note(burst), bursts.waits(7)), (0, false));
+        assert!(!bursts.waits(0));
+    }
+
+    #[test]
+    fn what_was_given_up_is_not_waited_for_again() {
+        let mut bursts = Bursts::default();
+        bursts.note(Burst { id: 7, parts: 2 });
+        bursts.give_up();
+        assert!(!bursts.waits(7));
+        assert_eq!(bursts.note(Burst { id: 7, parts: 2 }), 0);
+        assert_eq!(bursts.note(Burst { id: 8, parts: 2 }), 8);
+    }
+}

@@ -13,7 +13,7 @@ use super::warm;
 use crate::import::{NONE, Op, TableKey};
 
 /// What a batch's attribute set has come to.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Prepared {
     received: u32,
     /// The filter's verdict, if it holds for every network.
@@ -57,10 +57,14 @@ impl<K: TableKey> Table<K> {
             return self.withdraw(op.key, place, id, env);
         }
         let index = op.attrs as usize;
-        let (Some(set), Some(slot)) = (attrs.get(index), prepared.get_mut(index)) else { return };
+        let (Some(set), Some(slot)) = (attrs.get(index), prepared.get(index)) else { return };
         let known = match *slot {
             Some(known) => known,
-            None => *slot.insert(self.prepare(source, set, op.key, env)),
+            None => {
+                let before = index.checked_sub(1).and_then(|before| prepared[before]);
+                let known = self.prepare(source, set, before.unwrap_or_default(), op.key, env);
+                *prepared[index].insert(known)
+            }
         };
         let net = self.net(op.key, place);
         match known.accepted {
@@ -73,11 +77,23 @@ impl<K: TableKey> Table<K> {
         }
     }
 
-    fn prepare(&mut self, source: u16, set: &Arc<Attrs>, first: K, env: &mut Env<'_>) -> Prepared {
+    /// Interns a set and runs the filter, unless the set is that of the one before.
+    fn prepare(
+        &mut self,
+        source: u16,
+        set: &Arc<Attrs>,
+        before: Prepared,
+        first: K,
+        env: &mut Env<'_>,
+    ) -> Prepared {
         let local = env.sources.at(source);
         let resolve = local.source.resolve;
         let any_net = !reads_net(&local.filter);
         let received = self.intern(set, resolve, env);
+        if let Some(accepted) = before.accepted.filter(|_| before.received == received) {
+            self.sets.hold(accepted);
+            return before;
+        }
         let accepted = any_net.then(|| self.accept(source, received, first, env));
         Prepared { received, accepted }
     }

@@ -1,4 +1,5 @@
-//! An encoder with messages of one size, and what they say.
+//! An encoder with messages of one size, and what they say. It counts as one message what is encoded
+//! at once, as if any number of networks found room.
 
 use std::net::IpAddr;
 
@@ -72,13 +73,13 @@ impl Encoder for TestEncoder {
     fn announce(&self, block: &[u8], nets: Nets<'_>, out: &mut Vec<u8>) -> u32 {
         let Nets::V4(nets) = nets else { panic!("IPv4 only") };
         nets.iter().for_each(|net| out.extend(message(1, *net, block)));
-        nets.len() as u32
+        1
     }
 
     fn withdraw(&self, nets: Nets<'_>, out: &mut Vec<u8>) -> u32 {
         let Nets::V4(nets) = nets else { panic!("IPv4 only") };
         nets.iter().for_each(|net| out.extend(message(2, *net, &[])));
-        nets.len() as u32
+        1
     }
 
     fn end_of_rib(&self, out: &mut Vec<u8>) {

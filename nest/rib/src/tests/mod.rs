@@ -6,8 +6,10 @@
 
 mod credit;
 mod encoder;
+mod filters;
 mod history;
 mod hops;
+mod ipv6;
 mod limits;
 mod pipes;
 mod session;

@@ -1,0 +1,150 @@
+//! Import filters in slices: run once for as many routes as they may be, again when they change.
+
+use core::sync::atomic::Ordering;
+
+use dunlin_attr::Iface;
+use dunlin_conf::{Symbols, lexer};
+use dunlin_filter::{ChannelFilter, Parser, parse_channel_filter};
+use dunlin_runtime::Class;
+
+use super::world::{TABLE, World};
+use crate::Resolve;
+use crate::resolver::{Connected, ResolverMessage};
+use crate::slice::SliceMessage;
+use crate::testing::{Kind, Look, address, look_of, net};
+use crate::walk::Walk;
+
+const NETS: usize = 60;
+const SETS: usize = 6;
+const SLICES: usize = 4;
+
+fn filter(text: &str) -> ChannelFilter {
+    let mut parser = Parser::new(lexer::lex_text("test", text), Symbols::default());
+    parse_channel_filter(&mut parser).expect("a filter")
+}
+
+fn look(n: usize) -> Look {
+    Look { local_pref: 100 + (n * SETS / NETS) as u32, hops: 1, med: 0 }
+}
+
+/// A peer with a filter that announces everything.
+fn announced(text: &str) -> World {
+    let mut world = World::new(SLICES, 1, 4_000_000);
+    let peer = world.add_peer_with(Kind::RejectAll, address(9), None, |source| {
+        source.import = filter(text);
+    });
+    (0..NETS).for_each(|n| world.announce(peer, net(n), 0, look(n)));
+    world.flush(peer);
+    world.run(50);
+    world
+}
+
+fn program(world: &mut World, text: &str, preference: u32) {
+    let source = world.peers[0].source.id;
+    let filter = filter(text);
+    world.slices.send_all(Class::Routing, || SliceMessage::Program {
+        source,
+        filter: filter.clone(),
+        preference,
+        done: None,
+    });
+    world.run(100);
+}
+
+fn accepted(world: &mut World) -> Vec<(usize, Look)> {
+    let found = world.walk(TABLE, Walk::All { cursor: 0 }, false);
+    let place = |net: &crate::walk::NetRows| {
+        (0..NETS).find(|&n| dunlin_net::Prefix::V4(super::super::testing::net(n)) == net.net)
+    };
+    found.iter().map(|net| (place(net).unwrap(), look_of(&net.rows[0].attrs))).collect()
+}
+
+fn runs(world: &World) -> u64 {
+    world.peers[0].source.counters.read().filter_runs
+}
+
+#[test]
+fn a_filter_that_reads_no_network_runs_once_per_set_and_slice() {
+    let mut world = announced("where bgp_local_pref >= 103");
+    assert!(runs(&world) <= (SETS * SLICES) as u64, "{} runs", runs(&world));
+    let nets: Vec<usize> = accepted(&mut world).into_iter().map(|(n, _)| n).collect();
+    assert_eq!(nets, (NETS / 2..NETS).collect::<Vec<_>>());
+    let counters = world.peers[0].source.counters.read();
+    assert_eq!((counters.updates_accepted, counters.updates_filtered), (30, 30));
+}
+
+#[test]
+fn a_filter_that_reads_networks_runs_for_each() {
+    let mut world =
+        announced("filter { if net ~ [ 0.0.0.0/11+ ] then reject; bgp_med = 7; accept; }");
+    assert_eq!(runs(&world), NETS as u64);
+    for (n, look) in accepted(&mut world) {
+        assert!(n >= 32 && look.med == 7, "{n} {look:?}");
+    }
+}
+
+#[test]
+fn a_changed_filter_is_applied_to_what_was_kept() {
+    let mut world = announced("where bgp_local_pref >= 103");
+    let before = runs(&world);
+    program(&mut world, "filter { bgp_med = 9; accept; }", 100);
+    let found = accepted(&mut world);
+    assert_eq!(found.len(), NETS);
+    // Neighbouring routes of one set share a run.
+    assert!(runs(&world) - before <= (SETS * SLICES) as u64);
+    assert!(found.iter().all(|(n, seen)| *seen == Look { med: 9, ..look(*n) }));
+    // The columns count what came from the neighbour.
+    assert_eq!(world.peers[0].source.counters.read().updates_received, NETS as u64);
+    program(&mut world, "all", 200);
+    let found = world.walk(TABLE, Walk::All { cursor: 0 }, false);
+    assert!(found.iter().all(|net| net.rows[0].attrs.preference() == 200));
+    program(&mut world, "none", 200);
+    assert!(accepted(&mut world).is_empty());
+}
+
+#[test]
+fn a_filter_that_came_before_the_first_route_is_the_one() {
+    let mut world = World::new(SLICES, 1, 4_000_000);
+    let peer = world.add_peer_with(Kind::RejectAll, address(9), None, |_| ());
+    program(&mut world, "none", 100);
+    (0..NETS).for_each(|n| world.announce(peer, net(n), 0, look(n)));
+    world.flush(peer);
+    world.run(50);
+    assert!(accepted(&mut world).is_empty());
+}
+
+#[test]
+fn a_failing_filter_rejects_and_says_so() {
+    let mut world = announced("where bgp_local_pref / bgp_med = 3");
+    assert!(accepted(&mut world).is_empty());
+    assert!(world.events.errors.load(Ordering::Relaxed) >= SETS);
+}
+
+#[test]
+fn what_a_filter_prints_is_printed_for_each_route() {
+    let mut world = announced("filter { print bgp_local_pref; accept; }");
+    assert_eq!(accepted(&mut world).len(), NETS);
+    assert_eq!(world.events.prints.load(Ordering::Relaxed), NETS);
+}
+
+#[test]
+fn a_filter_that_reads_next_hops_runs_again_when_they_are_known() {
+    let mut world = World::new(SLICES, 1, 4_000_000);
+    let peer = world.add_peer_with(Kind::RejectAll, address(9), None, |source| {
+        source.import = filter("where ifindex = 3");
+        source.resolve = Resolve::Direct { interface: None };
+    });
+    (0..NETS).for_each(|n| world.announce(peer, net(n), 0, look(n)));
+    world.flush(peer);
+    world.run(50);
+    assert!(accepted(&mut world).is_empty());
+    let connected = Connected {
+        prefix: "10.0.0.0/24".parse().unwrap(),
+        local: "10.0.0.254".parse().unwrap(),
+        interface: Iface { index: 3, name: dunlin_attr::IfaceName::new("eth3").unwrap() },
+    };
+    let message = ResolverMessage::Connected(vec![connected].into());
+    world.resolver.send(Class::Routing, message).unwrap();
+    world.run(100);
+    assert_eq!(accepted(&mut world).len(), NETS);
+}
