@@ -90,8 +90,9 @@ def route_reflector():
         told = client.wait_route()
         require((told.originator_id, told.cluster_list) == (feed.router_id, ("10.9.9.9",)), f"a client gets {told}")
         require(told.next_hop == feed.local and told.local_pref == 150 and told.as_path == "", f"a client gets {told}")
-        require(other.wait_route().cluster_list == (DUT_ID,), f"{other.routes}")
-        plain.wait_route()
+        # Between clusters, both; to others, the one that it comes from.
+        require(other.wait_route().cluster_list == (DUT_ID, "10.9.9.9"), f"{other.routes}")
+        require(plain.wait_route().cluster_list == ("10.9.9.9",), f"{plain.routes}")
         stranger.feed("198.18.3.0/24")
         client.wait_route("198.18.3.0/24")
         settle(stranger, client, other)

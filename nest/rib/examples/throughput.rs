@@ -224,7 +224,7 @@ impl World {
             asn: 65001,
             local_asn: 65000,
             internal: false,
-            rr_client: false,
+            cluster: None,
             rs_client: false,
         });
         Arc::new(source)

@@ -27,8 +27,8 @@ pub struct Peer {
     pub local_asn: u32,
     /// Same AS on both sides.
     pub internal: bool,
-    /// It is a client of ours as a route reflector (RFC 4456).
-    pub rr_client: bool,
+    /// The cluster that it is in, if it is a client of ours as a route reflector (RFC 4456).
+    pub cluster: Option<u32>,
     /// It is a client of ours as a route server (RFC 7947).
     pub rs_client: bool,
 }

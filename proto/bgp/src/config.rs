@@ -213,6 +213,11 @@ impl BgpConfig {
         }
     }
 
+    /// The cluster that the neighbour is in, if it is our client.
+    pub fn cluster(&self, router_id: u32) -> Option<u32> {
+        self.rr_client.then(|| self.cluster_id.unwrap_or(router_id))
+    }
+
     /// The least time to live that packets of the neighbour have, if it is checked (RFC 5082).
     pub fn min_ttl(&self) -> Option<u8> {
         self.ttl_security.then(|| u8::MAX - self.multihop.unwrap_or(1).saturating_sub(1))

@@ -123,7 +123,7 @@ pub(crate) fn bgp_source(id: u32, n: u32, table: u16, events: &Arc<Events>) -> S
         asn: 64000 + n,
         local_asn: 65000,
         internal: false,
-        rr_client: false,
+        cluster: None,
         rs_client: false,
     });
     source

@@ -36,8 +36,8 @@ pub(crate) struct HopRules {
 pub(crate) struct BgpEncoder {
     pub(crate) rules: EncodeRules,
     pub(crate) hops: HopRules,
-    /// Our cluster id, if the neighbours are in our AS.
-    pub(crate) cluster: u32,
+    /// The cluster of the neighbours, if they are our clients.
+    pub(crate) cluster: Option<u32>,
     /// MED goes to other ASes.
     pub(crate) send_med: bool,
 }
@@ -103,7 +103,11 @@ impl BgpEncoder {
     fn reflection(&self, route: &OutRoute) -> Option<Reflection> {
         let peer = route.source.peer.as_ref()?;
         let reflects = self.rules.peer == PeerKind::Internal && peer.internal;
-        reflects.then_some(Reflection { originator: peer.router_id, cluster: self.cluster })
+        // The route has been in the cluster that it comes from and is to be in that of the
+        // neighbours; both must know it again.
+        let theirs = self.cluster.filter(|_| self.cluster != peer.cluster);
+        let clusters = [theirs, peer.cluster];
+        reflects.then_some(Reflection { originator: peer.router_id, clusters })
     }
 }
 

@@ -62,7 +62,7 @@ impl Rules {
         if self.internal
             && let Some(peer) = &route.source.peer
             && peer.internal
-            && !(peer.rr_client || self.rr_client)
+            && !(peer.cluster.is_some() || self.rr_client)
         {
             return false;
         }

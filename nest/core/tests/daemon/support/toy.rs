@@ -270,7 +270,7 @@ impl ToyLoop {
                 asn: 65002,
                 local_asn: 65001,
                 internal: false,
-                rr_client: false,
+                cluster: None,
                 rs_client: false,
             };
             let is_bgp = !self.toy.bgp.is_empty();

@@ -219,7 +219,7 @@ impl Session {
             asn: up.agreed.neighbor_as,
             local_asn: self.bgp.local_as,
             internal: up.agreed.internal,
-            rr_client: self.bgp.rr_client,
+            cluster: self.bgp.cluster(self.environment.router_id),
             rs_client: self.bgp.rs_client,
         });
         let linked = interface.filter(|_| is_link_local(neighbor));

@@ -209,7 +209,7 @@ impl Session {
                 to_self: options.next_hop_self,
                 keep: options.next_hop_keep,
             },
-            cluster: self.bgp.cluster_id.unwrap_or(self.environment.router_id),
+            cluster: self.bgp.cluster(self.environment.router_id),
             send_med: self.bgp.allow_med,
         }
     }

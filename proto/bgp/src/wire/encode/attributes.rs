@@ -50,8 +50,8 @@ pub struct EncodeRules {
 pub struct Reflection {
     /// ORIGINATOR_ID if the route has none yet.
     pub originator: u32,
-    /// What is put before the CLUSTER_LIST.
-    pub cluster: u32,
+    /// What is put before the CLUSTER_LIST, in this order.
+    pub clusters: [Option<u32>; 2],
 }
 
 /// What is to be said of one route besides its canonical attributes.
@@ -224,10 +224,12 @@ impl<'a> Writer<'a> {
         match (self.taken(number::CLUSTER_LIST), self.route.reflection) {
             (Some(list), None) => self.copy(&list),
             (list, Some(reflection)) => {
-                let clusters = list.map_or(&[][..], |list| list.value);
-                put_head(self.out, OPTIONAL_LOCAL, number::CLUSTER_LIST, clusters.len() + 4);
-                self.out.extend_from_slice(&reflection.cluster.to_be_bytes());
-                self.out.extend_from_slice(clusters);
+                let before = list.map_or(&[][..], |list| list.value);
+                let added = reflection.clusters.into_iter().flatten();
+                let length = before.len() + 4 * added.clone().count();
+                put_head(self.out, OPTIONAL_LOCAL, number::CLUSTER_LIST, length);
+                added.for_each(|cluster| self.out.extend_from_slice(&cluster.to_be_bytes()));
+                self.out.extend_from_slice(before);
             }
             (None, None) => {}
         }

@@ -122,7 +122,7 @@ fn golden_end_of_rib() {
 #[test]
 fn a_reflector_leaves_its_marks() {
     let rules = encode_rules(Carried::Ipv4, PeerKind::Internal);
-    let reflection = Some(Reflection { originator: 7, cluster: 9 });
+    let reflection = Some(Reflection { originator: 7, clusters: [None, Some(9)] });
     let first = Route { reflection, ..route("192.0.2.1") };
     let once = block(PLAIN, &rules, &first);
     assert!(once.windows(14).any(|w| w == [0x80, 9, 4, 0, 0, 0, 7, 0x80, 10, 4, 0, 0, 0, 9]));
@@ -130,10 +130,13 @@ fn a_reflector_leaves_its_marks() {
     let mut marked = PLAIN.to_vec();
     attribute::put(&mut marked, 0x80, 9, &[0, 0, 0, 7]);
     attribute::put(&mut marked, 0x80, 10, &[0, 0, 0, 9]);
-    let second =
-        Route { reflection: Some(Reflection { originator: 1, cluster: 2 }), ..route("192.0.2.1") };
+    let reflection = Some(Reflection { originator: 1, clusters: [Some(2), Some(3)] });
+    let second = Route { reflection, ..route("192.0.2.1") };
     let twice = block(&marked, &rules, &second);
-    assert!(twice.ends_with(&[0x80, 9, 4, 0, 0, 0, 7, 0x80, 10, 8, 0, 0, 0, 2, 0, 0, 0, 9]));
+    assert!(
+        twice
+            .ends_with(&[0x80, 9, 4, 0, 0, 0, 7, 0x80, 10, 12, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 9])
+    );
 
     let outside = encode_rules(Carried::Ipv4, PeerKind::External);
     let sent = block(&marked, &outside, &route("192.0.2.1"));
