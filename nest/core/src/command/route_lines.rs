@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use dunlin_attr::display::{Style, lines, type_line};
-use dunlin_attr::{Attrs, Dest, Hop, NextHop};
+use dunlin_attr::{Attrs, Dest, Hop, NextHop, Rts};
 use dunlin_net::Prefix;
 use dunlin_rib::nexthop::NextHopState;
 use dunlin_rib::walk::RouteRow;
@@ -96,7 +96,8 @@ fn from(row: &RouteRow, attrs: &Attrs, hops: &[Hop]) -> Option<IpAddr> {
 
 fn info(row: &RouteRow, attrs: &Attrs) -> String {
     let mut text = format!(" ({}", attrs.preference());
-    let Some(bgp) = attrs.bgp() else {
+    // A route of another protocol may carry BGP attributes too.
+    let Some(bgp) = attrs.bgp().filter(|_| row.source.kind == Rts::Bgp) else {
         text.push(')');
         return text;
     };
