@@ -54,7 +54,8 @@ pub trait ExportPolicy: Send + Sync {
 /// How an exporter wants its deltas.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExporterKind {
-    /// Every change of a best route; the policy is not asked and nothing is remembered.
+    /// Every change of a best route; the policy is not asked and nothing is remembered. Each slice
+    /// tells all there is at the start, then marks that with a [`FeedReply`] of token zero.
     Follow,
     /// What changes between the policy's old and new verdicts.
     Group,
@@ -211,7 +212,7 @@ pub struct DeltaBatch {
     pub routes: Vec<OutRoute>,
     /// The changes.
     pub deltas: Deltas,
-    /// Set if this answers a feed request.
+    /// Set if this answers a feed request, or ends a follower's start.
     pub feed: Option<FeedReply>,
     /// Set if this answers a query.
     pub query: Option<u32>,

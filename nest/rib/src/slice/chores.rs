@@ -94,6 +94,12 @@ impl Slice {
                     self.sources.remove(index);
                 }
             }
+            Task::Follow(table, follower) => {
+                let (tables, env) = self.parts();
+                if let Some(table) = find(tables, *table) {
+                    with_table!(table, t => t.exports.end_follow(*follower, &env));
+                }
+            }
             Task::Unpipe(table, pipe) => {
                 if let Some(table) = find(&mut self.tables, *table) {
                     with_table!(table, t => t.pipes.remove_inward(*pipe));

@@ -58,7 +58,7 @@ impl<K: TableKey> Table<K> {
             forced: before.forced && old.is_some(),
         };
         if old != new || change.forced {
-            self.tell_followers(net, new, env);
+            self.tell_followers(net, new, None, env);
             if !self.watches.is_empty() {
                 self.watched_changes.push(self.nets[net].key);
             }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::attrs::NIL;
 use super::import_again::Memo;
 use super::table::{Env, Table};
-use crate::TableId;
 use crate::barrier::Barrier;
 use crate::import::TableKey;
+use crate::{ExporterId, TableId};
 
 /// Records looked at in one piece.
 pub(crate) const PIECE: u32 = 1024;
@@ -23,8 +23,8 @@ pub(crate) enum Task {
     Decide(TableId),
     /// Forget what export groups of one table hold that have gone.
     Forget(TableId),
-    /// Tell the followers of one table of every best route.
-    Follow(TableId),
+    /// Tell a new follower of one table of every best route.
+    Follow(TableId, ExporterId),
     /// Remove the routes of a table that came through one of its pipes.
     Unpipe(TableId, u16),
     /// Run all routes of a table through its pipes.
@@ -38,7 +38,7 @@ impl Task {
             Self::Sweep(_) | Self::Import(_) => true,
             Self::Decide(id)
             | Self::Forget(id)
-            | Self::Follow(id)
+            | Self::Follow(id, _)
             | Self::Unpipe(id, _)
             | Self::Repipe(id) => *id == table,
         }
@@ -81,7 +81,7 @@ impl<K: TableKey> Table<K> {
                 Task::Import(sources) => self.again(at, sources, &mut memo, env),
                 Task::Decide(_) => self.touch_live(at),
                 Task::Forget(_) => self.forget_gone(at, env),
-                Task::Follow(_) => self.follow(at, env),
+                Task::Follow(_, follower) => self.follow(at, *follower, env),
                 Task::Repipe(_) => self.repipe(at, env),
             }
         }
@@ -91,7 +91,7 @@ impl<K: TableKey> Table<K> {
 
     fn end_for(&self, task: &Task) -> u32 {
         match task {
-            Task::Decide(_) | Task::Forget(_) | Task::Follow(_) => self.nets.end(),
+            Task::Decide(_) | Task::Forget(_) | Task::Follow(..) => self.nets.end(),
             _ => self.routes.end(),
         }
     }
@@ -112,9 +112,9 @@ impl<K: TableKey> Table<K> {
         }
     }
 
-    fn follow(&mut self, net: u32, env: &Env<'_>) {
+    fn follow(&mut self, net: u32, follower: ExporterId, env: &Env<'_>) {
         if let Some(best) = self.best_pair(net) {
-            self.tell_followers(net, Some(best), env);
+            self.tell_followers(net, Some(best), Some(follower), env);
         }
     }
 

@@ -109,8 +109,9 @@ impl Slice {
         match exporter.kind {
             ExporterKind::Group => with_table!(table, t => t.exports.add_group(exporter)),
             ExporterKind::Follow => {
+                let follower = exporter.id;
                 with_table!(table, t => t.exports.followers.push(Slot::new(exporter)));
-                self.add_job(Task::Follow(id), None);
+                self.add_job(Task::Follow(id, follower), None);
             }
         }
     }

@@ -60,6 +60,7 @@ fn a_direct_next_hop_is_pending_then_reachable_then_not() {
     world.announce(one, net(1), 0, NEAR);
     world.flush(one);
     world.run(50);
+    assert_eq!(follower.complete.load(core::sync::atomic::Ordering::Relaxed), 4);
     assert_eq!(best(&follower, net(1)), None, "pending routes wait");
     assert!(world.peers[two].seen.lock().unwrap().view.is_empty());
 

@@ -5,20 +5,30 @@ use std::sync::Arc;
 use super::held::Out;
 use super::row::Verdict;
 use super::{Exports, Slot};
+use crate::ExporterId;
 use crate::export::{OutRoute, To};
 use crate::import::TableKey;
 use crate::slice::decide::{Best, Change};
 use crate::slice::table::{Env, Table};
 
 impl<K: TableKey> Table<K> {
-    /// Tells followers of a network's new best route.
-    pub(crate) fn tell_followers(&mut self, net: u32, best: Option<Best>, env: &Env<'_>) {
+    /// Tells all followers, or one, of a network's best route.
+    pub(crate) fn tell_followers(
+        &mut self,
+        net: u32,
+        best: Option<Best>,
+        only: Option<ExporterId>,
+        env: &Env<'_>,
+    ) {
         if self.exports.followers.is_empty() {
             return;
         }
         let key = self.nets[net].key;
         let route = best.map(|best| (best, self.out_route(best, env)));
         for slot in &mut self.exports.followers {
+            if only.is_some_and(|only| only != slot.exporter.id) {
+                continue;
+            }
             match &route {
                 Some((best, route)) => slot.announce(key, *best, To::All, Some(route.clone())),
                 None => slot.withdraw(key, To::All),

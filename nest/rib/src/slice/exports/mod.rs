@@ -20,7 +20,7 @@ use super::table::Env;
 use crate::ExporterId;
 use crate::counters::{ExportDelta, ImportGauges};
 use crate::export::{
-    Delta, DeltaBatch, ExportPolicy, Exporter, ExporterKind, FeedReply, OutRoute, To,
+    BANDS, Delta, DeltaBatch, ExportPolicy, Exporter, ExporterKind, FeedReply, OutRoute, To,
 };
 use crate::import::{Burst, NONE, TableKey};
 use crate::limits::LimitKind;
@@ -304,6 +304,15 @@ impl<K: TableKey> Exports<K> {
         }
         for slot in &mut self.followers {
             slot.send(env, &NO_TRAILER);
+        }
+    }
+
+    /// A new follower has been told of every best route.
+    pub(crate) fn end_follow(&mut self, id: ExporterId, env: &Env<'_>) {
+        let feed = Some(FeedReply { token: 0, band: 0, next: BANDS });
+        let trailer = Trailer { feed, ..NO_TRAILER };
+        for slot in self.followers.iter_mut().filter(|slot| slot.exporter.id == id) {
+            slot.send(env, &trailer);
         }
     }
 
