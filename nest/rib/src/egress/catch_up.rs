@@ -180,7 +180,13 @@ impl<K: TableKey> Egress<K> {
             }
         }
         let asked = nets.to_vec();
-        self.lanes.push(Lane { token, members: vec![id], pending: Pending::new(), missing, asked });
+        self.lanes.push(Lane {
+            token,
+            members: vec![id],
+            pending: Pending::for_lane(),
+            missing,
+            asked,
+        });
         token
     }
 

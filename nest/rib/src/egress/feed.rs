@@ -75,7 +75,7 @@ impl<K: TableKey> Egress<K> {
         let absent = members.iter().any(resync);
         let ids: Vec<MemberId> = members.iter().map(|waiting| waiting.id).collect();
         let token = self.new_token();
-        let pending = Pending::new();
+        let pending = Pending::for_lane();
         self.lanes.push(Lane { token, members: ids, pending, missing: 0, asked: Vec::new() });
         self.spec.sharing.feeds.fetch_add(1, core::sync::atomic::Ordering::Relaxed);
         self.feed = Some(Feed {

@@ -85,6 +85,11 @@ impl<K> Default for Taken<K> {
 pub(crate) struct Pending<K> {
     entries: Store<Entry<K>>,
     index: Index,
+    /// Whether entries are in the index.
+    indexed: bool,
+    /// No network is put in twice unless it is asked for in between: the index is made when first
+    /// needed.
+    lazy: bool,
     /// Entries that are marked as sent.
     sent: usize,
     buckets: Store<Bucket>,
@@ -102,6 +107,8 @@ impl<K: TableKey> Pending<K> {
         Self {
             entries: Store::new(),
             index: Index::new(),
+            indexed: true,
+            lazy: false,
             sent: 0,
             buckets: Store::new(),
             by_route: Index::new(),
@@ -109,6 +116,12 @@ impl<K: TableKey> Pending<K> {
             chosen: 0,
             made: 0,
         }
+    }
+
+    /// For networks that come once each, unless one is [forgotten](Self::forget) in between: feeds
+    /// and answers to queries.
+    pub(crate) fn for_lane() -> Self {
+        Self { indexed: false, lazy: true, ..Self::new() }
     }
 
     /// Networks that wait.
@@ -182,6 +195,10 @@ impl<K: TableKey> Pending<K> {
 
     /// The latest state of a network is `bucket`'s. What it was before and is unsent is forgotten.
     pub(crate) fn put(&mut self, key: K, bucket: u32, withdraw_source: bool) {
+        if !self.indexed {
+            let at = self.entries.insert(Entry { key, ..Entry::default() });
+            return self.link(at, bucket, withdraw_source);
+        }
         let hash = key.hash();
         let at = self.index.find(hash, |at| self.entries[at].key == key);
         if at == NIL {
@@ -211,6 +228,7 @@ impl<K: TableKey> Pending<K> {
 
     /// Forgets a network; returns whether it waited.
     pub(crate) fn forget(&mut self, key: K) -> bool {
+        self.make_index();
         let at = self.find(key);
         if at == NIL {
             return false;
@@ -232,6 +250,19 @@ impl<K: TableKey> Pending<K> {
     /// Whether a network waits.
     pub(crate) fn contains(&self, key: K) -> bool {
         self.find(key) != NIL
+    }
+
+    fn make_index(&mut self) {
+        if self.indexed || self.len() == 0 {
+            return;
+        }
+        self.indexed = true;
+        for at in 1..self.entries.end() {
+            let entry = &self.entries[at];
+            if entry.bucket != NIL {
+                self.index.insert(entry.key.hash(), at);
+            }
+        }
     }
 
     /// The entry of a network that waits.
@@ -324,6 +355,7 @@ impl<K: TableKey> Pending<K> {
             self.entries.clear();
             self.index.clear(self.sent);
             self.sent = 0;
+            self.indexed = !self.lazy;
         } else if self.sent == self.entries.len() || self.sent > SENT_KEPT.max(self.len()) {
             self.drop_sent();
         }
@@ -336,7 +368,9 @@ impl<K: TableKey> Pending<K> {
         while at < self.entries.end() {
             if self.entries[at].bucket == SENT {
                 let entry = self.entries.remove(at);
-                self.index.remove(entry.key.hash(), at);
+                if self.indexed {
+                    self.index.remove(entry.key.hash(), at);
+                }
             }
             at += 1;
         }

@@ -80,6 +80,28 @@ fn only_the_latest_state_of_a_network_leaves() {
 }
 
 #[test]
+fn a_lane_makes_its_index_when_first_asked() {
+    let mut pending = Pending::for_lane();
+    (0..100).for_each(|n| put(&mut pending, n, &route(1, 100), false));
+    let mut taken = Taken::default();
+    pending.choose(|_| true);
+    pending.take(10, &mut taken);
+    assert_eq!((taken.nets.len(), pending.len()), (10, 90));
+    assert!(pending.forget(net(7)) && !pending.forget(net(7)));
+    // Sent by then.
+    assert!(!pending.forget(net(99)));
+    put(&mut pending, 7, &route(1, 200), false);
+    put(&mut pending, 8, &route(1, 200), false);
+    assert_eq!(pending.len(), 90);
+    let all = drain(&mut pending);
+    assert_eq!(all.iter().map(|(_, nets, _)| nets.len()).sum::<usize>(), 90);
+    assert_eq!(pending.len(), 0);
+    put(&mut pending, 1, &route(1, 100), false);
+    assert!(pending.forget(net(1)));
+    assert_eq!(drain(&mut pending), []);
+}
+
+#[test]
 fn a_source_is_withdrawn_what_it_may_hold() {
     let both = |pending: &mut Pending<Prefix4>| {
         let all = drain(pending);
