@@ -27,6 +27,8 @@ impl Loop for Hog {
     fn start(&mut self, cx: &mut Context<'_>) {
         self.event = cx.event(self.class);
         cx.schedule(self.event);
+        // Starting is of the control class; it must use that turn up, or its first piece is too.
+        cx.sim_consume(Duration::from_millis(2));
     }
 
     fn message(&mut self, _: &mut Context<'_>, (): ()) {}

@@ -32,7 +32,7 @@ fn hog(seed: u64) -> u64 {
     let begun = world.now();
     while world.now().since(begun) < span {
         let worker = world.chance.within(0..=5);
-        let block = world.chance.millis(100..=1200);
+        let block = world.chance.millis(100..=1000);
         world.sim.block_worker(worker, block);
         let first = world.chance.within(0..=80);
         world.announce(speakers[0], &nets::both(first..first + 20), 1);

@@ -1,11 +1,13 @@
 //! A hold time passes while reading is paused for credit.
 
+use core::time::Duration;
+
 use dunlin_sim_tests::chance::each_seed;
 use dunlin_sim_tests::nets;
 use dunlin_sim_tests::speaker::SpeakerMessage;
 use dunlin_sim_tests::world::{SpeakerOptions, World};
 
-use crate::S;
+use crate::{MS, S};
 
 /// Networks of both families, each with a set of its own: more than the credit of a session and
 /// the buffers of a connection hold.
@@ -13,11 +15,11 @@ const COUNT: usize = 12_000;
 /// The hold time, in seconds.
 const HOLD: u16 = 3;
 
-/// Finds a number of workers with which the only slice has one without any session or neighbour.
+/// Changes the number of workers until the only slice has one without any session or neighbour.
 fn isolate_slice(world: &mut World) -> usize {
-    for workers in [8, 12, 16, 20, 24, 32] {
+    for _ in 0..100 {
+        let workers = world.chance.within(8..=32);
         world.sim.resize(workers);
-        world.run(S / 10);
         let stats = world.sim.stats();
         let slice = stats.loops.iter().find(|one| &*one.name == "dunlin0 slice0").unwrap().worker;
         let lives = |name: &str| name.starts_with("speaker") || name.starts_with("neighbor");
@@ -25,12 +27,23 @@ fn isolate_slice(world: &mut World) -> usize {
             return slice;
         }
     }
-    panic!("sessions on every worker");
+    panic!("always with a session");
+}
+
+/// Keeps the slice from running for `span` while workers come and go.
+fn block_slice(world: &mut World, span: Duration) {
+    let piece = 250 * MS;
+    let until = world.now() + span;
+    while world.now() < until {
+        let worker = isolate_slice(world);
+        world.sim.block_worker(worker, piece);
+        world.sim.run_for(piece);
+    }
 }
 
 fn pause(seed: u64) -> u64 {
     let mut world = World::with_options("pause", seed, |options| {
-        // Loops stay where they are.
+        // The slice stays where it is but for changes of the number of workers.
         options.moves = 0;
         options.buffer = options.buffer.min(64 << 10);
     });
@@ -41,11 +54,9 @@ fn pause(seed: u64) -> u64 {
     let watcher = world.plan_speaker(daemon, options);
     world.start();
     world.until_fed(60 * S);
-    let slice = isolate_slice(&mut world);
-    world.sim.block_worker(slice, 4 * u32::from(HOLD) * S);
     let sets: Vec<_> = nets::both(0..COUNT).into_iter().map(|net| vec![net]).collect();
     world.announce_sets(feeder, &sets, 1);
-    world.run(4 * u32::from(HOLD) * S);
+    block_slice(&mut world, 4 * u32::from(HOLD) * S);
     let stall = world.seen(feeder).worst_stall;
     assert!(stall > (u32::from(HOLD) - 1) * S / 2, "reading was hardly paused: {stall:?}");
     assert!(world.seen(feeder).unsent > 0, "all was read");
