@@ -230,6 +230,15 @@ impl<K: TableKey> Egress<K> {
     }
 
     fn join(&mut self, spec: MemberSpec, cx: &Context<'_>) {
+        let sink = Arc::clone(&spec.sink);
+        let id = self.admit(spec);
+        if let Some(own) = cx.own::<EgressMessage>() {
+            sink.joined(id, own);
+        }
+    }
+
+    /// Makes a member and has it fed.
+    fn admit(&mut self, spec: MemberSpec) -> MemberId {
         let mut id = MemberId(self.next_member);
         let place = loop {
             match self.place_of(id) {
@@ -244,9 +253,6 @@ impl<K: TableKey> Egress<K> {
         if spec.resync {
             self.tell_resync(true);
         }
-        if let Some(own) = cx.own::<EgressMessage>() {
-            spec.sink.joined(id, own);
-        }
         let member = Member {
             id,
             spec,
@@ -259,6 +265,7 @@ impl<K: TableKey> Egress<K> {
         self.members.insert(place, member);
         self.waiting_for_feed.push(Waiting { id, first: true });
         self.start_feed();
+        id
     }
 
     /// Forgets a member.

@@ -230,3 +230,86 @@ fn hash_of(entry: &Entry) -> u64 {
     let hash = entry.set.as_ref().map_or(0, |set| set.hash());
     hash ^ u64::from(entry.hop).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{AttrTable, NIL, band_of};
+    use crate::testing::{Look, attrs};
+
+    fn look(med: u32) -> Look {
+        Look { local_pref: 100, hops: 1, med }
+    }
+
+    #[test]
+    fn equal_sets_with_equal_next_hops_are_one() {
+        let mut sets = AttrTable::new();
+        let one = sets.intern(&attrs(look(1)), NIL);
+        let same = sets.intern(&attrs(look(1)), NIL);
+        let other_hop = sets.intern(&attrs(look(1)), 7);
+        let other = sets.intern(&attrs(look(2)), NIL);
+        assert!(one.new && !same.new && other_hop.new && other.new);
+        assert_eq!(one.handle, same.handle);
+        assert_eq!(sets.len(), 3);
+        assert_eq!(sets.entry(other_hop.handle).hop, 7);
+    }
+
+    #[test]
+    fn the_last_user_frees_a_set() {
+        let mut sets = AttrTable::new();
+        let one = sets.intern(&attrs(look(1)), NIL).handle;
+        sets.hold(one);
+        assert!(sets.release(one).is_none());
+        assert!(sets.release(one).is_some());
+        assert_eq!(sets.len(), 0);
+        assert!(sets.intern(&attrs(look(1)), NIL).new);
+        sets.hold(NIL);
+        assert!(sets.release(NIL).is_none());
+    }
+
+    #[test]
+    fn bands_hold_all_sets_whatever_goes() {
+        let mut sets = AttrTable::new();
+        let handles: Vec<u32> =
+            (0..2000).map(|med| sets.intern(&attrs(look(med)), NIL).handle).collect();
+        for handle in handles.iter().step_by(3) {
+            sets.release(*handle);
+        }
+        let mut found = 0;
+        for band in 0..256 {
+            let mut at = sets.band(band);
+            while at != NIL {
+                assert_eq!(band_of(sets.set(at).hash()), band);
+                found += 1;
+                at = sets.next_in_band(at);
+            }
+        }
+        assert_eq!(found, 2000 - 2000_usize.div_ceil(3));
+    }
+
+    #[test]
+    fn sets_leave_their_next_hops_list_from_any_place() {
+        for gone in 0..3 {
+            let mut sets = AttrTable::new();
+            let mut head = NIL;
+            let handles: Vec<u32> = (0..3)
+                .map(|med| {
+                    let handle = sets.intern(&attrs(look(med)), 5).handle;
+                    sets.link_hop(handle, &mut head);
+                    handle
+                })
+                .collect();
+            let entry = sets.release(handles[gone]).unwrap();
+            sets.unlink_hop(&entry, &mut head);
+            let mut left = Vec::new();
+            let mut at = head;
+            while at != NIL {
+                left.push(at);
+                at = sets.next_of_hop(at);
+            }
+            let mut expected = handles.clone();
+            expected.remove(gone);
+            expected.reverse();
+            assert_eq!(left, expected);
+        }
+    }
+}

@@ -15,6 +15,7 @@ mod hops;
 mod import;
 mod import_again;
 mod jobs;
+mod lists;
 mod message;
 mod pipes;
 mod policy;

@@ -10,25 +10,25 @@ use crate::export::OutRoute;
 use crate::testing::{Look, address, look_of};
 
 /// Bytes of a message.
-pub(super) const LEN: usize = 16;
+pub(crate) const LEN: usize = 16;
 
 /// Routes with this local preference cannot be sent.
-pub(super) const UNSENDABLE: u32 = 99;
+pub(crate) const UNSENDABLE: u32 = 99;
 
 /// Routes with this many hops have the next hop of [`NEXT_HOP_MEMBER`].
-pub(super) const OWN_HOP: u8 = 4;
+pub(crate) const OWN_HOP: u8 = 4;
 
 /// Address of the member that gets no routes of [`OWN_HOP`] hops.
-pub(super) fn next_hop_member() -> IpAddr {
+pub(crate) fn next_hop_member() -> IpAddr {
     address(77)
 }
 
 #[derive(Debug)]
-pub(super) struct TestEncoder(pub(super) u64);
+pub(crate) struct TestEncoder(pub(crate) u64);
 
 /// What a message says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Said {
+pub(crate) enum Said {
     Announce(Prefix4, Look),
     Withdraw(Prefix4),
     EndOfRib,
@@ -43,7 +43,7 @@ fn message(kind: u8, net: Prefix4, look: &[u8]) -> [u8; LEN] {
     bytes
 }
 
-pub(super) fn decode(bytes: &[u8]) -> Said {
+pub(crate) fn decode(bytes: &[u8]) -> Said {
     let word = |at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap());
     let net = Prefix4::new(word(1), bytes[5]).unwrap();
     match bytes[0] {

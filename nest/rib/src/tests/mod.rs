@@ -5,7 +5,7 @@
 )]
 
 mod credit;
-mod encoder;
+pub(crate) mod encoder;
 mod filters;
 mod history;
 mod hops;
@@ -16,4 +16,4 @@ mod session;
 mod sharing;
 mod support;
 mod walks;
-mod world;
+pub(crate) mod world;

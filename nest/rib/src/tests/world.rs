@@ -34,9 +34,9 @@ pub(super) struct Peer {
     untouched: BTreeSet<Prefix4>,
 }
 
-pub(super) struct World {
+pub(crate) struct World {
     pub(super) sim: SimRuntime,
-    pub(super) slices: Slices,
+    pub(crate) slices: Slices,
     pub(super) registry: Address<RegistryMessage>,
     pub(super) resolver: Address<ResolverMessage>,
     pub(super) peers: Vec<Peer>,
@@ -48,7 +48,7 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn new(slices: usize, seed: u64, max_lag: u64) -> Self {
+    pub(crate) fn new(slices: usize, seed: u64, max_lag: u64) -> Self {
         Self::with_options(slices, SimOptions::new(seed), max_lag)
     }
 

@@ -1,3 +1,4 @@
 //! Tests of export groups.
 
+mod members;
 mod pending;

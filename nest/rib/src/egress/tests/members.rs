@@ -1,0 +1,114 @@
+//! Members and the lanes that are for them.
+
+use std::sync::Arc;
+
+use dunlin_net::{Prefix, Prefix4};
+use dunlin_runtime::Address;
+
+use crate::chunk::Chunk;
+use crate::egress::feed::Waiting;
+use crate::egress::{Egress, EgressMessage, GroupSpec, LogSink, MemberSpec};
+use crate::testing::{address, net};
+use crate::tests::encoder::TestEncoder;
+use crate::tests::world::World;
+use crate::{ExporterId, MemberId, SourceId};
+
+struct Deaf;
+
+impl LogSink for Deaf {
+    fn joined(&self, _: MemberId, _: Address<EgressMessage>) {}
+    fn append(&self, _: Arc<Chunk>) {}
+    fn detach(&self) {}
+    fn fed(&self) {}
+    fn left(&self) {}
+}
+
+/// A group whose slices never answer.
+fn group() -> Egress<Prefix4> {
+    let world = World::new(2, 1, 4_000_000);
+    Egress::new(GroupSpec {
+        exporter: ExporterId(1),
+        slices: world.slices.clone(),
+        encoder: Arc::new(TestEncoder(1)),
+        sharing: Arc::default(),
+        registry: None,
+        max_lag: 1000,
+    })
+}
+
+fn join(group: &mut Egress<Prefix4>, source: u32) -> MemberId {
+    group.admit(MemberSpec {
+        sink: Arc::new(Deaf),
+        progress: Arc::default(),
+        source: SourceId(source),
+        address: address(source),
+        resync: false,
+    })
+}
+
+fn prefixes(count: usize) -> Vec<Prefix> {
+    (0..count).map(|n| Prefix::V4(net(n))).collect()
+}
+
+#[test]
+fn ids_are_not_given_out_twice_at_a_time() {
+    let mut group = group();
+    group.next_member = u16::MAX;
+    let (a, b) = (join(&mut group, 1), join(&mut group, 2));
+    assert_eq!((a, b), (MemberId(u16::MAX), MemberId(0)));
+    group.next_member = u16::MAX;
+    assert_eq!(join(&mut group, 3), MemberId(1));
+    assert!(group.members.is_sorted_by_key(|member| member.id));
+}
+
+#[test]
+fn a_source_that_joins_again_is_known_until_its_last_member_leaves() {
+    let mut group = group();
+    let (old, new) = (join(&mut group, 7), join(&mut group, 7));
+    assert_eq!(group.by_source[&SourceId(7)].as_slice(), [old, new]);
+    group.leave(old);
+    assert_eq!(group.by_source[&SourceId(7)].as_slice(), [new]);
+    group.leave(old);
+    group.leave(new);
+    assert!(group.by_source.is_empty() && group.by_address.is_empty());
+}
+
+#[test]
+fn lanes_go_with_their_members() {
+    let mut group = group();
+    let (one, two) = (join(&mut group, 1), join(&mut group, 2));
+    let feed = group.feed.as_ref().map(|feed| feed.token);
+    assert!(feed.is_some());
+    // The first feed is for the first alone.
+    assert_eq!(group.waiting_for_feed, [Waiting { id: two, first: true }]);
+    group.recheck(one, &prefixes(10));
+    group.recheck(two, &prefixes(5000));
+    assert_eq!(group.lanes.len(), 4);
+    group.leave(two);
+    assert_eq!(group.lanes.len(), 2);
+    group.leave(one);
+    // The feed's lane stays until its answers are there.
+    assert_eq!(group.lanes.iter().map(|lane| Some(lane.token)).collect::<Vec<_>>(), [feed]);
+    assert!(group.lanes[0].members.is_empty());
+}
+
+#[test]
+fn who_leaves_the_log_takes_its_doubts_along() {
+    let mut group = group();
+    let (one, two) = (join(&mut group, 1), join(&mut group, 2));
+    group.recheck(one, &prefixes(10));
+    group.leave_log(one);
+    let off = group.member(one).and_then(|member| member.off.as_ref()).unwrap();
+    assert_eq!(off.dirty.len(), 10);
+    assert_eq!(group.lanes.len(), 1, "the feed's");
+    assert!(group.lanes[0].members.is_empty(), "the feed goes on without it");
+    assert_eq!(group.member(one).unwrap().refeed, Some(true));
+    // It is asked for once it has dropped its part of the log.
+    assert!(!group.catch_up());
+    group.detached(one, &[]);
+    group.catch_up();
+    assert_eq!(group.lanes.len(), 2);
+    group.leave(one);
+    assert_eq!((group.lanes.len(), group.members_off), (1, 0));
+    assert!(group.member(two).is_some());
+}
