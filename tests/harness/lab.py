@@ -37,7 +37,7 @@ class Lab:
 
     def __init__(self, *hosts):
         self.prefix = f"dt{os.getpid()}-{next(counter)}-"
-        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="dunlin-test-"))
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix=f"dunlin-lab-{os.getpid()}-"))
         # Daemons that give up their privileges must reach their sockets.
         self.dir.chmod(0o755)
         self.hosts = []
