@@ -27,7 +27,7 @@ use dunlin_rib::export::{
     DeltaBatch, DeltaSink, ExportPolicy, ExportVerdict, Exporter, ExporterKind, OutRoute,
     RouteView, SharingCounters,
 };
-use dunlin_rib::import::{ImportBuilder, Slices};
+use dunlin_rib::import::{CreditGate, ImportBuilder, Slices};
 use dunlin_rib::limits::LimitKind;
 use dunlin_rib::registry::{GroupFound, JoinSpec, Registry, RegistryMessage, next_exporter};
 use dunlin_rib::resolver::Resolver;
@@ -40,6 +40,8 @@ const TABLE: TableId = TableId(0);
 const PER_SET: usize = 8;
 /// Routes that a session gets from one read.
 const BURST: usize = 4000;
+/// Bytes of batches that a session has under way at most.
+const CREDIT: usize = 1 << 20;
 
 fn main() {
     let number = |at: usize, default: usize| {
@@ -121,14 +123,16 @@ fn stage(name: &str, routes: &Routes, slices: usize, threads: usize, listener: L
         Listener::Member => drop(world.join(&runtime, 2)),
     }
     world.barrier();
-    let mut builder = ImportBuilder::new(world.slices.clone(), world.source(1), None);
+    let gate = CreditGate::new(CREDIT, None);
+    let (slices, source) = (world.slices.clone(), world.source(1));
+    let mut builder = ImportBuilder::new(slices, source, Some(Arc::clone(&gate)));
     let count = routes.nets.len() as f64;
 
     let meter = Meter::start();
     for (n, net) in routes.nets.iter().enumerate() {
         builder.announce(*net, 0, &routes.sets[n / PER_SET]);
         if n % BURST == BURST - 1 {
-            builder.flush();
+            send(&mut builder, &gate);
         }
     }
     builder.flush();
@@ -146,10 +150,18 @@ fn stage(name: &str, routes: &Routes, slices: usize, threads: usize, listener: L
         sets as f64 / count
     );
     if matches!(listener, Listener::Member) {
-        world.more(&runtime, &mut builder, routes);
+        world.more(&runtime, &mut builder, &gate, routes);
     }
     runtime.shutdown();
     cpu / count
+}
+
+/// Sends a burst, and waits while the slices have too many, as a session does.
+fn send(builder: &mut ImportBuilder<Prefix4>, gate: &CreditGate) {
+    builder.flush();
+    while gate.pause_if_full() {
+        std::thread::park_timeout(Duration::from_micros(50));
+    }
 }
 
 /// Worker time and wall time, in nanoseconds.
@@ -303,7 +315,13 @@ impl World {
     }
 
     /// A second receiver, the same routes again, new attributes, and withdrawals.
-    fn more(&self, runtime: &Runtime, builder: &mut ImportBuilder<Prefix4>, routes: &Routes) {
+    fn more(
+        &self,
+        runtime: &Runtime,
+        builder: &mut ImportBuilder<Prefix4>,
+        gate: &CreditGate,
+        routes: &Routes,
+    ) {
         let count = routes.nets.len() as f64;
         println!("{:18} {} bytes received", "", self.received.load(Ordering::Relaxed));
         let meter = Meter::start();
@@ -315,7 +333,7 @@ impl World {
             for n in 0..routes.nets.len() {
                 op(builder, n);
                 if n % BURST == BURST - 1 {
-                    builder.flush();
+                    send(builder, gate);
                 }
             }
             builder.flush();

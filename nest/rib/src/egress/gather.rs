@@ -5,6 +5,7 @@ use core::time::Duration;
 use dunlin_net::hash::Map;
 use dunlin_runtime::Context;
 
+use super::pending::PIECE;
 use super::{Egress, Pending};
 use crate::export::{Delta, DeltaBatch, To};
 use crate::import::{Burst, NONE, TableKey};
@@ -71,25 +72,41 @@ impl<K: TableKey> Egress<K> {
 
     fn gather(&mut self, batch: &DeltaBatch, deltas: &[Delta<K>], burst: u64) {
         let mut last = (NONE, 0, 0);
-        for delta in deltas {
-            let lane = match delta.to {
-                To::All | To::AllWithdrawSource => 0,
-                To::Token(token) => token,
-            };
-            let Some((pending, owed)) = self.lane_for(delta.key, lane) else { continue };
-            let bucket = if delta.route == NONE {
-                pending.withdrawal_bucket(burst, batch.again)
-            } else if (delta.route, lane) == (last.0, last.1) {
-                last.2
-            } else {
-                let Some(route) = batch.routes.get(delta.route as usize) else { continue };
-                pending.bucket(route, burst, batch.again)
-            };
-            if delta.route != NONE {
-                last = (delta.route, lane, bucket);
+        for piece in deltas.chunks(PIECE) {
+            let hashes = self.live.warm(piece);
+            for (delta, hash) in piece.iter().zip(hashes) {
+                self.gather_one(batch, delta, hash, burst, &mut last);
             }
-            pending.put(delta.key, bucket, owed || delta.to == To::AllWithdrawSource);
         }
+    }
+
+    /// `last`: route and lane of the delta before, and its bucket.
+    fn gather_one(
+        &mut self,
+        batch: &DeltaBatch,
+        delta: &Delta<K>,
+        hash: u64,
+        burst: u64,
+        last: &mut (u32, u32, u32),
+    ) {
+        let lane = match delta.to {
+            To::All | To::AllWithdrawSource => 0,
+            To::Token(token) => token,
+        };
+        let Some((pending, owed)) = self.lane_for(delta.key, lane) else { return };
+        let bucket = if delta.route == NONE {
+            pending.withdrawal_bucket(burst, batch.again)
+        } else if (delta.route, lane) == (last.0, last.1) {
+            last.2
+        } else {
+            let Some(route) = batch.routes.get(delta.route as usize) else { return };
+            pending.bucket(route, burst, batch.again)
+        };
+        if delta.route != NONE {
+            *last = (delta.route, lane, bucket);
+        }
+        let owed = owed || delta.to == To::AllWithdrawSource;
+        pending.put_hashed(delta.key, hash, bucket, owed);
     }
 
     /// Where a delta waits, and whether the route's own source is owed a withdrawal in any case;

@@ -4,12 +4,13 @@
 //! once would cost as much as putting it in. Once nothing waits, or much has been sent, all of that
 //! goes together.
 
+use core::hint::black_box;
 use std::sync::Arc;
 
 use dunlin_net::hash::hash_u64;
 
 use crate::SourceId;
-use crate::export::OutRoute;
+use crate::export::{Delta, OutRoute};
 use crate::import::TableKey;
 use crate::index::Index;
 use crate::slice::store::Store;
@@ -23,7 +24,10 @@ const SENT: u32 = u32::MAX;
 const FEW: usize = 64;
 
 /// Sent networks that are kept if fewer wait.
-const SENT_KEPT: usize = 4096;
+const SENT_KEPT: usize = 16 * 1024;
+
+/// Networks looked at together.
+pub(super) const PIECE: usize = 16;
 
 /// A network that waits.
 #[derive(Clone, Copy, Debug, Default)]
@@ -194,12 +198,30 @@ impl<K: TableKey> Pending<K> {
     }
 
     /// The latest state of a network is `bucket`'s. What it was before and is unsent is forgotten.
+    #[cfg(test)]
     pub(crate) fn put(&mut self, key: K, bucket: u32, withdraw_source: bool) {
+        self.put_hashed(key, key.hash(), bucket, withdraw_source);
+    }
+
+    /// Fetches what [`put_hashed`](Self::put_hashed) will look at for up to [`PIECE`] deltas, so
+    /// that waits for memory overlap; returns the hashes of their keys.
+    pub(crate) fn warm(&self, deltas: &[Delta<K>]) -> [u64; PIECE] {
+        let mut hashes = [0; PIECE];
+        let mut seen = 0;
+        for (delta, hash) in deltas.iter().zip(&mut hashes) {
+            *hash = delta.key.hash();
+            seen ^= self.index.touch(*hash);
+        }
+        black_box(seen);
+        hashes
+    }
+
+    /// As `put`, with the key's hash: the latest state of a network is `bucket`'s.
+    pub(crate) fn put_hashed(&mut self, key: K, hash: u64, bucket: u32, withdraw_source: bool) {
         if !self.indexed {
             let at = self.entries.insert(Entry { key, ..Entry::default() });
             return self.link(at, bucket, withdraw_source);
         }
-        let hash = key.hash();
         let at = self.index.find(hash, |at| self.entries[at].key == key);
         if at == NIL {
             let at = self.entries.insert(Entry { key, ..Entry::default() });
@@ -363,18 +385,31 @@ impl<K: TableKey> Pending<K> {
 
     /// Forgets what has been sent.
     fn drop_sent(&mut self) {
-        let mut at = 1;
-        // Once all are gone, the store begins anew.
-        while at < self.entries.end() {
-            if self.entries[at].bucket == SENT {
-                let entry = self.entries.remove(at);
-                if self.indexed {
-                    self.index.remove(entry.key.hash(), at);
+        let mut from = 1;
+        while self.sent > 0 {
+            let mut found = [(NIL, 0); PIECE];
+            let mut seen = 0;
+            for place in &mut found {
+                while from < self.entries.end() && self.entries[from].bucket != SENT {
+                    from += 1;
                 }
+                if from == self.entries.end() {
+                    break;
+                }
+                let hash = self.entries[from].key.hash();
+                seen ^= self.index.touch(hash);
+                *place = (from, hash);
+                from += 1;
             }
-            at += 1;
+            black_box(seen);
+            for (at, hash) in found.into_iter().filter(|(at, _)| *at != NIL) {
+                if self.indexed {
+                    self.index.remove(hash, at);
+                }
+                self.entries.remove(at);
+                self.sent -= 1;
+            }
         }
-        self.sent = 0;
     }
 
     fn drop_first(&mut self, queue: usize) {
