@@ -123,8 +123,11 @@ fn fifty_resizes_under_load_lose_nothing_and_leave_nothing_behind() {
             let told = told.clone();
             let echo = Echo { listener: SocketId::NONE, told, workers: Arc::clone(&workers) };
             runtime.spawn("echo", Class::Control, echo);
-            let stream = TcpStream::connect(next(&heard)).unwrap();
+            let mut stream = TcpStream::connect(next(&heard)).unwrap();
             stream.set_nodelay(true).unwrap();
+            // Connected is not yet accepted, and the descriptors are counted below.
+            stream.write_all(b"hello").unwrap();
+            stream.read_exact(&mut [0; 5]).unwrap();
             (stream, workers)
         })
         .collect();
