@@ -14,6 +14,8 @@ pub enum Problem {
     Flags(u8),
     /// The attribute has a wrong length.
     Length(u8),
+    /// The attribute is longer than any can be once it is written as it is kept.
+    TooLong(u8),
     /// The attribute's value means nothing.
     Value(u8),
     /// The attribute came more than once.
@@ -57,14 +59,14 @@ impl Problem {
     /// Whether the attributes are well-formed and only their routes aren't wanted: no reason to
     /// doubt what else is in the UPDATE.
     pub const fn is_policy(self) -> bool {
-        self.is_loop() || matches!(self, Self::PathSet | Self::FirstAs)
+        self.is_loop() || matches!(self, Self::PathSet | Self::FirstAs | Self::TooLong(_))
     }
 
     /// The UPDATE error subcode that says it best, where only a session reset is left.
     pub const fn subcode(self) -> u8 {
         match self {
             Self::Flags(_) => 4,
-            Self::Length(_) => 5,
+            Self::Length(_) | Self::TooLong(_) => 5,
             Self::Unrecognized(_) => 2,
             Self::Missing(_) => 3,
             Self::Path(_) | Self::PathZero | Self::PathConfed | Self::PathSet | Self::FirstAs => 11,
@@ -87,6 +89,7 @@ impl fmt::Display for Problem {
         match self {
             Self::Flags(number) => write!(out, "{}: wrong flags", Name(*number)),
             Self::Length(number) => write!(out, "{}: wrong length", Name(*number)),
+            Self::TooLong(number) => write!(out, "{}: too long", Name(*number)),
             Self::Value(number) => write!(out, "{}: invalid value", Name(*number)),
             Self::Repeated(number) => write!(out, "{}: more than once", Name(*number)),
             Self::Missing(number) => write!(out, "{}: missing", Name(*number)),

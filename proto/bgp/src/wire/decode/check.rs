@@ -175,6 +175,10 @@ impl Check<'_> {
         }
         match self.rules.judge_path(path) {
             Some(problem) => Fate::Withdraw(problem),
+            // Four-octet numbers take more space than an extended message had to offer.
+            None if path.len() > usize::from(u16::MAX) => {
+                Fate::Withdraw(Problem::TooLong(number::AS_PATH))
+            }
             None => {
                 put(self.out, WELL_KNOWN, number::AS_PATH, path);
                 Fate::Done

@@ -72,6 +72,34 @@ fn a_plain_update() {
 }
 
 #[test]
+fn a_path_that_grows_beyond_what_an_attribute_can_hold_is_treated_as_withdrawn() {
+    // What an extended message brings from a two-octet neighbour takes up nearly twice the space.
+    let path = |segments: usize| {
+        let mut value = Vec::new();
+        for _ in 0..segments {
+            value.extend_from_slice(&[2, 255]);
+            value.extend((0..255).flat_map(|_| [0xfd, 0xe9]));
+        }
+        let mut path = Vec::new();
+        put(&mut path, 0x40, number::AS_PATH, &value);
+        path
+    };
+    let old = DecodeRules { as4: false, ..rules() };
+    let judge = |segments: usize, nlri: &[u8]| {
+        let body = body(&[ORIGIN, &path(segments), NEXT_HOP], nlri);
+        let mut decoder = Decoder::default();
+        decoder.decode(&body, &old).map(|update| (update.verdict, update.attributes.len()))
+    };
+    let (verdict, length) = judge(64, &[8, 10]).unwrap();
+    assert_eq!((verdict, length), (Verdict::Ok, 4 + 4 + 64 * 1022 + 7));
+    let (verdict, length) = judge(65, &[8, 10]).unwrap();
+    let too_long = Verdict::TreatAsWithdraw(Problem::TooLong(number::AS_PATH));
+    assert_eq!((verdict, length), (too_long, 0));
+    // Nothing is wrong with the message, so there is no reason to doubt that all of it was read.
+    assert_eq!(judge(65, &[]).unwrap(), (too_long, 0));
+}
+
+#[test]
 fn attributes_are_sorted_and_lengths_made_short() {
     let long = &[0xd0, 8, 0, 4, 0, 1, 0, 2];
     let sorted = canonical(&rules(), &[long, NEXT_HOP, PATH, ORIGIN]);
