@@ -48,8 +48,6 @@ pub(super) struct Feed {
     stopped: Vec<(SliceId, u16)>,
     /// Networks that the present step has brought.
     pub(super) brought: usize,
-    /// What was live when the last answer came goes before End-of-RIB.
-    fence: u64,
 }
 
 impl<K: TableKey> Egress<K> {
@@ -87,7 +85,6 @@ impl<K: TableKey> Egress<K> {
             missing: 0,
             stopped: Vec::new(),
             brought: 0,
-            fence: 0,
         });
         self.ask_bands(FIRST_STEP);
     }
@@ -150,7 +147,8 @@ impl<K: TableKey> Egress<K> {
         }
         feed.missing -= 1;
         if feed.missing == 0 {
-            feed.fence = self.live.last_made();
+            // What is live now goes before End-of-RIB.
+            self.live.set_fence();
         }
     }
 
@@ -184,9 +182,7 @@ impl<K: TableKey> Egress<K> {
             return false;
         }
         if feed.to == BANDS {
-            let fence = feed.fence;
-            let live_is_past = self.live.first_made().is_none_or(|first| first > fence);
-            return live_is_past && self.end_feed(lane);
+            return self.live.is_past_fence() && self.end_feed(lane);
         }
         // Sized by what the last step brought.
         let span = feed.to - feed.from;

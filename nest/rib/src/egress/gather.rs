@@ -51,6 +51,15 @@ impl Bursts {
     }
 }
 
+/// Where a delta waits.
+struct Place<'a, K> {
+    pending: &'a mut Pending<K>,
+    /// The route's own source must get a withdrawal in any case.
+    owed: bool,
+    /// Members that are being fed would have been told of the network before their End-of-RIB.
+    awaited: bool,
+}
+
 impl<K: TableKey> Egress<K> {
     pub(super) fn deltas(&mut self, batch: &DeltaBatch, cx: &mut Context<'_>) {
         let burst = batch.burst.map_or(0, |burst| self.bursts.note(burst));
@@ -93,7 +102,8 @@ impl<K: TableKey> Egress<K> {
             To::All | To::AllWithdrawSource => 0,
             To::Token(token) => token,
         };
-        let Some((pending, owed)) = self.lane_for(delta.key, lane) else { return };
+        let Some(place) = self.lane_for(delta.key, lane) else { return };
+        let Place { pending, owed, awaited } = place;
         let bucket = if delta.route == NONE {
             pending.withdrawal_bucket(burst, batch.again)
         } else if (delta.route, lane) == (last.0, last.1) {
@@ -107,26 +117,32 @@ impl<K: TableKey> Egress<K> {
         }
         let owed = owed || delta.to == To::AllWithdrawSource;
         pending.put_hashed(delta.key, hash, bucket, owed);
+        if awaited {
+            pending.expect(delta.key);
+        }
     }
 
-    /// Where a delta waits, and whether the route's own source is owed a withdrawal in any case;
-    /// none if the delta is superfluous.
-    fn lane_for(&mut self, key: K, token: u32) -> Option<(&mut Pending<K>, bool)> {
+    /// Where a delta waits; none if it is superfluous.
+    fn lane_for(&mut self, key: K, token: u32) -> Option<Place<'_, K>> {
         let plain = self.feed.as_ref().filter(|feed| !feed.absent).map(|feed| feed.token);
         if token == 0 {
-            let mut owed = false;
+            let feed = self.feed.as_ref().map(|feed| feed.token);
+            let (mut owed, mut awaited) = (false, false);
             for lane in &mut self.lanes {
+                let waited = lane.pending.forget(key);
                 // Who is in doubt about the network would have been told even that there is
                 // nothing for it.
-                owed |= lane.pending.forget(key) && plain != Some(lane.token);
+                owed |= waited && plain != Some(lane.token);
+                awaited |= waited && feed == Some(lane.token);
             }
-            return Some((&mut self.live, owed));
+            return Some(Place { pending: &mut self.live, owed, awaited });
         }
         let at = self.lane(token)?;
         // What waits for everybody is just as new, and goes first; but members off the log do not
         // get it.
         if self.is_private(at) || !self.live.contains(key) {
-            return Some((&mut self.lanes[at].pending, false));
+            let pending = &mut self.lanes[at].pending;
+            return Some(Place { pending, owed: false, awaited: false });
         }
         if plain != Some(token) {
             self.live.owe_source(key);

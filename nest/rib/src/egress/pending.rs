@@ -38,6 +38,8 @@ struct Entry<K> {
     previous: u32,
     /// The route's own source must get a withdrawal.
     withdraw_source: bool,
+    /// Members that are being fed wait for it, though its bucket is past the fence.
+    awaited: bool,
 }
 
 /// Networks with the same route, or those that are withdrawn.
@@ -104,6 +106,10 @@ pub(crate) struct Pending<K> {
     chosen: usize,
     /// Number of the bucket made last.
     made: u64,
+    /// What waits in buckets up to this number must leave before a feed has ended.
+    fence: u64,
+    /// Networks further on that must leave before that, too.
+    awaited: usize,
 }
 
 impl<K: TableKey> Pending<K> {
@@ -119,6 +125,8 @@ impl<K: TableKey> Pending<K> {
             queues: [Queue::default(); 2],
             chosen: 0,
             made: 0,
+            fence: 0,
+            awaited: 0,
         }
     }
 
@@ -139,15 +147,33 @@ impl<K: TableKey> Pending<K> {
         waiting.filter(|entry| !matches!(entry.bucket, NIL | SENT)).map(|entry| entry.key)
     }
 
-    /// Number of the bucket that was made last.
-    pub(crate) fn last_made(&self) -> u64 {
-        self.made
+    /// What waits now must leave before [`is_past_fence`](Self::is_past_fence), in whichever state.
+    pub(crate) fn set_fence(&mut self) {
+        self.fence = self.made;
+    }
+
+    /// Whether what waited at the fence has left, and what is [awaited](Self::expect).
+    pub(crate) fn is_past_fence(&mut self) -> bool {
+        self.awaited == 0 && self.first_made().is_none_or(|first| first > self.fence)
     }
 
     /// Number of the bucket that was made first.
-    pub(crate) fn first_made(&mut self) -> Option<u64> {
+    fn first_made(&mut self) -> Option<u64> {
         let fronts = [self.front(0), self.front(1)];
         fronts.into_iter().filter(|&at| at != NIL).map(|at| self.buckets[at].number).min()
+    }
+
+    /// A network that waits must leave before the fence is passed, wherever it waits.
+    pub(crate) fn expect(&mut self, key: K) {
+        let at = self.find(key);
+        if at != NIL {
+            self.set_awaited(at, true);
+        }
+    }
+
+    fn set_awaited(&mut self, at: u32, awaited: bool) {
+        let was = core::mem::replace(&mut self.entries[at].awaited, awaited);
+        self.awaited = self.awaited + usize::from(awaited) - usize::from(was);
     }
 
     /// The bucket of a route; made at the end of its queue if need be.
@@ -233,6 +259,10 @@ impl<K: TableKey> Pending<K> {
             return self.link(at, bucket, withdraw_source);
         }
         let flag = withdraw_source || self.must_withdraw_source(at, bucket);
+        if self.buckets[self.entries[at].bucket].number <= self.fence {
+            // Else it would never be told to those for whom the fence was set.
+            self.set_awaited(at, true);
+        }
         self.unlink(at);
         self.link(at, bucket, flag);
     }
@@ -256,6 +286,7 @@ impl<K: TableKey> Pending<K> {
             return false;
         }
         self.index.remove(key.hash(), at);
+        self.set_awaited(at, false);
         self.unlink(at);
         self.entries.remove(at);
         true
@@ -358,6 +389,7 @@ impl<K: TableKey> Pending<K> {
         while at != NIL && taken.nets.len() < max {
             let entry = &mut self.entries[at];
             entry.bucket = SENT;
+            self.awaited -= usize::from(core::mem::take(&mut entry.awaited));
             taken.nets.push(entry.key);
             if entry.withdraw_source {
                 taken.withdraw_source.push(entry.key);

@@ -136,11 +136,50 @@ fn a_bucket_waits_for_the_burst_that_made_it_only() {
     pending.put(net(1), bucket, false);
     assert_eq!(pending.bucket(&route(1, 100), 9, false), bucket);
     assert!(pending.choose(|burst| burst == 7));
-    let first = pending.first_made();
     let withdrawals = pending.withdrawal_bucket(8, false);
     pending.put(net(1), withdrawals, false);
     assert!(pending.choose(|burst| burst == 8));
-    assert!(pending.first_made() > first && pending.first_made() == Some(pending.last_made()));
+}
+
+#[test]
+fn the_fence_is_passed_when_what_waited_there_has_left() {
+    let mut pending = Pending::new();
+    assert!(pending.is_past_fence());
+    let mut taken = Taken::default();
+    put(&mut pending, 1, &route(1, 100), false);
+    pending.set_fence();
+    put(&mut pending, 2, &route(1, 200), false);
+    assert!(!pending.is_past_fence());
+    pending.choose(|_| true);
+    pending.take(9, &mut taken);
+    assert_eq!(taken.nets, [net(1)]);
+    assert!(pending.is_past_fence(), "2 came later");
+}
+
+#[test]
+fn what_waited_at_the_fence_is_awaited_in_a_later_state_too() {
+    let mut pending = Pending::new();
+    let mut taken = Taken::default();
+    put(&mut pending, 1, &route(1, 100), false);
+    pending.set_fence();
+    for local_pref in [200, 300] {
+        put(&mut pending, 2, &route(1, local_pref), false);
+        put(&mut pending, 1, &route(1, local_pref), false);
+        assert!(!pending.is_past_fence());
+    }
+    withdraw(&mut pending, 1);
+    while pending.choose(|_| true) {
+        assert!(!pending.is_past_fence());
+        pending.take(9, &mut taken);
+    }
+    assert_eq!((taken.nets.as_slice(), pending.is_past_fence()), (&[net(1)][..], true));
+    // It can be asked for, and nobody waits for what is forgotten.
+    put(&mut pending, 3, &route(1, 100), false);
+    assert!(pending.is_past_fence());
+    pending.expect(net(3));
+    pending.expect(net(4));
+    assert!(!pending.is_past_fence());
+    assert!(pending.forget(net(3)) && pending.is_past_fence());
 }
 
 #[test]
