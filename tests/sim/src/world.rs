@@ -181,7 +181,8 @@ impl World {
         };
         let seen: Arc<Mutex<Seen>> = Arc::default();
         let state = SpeakerLoop::new(spec.clone(), Arc::clone(&seen));
-        let address = self.sim.spawn(&format!("neighbor{index}"), Class::Control, state);
+        // Its machine is another one: what hogs the daemons' workers must not keep it from reading.
+        let address = self.sim.spawn(&format!("neighbor{index}"), Class::Liveness, state);
         self.speakers.push(Speaker { spec, address, seen });
     }
 
@@ -192,7 +193,7 @@ impl World {
 
     /// Says something to a speaker.
     pub fn tell(&self, speaker: usize, message: SpeakerMessage) {
-        self.speakers[speaker].address.send(Class::Control, message).unwrap();
+        self.speakers[speaker].address.send(Class::Liveness, message).unwrap();
     }
 
     /// A new path with so many made-up ASes in it, an odd number.

@@ -288,8 +288,8 @@ impl Loop for SpeakerLoop {
         self.timers = Timers {
             keepalive: cx.timer(Class::Liveness),
             hold: cx.timer(Class::Liveness),
-            retry: cx.timer(Class::Control),
-            pace: cx.timer(Class::Control),
+            retry: cx.timer(Class::Liveness),
+            pace: cx.timer(Class::Liveness),
         };
         if self.spec.listens {
             let at = SocketAddr::new(self.spec.local, PORT);

@@ -12,8 +12,8 @@ use crate::{MS, S};
 /// The hold time, in seconds.
 const HOLD: u16 = 3;
 
-/// For three hold times every worker has many handlers of 50 ms in the routing and bulk classes,
-/// and one after the other is kept from everything for a while.
+/// For three hold times every worker has many handlers of 50 ms in all classes but liveness, and one
+/// after the other is kept from everything for a while.
 fn hog(seed: u64) -> u64 {
     let mut world = World::new("hog", seed);
     world.noise.blocks = 0;
@@ -27,6 +27,7 @@ fn hog(seed: u64) -> u64 {
     }
     world.converge(60 * S);
     let span = 3 * u32::from(HOLD) * S;
+    world.plant_hogs(30, Class::Control, 50 * MS, span);
     world.plant_hogs(60, Class::Routing, 50 * MS, span);
     world.plant_hogs(20, Class::Bulk, 50 * MS, span);
     let begun = world.now();
