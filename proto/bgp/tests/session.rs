@@ -230,6 +230,63 @@ fn neighbours_out_of_a_range_get_sessions_of_their_own() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "real sockets take real time")]
+fn a_neighbour_out_of_a_range_may_come_back_at_once() {
+    let config = "protocol bgp range1 { local 127.0.0.1 port 11804 as 65000; strict bind; \
+                  neighbor range 127.0.0.0/8 external; multihop; rs client; \
+                  dynamic name \"peer\"; ipv4 { import all; export all; }; }";
+    let daemon = Daemon::start(config);
+    daemon.wait_state("range1", "start Passive");
+    let mut other = Speaker::connect("127.0.0.3", "127.0.0.1:11804", 65003);
+    other.establish();
+    let begin = std::time::Instant::now();
+    for round in 0..20 {
+        let mut peer = Speaker::connect("127.0.0.2", "127.0.0.1:11804", 65002);
+        peer.establish();
+        // Some end before they are established, some with routes under way.
+        if round % 2 == 0 {
+            peer.announce(&prefixes(500), [127, 0, 0, 2], &[]);
+        }
+        if round % 4 == 0 {
+            other.until("routes", |other| other.routes.len() == 500);
+        }
+    }
+    let took = begin.elapsed();
+    assert!(took.as_secs() < 5, "{took:?} for twenty connections");
+    other.until("withdrawals", |other| other.routes.is_empty());
+    let children = || daemon.rows().iter().filter(|row| row.config.parent.is_some()).count();
+    for _ in 0..500 {
+        if children() == 1 {
+            break;
+        }
+        support::daemon::nap();
+    }
+    assert_eq!(children(), 1, "only the other one is left");
+}
+
+#[test]
+fn a_second_connection_of_a_neighbour_out_of_a_range_is_refused_and_logged() {
+    let config = "protocol bgp range1 { local 127.0.0.1 port 11805 as 65000; strict bind; \
+                  neighbor range 127.0.0.0/8 external; multihop; \
+                  dynamic name \"peer\"; ipv4 { import all; export none; }; }";
+    let daemon = Daemon::start(config);
+    daemon.wait_state("range1", "start Passive");
+    let mut first = Speaker::connect("127.0.0.2", "127.0.0.1:11805", 65002);
+    first.establish();
+    daemon.wait_state("peer1", "up Established");
+    daemon.log();
+    for _ in 0..20 {
+        let mut second = Speaker::connect("127.0.0.2", "127.0.0.1:11805", 65002);
+        second.until("the end", |second| second.closed);
+    }
+    first.listen(2);
+    assert!(!first.closed && first.notification.is_none());
+    let refused = |line: &&String| line.ends_with("dropped: there is one already");
+    let said = daemon.log().iter().filter(refused).count();
+    assert_eq!(said, 5, "said, but not each time");
+}
+
+#[test]
 fn a_limit_disables_the_session() {
     let more = "ipv4 { import all; export none; import limit 10 action disable; };";
     let daemon = Daemon::start(&session("a", 11797, "127.0.0.2", 65002, more));

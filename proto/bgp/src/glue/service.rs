@@ -14,7 +14,7 @@ use dunlin_runtime::{Address, Class, Context, ListenOptions, OwnedSocket};
 
 use super::instance::{BgpInstance, Shared};
 use super::listener::{Lease, ListenKey, Listener, ListenerMessage};
-use super::session::{Session, SessionSpec, system_text};
+use super::session::{Accepted, Session, SessionSpec, system_text};
 use crate::config::{BgpConfig, BgpSection};
 
 /// The protocol type `bgp`.
@@ -117,7 +117,7 @@ impl BgpService {
         cx: &mut Context<'_>,
         environment: Environment,
         config: Arc<InstanceConfig>,
-        accepted: Option<OwnedSocket>,
+        accepted: Option<Accepted>,
     ) -> Result<Box<dyn Instance>, StartError> {
         let Some(bgp) = config.specific::<BgpConfig>().cloned() else {
             return Err(StartError::Failed("not a configuration of BGP".to_owned()));
@@ -155,7 +155,7 @@ impl Service for BgpService {
         config: Arc<InstanceConfig>,
         payload: Box<dyn Any + Send>,
     ) -> Result<Box<dyn Instance>, StartError> {
-        let accepted = payload.downcast::<OwnedSocket>().ok().map(|socket| *socket);
+        let accepted = payload.downcast::<Accepted>().ok().map(|accepted| *accepted);
         self.start_session(cx, environment, config, accepted)
     }
 

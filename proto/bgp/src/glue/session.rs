@@ -6,6 +6,7 @@
 //! * [`channel`]: what a session has in the tables while it is established.
 //! * [`export`]: its places in export groups.
 //! * [`drive`]: the state machine's actions.
+//! * [`range`]: sessions with neighbours out of a range.
 //! * [`request`]: what the manager asks for.
 
 use std::net::IpAddr;
@@ -34,19 +35,24 @@ mod channel;
 mod drive;
 mod export;
 mod link;
+mod range;
 mod receive;
 mod request;
 mod send;
 mod settings;
 
-use channel::Up;
+use channel::{Patience, Up};
 use link::Link;
+pub(crate) use range::Accepted;
+use range::{Claim, Place, PlaceEvent};
 pub(crate) use receive::system_text;
 
 /// What a session is told.
 pub(crate) enum SessionMessage {
     /// The neighbour connected.
     Incoming(OwnedSocket, IpAddr),
+    /// What becomes of a session with a neighbour out of our range.
+    Place(IpAddr, PlaceEvent),
     /// A channel is a member of an export group now.
     Joined(Ticket, MemberId, Address<EgressMessage>),
     /// More of the group's log.
@@ -92,7 +98,7 @@ pub(crate) struct SessionSpec {
     pub(crate) lease: Arc<Lease>,
     pub(crate) shared: Arc<Shared>,
     /// A connection that is there already, of a neighbour out of a range.
-    pub(crate) accepted: Option<OwnedSocket>,
+    pub(crate) accepted: Option<Accepted>,
 }
 
 /// See the module.
@@ -103,7 +109,7 @@ pub(crate) struct Session {
     bgp: Arc<BgpConfig>,
     lease: Arc<Lease>,
     shared: Arc<Shared>,
-    accepted: Option<OwnedSocket>,
+    accepted: Option<Accepted>,
     fsm: Fsm,
     outgoing: Option<Link>,
     incoming: Option<Link>,
@@ -126,8 +132,14 @@ pub(crate) struct Session {
     changed: bool,
     /// A child that has asked to be removed.
     removing: bool,
-    /// Neighbours out of our range for whom a session is being made, and since when.
-    spawning: Vec<(IpAddr, Time)>,
+    /// Our place, out of a range.
+    claim: Option<Claim>,
+    /// A connection that the neighbour made while it seems to have one.
+    early: Option<OwnedSocket>,
+    /// Neighbours out of our range.
+    places: Vec<Place>,
+    /// How often it is said that connections are dropped.
+    refusals: Patience,
 }
 
 /// What the runtime calls the session by.
@@ -165,7 +177,10 @@ impl Session {
             reported: None,
             changed: true,
             removing: false,
-            spawning: Vec::new(),
+            claim: None,
+            early: None,
+            places: Vec::new(),
+            refusals: Patience::default(),
         }
     }
 
@@ -302,7 +317,8 @@ impl Loop for Session {
         });
         self.wait_for_connections();
         self.begin(cx);
-        if let Some(socket) = self.accepted.take() {
+        if let Some(Accepted { socket, claim }) = self.accepted.take() {
+            self.claim_place(claim);
             self.incoming_connection(cx, socket);
         }
         self.settle(cx);
@@ -311,6 +327,7 @@ impl Loop for Session {
     fn message(&mut self, cx: &mut Context<'_>, message: SessionMessage) {
         match message {
             SessionMessage::Incoming(socket, address) => self.incoming(cx, socket, address),
+            SessionMessage::Place(neighbor, event) => self.place_event(neighbor, event),
             SessionMessage::Joined(ticket, member, egress) => self.joined(ticket, member, egress),
             SessionMessage::Append(ticket, chunk) => self.append(cx, ticket, chunk),
             SessionMessage::Detach(ticket) => self.detach(ticket),
@@ -352,7 +369,8 @@ impl Loop for Session {
             self.connection_decided(cx);
         } else {
             if ready.readable || ready.error {
-                self.receive(cx, side);
+                let came = self.receive(cx, side);
+                self.decide_early(cx, came);
             }
             if ready.writable {
                 self.send(cx, side);

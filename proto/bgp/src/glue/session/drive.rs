@@ -4,9 +4,7 @@ use core::net::{IpAddr, SocketAddr, SocketAddrV6};
 
 use dunlin_core::config::DebugFlags;
 use dunlin_core::log::LogClass;
-use dunlin_core::protocol::{
-    Automatic, Child, InstanceEvent, ProtocolState, StopCause, StopReason,
-};
+use dunlin_core::protocol::{Automatic, InstanceEvent, ProtocolState, StopCause, StopReason};
 use dunlin_rib::SourceId;
 use dunlin_rib::limits::{LimitAction, LimitKind};
 use dunlin_runtime::{ConnectOptions, Context, OwnedSocket};
@@ -15,13 +13,10 @@ use super::link::Link;
 use super::receive::system_text;
 use super::settings::limit_action;
 use super::{Session, Side};
-use crate::config::{BgpConfig, Remote};
+use crate::config::Remote;
 use crate::fsm::{Action, LastError, Message, Misc, State};
 use crate::wire::frame::{KEEPALIVE, Type};
 use crate::wire::{Cease, Notification};
-
-/// How long a neighbour out of a range has before its next connection counts as a new one.
-const SPAWNING: core::time::Duration = core::time::Duration::from_secs(5);
 
 impl Session {
     pub(super) fn act(&mut self, cx: &mut Context<'_>, action: Action) {
@@ -121,11 +116,12 @@ impl Session {
 
     /// Somebody whom the listener thinks to be our neighbour connected.
     pub(super) fn incoming(&mut self, cx: &mut Context<'_>, socket: OwnedSocket, from: IpAddr) {
-        if self.stopping {
-            return;
-        }
-        if matches!(self.bgp.remote, Remote::Range(_)) {
-            self.spawn_child(cx, socket, from);
+        if self.is_child() {
+            self.child_connection(cx, socket);
+        } else if self.stopping {
+            // It is closed; the neighbour tries again.
+        } else if matches!(self.bgp.remote, Remote::Range(_)) {
+            self.range_connection(cx, socket, from);
         } else {
             self.incoming_connection(cx, socket);
         }
@@ -152,22 +148,6 @@ impl Session {
             self.incoming = None;
             cx.close(socket);
         }
-    }
-
-    /// Asks for a session for a neighbour out of our range.
-    fn spawn_child(&mut self, cx: &Context<'_>, socket: OwnedSocket, from: IpAddr) {
-        let now = cx.now();
-        self.spawning.retain(|(_, since)| now.since(*since) < SPAWNING);
-        if self.spawning.iter().any(|(address, _)| *address == from) {
-            return;
-        }
-        self.spawning.push((from, now));
-        let bgp = BgpConfig { remote: Remote::Address(from), ..(*self.bgp).clone() };
-        let mut config = (*self.config).clone();
-        config.name = std::sync::Arc::clone(&self.bgp.dynamic_name);
-        config.specific = std::sync::Arc::new(bgp);
-        let child = Child { config, digits: self.bgp.dynamic_digits, payload: Box::new(socket) };
-        self.environment.reporter.report(InstanceEvent::Child(child));
     }
 
     fn send_message(&mut self, cx: &mut Context<'_>, side: Side, message: &Message) {
@@ -290,6 +270,7 @@ impl Session {
         });
         self.stopping = true;
         self.changed = true;
+        self.end_place();
         if self.flushing == 0 {
             self.finish(cx);
         }
@@ -353,10 +334,11 @@ impl Session {
     }
 
     /// A session out of a range ends with its connection.
-    fn remove_child(&mut self) {
+    pub(super) fn remove_child(&mut self) {
         let idle = self.fsm.state() == State::Idle;
         if self.is_child() && idle && !self.stopping && !self.removing {
             self.removing = true;
+            self.end_place();
             self.ask(Automatic::Disable, self.error_text());
         }
     }
