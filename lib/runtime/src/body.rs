@@ -17,6 +17,7 @@ use crate::{
     loop_cell::{Counters, Runnable},
     loop_core::{Deadlines, LoopCore},
     options::LogLevel,
+    panic::Panic,
     runloop::{Loop, Progress, Ready},
     time::Time,
     timer::Expired,
@@ -48,6 +49,14 @@ pub(crate) struct Ended {
 impl Ended {
     pub(crate) const NOTHING: Self =
         Self { left: Classes::NONE, deadlines: Deadlines::NEVER, stopped: false };
+}
+
+/// What ran in a run.
+struct Tally {
+    /// Handlers, by class.
+    handlers: [u64; 4],
+    /// The last one that began.
+    last: Site,
 }
 
 /// One handler to run.
@@ -82,23 +91,36 @@ impl<M: Send + 'static> Body<M> {
         driver: &mut dyn Driver,
         arena: &mut Arena,
     ) -> Ended {
-        let handlers = &mut [0; 4];
+        let tally = &mut Tally { handlers: [0; 4], last: Site::START };
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            self.run_handlers(inboxes, own, pending, driver, arena, handlers)
+            self.run_handlers(inboxes, own, pending, driver, arena, tally)
         }));
         cause::leave();
-        for (counter, count) in own.header().counters.handlers.iter().zip(handlers) {
+        for (counter, count) in own.header().counters.handlers.iter().zip(&tally.handlers) {
             if *count != 0 {
                 Counters::add(counter, *count);
             }
         }
-        outcome.unwrap_or_else(|panic| {
+        outcome.unwrap_or_else(|payload| {
             arena.reset();
             driver.panicked(own);
-            let text = format!("a handler panicked, the loop is stopped: {}", reason(&*panic));
-            report(LogLevel::Error, own, text);
+            self.panicked(&Panic::new(tally.last, &*payload), own);
             Ended { stopped: true, ..Ended::NOTHING }
         })
+    }
+
+    /// Tells of a panic: the log, and whoever owns the loop.
+    #[cold]
+    fn panicked(&mut self, panic: &Panic, own: &Arc<dyn Runnable>) {
+        let state = self.state.as_mut();
+        let essential = state.as_ref().is_some_and(|state| state.is_essential());
+        let level = if essential { LogLevel::Fatal } else { LogLevel::Error };
+        let handler = panic.handler;
+        report(level, own, format!("a {handler} handler panicked, the loop is stopped: {panic}"));
+        if let Some(state) = state {
+            // The loop is in no state to be trusted; one more panic changes nothing.
+            let _ = catch_unwind(AssertUnwindSafe(|| state.panicked(panic)));
+        }
     }
 
     fn run_handlers(
@@ -108,7 +130,7 @@ impl<M: Send + 'static> Body<M> {
         pending: Classes,
         driver: &mut dyn Driver,
         arena: &mut Arena,
-        handlers: &mut [u64; 4],
+        tally: &mut Tally,
     ) -> Ended {
         if own.header().is_asked_to_stop() {
             self.core.stopping = true;
@@ -119,7 +141,8 @@ impl<M: Send + 'static> Body<M> {
                 return self.ended(inboxes, pending, false);
             };
             let done = step.describe(own, now);
-            handlers[done.class.index()] += 1;
+            tally.handlers[done.class.index()] += 1;
+            tally.last = done.site;
             cause::enter(Stamp { sent: now, record: driver.begin(&done), class: done.class });
             let stopped = matches!(step, Step::Stop);
             self.handle(step, own, driver, arena, now);
@@ -346,12 +369,6 @@ impl<M> Step<M> {
         let loop_id = own.header().id();
         Done { site, class, since, cause, argument, loop_id, began: now }
     }
-}
-
-/// What a panic says.
-fn reason(panic: &(dyn core::any::Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no reason given")
 }
 
 /// Urgent handlers in a row before something else gets a turn.

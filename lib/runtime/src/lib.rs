@@ -12,6 +12,7 @@
 //!   class pair stay in order.
 //! - Between any two handlers a worker compares the clock with its earliest liveness deadline.
 //! - Nothing waits for another thread: not a sender, not a worker, not a loop that moves.
+//! - A panic in a handler ends its loop and no other; it is reported, to the loop too.
 //! - A name of a timer, event, job or socket carries a generation; a stale one names nothing.
 //!
 //! Deliberately absent: locks, blocking calls, a way to enter another loop.
@@ -29,6 +30,7 @@ mod lanes;
 mod loop_cell;
 mod loop_core;
 mod options;
+mod panic;
 mod placement;
 mod pool;
 mod runloop;
@@ -51,6 +53,7 @@ pub use ids::{EventId, LoopId, SocketId, TimerId, WorkId};
 pub use options::{
     Budgets, ConnectOptions, ListenOptions, LogLevel, LogRecord, LogSink, RuntimeOptions,
 };
+pub use panic::{Panic, keep_panic_place};
 pub use runloop::{Interest, Loop, Progress, Ready};
 pub use runtime::Runtime;
 pub use stats::{LoopStats, Stats, StatsReply, WorkerStats};

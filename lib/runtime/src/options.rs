@@ -72,6 +72,8 @@ pub enum LogLevel {
     Warning,
     /// Something has failed.
     Error,
+    /// An essential loop has failed ([`crate::Loop::is_essential`]): the process has to end.
+    Fatal,
 }
 
 /// Something the runtime reports.

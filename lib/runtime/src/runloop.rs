@@ -3,6 +3,7 @@
 use crate::{
     context::Context,
     ids::{EventId, SocketId, TimerId, WorkId},
+    panic::Panic,
 };
 
 /// State that one worker at a time runs, by way of these handlers. A handler is short, never
@@ -46,9 +47,23 @@ pub trait Loop: Send + 'static {
         Progress::Done
     }
 
-    /// Last handler of all; what the loop owns goes right after.
+    /// Last handler of all; what the loop owns goes right after. Not after a panic.
     fn stop(&mut self, cx: &mut Context<'_>) {
         let _ = cx;
+    }
+
+    /// Whether the process is nothing without this loop. If so a panic in one of its handlers is
+    /// reported as [`LogLevel::Fatal`](crate::LogLevel::Fatal), and whoever takes such reports has
+    /// to end the process. Of another loop it is an error, and the others live on.
+    fn is_essential(&self) -> bool {
+        false
+    }
+
+    /// A handler of this loop has panicked: the last call before what the loop owns is dropped. The
+    /// state may be half changed, so this tells the loop's owner, as far as that needs nothing but
+    /// what never changes. What others must lose with the loop belongs into destructors.
+    fn panicked(&mut self, panic: &Panic) {
+        let _ = panic;
     }
 }
 

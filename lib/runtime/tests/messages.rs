@@ -229,7 +229,8 @@ fn a_panic_is_reported_and_others_live_on() {
     };
     let (bad, good) = (spawn("bad"), spawn("good"));
     bad.send(Class::Control, ("panic", Arc::new(()))).unwrap();
-    assert_eq!(next(&logged), "bad: a handler panicked, the loop is stopped: as told");
+    let expected = "bad: a message handler panicked, the loop is stopped: as told";
+    assert_eq!(next(&logged), expected);
     good.send(Class::Control, ("fine", Arc::new(()))).unwrap();
     assert_eq!(next(&heard), "fine");
 }

@@ -219,6 +219,10 @@ fn make_group(spec: &JoinSpec, slices: &Slices, max_lag: u64, cx: &mut Context<'
 impl Loop for Registry {
     type Message = RegistryMessage;
 
+    fn is_essential(&self) -> bool {
+        true
+    }
+
     fn message(&mut self, cx: &mut Context<'_>, message: RegistryMessage) {
         match message {
             RegistryMessage::Start(slices) => self.slices = Some(slices),

@@ -232,6 +232,10 @@ impl Resolver {
 impl Loop for Resolver {
     type Message = ResolverMessage;
 
+    fn is_essential(&self) -> bool {
+        true
+    }
+
     fn message(&mut self, _cx: &mut Context<'_>, message: ResolverMessage) {
         match message {
             ResolverMessage::Start(slices) => self.slices = Some(slices),

@@ -88,6 +88,7 @@ pub(crate) fn report_crashes(recorder: &Recorder, background: bool, log: &Log) -
     install_crash_dump(recorder, IN_REPORT)?;
     let (log, earlier) = (log.clone(), std::panic::take_hook());
     std::panic::set_hook(Box::new(move |info| {
+        dunlin_runtime::keep_panic_place(info);
         log.write(LogClass::Bug, format_args!("{info}"));
         earlier(info);
     }));

@@ -40,7 +40,7 @@ pub(crate) fn run(options: Options) -> io::Result<ExitCode> {
     let starting = if options.stays() { None } else { Some(process::daemonize()?) };
     // A daemon with fewer descriptors than the system allows still works.
     let _ = process::raise_descriptor_limit();
-    launch(&options, prepared, config, kinds, starting)
+    Ok(launch(&options, prepared, config, kinds, starting)?.run())
 }
 
 /// What is opened as the user who starts the daemon.
@@ -101,14 +101,14 @@ fn identity(options: &Options) -> io::Result<Option<(u32, u32)>> {
     Ok(Some((user, group)))
 }
 
-/// Starts all threads and loops, then watches over them.
+/// Starts all threads and loops; what is returned watches over them.
 fn launch(
     options: &Options,
     prepared: Prepared,
     config: Config,
     kinds: dunlin_core::config::Kinds,
     starting: Option<Starting>,
-) -> io::Result<ExitCode> {
+) -> io::Result<Watch> {
     let Prepared { directory, control, pid_file } = prepared;
     let (supervisor, announcer) = Supervisor::new()?;
     let (logger, log_end) = Logger::start(log_defaults(options, &directory))?;
@@ -116,7 +116,7 @@ fn launch(
     let recorder = recorder::start(&log)?;
     recorder::report_crashes(&recorder, starting.is_some(), &log)?;
     let size = Size::new(options.threads, &config.globals);
-    let runtime = wire::runtime(size, &recorder, &log)?;
+    let runtime = wire::runtime(size, &recorder, &log, &announcer)?;
     let handle = runtime.handle();
     let rib = wire::rib(&handle, size.slices);
     let control_path = control.path().to_owned();
@@ -131,7 +131,7 @@ fn launch(
         default_threads: options.threads.unwrap_or_else(wire::cores),
     };
     let manager = wire::manager(&handle, config, kinds, rib, &recorder, &log, system);
-    let watch = Watch {
+    Ok(Watch {
         supervisor,
         runtime,
         manager,
@@ -143,8 +143,7 @@ fn launch(
         pid_file,
         greeting,
         control: control_path,
-    };
-    Ok(watch.run())
+    })
 }
 
 fn log_defaults(options: &Options, directory: &std::path::Path) -> LogDefaults {
@@ -155,4 +154,85 @@ fn log_defaults(options: &Options, directory: &std::path::Path) -> LogDefaults {
     };
     let debug_file = options.debug_file.as_ref().map(|path| directory.join(path));
     LogDefaults { stderr, debug_file, directory: directory.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt as _;
+    use std::path::{Path, PathBuf};
+    use std::process::Command;
+
+    use dunlin_runtime::{Class, Context, Loop};
+
+    use super::*;
+
+    /// Set in the process that is to end: the directory of its files.
+    const PLACE: &str = "DUNLIN_TEST_PLACE";
+
+    /// A part of the daemon that nothing works without, and that fails.
+    struct Heart;
+
+    impl Loop for Heart {
+        type Message = ();
+
+        fn is_essential(&self) -> bool {
+            true
+        }
+
+        fn message(&mut self, _: &mut Context<'_>, (): ()) {
+            panic!("it broke");
+        }
+    }
+
+    /// A whole daemon that loses an essential loop.
+    fn die(place: &Path) {
+        let config = place.join("dunlin.conf");
+        let log = place.join("log");
+        std::fs::write(&config, format!("log {log:?} all; router id 1; protocol device {{ }}\n"))
+            .unwrap();
+        let options = Options {
+            config: Some(config),
+            socket: Some(place.join("ctl")),
+            pid_file: Some(place.join("pid")),
+            foreground: true,
+            ..Options::default()
+        };
+        let prepared = prepare(&options).unwrap();
+        let kinds = reading::kinds();
+        let config = reading::read(&options, &kinds).unwrap();
+        let watch = launch(&options, prepared, config, kinds, None).unwrap();
+        let heart = watch.runtime.spawn("heart", Class::Routing, Heart);
+        heart.send(Class::Routing, ()).unwrap();
+        watch.run();
+    }
+
+    #[test]
+    fn the_loss_of_an_essential_loop_ends_the_process_with_everything_in_the_log() {
+        if let Some(place) = std::env::var_os(PLACE) {
+            return die(Path::new(&place));
+        }
+        let place: PathBuf =
+            std::env::temp_dir().join(format!("dunlin-heart-{}", std::process::id()));
+        std::fs::create_dir_all(&place).unwrap();
+        let name = "start::tests::\
+            the_loss_of_an_essential_loop_ends_the_process_with_everything_in_the_log";
+        let out = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", name, "--nocapture"])
+            .env(PLACE, &place)
+            .env("XDG_RUNTIME_DIR", &place)
+            .output()
+            .unwrap();
+        let errors = String::from_utf8_lossy(&out.stderr);
+        assert_eq!(out.status.signal(), Some(6), "{errors}");
+        let log = std::fs::read_to_string(place.join("log")).unwrap();
+        let said = "heart: a message handler panicked, the loop is stopped: it broke, at ";
+        let (_, after) = log.split_once(said).expect(&log);
+        assert!(after.starts_with("sysdep/daemon/src/start.rs:"), "{log}");
+        assert!(after.contains("Flight recorder of process"), "{log}");
+        assert!(after.contains("cannot go on"), "{log}");
+        // The records of before the panic, from the hook and from the signal.
+        assert!(errors.contains("dunlin: SIGABRT in thread"), "{errors}");
+        assert!(!place.join("ctl").exists() && !place.join("pid").exists());
+        std::fs::remove_dir_all(&place).unwrap();
+    }
 }

@@ -31,7 +31,7 @@ const LONGEST_END: Duration = Duration::from_millis(2_600);
 /// How long the loops may take to stop when everything worth saying has been said.
 const LONGEST_STOP: Duration = Duration::from_millis(300);
 
-/// Records that a signal puts into the log.
+/// Records that a signal, or the loss of an essential loop, puts into the log.
 const IN_DUMP: usize = 200;
 
 /// Everything that the main thread holds while the daemon runs.
@@ -59,6 +59,8 @@ enum End {
     Orderly(i32),
     /// Without the manager.
     Forced,
+    /// An essential loop is lost: what the others say is worth nothing any more.
+    Broken,
 }
 
 impl Watch {
@@ -92,6 +94,7 @@ impl Watch {
             match self.supervisor.next(Some(timeout)) {
                 Ok(Happening::Nothing) => {}
                 Ok(Happening::Milestone(Milestone::Finished(code))) => return End::Orderly(code),
+                Ok(Happening::Milestone(Milestone::Broken)) => return End::Broken,
                 Ok(Happening::Milestone(Milestone::Started)) => {
                     if let Err(error) = self.started() {
                         self.log.write(LogClass::Fatal, format_args!("Cannot start: {error}"));
@@ -170,6 +173,9 @@ impl Watch {
 
     /// Stops everything that still runs, and cleans up.
     fn end(self, end: End) -> ExitCode {
+        if end == End::Broken {
+            self.abort();
+        }
         let stopped = stop(self.runtime);
         if !stopped {
             // Else the manager has removed it.
@@ -182,8 +188,19 @@ impl Watch {
         drop(self.pid_file);
         match end {
             End::Orderly(code) => ExitCode::from(u8::try_from(code).unwrap_or(1)),
-            End::Forced => ExitCode::FAILURE,
+            End::Forced | End::Broken => ExitCode::FAILURE,
         }
+    }
+
+    /// Ends the process as a crash does, but only when what has happened and what came before it are in
+    /// the log. Nothing is asked of the loops, and the recorder keeps its file.
+    fn abort(self) -> ! {
+        self.log.write(LogClass::Fatal, format_args!("Dunlin cannot go on, and ends"));
+        recorder::dump(&self.recorder, &self.log, IN_DUMP);
+        let _ = std::fs::remove_file(&self.control);
+        drop(self.pid_file);
+        self.logger.finish(&self.log_end);
+        std::process::abort()
     }
 }
 

@@ -18,6 +18,7 @@ use dunlin_rib::resolver::{Resolver, ResolverMessage};
 use dunlin_rib::slice::{Slice, SliceMessage};
 use dunlin_runtime::{Address, Class, LogLevel, LogRecord, Runtime, RuntimeHandle, RuntimeOptions};
 use dunlin_trace::Recorder;
+use dunlin_unix::supervisor::{Announcer, Milestone};
 use dunlin_unix::system::{SystemParts, UnixHost, UnixSystem};
 
 use crate::options::MAX_THREADS;
@@ -50,21 +51,31 @@ pub(crate) fn cores() -> u32 {
     u32::try_from(dunlin_os::thread::parallelism()).unwrap_or(1)
 }
 
-/// Starts the workers.
+/// Starts the workers. What they report goes into the log; that an essential loop is lost goes to the
+/// main thread too, which ends the process.
 ///
 /// # Errors
 /// If the system has no threads or pollers for them.
-pub(crate) fn runtime(size: Size, recorder: &Recorder, log: &Log) -> std::io::Result<Runtime> {
-    let log = log.clone();
+pub(crate) fn runtime(
+    size: Size,
+    recorder: &Recorder,
+    log: &Log,
+    announcer: &Announcer,
+) -> std::io::Result<Runtime> {
+    let (log, announcer) = (log.clone(), announcer.clone());
     let say = move |record: &LogRecord| {
         let class = match record.level {
             LogLevel::Info => LogClass::Info,
             LogLevel::Warning => LogClass::Warning,
             LogLevel::Error => LogClass::Bug,
+            LogLevel::Fatal => LogClass::Fatal,
         };
         match &record.loop_name {
             Some(name) => log.write(class, format_args!("{name}: {}", record.text)),
             None => log.write(class, format_args!("{}", record.text)),
+        }
+        if record.level == LogLevel::Fatal {
+            announcer.announce(Milestone::Broken);
         }
     };
     Runtime::new(RuntimeOptions {

@@ -11,13 +11,15 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use dunlin_os::poll::{Events, Interest, Poller, Waker};
 use dunlin_os::signal::{Signal, Signals};
 
-/// Something the manager tells the main thread.
+/// Something that the manager, or the runtime, tells the main thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Milestone {
     /// Everything of the first configuration has been started.
     Started,
     /// The daemon has to end with this code.
     Finished(i32),
+    /// A part that nothing works without has failed: the process has to end at once.
+    Broken,
 }
 
 /// What has happened.

@@ -183,6 +183,10 @@ impl core::fmt::Debug for Manager {
 impl Loop for Manager {
     type Message = ManagerMessage;
 
+    fn is_essential(&self) -> bool {
+        true
+    }
+
     fn start(&mut self, cx: &mut Context<'_>) {
         self.shutdown_timer = cx.timer(Class::Control);
         self.undo_timer = cx.timer(Class::Control);

@@ -330,6 +330,10 @@ fn forget<T: Hash + Eq>(index: &mut Map<T, Few>, key: &T, id: MemberId) {
 impl<K: TableKey> Loop for Egress<K> {
     type Message = EgressMessage;
 
+    fn is_essential(&self) -> bool {
+        true
+    }
+
     fn start(&mut self, cx: &mut Context<'_>) {
         self.patience = cx.timer(Class::Routing);
         self.hurry = cx.timer(Class::Routing);

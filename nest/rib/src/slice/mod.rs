@@ -238,6 +238,10 @@ impl Slice {
 impl Loop for Slice {
     type Message = SliceMessage;
 
+    fn is_essential(&self) -> bool {
+        true
+    }
+
     fn start(&mut self, cx: &mut Context<'_>) {
         self.work = cx.work(Class::Bulk);
     }
