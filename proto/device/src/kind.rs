@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use dunlin_core::protocol::{
     ChannelRules, Description, Direction, Environment, Instance, InstanceConfig, Needed, Phase,
-    ProtocolKind, Reconfigured, ReloadMode, Reply, Section, Service, StartError, StopReason,
+    ProtocolKind, ProtocolState, Reconfigured, ReloadMode, Reply, Reporter, Section, Service,
+    StartError, StopReason,
 };
 use dunlin_filter::ChannelFilter;
 use dunlin_runtime::{Address, Class, Context};
@@ -57,15 +58,17 @@ impl Service for DeviceService {
         environment: Environment,
         config: Arc<InstanceConfig>,
     ) -> Result<Box<dyn Instance>, StartError> {
+        let reporter = environment.reporter.clone();
         let watcher = cx.spawn_with(&config.name, Class::Control, |own| {
             Watcher::new(own, environment, &config)
         });
-        Ok(Box::new(DeviceInstance { watcher }))
+        Ok(Box::new(DeviceInstance { watcher, reporter }))
     }
 }
 
 struct DeviceInstance {
     watcher: Address<WatcherMessage>,
+    reporter: Reporter,
 }
 
 impl DeviceInstance {
@@ -96,6 +99,8 @@ impl Instance for DeviceInstance {
     }
 
     fn stop(&mut self, _cx: &mut Context<'_>, _reason: &StopReason) {
-        self.tell(WatcherMessage::Stop);
+        if self.watcher.send(Class::Control, WatcherMessage::Stop).is_err() {
+            self.reporter.state(ProtocolState::Down);
+        }
     }
 }

@@ -6,7 +6,7 @@ use dunlin_core::config::DebugFlags;
 use dunlin_core::interfaces::{InterfaceWatch, Interfaces};
 use dunlin_core::log::LogClass;
 use dunlin_core::protocol::{Environment, InstanceConfig, InstanceEvent, ProtocolState, Reply};
-use dunlin_runtime::{Address, Class, Context, Loop};
+use dunlin_runtime::{Address, Class, Context, Loop, Panic};
 
 use crate::config::DeviceConfig;
 
@@ -135,5 +135,9 @@ impl Loop for Watcher {
                 cx.stop_self();
             }
         }
+    }
+
+    fn panicked(&mut self, panic: &Panic) {
+        self.environment.reporter.panicked(panic);
     }
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use dunlin_core::interfaces::{InterfaceSource, InterfaceWatch, Interfaces};
 use dunlin_core::protocol::Reply;
 use dunlin_os::netlink::{self, group};
-use dunlin_runtime::{Address, Class, Context, Loop, OwnedSocket, Ready, SocketId, TimerId};
+use dunlin_runtime::{Address, Class, Context, Loop, OwnedSocket, Panic, Ready, SocketId, TimerId};
 
 use crate::machine::Machine;
 use crate::netlink::{Event, Message, Messages, request_addresses, request_links};
@@ -286,5 +286,11 @@ impl Loop for Watcher {
             return self.fail(cx, &error);
         }
         self.publish(false);
+    }
+
+    fn panicked(&mut self, panic: &Panic) {
+        if let Some(failed) = self.failed.take() {
+            failed.send(format!("The loop that looks for interfaces panicked: {panic}"));
+        }
     }
 }

@@ -48,10 +48,7 @@ impl Manager {
         match &command {
             ConfigureCommand::Apply { file, .. } | ConfigureCommand::Check { file } => {
                 let path = file.clone().unwrap_or_else(|| self.config.path.clone());
-                if matches!(command, ConfigureCommand::Apply { timeout: Some(_), .. }) {
-                    self.changing.notice = Some(notice);
-                }
-                self.load(path, command, Some(reply));
+                self.load(path, command, Some(reply), Some(notice));
             }
             ConfigureCommand::Confirm => {
                 let line = if cx.disarm(self.undo_timer) {
@@ -75,7 +72,7 @@ impl Manager {
 
     pub(super) fn configure_from_signal(&mut self) {
         let command = ConfigureCommand::Apply { soft: false, file: None, timeout: None };
-        self.load(self.config.path.clone(), command, None);
+        self.load(self.config.path.clone(), command, None, None);
     }
 
     fn configure_status(&self, cx: &Context<'_>) -> Vec<Line> {
@@ -99,10 +96,16 @@ impl Manager {
 
     // --- Reading
 
-    fn load(&mut self, path: PathBuf, command: ConfigureCommand, reply: Option<Reply<Vec<Line>>>) {
+    fn load(
+        &mut self,
+        path: PathBuf,
+        command: ConfigureCommand,
+        reply: Option<Reply<Vec<Line>>>,
+        notice: Option<Reply<String>>,
+    ) {
         let own = self.own.clone();
         let done = Reply::new(move |loaded: Loaded| {
-            let result = LoadedFor { loaded, command, reply };
+            let result = LoadedFor { loaded, command, reply, notice };
             // Without a manager there is no configuration to change.
             let _ = own.send(Class::Control, ManagerMessage::Loaded(Box::new(result)));
         });
@@ -110,7 +113,7 @@ impl Manager {
     }
 
     pub(super) fn loaded(&mut self, cx: &mut Context<'_>, result: LoadedFor) {
-        let LoadedFor { loaded, command, reply } = result;
+        let LoadedFor { loaded, command, reply, notice } = result;
         let lines = match loaded {
             Err(rejected) => {
                 for line in rejected.lines() {
@@ -125,7 +128,7 @@ impl Manager {
                 match command {
                     ConfigureCommand::Apply { soft, timeout, .. } => {
                         let mode = if soft { ReloadMode::Soft } else { ReloadMode::Hard };
-                        self.take(cx, Arc::new(config), mode, timeout)
+                        self.take(cx, Arc::new(config), mode, timeout.zip(notice))
                     }
                     _ => vec![Line::new(20, "Configuration OK")],
                 }
@@ -144,11 +147,13 @@ impl Manager {
         cx: &mut Context<'_>,
         config: Arc<Config>,
         mode: ReloadMode,
-        timeout: Option<u32>,
+        timeout: Option<(u32, Reply<String>)>,
     ) -> Vec<Line> {
         let mut lines = Vec::new();
         cx.disarm(self.undo_timer);
-        if let Some(seconds) = timeout {
+        self.changing.notice = None;
+        if let Some((seconds, notice)) = timeout {
+            self.changing.notice = Some(notice);
             let seconds = if seconds == 0 { DEFAULT_TIMEOUT } else { seconds };
             cx.arm_after(self.undo_timer, Duration::from_secs(u64::from(seconds)));
             lines.push(Line::new(22, format!("Undo scheduled in {seconds} s")));

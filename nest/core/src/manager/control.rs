@@ -141,7 +141,7 @@ impl Manager {
     fn disable(&mut self, cx: &mut Context<'_>, index: usize, message: Option<&Arc<str>>) -> Line {
         let entry = &mut self.entries[index];
         let name = entry.name().clone();
-        if entry.is_disabled() {
+        if entry.wanted != Wanted::Up {
             return Line::new(8, format!("{name}: already disabled"));
         }
         entry.wanted = if entry.config.parent.is_some() { Wanted::Gone } else { Wanted::Down };
@@ -154,10 +154,12 @@ impl Manager {
     fn restart(&mut self, cx: &mut Context<'_>, index: usize, message: Option<&Arc<str>>) -> Line {
         let entry = &mut self.entries[index];
         let name = entry.name().clone();
-        if entry.is_disabled() {
+        if entry.wanted != Wanted::Up {
             return Line::new(8, format!("{name}: already disabled"));
         }
         entry.message = message.cloned();
+        // One that could not start, or ended by itself, tries again.
+        entry.failed = false;
         entry.stop(cx, StopCause::CommandRestart, message.cloned());
         self.log.write(LogClass::Info, format_args!("Restarting protocol {name}"));
         Line::new(12, format!("{name}: restarted"))

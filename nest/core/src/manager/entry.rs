@@ -44,7 +44,7 @@ pub(super) struct Entry {
     since: WallTime,
     created: WallTime,
     pub(super) restarted: Option<WallTime>,
-    /// It could not start; only a new configuration or a command tries again.
+    /// It could not start, or ended by itself; only a new configuration or a command tries again.
     pub(super) failed: bool,
     host: Arc<dyn Host>,
 }
@@ -137,6 +137,14 @@ impl Entry {
         }
         self.running = None;
         self.enter(cx, ProtocolState::Down);
+    }
+
+    /// A loop of the running incarnation has panicked, so it is gone.
+    pub(super) fn panicked(&mut self, cx: &mut Context<'_>, why: &str) {
+        self.ended(cx);
+        self.info = format!("Error: panicked: {why}");
+        let text = format_args!("Panicked, and is down until it is enabled or restarted: {why}");
+        self.log.write(LogClass::Bug, text);
     }
 
     pub(super) fn enter(&mut self, _cx: &mut Context<'_>, state: ProtocolState) {

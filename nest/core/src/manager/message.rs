@@ -42,6 +42,8 @@ pub struct LoadedFor {
     pub(crate) loaded: Loaded,
     pub(crate) command: ConfigureCommand,
     pub(crate) reply: Option<Reply<Vec<Line>>>,
+    /// To be told if the change is undone because nobody confirms it.
+    pub(crate) notice: Option<Reply<String>>,
 }
 
 impl fmt::Debug for LoadedFor {

@@ -122,6 +122,7 @@ impl Manager {
         };
         match event {
             InstanceEvent::State(ProtocolState::Down) => self.entries[index].ended(cx),
+            InstanceEvent::Panicked(why) => self.entries[index].panicked(cx, &why),
             InstanceEvent::State(state) => {
                 self.entries[index].enter(cx, state);
                 if self.entries[index].phase() != Phase::Device {

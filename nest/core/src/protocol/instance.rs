@@ -4,7 +4,7 @@ use core::fmt;
 use std::{any::Any, sync::Arc};
 
 use dunlin_rib::export::ExportPolicy;
-use dunlin_runtime::{Address, Class, Context};
+use dunlin_runtime::{Address, Class, Context, Panic};
 
 use super::{ChannelKind, Description, Direction, InstanceConfig, Reply};
 use crate::{interfaces::Interfaces, manager::ManagerMessage};
@@ -156,6 +156,9 @@ pub enum InstanceEvent {
     Child(Child),
     /// The interfaces as they are now (device).
     Interfaces(Arc<Interfaces>),
+    /// A loop that the instance is nothing without has panicked, and this is what is known of it. The
+    /// instance is down; what it had in the tables goes with the loop.
+    Panicked(String),
 }
 
 impl fmt::Debug for InstanceEvent {
@@ -168,6 +171,7 @@ impl fmt::Debug for InstanceEvent {
             }
             Self::Interfaces(_) => f.write_str("Interfaces"),
             Self::Child(child) => f.debug_tuple("Child").field(&child.config.name).finish(),
+            Self::Panicked(why) => f.debug_tuple("Panicked").field(why).finish(),
         }
     }
 }
@@ -216,6 +220,12 @@ impl Reporter {
     /// Tells the manager of a new state.
     pub fn state(&self, state: ProtocolState) {
         self.report(InstanceEvent::State(state));
+    }
+
+    /// Tells the manager that a loop of the instance has panicked: what its
+    /// [`Loop::panicked`](dunlin_runtime::Loop::panicked) is for.
+    pub fn panicked(&self, panic: &Panic) {
+        self.report(InstanceEvent::Panicked(panic.to_string()));
     }
 
     /// Tells the manager of a new text in the info column.

@@ -142,6 +142,74 @@ fn what_nobody_confirms_is_undone() {
 }
 
 #[test]
+fn a_change_that_fails_leaves_a_pending_undo_alone() {
+    let lab = lab("protocol toy a { ipv4; }");
+    configure(&lab, "protocol toy b { ipv4; }", "configure timeout 2");
+    lab.until("show protocols", |answer| answer.contains(" b "));
+    for (text, command, end) in [
+        ("nonsense;", "configure timeout 100", "\n8002 t:"),
+        ("nonsense;", "configure", "\n8002 t:"),
+        ("protocol toy c { ipv4; }", "configure check", "\n0020 Configuration OK"),
+    ] {
+        lab.write(&format!("{BEGIN}{text}"));
+        let answer = lab.ask_elsewhere(command);
+        assert!(answer.contains(end), "{command}: {answer}");
+    }
+    let status = lab.ask("configure status");
+    let left = status.split("undo in ").nth(1).and_then(|rest| rest.split(' ').next());
+    assert!(matches!(left, Some("0" | "1")), "{status}");
+    let mut all = String::new();
+    lab.until("show protocols", |answer| {
+        all.push_str(answer);
+        answer.contains(" a ")
+    });
+    assert!(all.contains("\n+Config timeout expired, starting undo\n"), "{all}");
+}
+
+#[test]
+fn an_instance_that_panics_is_down_and_can_be_started_again() {
+    let text = "protocol toy a { fragile; ipv4; route 10.0.0.0/8; } protocol toy b { ipv4; }";
+    let lab = lab(text);
+    lab.until("show route count", |answer| answer.starts_with("1007-1 of 1"));
+    for way in ["configure", "enable a", "restart a", "disable a"] {
+        lab.events_now();
+        assert_eq!(lab.ask("reload bgp in a"), "0015 a: broken\n");
+        lab.until("show protocols a", |answer| {
+            answer.contains(" down ") && answer.contains("Error: panicked: as it was told")
+        });
+        lab.until("show route count", |answer| answer.starts_with("1007-0 of 0"));
+        assert_eq!(lab.ask("reload a"), "0008 a: is not UP\n");
+        match way {
+            "configure" => {
+                let answer = configure(&lab, text, "configure");
+                assert!(answer.ends_with("\n0003 Reconfigured\n"), "{answer}");
+            }
+            "disable a" => {
+                assert_eq!(lab.ask(way), "0009 a: disabled\n");
+                assert_eq!(lab.ask("enable a"), "0011 a: enabled\n");
+            }
+            _ => _ = lab.ask(way),
+        }
+        assert_eq!(lab.events_to("start a").last().unwrap(), "start a");
+        lab.until("show route count", |answer| answer.starts_with("1007-1 of 1"));
+    }
+}
+
+#[test]
+fn an_instance_that_panics_as_it_stops_is_gone_all_the_same() {
+    let lab = lab("protocol toy a { fragile; ipv4; route 10.0.0.0/8; }");
+    lab.until("show route count", |answer| answer.starts_with("1007-1 of 1"));
+    assert_eq!(lab.ask("reload bgp out a"), "0015 a: breaks when it stops\n");
+    assert_eq!(lab.ask("disable a"), "0009 a: disabled\n");
+    lab.until("show protocols a", |answer| answer.contains(" down "));
+    configure(&lab, "protocol toy b { ipv4; }", "configure");
+    let rows =
+        lab.until("show protocols", |answer| answer.contains(" b ") && !answer.contains(" a "));
+    assert!(rows.contains(" b          Toy        ---        up "), "{rows}");
+    assert_eq!(lab.ask("configure status"), "0003-Daemon is up and running\n0000 \n");
+}
+
+#[test]
 fn children_come_and_go_with_their_parent() {
     let lab = lab("protocol toy a { children 2; ipv4; } protocol toy b { ipv4; }");
     lab.events_to("child kid02 1");

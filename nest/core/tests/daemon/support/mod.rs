@@ -37,6 +37,7 @@ pub struct Lab {
     pub events: Receiver<String>,
     milestones: Receiver<i32>,
     next: Sender<String>,
+    shared: Shared,
     runtime: Option<Runtime>,
 }
 
@@ -70,23 +71,27 @@ impl Lab {
         let mut terminal = None;
         let manager = runtime.spawn_with("manager", Class::Control, |own| {
             terminal = Some(start_terminal(&runtime, shared.clone(), own.clone()));
+            let shared = shared.clone();
             let system = Box::new(TestSystem { kinds, milestone, texts });
             let interface_source = Arc::new(NoInterfaces);
             Manager::new(own, ManagerParts { config, system, interface_source, shared })
         });
         let (terminal, runtime) = (terminal.unwrap(), Some(runtime));
-        Self { manager, terminal, events, milestones, next, runtime }
+        Self { manager, terminal, events, milestones, next, shared, runtime }
     }
 
     /// What a command answers, all of it.
     pub fn ask(&self, line: &str) -> String {
-        let (sender, receiver) = mpsc::channel();
-        let message = TerminalMessage::Line(line.to_owned(), sender);
-        self.terminal.send(Class::Control, message).unwrap();
-        match receiver.recv_timeout(PATIENCE) {
-            Ok(text) => text,
-            Err(error) => panic!("no answer to {line}: {error}"),
-        }
+        ask(&self.terminal, line)
+    }
+
+    /// What a command answers to somebody else.
+    pub fn ask_elsewhere(&self, line: &str) -> String {
+        let runtime = self.runtime.as_ref().unwrap();
+        let terminal = start_terminal(runtime, self.shared.clone(), self.manager.clone());
+        let answer = ask(&terminal, line);
+        terminal.stop();
+        answer
     }
 
     /// Asks until the answer is right, as after something that takes its time.
@@ -140,6 +145,16 @@ impl Drop for Lab {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown();
         }
+    }
+}
+
+fn ask(terminal: &Address<TerminalMessage>, line: &str) -> String {
+    let (sender, receiver) = mpsc::channel();
+    let message = TerminalMessage::Line(line.to_owned(), sender);
+    terminal.send(Class::Control, message).unwrap();
+    match receiver.recv_timeout(PATIENCE) {
+        Ok(text) => text,
+        Err(error) => panic!("no answer to {line}: {error}"),
     }
 }
 

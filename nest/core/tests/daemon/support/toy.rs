@@ -23,7 +23,7 @@ use dunlin_rib::limits::LimitKind;
 use dunlin_rib::slice::SliceMessage;
 use dunlin_rib::source::{ChannelEvents, SourceSpec};
 use dunlin_rib::{Peer, Source, SourceId};
-use dunlin_runtime::{Address, Class, Context, Loop};
+use dunlin_runtime::{Address, Class, Context, Loop, Panic};
 
 /// A protocol type for tests.
 pub struct Toy {
@@ -39,6 +39,7 @@ pub struct ToyConfig {
     rigid: u32,
     soft: u32,
     broken: bool,
+    fragile: bool,
     children: u32,
 }
 
@@ -65,6 +66,8 @@ impl Section for ToyConfig {
             self.soft = parser.integer()?;
         } else if parser.eat_word("broken") {
             self.broken = true;
+        } else if parser.eat_word("fragile") {
+            self.fragile = true;
         } else if parser.eat_word("children") {
             self.children = parser.integer()?;
         } else {
@@ -127,8 +130,13 @@ impl ToyService {
     ) -> Box<dyn Instance> {
         let toy: ToyConfig = config.specific::<ToyConfig>().unwrap().clone();
         let name = config.name.clone();
-        let state =
-            ToyLoop { environment, config: config.clone(), toy: toy.clone(), sources: Vec::new() };
+        let state = ToyLoop {
+            environment,
+            config: config.clone(),
+            toy: toy.clone(),
+            sources: Vec::new(),
+            breaks: false,
+        };
         let address = cx.spawn(&name, Class::Control, state);
         Box::new(ToyInstance { name, toy, address, events: self.events.clone() })
     }
@@ -183,6 +191,8 @@ enum ToyMessage {
     Stop,
     Gone,
     Describe(Reply<Description>),
+    /// Panic, now or when it is told to stop.
+    Break(bool),
 }
 
 impl Instance for ToyInstance {
@@ -204,6 +214,15 @@ impl Instance for ToyInstance {
     fn reload(&mut self, _cx: &mut Context<'_>, direction: Direction) -> bool {
         let _ = self.events.send(format!("reload {} {direction:?}", self.name));
         true
+    }
+
+    fn refresh(&mut self, _cx: &mut Context<'_>, direction: Direction) -> Result<String, String> {
+        if !self.toy.fragile {
+            return Err("not reloading, route refresh unavailable".to_owned());
+        }
+        let now = direction == Direction::In;
+        let _ = self.address.send(Class::Control, ToyMessage::Break(now));
+        Ok(if now { ": broken" } else { ": breaks when it stops" }.to_owned())
     }
 
     fn describe(&self, reply: Reply<Description>) {
@@ -249,6 +268,7 @@ struct ToyLoop {
     config: InstanceConfig,
     toy: ToyConfig,
     sources: Vec<Arc<Source>>,
+    breaks: bool,
 }
 
 struct NoEvents;
@@ -399,7 +419,12 @@ impl Loop for ToyLoop {
 
     fn message(&mut self, cx: &mut Context<'_>, message: ToyMessage) {
         match message {
+            ToyMessage::Break(now) => {
+                assert!(!now, "as it was told");
+                self.breaks = true;
+            }
             ToyMessage::Stop => {
+                assert!(!self.breaks, "as it was told");
                 // Peers may have come just before we heard that we have to go.
                 self.ask_for_children();
                 self.environment.reporter.state(ProtocolState::Stop);
@@ -411,5 +436,14 @@ impl Loop for ToyLoop {
             }
             ToyMessage::Describe(reply) => reply.send(self.describe()),
         }
+    }
+
+    fn panicked(&mut self, panic: &Panic) {
+        for source in &self.sources {
+            source.kill();
+            let gone = || SliceMessage::SourceDown { source: source.id, done: None };
+            self.environment.rib.slices.send_all(Class::Routing, gone);
+        }
+        self.environment.reporter.panicked(panic);
     }
 }
