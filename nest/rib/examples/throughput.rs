@@ -28,7 +28,7 @@ use dunlin_rib::export::{
     RouteView, SharingCounters,
 };
 use dunlin_rib::import::{CreditGate, ImportBuilder, Slices};
-use dunlin_rib::limits::LimitKind;
+use dunlin_rib::limits::{LimitKind, TooMany};
 use dunlin_rib::registry::{GroupFound, JoinSpec, Registry, RegistryMessage, next_exporter};
 use dunlin_rib::resolver::Resolver;
 use dunlin_rib::slice::{Slice, SliceMessage, SliceStatistics};
@@ -356,6 +356,7 @@ struct Silent;
 
 impl ChannelEvents for Silent {
     fn limit_hit(&self, _: SourceId, _: LimitKind) {}
+    fn refused(&self, _: SourceId, _: TooMany) {}
     fn filter_error(&self, _: SourceId, _: &str) {}
     fn filter_print(&self, _: SourceId, _: &str) {}
 }
@@ -491,6 +492,7 @@ impl LogSink for ToSession {
     fn joined(&self, member: MemberId, egress: Address<EgressMessage>) {
         let _ = self.session.send(Class::Routing, SessionMessage::Joined(member, egress));
     }
+    fn refused(&self, _: TooMany) {}
     fn append(&self, chunk: Arc<Chunk>) {
         let _ = self.session.send(Class::Routing, SessionMessage::Append(chunk));
     }

@@ -9,6 +9,7 @@ use dunlin_net::{NetKey, NetType, Prefix, Prefix4, Prefix6};
 use dunlin_runtime::{Address, Class, EventHandle};
 
 use crate::Source;
+use crate::counters::ImportDelta;
 use crate::encode::Nets;
 use crate::export::{Delta, Deltas};
 use crate::slice::SliceMessage;
@@ -34,6 +35,24 @@ pub enum Ops {
     V4(Vec<Op<Prefix4>>),
     /// IPv6.
     V6(Vec<Op<Prefix6>>),
+}
+
+impl Ops {
+    /// What is counted if none of it is taken.
+    pub(crate) fn rejected(&self) -> ImportDelta {
+        let (all, withdrawals) = match self {
+            Self::V4(ops) => (ops.len(), ops.iter().filter(|op| op.attrs == NONE).count()),
+            Self::V6(ops) => (ops.len(), ops.iter().filter(|op| op.attrs == NONE).count()),
+        };
+        let (updates, withdraws) = ((all - withdrawals) as u64, withdrawals as u64);
+        ImportDelta {
+            updates_received: updates,
+            updates_rejected: updates,
+            withdraws_received: withdraws,
+            withdraws_rejected: withdraws,
+            ..ImportDelta::default()
+        }
+    }
 }
 
 /// Net keys that tables, batches and deltas can hold: ties the generic code to the enums.

@@ -51,6 +51,32 @@ impl LimitKind {
     }
 }
 
+/// A bound of the tables themselves. Whoever comes beyond it is refused, and told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TooMany {
+    /// Sources that have routes in one slice.
+    Sources {
+        /// As many as there may be.
+        most: usize,
+    },
+    /// Members of one export group.
+    Members {
+        /// As many as there may be.
+        most: usize,
+    },
+}
+
+impl core::fmt::Display for TooMany {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Sources { most } => write!(f, "too many sources of routes, at most {most}"),
+            Self::Members { most } => {
+                write!(f, "too many sessions in one export group, at most {most}")
+            }
+        }
+    }
+}
+
 /// A limit and whether it is exceeded now. By default there is none.
 #[derive(Debug)]
 pub struct Limit {
@@ -118,10 +144,15 @@ impl Limit {
         self.hit.load(Ordering::Relaxed)
     }
 
+    /// What happens beyond it.
+    pub fn action(&self) -> LimitAction {
+        let action = usize::from(self.action.load(Ordering::Relaxed));
+        ACTIONS.get(action).copied().unwrap_or_default()
+    }
+
     /// Whether routes beyond it are dropped.
     pub fn drops(&self) -> bool {
-        let action = usize::from(self.action.load(Ordering::Relaxed));
-        ACTIONS.get(action) != Some(&LimitAction::Warn)
+        self.action() != LimitAction::Warn
     }
 }
 

@@ -8,7 +8,7 @@ use dunlin_net::{NetType, Prefix4, Prefix6};
 use dunlin_runtime::{Address, Class, Context, Loop};
 
 use crate::counters::ExportCounters;
-use crate::egress::{Egress, EgressMessage, GroupSpec, MAX_LAG, MemberSpec};
+use crate::egress::{Egress, EgressMessage, GroupSpec, MAX_LAG, MOST_MEMBERS, MemberSpec};
 use crate::encode::Encoder;
 use crate::export::{
     DeltaBatch, DeltaSink, ExportLimit, ExportPolicy, Exporter, ExporterKind, SharingCounters,
@@ -114,11 +114,12 @@ pub struct Registry {
     slices: Option<Slices>,
     groups: Map<GroupKey, Group>,
     max_lag: u64,
+    max_members: usize,
 }
 
 impl Default for Registry {
     fn default() -> Self {
-        Self { slices: None, groups: Map::default(), max_lag: MAX_LAG }
+        Self { slices: None, groups: Map::default(), max_lag: MAX_LAG, max_members: MOST_MEMBERS }
     }
 }
 
@@ -151,13 +152,18 @@ impl Registry {
         Self { max_lag, ..Self::default() }
     }
 
+    /// As [`new`](Self::new); groups have no more members than this.
+    pub fn with_max_members(max_members: usize) -> Self {
+        Self { max_members, ..Self::default() }
+    }
+
     fn join(&mut self, spec: JoinSpec, cx: &mut Context<'_>) {
         let Some(slices) = self.slices.clone() else { return };
         let key =
             GroupKey { table: spec.table, policy: spec.policy.key(), encoder: spec.encoder.key() };
-        let max_lag = self.max_lag;
+        let bounds = (self.max_lag, self.max_members);
         let group =
-            self.groups.entry(key).or_insert_with(|| make_group(&spec, &slices, max_lag, cx));
+            self.groups.entry(key).or_insert_with(|| make_group(&spec, &slices, bounds, cx));
         group.figures.joins += 1;
         let figures = &group.figures;
         spec.found.found(Arc::clone(&figures.exports), Arc::clone(&figures.sharing));
@@ -181,7 +187,12 @@ impl Registry {
     }
 }
 
-fn make_group(spec: &JoinSpec, slices: &Slices, max_lag: u64, cx: &mut Context<'_>) -> Group {
+fn make_group(
+    spec: &JoinSpec,
+    slices: &Slices,
+    (max_lag, max_members): (u64, usize),
+    cx: &mut Context<'_>,
+) -> Group {
     let exporter = next_exporter();
     let sharing: Arc<SharingCounters> = Arc::default();
     let exports: Arc<ExportCounters> = Arc::default();
@@ -193,6 +204,7 @@ fn make_group(spec: &JoinSpec, slices: &Slices, max_lag: u64, cx: &mut Context<'
         sharing: Arc::clone(&sharing),
         registry,
         max_lag,
+        max_members,
     };
     let name = format!("export {exporter}");
     let address = match spec.net_type {

@@ -9,7 +9,7 @@ use dunlin_attr::Rts;
 use dunlin_filter::ChannelFilter;
 
 use crate::counters::{ImportCounters, ImportGauges};
-use crate::limits::{ImportLimits, LimitKind};
+use crate::limits::{ImportLimits, LimitKind, TooMany};
 use crate::{SourceId, TableId};
 
 /// The neighbour behind a source, as best-route selection and filters see it.
@@ -87,6 +87,11 @@ impl Default for Order {
 pub trait ChannelEvents: Send + Sync {
     /// A limit was exceeded; called once until the limit is renewed.
     fn limit_hit(&self, source: SourceId, kind: LimitKind);
+    /// There is no room for the source: its routes are dropped. Called once for a source. Who does
+    /// nothing else about it has it logged as an error.
+    fn refused(&self, source: SourceId, why: TooMany) {
+        self.filter_error(source, &format!("Channel refused: {why}"));
+    }
     /// A filter failed at run time and the route was rejected.
     fn filter_error(&self, source: SourceId, message: &str);
     /// A filter printed something.
@@ -127,6 +132,9 @@ pub struct Source {
     /// False once the session is gone. Written once by the session's loop (`Release`), read by
     /// slices (`Acquire`); publishes nothing but itself.
     alive: AtomicBool,
+    /// It was told that there is no room for it. Set by the first slice that has none (`Relaxed`:
+    /// publishes nothing but itself).
+    refused: AtomicBool,
 }
 
 /// What [`Source::new`] needs.
@@ -173,12 +181,20 @@ impl Source {
             gauges: Arc::default(),
             events: spec.events,
             alive: AtomicBool::new(true),
+            refused: AtomicBool::new(false),
         }
     }
 
     /// The session is gone: slices ignore what this source sent and has.
     pub fn kill(&self) {
         self.alive.store(false, Ordering::Release);
+    }
+
+    /// Tells the protocol that there is no room for the source, unless it has been told.
+    pub(crate) fn refuse(&self, why: TooMany) {
+        if !self.refused.swap(true, Ordering::Relaxed) {
+            self.events.refused(self.id, why);
+        }
     }
 
     /// Whether the session lives.

@@ -387,6 +387,59 @@ fn internal_neighbours_are_reflected_to_clients() {
     put(&mut attributes, 0x40, 3, &[127, 0, 0, 9]);
     put(&mut attributes, 0x40, 5, &[0, 0, 0, 50]);
     put(&mut attributes, 0x80, 9, &[10, 0, 0, 99]);
+/// Three sessions, of which the third finds no room; once another has gone it does.
+fn refuse_the_third(port: u16, sources: usize, members: usize, why: &str, logged: &str) {
+    let config: String = ["a", "b", "c"]
+        .iter()
+        .zip(2..)
+        .map(|(name, n)| session(name, port, &format!("127.0.0.{n}"), 65000 + n, POLICY))
+        .collect();
+    let daemon = Daemon::start_with(&config, sources, members);
+    let to = format!("127.0.0.1:{port}");
+    let connect = |n: u32| {
+        let mut peer = Speaker::connect(&format!("127.0.0.{n}"), &to, 65000 + n);
+        peer.establish();
+        peer
+    };
+    let (mut a, mut b) = (connect(2), connect(3));
+    for (name, peer) in [("a", &mut a), ("b", &mut b)] {
+        daemon.wait_state(name, "up Established");
+        peer.announce(&prefixes(20), [127, 0, 0, 9], &[]);
+    }
+    b.until("routes", |b| b.routes.len() == 20);
+    let mut c = connect(4);
+    c.announce(&prefixes(50), [127, 0, 0, 4], &[]);
+    c.until("the end", |c| c.closed);
+    let notification = c.notification.clone().unwrap();
+    assert_eq!((notification.code, notification.subcode), (6, 8), "out of resources");
+    daemon.wait_state("c", &format!("start Idle          Error: {why}"));
+    let lines = daemon.log();
+    let told = lines.iter().filter(|line| line.contains(logged)).count();
+    assert!(told >= 1, "{lines:#?}");
+    assert!(!a.closed && !b.closed, "the others stay");
+    drop(a);
+    b.until("the others' routes only", |b| b.routes.is_empty());
+    daemon.wait_state("c", &format!("start Passive       Error: {why}"));
+    let mut c = connect(4);
+    c.announce(&prefixes(50), [127, 0, 0, 4], &[]);
+    b.until("the third's routes", |b| b.routes.len() == 30);
+    assert!(!c.closed);
+}
+
+#[test]
+fn a_source_too_many_is_refused_by_name() {
+    let why = "Too many sources of routes";
+    let logged = "c: Channel ipv4 refused: too many sources of routes, at most 2";
+    refuse_the_third(11806, 2, 65536, why, logged);
+}
+
+#[test]
+fn a_session_too_many_in_an_export_group_is_refused_by_name() {
+    let why = "Too many sessions in one export group";
+    let logged = "refused: too many sessions in one export group, at most 2";
+    refuse_the_third(11807, 65535, 2, why, logged);
+}
+
     put(&mut attributes, 0x80, 10, &[10, 0, 0, 98, 10, 0, 0, 1]);
     let mut out = Vec::new();
     dunlin_bgp::wire::encode::announce(&attributes, [net], 4096, &mut out);

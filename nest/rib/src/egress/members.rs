@@ -9,12 +9,15 @@ use dunlin_runtime::Address;
 
 use super::{EgressMessage, Moving, Off};
 use crate::chunk::Chunk;
+use crate::limits::TooMany;
 use crate::{MemberId, SourceId};
 
 /// A session's end of the log. Calls come from the egress loop: send a message, return.
 pub trait LogSink: Send + Sync {
     /// The member has joined the group.
     fn joined(&self, member: MemberId, egress: Address<EgressMessage>);
+    /// The group has no room for the member; it has not joined.
+    fn refused(&self, why: TooMany);
     /// More of the log.
     fn append(&self, chunk: Arc<Chunk>);
     /// The member is too slow: finish the message that is being written, drop the rest, and answer

@@ -49,6 +49,7 @@ use crate::chunk::Chunk;
 use crate::encode::Encoder;
 use crate::export::{DeltaBatch, SharingCounters};
 use crate::import::{Slices, TableKey};
+use crate::limits::TooMany;
 use crate::registry::RegistryMessage;
 use crate::slice::SliceMessage;
 use crate::{ExporterId, MemberId, SourceId};
@@ -65,6 +66,9 @@ pub const WINDOW: u64 = 256 * 1024;
 
 /// Bytes in flight to a member beyond which it leaves the log.
 pub const MAX_LAG: u64 = 4 * 1024 * 1024;
+
+/// Members of a group: as many as there are ids.
+pub const MOST_MEMBERS: usize = u16::MAX as usize + 1;
 
 /// Networks encoded in one go, so that a turn stays short.
 const NETS_PER_STEP: usize = 4096;
@@ -126,6 +130,8 @@ pub struct GroupSpec {
     pub registry: Option<Address<RegistryMessage>>,
     /// See [`MAX_LAG`].
     pub max_lag: u64,
+    /// See [`MOST_MEMBERS`], which is the most that there can be.
+    pub max_members: usize,
 }
 
 impl GroupSpec {
@@ -231,23 +237,35 @@ impl<K: TableKey> Egress<K> {
 
     fn join(&mut self, spec: MemberSpec, cx: &Context<'_>) {
         let sink = Arc::clone(&spec.sink);
-        let id = self.admit(spec);
-        if let Some(own) = cx.own::<EgressMessage>() {
-            sink.joined(id, own);
+        match self.admit(spec) {
+            Ok(id) => {
+                if let Some(own) = cx.own::<EgressMessage>() {
+                    sink.joined(id, own);
+                }
+            }
+            Err(why) => sink.refused(why),
         }
     }
 
-    /// Makes a member and has it fed.
-    fn admit(&mut self, spec: MemberSpec) -> MemberId {
+    /// An id that nobody has, and where it belongs.
+    fn free_place(&self) -> Result<(MemberId, usize), TooMany> {
+        let most = self.spec.max_members.min(MOST_MEMBERS);
         let mut id = MemberId(self.next_member);
-        let place = loop {
+        while self.members.len() < most {
             match self.place_of(id) {
-                Err(place) => break place,
+                Err(place) => return Ok((id, place)),
                 Ok(_) => id = MemberId(id.0.wrapping_add(1)),
             }
-        };
-        self.next_member = id.0.wrapping_add(1);
+        }
+        Err(TooMany::Members { most })
+    }
+
+    /// Makes a member and has it fed.
+    fn admit(&mut self, spec: MemberSpec) -> Result<MemberId, TooMany> {
+        // The registry counts those that are refused, too.
         self.joins += 1;
+        let (id, place) = self.free_place()?;
+        self.next_member = id.0.wrapping_add(1);
         self.by_source.entry(spec.source).or_default().push(id);
         self.by_address.entry(spec.address).or_default().push(id);
         if spec.resync {
@@ -265,7 +283,7 @@ impl<K: TableKey> Egress<K> {
         self.members.insert(place, member);
         self.waiting_for_feed.push(Waiting { id, first: true });
         self.start_feed();
-        id
+        Ok(id)
     }
 
     /// Forgets a member.

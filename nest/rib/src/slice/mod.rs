@@ -44,7 +44,7 @@ use crate::resolver::{ResolverMessage, WatchReport};
 use crate::{ExporterId, SliceId, TableId};
 use exports::Trailer;
 use jobs::{Job, Task};
-use sources::Sources;
+use sources::{MOST_SOURCES, Sources};
 use table::Env;
 use tables::{AnyTable, find, finish, with_table};
 
@@ -69,12 +69,18 @@ pub struct Slice {
 impl Slice {
     /// Slice number `id`, with no tables.
     pub fn new(id: SliceId) -> Self {
+        Self::with_room(id, MOST_SOURCES)
+    }
+
+    /// As [`new`](Self::new), for a number of sources of routes: fewer than 65,535, the most that
+    /// there can be.
+    pub fn with_room(id: SliceId, sources: usize) -> Self {
         Self {
             id,
             slices: None,
             resolver: None,
             tables: Vec::new(),
-            sources: Sources::default(),
+            sources: Sources::with_room(sources),
             scratch: Scratch::default(),
             jobs: VecDeque::new(),
             work: WorkId::NONE,
@@ -163,9 +169,7 @@ impl Slice {
         let id = batch.source.table;
         let trailer = Trailer { burst: batch.burst, ..Trailer::default() };
         // A dead source's batch is dropped, but its part of the burst is waited for no longer.
-        let source =
-            if batch.source.is_alive() { self.sources.index_of(&batch.source) } else { None };
-        let source = source.filter(|&index| !self.sources.is_dead(index));
+        let source = if batch.source.is_alive() { self.source_of(batch) } else { None };
         let (tables, mut env) = self.parts();
         if let Some(source) = source {
             match (find(tables, id), &batch.ops) {
@@ -189,6 +193,18 @@ impl Slice {
                     concerned = Some(t.id);
                 }
             });
+    /// The index of a batch's source. Without room for it its routes are counted as rejected.
+    fn source_of(&mut self, batch: &ImportBatch) -> Option<u16> {
+        match self.sources.index_of(&batch.source) {
+            Ok(index) => (!self.sources.is_dead(index)).then_some(index),
+            Err(why) => {
+                batch.source.counters.add(&batch.ops.rejected());
+                batch.source.refuse(why);
+                None
+            }
+        }
+    }
+
         }
         if let Some(table) = concerned {
             self.add_job(Task::Decide(table), None);

@@ -7,7 +7,7 @@ use dunlin_filter::ChannelFilter;
 use dunlin_net::hash::Map;
 
 use crate::counters::{ImportDelta, ImportGauges};
-use crate::limits::{Limit, LimitKind};
+use crate::limits::{Limit, LimitKind, TooMany};
 use crate::{Source, SourceId};
 
 /// Whether a source's routes count.
@@ -126,10 +126,17 @@ impl Local {
     }
 }
 
+/// Sources that a slice can tell apart: routes carry 16 bits, one value of which means none.
+pub(crate) const MOST_SOURCES: usize = u16::MAX as usize;
+
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Sources {
     list: Vec<Option<Local>>,
+    /// Places in the list that may be used again.
+    free: Vec<u16>,
+    /// As many as there may be.
+    most: usize,
     by_id: Map<SourceId, u16>,
     /// Filters of sources that have not sent anything here.
     programs: Map<SourceId, (ChannelFilter, u32)>,
@@ -138,21 +145,38 @@ pub(crate) struct Sources {
 }
 
 impl Sources {
-    /// The index of a source; none if there are 65,535 already.
-    pub(crate) fn index_of(&mut self, source: &Arc<Source>) -> Option<u16> {
+    /// Room for `most` sources, [`MOST_SOURCES`] at most.
+    pub(crate) fn with_room(most: usize) -> Self {
+        Self {
+            list: Vec::new(),
+            free: Vec::new(),
+            most: most.min(MOST_SOURCES),
+            by_id: Map::default(),
+            programs: Map::default(),
+            noted: Vec::new(),
+        }
+    }
+
+    /// The index of a source; an error if there is no room for it.
+    pub(crate) fn index_of(&mut self, source: &Arc<Source>) -> Result<u16, TooMany> {
         if let Some(&index) = self.by_id.get(&source.id) {
-            return Some(index);
+            return Ok(index);
         }
-        let free = self.list.iter().position(Option::is_none);
-        let index =
-            u16::try_from(free.unwrap_or(self.list.len())).ok().filter(|&n| n < u16::MAX)?;
-        let local = Some(Local::new(source, self.programs.remove(&source.id)));
-        match self.list.get_mut(usize::from(index)) {
-            Some(place) => *place = local,
-            None => self.list.push(local),
-        }
+        let index = self.place().ok_or(TooMany::Sources { most: self.most })?;
+        let local = Local::new(source, self.programs.remove(&source.id));
+        self.list[usize::from(index)] = Some(local);
         self.by_id.insert(source.id, index);
-        Some(index)
+        Ok(index)
+    }
+
+    /// A free place in the list.
+    fn place(&mut self) -> Option<u16> {
+        if let Some(free) = self.free.pop() {
+            return Some(free);
+        }
+        let next = u16::try_from(self.list.len()).ok().filter(|&n| usize::from(n) < self.most)?;
+        self.list.push(None);
+        Some(next)
     }
 
     pub(crate) fn find(&self, id: SourceId) -> Option<u16> {
@@ -230,6 +254,7 @@ impl Sources {
                 && claim(local)
             {
                 claimed.extend(u16::try_from(index));
+            self.free.push(index);
             }
         }
         claimed

@@ -14,7 +14,7 @@ use dunlin_attr::{Attrs, AttrsBuilder, BgpNextHop, NextHop, Origin, Rts};
 use dunlin_net::Prefix4;
 use dunlin_net::as_path::AsPathBuf;
 
-use crate::limits::LimitKind;
+use crate::limits::{LimitKind, TooMany};
 use crate::source::{ChannelEvents, SourceSpec};
 use crate::{Peer, Source, SourceId, TableId};
 
@@ -75,6 +75,7 @@ pub(crate) struct Events {
     pub(crate) receive: AtomicUsize,
     pub(crate) import: AtomicUsize,
     pub(crate) export: AtomicUsize,
+    pub(crate) refused: AtomicUsize,
     pub(crate) errors: AtomicUsize,
     pub(crate) prints: AtomicUsize,
 }
@@ -94,6 +95,9 @@ impl ChannelEvents for Events {
             LimitKind::Export => &self.export,
         };
         count.fetch_add(1, Ordering::Relaxed);
+    }
+    fn refused(&self, _: SourceId, _: TooMany) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
     }
     fn filter_error(&self, _: SourceId, _: &str) {
         self.errors.fetch_add(1, Ordering::Relaxed);

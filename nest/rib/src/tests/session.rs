@@ -13,6 +13,7 @@ use crate::chunk::Chunk;
 use crate::counters::ExportCounters;
 use crate::egress::{EgressMessage, LogReader, LogSink, MemberSpec, Progress};
 use crate::export::{ExportLimit, SharingCounters};
+use crate::limits::TooMany;
 use crate::registry::{GroupFound, JoinSpec, RegistryMessage};
 use crate::testing::{Kind, Look, TestPolicy};
 use crate::{MemberId, SourceId, TableId};
@@ -63,6 +64,9 @@ impl Sink {
 impl LogSink for Sink {
     fn joined(&self, member: MemberId, egress: Address<EgressMessage>) {
         self.tell(SessionMessage::Joined(self.ticket, member, egress));
+    }
+    fn refused(&self, why: TooMany) {
+        panic!("{why}");
     }
     fn append(&self, chunk: Arc<Chunk>) {
         self.tell(SessionMessage::Append(self.ticket, chunk));

@@ -21,6 +21,10 @@ pub enum Misc {
     BfdDown,
     /// The neighbour restarts gracefully.
     GracefulRestart,
+    /// The tables have no room for another source of routes.
+    TooManySources,
+    /// The export group has no room for another session.
+    TooManyMembers,
 }
 
 impl fmt::Display for Misc {
@@ -33,6 +37,8 @@ impl fmt::Display for Misc {
             Self::LinkDown => "Link down",
             Self::BfdDown => "BFD session down",
             Self::GracefulRestart => "Graceful restart",
+            Self::TooManySources => "Too many sources of routes",
+            Self::TooManyMembers => "Too many sessions in one export group",
         })
     }
 }

@@ -19,7 +19,7 @@ use dunlin_core::protocol::{
 use dunlin_rib::chunk::Chunk;
 use dunlin_rib::counters::{ExportCounters, ImportCounters};
 use dunlin_rib::egress::EgressMessage;
-use dunlin_rib::limits::LimitKind;
+use dunlin_rib::limits::{LimitKind, TooMany};
 use dunlin_rib::{MemberId, SourceId};
 use dunlin_runtime::{
     Address, Class, Context, EventId, Loop, OwnedSocket, Ready, SocketId, Time, TimerId,
@@ -67,6 +67,10 @@ pub(crate) enum SessionMessage {
     Found(Ticket, Arc<ExportCounters>),
     /// A limit is exceeded.
     Limit(SourceId, LimitKind),
+    /// The tables have no room for a channel's routes.
+    NoRoom(SourceId, TooMany),
+    /// The export group has no room for a channel.
+    NoPlace(Ticket, TooMany),
     /// The routes of an earlier incarnation have left all tables.
     Flushed,
     /// End.
@@ -335,6 +339,8 @@ impl Loop for Session {
             SessionMessage::Left(ticket) => self.left(cx, ticket),
             SessionMessage::Found(ticket, counters) => self.found(ticket, counters),
             SessionMessage::Limit(source, kind) => self.limit(cx, source, kind),
+            SessionMessage::NoRoom(source, why) => self.no_room(cx, source, why),
+            SessionMessage::NoPlace(ticket, why) => self.no_place(cx, ticket, why),
             SessionMessage::Flushed => self.flushed(cx),
             SessionMessage::Stop(reason) => self.stop_session(cx, &reason),
             SessionMessage::Reconfigure(config) => self.reconfigure(cx, &config),

@@ -31,13 +31,20 @@ pub(crate) struct Daemon {
 }
 
 const SLICES: u16 = 4;
+const MOST_SOURCES: usize = 65535;
+const MOST_MEMBERS: usize = 65536;
 
 impl Daemon {
     /// Runs a configuration.
     pub(crate) fn start(text: &str) -> Self {
+        Self::start_with(text, MOST_SOURCES, MOST_MEMBERS)
+    }
+
+    /// As `start`, with room for so many sources in a slice and members in an export group.
+    pub(crate) fn start_with(text: &str, sources: usize, members: usize) -> Self {
         let options = RuntimeOptions { threads: 2, ..RuntimeOptions::default() };
         let runtime = Runtime::new(options).unwrap();
-        let rib = start_rib(&runtime);
+        let rib = start_rib(&runtime, sources, members);
         let (log, logged) = channel();
         let log = Log::new(Arc::new(ToChannel(log)));
         let (texts, from) = channel();
@@ -135,12 +142,13 @@ fn parse(text: &str) -> Loaded {
     parse_text("t.conf", &format!("router id 10.0.0.1;\n{text}"), &kinds)
 }
 
-fn start_rib(runtime: &Runtime) -> Rib {
+fn start_rib(runtime: &Runtime, sources: usize, members: usize) -> Rib {
     let slices = (0..SLICES)
-        .map(|id| runtime.spawn(&format!("slice{id}"), Class::Routing, Slice::new(SliceId(id))));
+        .map(|id| (id, Slice::with_room(SliceId(id), sources)))
+        .map(|(id, slice)| runtime.spawn(&format!("slice{id}"), Class::Routing, slice));
     let slices = Slices::new(slices.collect());
     let resolver = runtime.spawn("resolver", Class::Routing, Resolver::new());
-    let registry = runtime.spawn("exports", Class::Control, Registry::default());
+    let registry = runtime.spawn("exports", Class::Control, Registry::with_max_members(members));
     slices.send_all(Class::Routing, || SliceMessage::Start {
         slices: slices.clone(),
         resolver: resolver.clone(),

@@ -7,7 +7,8 @@ use dunlin_runtime::Address;
 
 use crate::chunk::Chunk;
 use crate::egress::feed::Waiting;
-use crate::egress::{Egress, EgressMessage, GroupSpec, LogSink, MemberSpec};
+use crate::egress::{Egress, EgressMessage, GroupSpec, LogSink, MOST_MEMBERS, MemberSpec};
+use crate::limits::TooMany;
 use crate::testing::{address, net};
 use crate::tests::encoder::TestEncoder;
 use crate::tests::world::World;
@@ -17,6 +18,7 @@ struct Deaf;
 
 impl LogSink for Deaf {
     fn joined(&self, _: MemberId, _: Address<EgressMessage>) {}
+    fn refused(&self, _: TooMany) {}
     fn append(&self, _: Arc<Chunk>) {}
     fn detach(&self) {}
     fn fed(&self) {}
@@ -33,10 +35,11 @@ fn group() -> Egress<Prefix4> {
         sharing: Arc::default(),
         registry: None,
         max_lag: 1000,
+        max_members: MOST_MEMBERS,
     })
 }
 
-fn join(group: &mut Egress<Prefix4>, source: u32) -> MemberId {
+fn try_join(group: &mut Egress<Prefix4>, source: u32) -> Result<MemberId, TooMany> {
     group.admit(MemberSpec {
         sink: Arc::new(Deaf),
         progress: Arc::default(),
@@ -44,6 +47,10 @@ fn join(group: &mut Egress<Prefix4>, source: u32) -> MemberId {
         address: address(source),
         resync: false,
     })
+}
+
+fn join(group: &mut Egress<Prefix4>, source: u32) -> MemberId {
+    try_join(group, source).unwrap()
 }
 
 fn prefixes(count: usize) -> Vec<Prefix> {
@@ -59,6 +66,20 @@ fn ids_are_not_given_out_twice_at_a_time() {
     group.next_member = u16::MAX;
     assert_eq!(join(&mut group, 3), MemberId(1));
     assert!(group.members.is_sorted_by_key(|member| member.id));
+}
+
+#[test]
+fn who_finds_no_id_is_refused_until_somebody_leaves() {
+    let mut group = group();
+    for n in 0..MOST_MEMBERS as u32 {
+        assert_eq!(join(&mut group, n), MemberId(n as u16));
+    }
+    let refused = Err(TooMany::Members { most: 65536 });
+    assert_eq!(try_join(&mut group, 70000), refused);
+    group.leave(MemberId(4711));
+    assert_eq!(try_join(&mut group, 70000), Ok(MemberId(4711)));
+    assert_eq!(try_join(&mut group, 70001), refused);
+    assert_eq!(group.joins, 65539, "as the registry counts");
 }
 
 #[test]

@@ -4,5 +4,6 @@
     reason = "the test looks into what loops were told; nothing here runs on a worker of the daemon"
 )]
 
+mod bounds;
 mod model;
 mod world;

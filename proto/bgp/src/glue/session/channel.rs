@@ -13,7 +13,7 @@ use dunlin_net::{Prefix4, Prefix6};
 use dunlin_rib::barrier::Barrier;
 use dunlin_rib::counters::{ExportCounters, ImportCounters};
 use dunlin_rib::import::{CreditGate, ImportBuilder};
-use dunlin_rib::limits::{Limit, LimitKind};
+use dunlin_rib::limits::{Limit, LimitKind, TooMany};
 use dunlin_rib::slice::SliceMessage;
 use dunlin_rib::source::{ChannelEvents, SourceSpec};
 use dunlin_rib::{Peer, Source, SourceId, TableId};
@@ -286,6 +286,11 @@ impl ChannelEvents for Events {
     fn limit_hit(&self, source: SourceId, kind: LimitKind) {
         // A session that has stopped needs no limits.
         let _ = self.session.send(Class::Control, SessionMessage::Limit(source, kind));
+    }
+
+    fn refused(&self, source: SourceId, why: TooMany) {
+        // A session that has stopped needs no room.
+        let _ = self.session.send(Class::Control, SessionMessage::NoRoom(source, why));
     }
 
     fn filter_error(&self, _source: SourceId, message: &str) {

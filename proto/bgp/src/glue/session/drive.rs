@@ -6,17 +6,17 @@ use dunlin_core::config::DebugFlags;
 use dunlin_core::log::LogClass;
 use dunlin_core::protocol::{Automatic, InstanceEvent, ProtocolState, StopCause, StopReason};
 use dunlin_rib::SourceId;
-use dunlin_rib::limits::{LimitAction, LimitKind};
+use dunlin_rib::limits::{LimitAction, LimitKind, TooMany};
 use dunlin_runtime::{ConnectOptions, Context, OwnedSocket};
 
 use super::link::Link;
 use super::receive::system_text;
 use super::settings::limit_action;
-use super::{Session, Side};
+use super::{Session, Side, Ticket};
 use crate::config::Remote;
 use crate::fsm::{Action, LastError, Message, Misc, State};
 use crate::wire::frame::{KEEPALIVE, Type};
-use crate::wire::{Cease, Notification};
+use crate::wire::{Carried, Cease, Notification};
 
 impl Session {
     pub(super) fn act(&mut self, cx: &mut Context<'_>, action: Action) {
@@ -227,6 +227,39 @@ impl Session {
                 self.ask(Automatic::Disable, "Route limit exceeded".to_owned());
             }
         }
+    }
+
+    /// A slice has no room for one of our sources.
+    pub(super) fn no_room(&mut self, cx: &mut Context<'_>, source: SourceId, why: TooMany) {
+        let channels = self.up.as_ref().map(|up| &up.channels);
+        let ours = channels.into_iter().flatten().find(|channel| channel.source.id == source);
+        if let Some(family) = ours.map(|channel| channel.family) {
+            self.refused(cx, family, why);
+        }
+    }
+
+    /// An export group has no room for us.
+    pub(super) fn no_place(&mut self, cx: &mut Context<'_>, ticket: Ticket, why: TooMany) {
+        let channel = self.up.as_ref().and_then(|up| up.channel(ticket.family));
+        if channel.is_some_and(|channel| channel.current.join == ticket.join) {
+            self.refused(cx, ticket.family, why);
+        }
+    }
+
+    /// The tables can't serve one of our channels. Ends the session; it tries again as after any
+    /// error, and there may be room then.
+    fn refused(&mut self, cx: &mut Context<'_>, family: Carried, why: TooMany) {
+        self.environment
+            .log
+            .write(LogClass::Error, format_args!("Channel {family} refused: {why}"));
+        let misc = match why {
+            TooMany::Sources { .. } => Misc::TooManySources,
+            TooMany::Members { .. } => Misc::TooManyMembers,
+        };
+        let cease = Notification::cease(Cease::OutOfResources, "");
+        self.drive(cx, |fsm, now, _, actions| {
+            fsm.fail(now, &cease, LastError::Misc(misc), actions);
+        });
     }
 
     pub(super) fn interfaces_changed(

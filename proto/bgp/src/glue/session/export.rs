@@ -13,6 +13,7 @@ use dunlin_rib::counters::ExportCounters;
 use dunlin_rib::egress::{EgressMessage, LogReader, LogSink, MemberSpec, Progress};
 use dunlin_rib::encode::Encoder;
 use dunlin_rib::export::{ExportLimit, ExportPolicy, SharingCounters};
+use dunlin_rib::limits::TooMany;
 use dunlin_rib::registry::{GroupFound, JoinSpec, RegistryMessage};
 use dunlin_runtime::{Address, Class, Context};
 
@@ -288,6 +289,10 @@ impl LogSink for ToSession {
             // As above, but the group wouldn't learn of it.
             let _ = egress.send(Class::Routing, EgressMessage::Leave(member));
         }
+    }
+
+    fn refused(&self, why: TooMany) {
+        self.tell(SessionMessage::NoPlace(self.ticket, why));
     }
 
     fn append(&self, chunk: Arc<Chunk>) {
