@@ -6,6 +6,8 @@ use dunlin_conf::{InterfacePattern, Parsed};
 use dunlin_core::config::{ConfigParser, Globals};
 use dunlin_core::protocol::{InstanceConfig, ProtocolConfig, Section};
 
+use crate::kind::UNBUILT;
+
 /// What a `protocol direct` says.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct DirectConfig {
@@ -43,10 +45,7 @@ impl Section for DirectConfig {
         _globals: &Globals,
         config: &mut InstanceConfig,
     ) -> Parsed<Arc<dyn ProtocolConfig>> {
-        if !config.disabled {
-            let warning = parser.warning(config.span, "Protocol direct is not supported yet");
-            warning.hint("Dunlin cannot make routes of connected networks so far: the daemon does not start with it");
-        }
+        UNBUILT.warn(parser, config, "make routes of connected networks");
         Ok(Arc::new(self.clone()))
     }
 }

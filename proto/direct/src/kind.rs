@@ -1,15 +1,14 @@
 //! The protocol type. No instance of it can be started yet.
 
-use std::sync::Arc;
-
 use dunlin_core::protocol::{
-    ChannelKind, ChannelRules, Environment, Instance, InstanceConfig, Needed, Phase, ProtocolKind,
-    Section, Service, StartError,
+    ChannelKind, ChannelRules, Needed, Phase, ProtocolKind, Section, Service, Unbuilt,
 };
 use dunlin_filter::ChannelFilter;
-use dunlin_runtime::Context;
 
 use crate::config::DirectConfig;
+
+/// Stands in for it.
+pub(crate) const UNBUILT: Unbuilt = Unbuilt { keyword: "direct" };
 
 /// The direct protocol.
 #[derive(Clone, Copy, Debug, Default)]
@@ -17,7 +16,7 @@ pub struct Direct;
 
 impl ProtocolKind for Direct {
     fn keyword(&self) -> &'static str {
-        "direct"
+        UNBUILT.keyword
     }
 
     fn type_name(&self) -> &'static str {
@@ -43,19 +42,6 @@ impl ProtocolKind for Direct {
     }
 
     fn service(&self) -> Box<dyn Service> {
-        Box::new(DirectService)
-    }
-}
-
-struct DirectService;
-
-impl Service for DirectService {
-    fn start(
-        &mut self,
-        _cx: &mut Context<'_>,
-        _environment: Environment,
-        _config: Arc<InstanceConfig>,
-    ) -> Result<Box<dyn Instance>, StartError> {
-        Err(StartError::Failed("protocol direct is not supported yet".to_owned()))
+        Box::new(UNBUILT)
     }
 }

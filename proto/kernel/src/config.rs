@@ -7,6 +7,8 @@ use dunlin_conf::{Parsed, TokenKind};
 use dunlin_core::config::{ConfigParser, Globals};
 use dunlin_core::protocol::{InstanceConfig, ProtocolConfig, Section};
 
+use crate::kind::UNBUILT;
+
 /// The kernel's main table.
 const MAIN: u32 = 254;
 
@@ -138,12 +140,7 @@ impl Section for KernelConfig {
         _globals: &Globals,
         config: &mut InstanceConfig,
     ) -> Parsed<Arc<dyn ProtocolConfig>> {
-        if !config.disabled {
-            let warning = parser.warning(config.span, "Protocol kernel is not supported yet");
-            warning.hint(
-                "Dunlin cannot give routes to the kernel so far: the daemon does not start with it",
-            );
-        }
+        UNBUILT.warn(parser, config, "give routes to the kernel");
         Ok(Arc::new(self.clone()))
     }
 }

@@ -1,15 +1,14 @@
 //! The protocol type. No instance of it can be started yet.
 
-use std::sync::Arc;
-
 use dunlin_core::protocol::{
-    ChannelKind, ChannelRules, Environment, Instance, InstanceConfig, Needed, Phase, ProtocolKind,
-    Section, Service, StartError,
+    ChannelKind, ChannelRules, Needed, Phase, ProtocolKind, Section, Service, Unbuilt,
 };
 use dunlin_filter::ChannelFilter;
-use dunlin_runtime::Context;
 
 use crate::config::KernelConfig;
+
+/// Stands in for it.
+pub(crate) const UNBUILT: Unbuilt = Unbuilt { keyword: "kernel" };
 
 /// The kernel protocol.
 #[derive(Clone, Copy, Debug, Default)]
@@ -17,7 +16,7 @@ pub struct Kernel;
 
 impl ProtocolKind for Kernel {
     fn keyword(&self) -> &'static str {
-        "kernel"
+        UNBUILT.keyword
     }
 
     fn type_name(&self) -> &'static str {
@@ -43,19 +42,6 @@ impl ProtocolKind for Kernel {
     }
 
     fn service(&self) -> Box<dyn Service> {
-        Box::new(KernelService)
-    }
-}
-
-struct KernelService;
-
-impl Service for KernelService {
-    fn start(
-        &mut self,
-        _cx: &mut Context<'_>,
-        _environment: Environment,
-        _config: Arc<InstanceConfig>,
-    ) -> Result<Box<dyn Instance>, StartError> {
-        Err(StartError::Failed("protocol kernel is not supported yet".to_owned()))
+        Box::new(UNBUILT)
     }
 }

@@ -9,8 +9,8 @@ use super::output::Output;
 use super::session::{Desk, ENOUGH, Payload, Step, Task};
 use crate::manager::{Request, Row, Selection};
 use crate::protocol::{
-    ChannelConfig, ChannelDescription, ChannelState, ChannelStatistics, Description, Limit, Reply,
-    statistics_line,
+    ChannelConfig, ChannelDescription, ChannelState, ChannelStatistics, Description, Reply,
+    limit_lines, statistics_line,
 };
 
 /// `show protocols`, until it is done.
@@ -160,14 +160,6 @@ fn channel_lines(output: &mut Output, config: &ChannelConfig, state: Option<&Cha
         statistics(output, config, &figures);
     }
     state.below.iter().for_each(|line| output.row(1006, line));
-}
-
-fn limit_lines(put: &mut impl FnMut(&str, &str), name: &str, limit: Option<Limit>, hit: bool) {
-    if let Some(limit) = limit {
-        let hit = if hit { " [HIT]" } else { "" };
-        put(name, &format!("{}{hit}", limit.count));
-        put("  Action:", limit.action.name());
-    }
 }
 
 fn statistics(output: &mut Output, config: &ChannelConfig, figures: &ChannelStatistics) {

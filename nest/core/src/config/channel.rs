@@ -5,7 +5,7 @@ use std::sync::Arc;
 use dunlin_conf::{Parsed, TokenKind};
 use dunlin_filter::parse_channel_filter;
 
-use super::unsupported::refuse;
+use super::unsupported::{no_effect, refuse};
 use super::{ConfigParser, DebugDefaults, DebugFlags, Globals, TableConfig, names};
 use crate::protocol::{ChannelConfig, ChannelKind, ChannelRules, Limit, LimitAction, Section};
 
@@ -82,10 +82,13 @@ fn option(parser: &mut ConfigParser, globals: &Globals, config: &mut ChannelConf
     } else if parser.eat_word("debug") {
         config.debug = DebugFlags::parse_untraced(parser, "Channels")?;
     } else if parser.at_words(&["rpki", "reload"]) {
+        let place = parser.token().span;
         parser.advance();
         parser.advance();
-        // There is nothing yet that could change behind a filter's back.
-        parser.switch()?;
+        if parser.switch()? {
+            let reason = "filters cannot ask ROA or ASPA tables, so nothing they read changes";
+            no_effect(parser, place, "rpki reload", reason);
+        }
     } else {
         let word = parser.word().map(str::to_owned);
         return Err(match word {

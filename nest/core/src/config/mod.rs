@@ -9,6 +9,7 @@ mod log;
 mod names;
 mod parse;
 mod section;
+mod table;
 mod unsupported;
 
 #[cfg(test)]
@@ -19,7 +20,7 @@ pub use globals::{DebugDefaults, Globals, RouterId, TableConfig};
 pub use log::{LogConfig, LogDestination, LogFile};
 pub(crate) use parse::parse_time_format;
 pub use parse::{Loaded, Rejected, load, parse_text};
-pub use unsupported::refuse;
+pub use unsupported::{no_effect, refuse};
 
 use core::fmt;
 use std::path::PathBuf;

@@ -8,7 +8,7 @@ use dunlin_conf::{Diagnostic, Diagnostics, Files, Parsed, SourceMap, Symbols, To
 use dunlin_net::hash::Map;
 
 use super::section::Draft;
-use super::unsupported::{is_net_type, refuse};
+use super::unsupported::{is_net_type, no_effect, refuse};
 use super::{
     CliConfig, Config, ConfigParser, DebugFlags, Globals, Kinds, LogConfig, RouterId, TableConfig,
     names,
@@ -217,11 +217,13 @@ impl Loader {
     }
 
     fn filter_stacks(&mut self) -> Parsed<()> {
+        let place = self.parser.token().span;
         self.parser.advance();
         self.parser.advance();
-        // Limits of BIRD's interpreter; ours has its own.
         self.parser.integer_in("Stack size", 16..=u32::MAX)?;
         self.parser.integer_in("Stack size", 16..=u32::MAX)?;
+        let reason = "filters here have no stacks of a size of their own";
+        no_effect(&mut self.parser, place, "filter stacks", reason);
         self.parser.semicolon()
     }
 
@@ -275,58 +277,6 @@ impl Loader {
         }
         self.globals.cli.push(cli);
         Ok(())
-    }
-
-    fn table(&mut self) -> Parsed<()> {
-        let kind = self
-            .parser
-            .expect_one_of(&[("ipv4", ChannelKind::Ipv4), ("ipv6", ChannelKind::Ipv6)])?;
-        if self.parser.at_word("sadr") {
-            return Err(refuse(&mut self.parser, "A table of type ipv6 sadr"));
-        }
-        self.parser.expect_word("table")?;
-        let (name, span) = self.parser.name()?;
-        let table = TableConfig { name: name.clone(), net_type: kind.net_type() };
-        let implicit = kind.default_table() == &*name;
-        if implicit {
-            // Naming a table that is there anyway only gives it options.
-        } else {
-            let index = self.globals.tables.len();
-            self.parser.define(&name, span, names::table(&table, index))?;
-            self.globals.tables.push(table);
-        }
-        self.table_options()
-    }
-
-    fn table_options(&mut self) -> Parsed<()> {
-        self.parser.eat_word("sorted");
-        if !self.parser.at(TokenKind::OpenBrace) {
-            return Ok(());
-        }
-        // Our tables are always sorted, need no tries, and collect their own garbage.
-        self.parser.block(|parser| {
-            if parser.eat_word("sorted") || parser.eat_word("trie") {
-                parser.switch()?;
-            } else if parser.eat_words(&["gc", "threshold"]) {
-                parser.integer()?;
-            } else if parser.eat_words(&["gc", "period"]) {
-                parser.time()?;
-            } else if parser.eat_words(&["cork", "threshold"]) {
-                parser.integer()?;
-                parser.integer()?;
-            } else if parser.eat_words(&["route", "refresh", "export", "settle", "time"])
-                || parser.eat_words(&["export", "settle", "time"])
-                || parser.eat_words(&["digest", "settle", "time"])
-            {
-                parser.time()?;
-                parser.time()?;
-            } else if parser.eat_word("debug") {
-                DebugFlags::parse_untraced(parser, "Tables")?;
-            } else {
-                return Err(refuse(parser, "This table option"));
-            }
-            Ok(())
-        })
     }
 }
 

@@ -1,5 +1,6 @@
 //! `protocol` and `template`: what every section has, and inheritance.
 
+use core::time::Duration;
 use std::sync::Arc;
 
 use dunlin_conf::{Failed, Parsed, Span, TokenKind};
@@ -23,7 +24,11 @@ pub(super) struct Draft {
     debug: DebugFlags,
     router_id: Option<u32>,
     hostname: Option<Arc<str>>,
+    restart_time: Duration,
 }
+
+/// `restart time` if nothing is said.
+const RESTART_TIME: Duration = Duration::from_secs(5);
 
 impl Draft {
     fn new(kind: Arc<dyn ProtocolKind>, globals: &Globals) -> Self {
@@ -37,6 +42,7 @@ impl Draft {
             debug: globals.debug.protocols,
             router_id: None,
             hostname: None,
+            restart_time: RESTART_TIME,
         }
     }
 
@@ -52,6 +58,7 @@ impl Draft {
             debug: self.debug,
             router_id: self.router_id,
             hostname: self.hostname.clone(),
+            restart_time: self.restart_time,
         }
     }
 
@@ -73,10 +80,7 @@ impl Draft {
         } else if parser.eat_word("hostname") {
             self.hostname = Some(parser.string()?);
         } else if parser.eat_words(&["restart", "time"]) {
-            let span = parser.previous().span;
-            parser.time()?;
-            let text = "Protocols that end with an error stay down, there is no restart time yet";
-            parser.warning(span, text);
+            self.restart_time = parser.time()?;
         } else {
             return Err(self.unknown(parser));
         }
@@ -149,6 +153,7 @@ impl Draft {
             debug: self.debug,
             router_id: self.router_id,
             hostname: self.hostname.clone(),
+            restart_time: self.restart_time,
             channels: self.channels.iter().map(|draft| draft.config.clone()).collect(),
             specific: Arc::new(NoConfig),
             parent: None,

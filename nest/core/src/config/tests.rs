@@ -142,7 +142,6 @@ fn what_has_no_effect_yet_is_said() {
         ("debug protocols { states, routes }", "Routes are not traced yet"),
         ("ipv4 table t { debug all; };", "Tables are not traced yet"),
         ("protocol static { ipv4 { debug all; }; }", "Channels are not traced yet"),
-        ("protocol static { ipv4; restart time 5 s; }", "there is no restart time yet"),
         ("debug protocols { states, events }", ""),
         ("debug channels off", ""),
     ] {
@@ -150,6 +149,55 @@ fn what_has_no_effect_yet_is_said() {
         let said = config.warnings.first().map(ToString::to_string).unwrap_or_default();
         assert!(said.contains(message) && said.is_empty() == message.is_empty(), "{text}: {said}");
     }
+}
+
+#[test]
+fn what_has_nothing_to_change_says_why() {
+    // The option, with the column that the warning is at; and the reason, in part.
+    for (text, column, option, reason) in [
+        ("filter stacks 128 64;", 1, "filter stacks", "no stacks"),
+        ("ipv4 table t sorted;", 14, "sorted", "no order"),
+        ("ipv4 table t { sorted on; };", 16, "sorted", "no order"),
+        ("ipv4 table t { trie; };", 16, "trie", "without a trie"),
+        ("ipv4 table t { gc threshold 9; };", 16, "gc threshold", "nothing to collect"),
+        ("ipv4 table t { gc period 3600 s; };", 16, "gc period", "nothing to collect"),
+        ("ipv4 table t { cork threshold 1 2; };", 16, "cork threshold", "each session"),
+        ("ipv4 table t { export settle time 1 s 2 s; };", 16, "export settle time", "none waits"),
+        (
+            "ipv4 table t { route refresh export settle time 1 s 2 s; };",
+            16,
+            "route refresh export settle time",
+            "none waits",
+        ),
+        ("ipv4 table t { digest settle time 1 s 20 s; };", 16, "digest settle time", "ROA"),
+        ("protocol static { ipv4 { rpki reload; }; }", 26, "rpki reload", "ROA"),
+    ] {
+        let config = good(&format!("{text}\nprotocol static {{ ipv4; }}"));
+        let warnings: Vec<_> = config.warnings.iter().map(ToString::to_string).collect();
+        let [said] = &warnings[..] else { panic!("{text}: {warnings:?}") };
+        let start = format!("t:1:{column}: {option}: accepted, has no effect: ");
+        assert!(said.starts_with(&start) && said.contains(reason), "{text}: {said}");
+    }
+    // What asks for no more than there is needs no warning.
+    for text in ["ipv4 table t { sorted off; };", "protocol static { ipv4 { rpki reload off; }; }"]
+    {
+        let config = good(&format!("{text}\nprotocol static {{ ipv4; }}"));
+        assert!(config.warnings.is_empty(), "{text}: {:?}", config.warnings);
+    }
+    let found = bad("ipv4 table t { gc period 3601 s; };\nprotocol static { ipv4; }");
+    assert_eq!(found, ["t:1:26 GC period must be at most 3600 s"]);
+}
+
+#[test]
+fn restart_times_are_inherited_and_compared() {
+    let config = good(
+        "template static t { ipv4; restart time 100 ms; } protocol static a from t { } \
+         protocol static b from t { restart time 2 s; } protocol static c { ipv4; }",
+    );
+    let times: Vec<_> = config.protocols.iter().map(|p| p.restart_time.as_millis()).collect();
+    assert_eq!(times, [100, 2000, 5000]);
+    let longer = good("protocol static c { ipv4; restart time 6 s; }");
+    assert!(!config.protocols[2].same(&longer.protocols[0]));
 }
 
 #[test]

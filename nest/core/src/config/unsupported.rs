@@ -1,6 +1,7 @@
-//! Things that BIRD has and Dunlin does not have yet: an error that names them, never silence.
+//! Things that BIRD has and Dunlin does not: an error that names them if they would change what it
+//! does, a warning if there is nothing that they could change; never silence.
 
-use dunlin_conf::Failed;
+use dunlin_conf::{Failed, Span};
 
 use super::ConfigParser;
 
@@ -46,4 +47,10 @@ pub fn refuse(parser: &mut ConfigParser, what: &str) -> Failed {
     parser
         .error_here(format!("{what} is not supported yet"))
         .because("Dunlin does not have this so far; take it out, or keep this part on BIRD for now")
+}
+
+/// Warns that an option is read and changes nothing. `option`: its words; `place`: where it stands;
+/// `reason`: what makes it so, to be read by whoever wrote it.
+pub fn no_effect(parser: &mut ConfigParser, place: Span, option: &str, reason: &str) {
+    parser.warning(place, format!("{option}: accepted, has no effect: {reason}"));
 }

@@ -266,8 +266,8 @@ impl Manager {
             _ if entry.config.parent.is_some() => entry.wanted = Wanted::Gone,
             Automatic::Disable => entry.wanted = Wanted::Down,
             Automatic::Restart => {
-                // Restarting over and over helps nobody: twice within five seconds is the end.
-                let limit = Duration::from_secs(5);
+                // Restarting over and over helps nobody.
+                let limit = entry.config.restart_time;
                 let soon = entry.restarted.is_some_and(|last| now.0.saturating_sub(last.0) < limit);
                 if soon {
                     entry.wanted = Wanted::Down;

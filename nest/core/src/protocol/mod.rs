@@ -14,7 +14,9 @@ mod channel;
 mod describe;
 mod environment;
 mod instance;
+mod limits;
 mod section;
+mod unbuilt;
 
 pub use channel::{
     ChannelConfig, ChannelKind, ChannelRules, Direction, Limit, LimitAction, Needed,
@@ -28,7 +30,11 @@ pub use instance::{
     Automatic, Child, Instance, InstanceEvent, InstanceId, ProtocolState, Reconfigured, ReloadMode,
     Reporter, StopCause, StopReason,
 };
+pub use limits::{
+    LimitHit, ROUTE_LIMIT_EXCEEDED, limit_exceeded, limit_lines, limit_values, renew_limit,
+};
 pub use section::{InstanceConfig, NoConfig, ProtocolConfig, Section};
+pub use unbuilt::Unbuilt;
 
 use core::fmt;
 use std::{any::Any, sync::Arc};

@@ -1,6 +1,6 @@
 //! A protocol's part of the configuration.
 
-use core::fmt;
+use core::{fmt, time::Duration};
 use std::{any::Any, sync::Arc};
 
 use dunlin_conf::{Parsed, Span};
@@ -92,6 +92,8 @@ pub struct InstanceConfig {
     pub router_id: Option<u32>,
     /// Host name of this instance, if not the global one.
     pub hostname: Option<Arc<str>>,
+    /// A limit that wants to restart the instance again within this time disables it.
+    pub restart_time: Duration,
     /// Channels, in the order of the configuration.
     pub channels: Vec<ChannelConfig>,
     /// The protocol's own part.
@@ -133,6 +135,7 @@ impl InstanceConfig {
             && self.debug == other.debug
             && self.router_id == other.router_id
             && self.hostname == other.hostname
+            && self.restart_time == other.restart_time
             && self.channels == other.channels
             && self.specific.same(&*other.specific)
     }

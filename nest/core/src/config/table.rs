@@ -1,0 +1,123 @@
+//! `ipv4 table NAME { … }`: tables and their options.
+
+use dunlin_conf::{Parsed, TokenKind};
+
+use super::parse::Loader;
+use super::unsupported::{no_effect, refuse};
+use super::{ConfigParser, DebugFlags, TableConfig, names};
+use crate::protocol::ChannelKind;
+
+/// What stands behind an option's words.
+#[derive(Clone, Copy)]
+enum Value {
+    Switch,
+    Integer,
+    Integers,
+    /// A time of one hour at most.
+    Period,
+    Times,
+}
+
+/// An option of BIRD's tables for which there is nothing here that it could change, and why.
+struct Idle {
+    words: &'static [&'static str],
+    value: Value,
+    reason: &'static str,
+}
+
+const NOTHING_TO_COLLECT: &str = "what is withdrawn is freed at once, there is nothing to collect";
+const NO_SETTLING: &str = "changes leave with the batch that brought them, none waits to settle";
+
+const IDLE: [Idle; 7] = [
+    Idle {
+        words: &["trie"],
+        value: Value::Switch,
+        reason: "longest matches are found without a trie",
+    },
+    Idle { words: &["gc", "threshold"], value: Value::Integer, reason: NOTHING_TO_COLLECT },
+    Idle { words: &["gc", "period"], value: Value::Period, reason: NOTHING_TO_COLLECT },
+    Idle {
+        words: &["cork", "threshold"],
+        value: Value::Integers,
+        reason: "each session stops reading by what it has under way itself, not by a table's load",
+    },
+    Idle {
+        words: &["route", "refresh", "export", "settle", "time"],
+        value: Value::Times,
+        reason: NO_SETTLING,
+    },
+    Idle { words: &["export", "settle", "time"], value: Value::Times, reason: NO_SETTLING },
+    Idle {
+        words: &["digest", "settle", "time"],
+        value: Value::Times,
+        reason: "there are no ROA or ASPA tables whose changes could settle",
+    },
+];
+
+const UNSORTED: &str = "a network's best route comes first, the others have no order";
+
+impl Loader {
+    /// `ipv4 table NAME [sorted] [{ … }]`
+    pub(super) fn table(&mut self) -> Parsed<()> {
+        let kind = self
+            .parser
+            .expect_one_of(&[("ipv4", ChannelKind::Ipv4), ("ipv6", ChannelKind::Ipv6)])?;
+        if self.parser.at_word("sadr") {
+            return Err(refuse(&mut self.parser, "A table of type ipv6 sadr"));
+        }
+        self.parser.expect_word("table")?;
+        let (name, span) = self.parser.name()?;
+        let table = TableConfig { name: name.clone(), net_type: kind.net_type() };
+        // Naming a table that is there anyway only gives it options.
+        if kind.default_table() != &*name {
+            let index = self.globals.tables.len();
+            self.parser.define(&name, span, names::table(&table, index))?;
+            self.globals.tables.push(table);
+        }
+        let place = self.parser.token().span;
+        if self.parser.eat_word("sorted") {
+            no_effect(&mut self.parser, place, "sorted", UNSORTED);
+        }
+        if self.parser.at(TokenKind::OpenBrace) {
+            self.parser.block(option)?;
+        }
+        Ok(())
+    }
+}
+
+fn option(parser: &mut ConfigParser) -> Parsed<()> {
+    let place = parser.token().span;
+    if let Some(idle) = IDLE.iter().find(|idle| parser.eat_words(idle.words)) {
+        idle.value.skip(parser)?;
+        no_effect(parser, place, &idle.words.join(" "), idle.reason);
+    } else if parser.eat_word("sorted") {
+        if parser.switch()? {
+            no_effect(parser, place, "sorted", UNSORTED);
+        }
+    } else if parser.eat_word("debug") {
+        DebugFlags::parse_untraced(parser, "Tables")?;
+    } else {
+        return Err(refuse(parser, "This table option"));
+    }
+    Ok(())
+}
+
+impl Value {
+    /// Reads the value; whatever it is changes nothing.
+    fn skip(self, parser: &mut ConfigParser) -> Parsed<()> {
+        match self {
+            Self::Switch => parser.switch().map(drop),
+            Self::Integer => parser.integer().map(drop),
+            Self::Integers => parser.integer().and_then(|_| parser.integer()).map(drop),
+            Self::Period => {
+                let place = parser.token().span;
+                if parser.time()?.as_secs() > 3600 {
+                    let text = "GC period must be at most 3600 s";
+                    return Err(parser.error(place, text).into());
+                }
+                Ok(())
+            }
+            Self::Times => parser.time().and_then(|_| parser.time()).map(drop),
+        }
+    }
+}
