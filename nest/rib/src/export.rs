@@ -122,9 +122,12 @@ impl fmt::Debug for Exporter {
 /// commands and tests.
 #[derive(Debug, Default)]
 pub struct SharingCounters {
-    /// Policies evaluated.
+    /// Members now. Written by the egress loop.
+    pub members: core::sync::atomic::AtomicU64,
+    /// Policies evaluated, each counted for the group whose policy it was.
     pub evaluations: core::sync::atomic::AtomicU64,
-    /// Verdicts remembered instead.
+    /// Verdicts used again instead: remembered of the same route, or those of an equal policy. Of
+    /// all groups of a table, counted for the first.
     pub remembered: core::sync::atomic::AtomicU64,
     /// UPDATE messages encoded.
     pub updates_encoded: core::sync::atomic::AtomicU64,

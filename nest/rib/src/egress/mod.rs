@@ -33,6 +33,7 @@ mod reader;
 mod tests;
 
 use core::hash::Hash;
+use core::sync::atomic::Ordering;
 use core::time::Duration;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -281,6 +282,7 @@ impl<K: TableKey> Egress<K> {
             moving: None,
         };
         self.members.insert(place, member);
+        self.count_members();
         self.waiting_for_feed.push(Waiting { id, first: true });
         self.start_feed();
         Ok(id)
@@ -290,6 +292,7 @@ impl<K: TableKey> Egress<K> {
     fn leave(&mut self, id: MemberId) {
         if let Ok(place) = self.place_of(id) {
             let member = self.members.remove(place);
+            self.count_members();
             self.members_off -= usize::from(member.off.is_some());
             if member.spec.resync {
                 self.tell_resync(false);
@@ -314,6 +317,11 @@ impl<K: TableKey> Egress<K> {
             // Without a registry nobody counts groups.
             let _ = registry.send(Class::Routing, RegistryMessage::Empty { exporter, joins });
         }
+    }
+
+    fn count_members(&self) {
+        let members = self.members.len() as u64;
+        self.spec.sharing.members.store(members, Ordering::Relaxed);
     }
 
     /// A member that may hold another group's routes has come, or holds this one's.

@@ -1,8 +1,12 @@
 //! Work is done once for many.
 
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use dunlin_net::NetKey;
 
 use super::world::World;
+use crate::export::SharingCounters;
+use crate::registry::GroupFigures;
 use crate::testing::{Kind, Look, net};
 
 const MEMBERS: usize = 50;
@@ -18,26 +22,56 @@ fn announce_all(world: &mut World, feeder: usize) {
     world.flush(feeder);
 }
 
+#[derive(Debug)]
 struct Shared {
     evaluations: u64,
+    remembered: u64,
     updates: u64,
     bytes: u64,
     delivered: u64,
     feeds: u64,
 }
 
+impl Shared {
+    /// What was done since.
+    fn since(&self, before: &Self) -> Self {
+        Self {
+            evaluations: self.evaluations - before.evaluations,
+            remembered: self.remembered - before.remembered,
+            updates: self.updates - before.updates,
+            bytes: self.bytes - before.bytes,
+            delivered: self.delivered - before.delivered,
+            feeds: self.feeds - before.feeds,
+        }
+    }
+}
+
 fn shared(world: &mut World) -> Shared {
     let groups = world.groups();
     assert_eq!(groups.len(), 1, "one policy, one group");
-    let sharing = &groups[0].sharing;
-    let load = |count: &core::sync::atomic::AtomicU64| count.load(Ordering::Relaxed);
+    all_shared(&groups)
+}
+
+/// Over all groups.
+fn all_shared(groups: &[GroupFigures]) -> Shared {
+    let sum = |count: fn(&SharingCounters) -> &AtomicU64| {
+        groups.iter().map(|group| count(&group.sharing).load(Ordering::Relaxed)).sum()
+    };
     Shared {
-        evaluations: load(&sharing.evaluations),
-        updates: load(&sharing.updates_encoded),
-        bytes: load(&sharing.bytes_encoded),
-        delivered: load(&sharing.bytes_delivered),
-        feeds: load(&sharing.feeds),
+        evaluations: sum(|sharing| &sharing.evaluations),
+        remembered: sum(|sharing| &sharing.remembered),
+        updates: sum(|sharing| &sharing.updates_encoded),
+        bytes: sum(|sharing| &sharing.bytes_encoded),
+        delivered: sum(|sharing| &sharing.bytes_delivered),
+        feeds: sum(|sharing| &sharing.feeds),
     }
+}
+
+/// Parts of all attribute sets: a set has some networks in some of the slices, and each slice
+/// evaluates for itself.
+fn parts() -> usize {
+    let part = |n: usize| (n * SETS / NETS, net(n).slice(SLICES as u32 - 1));
+    (0..NETS).map(part).collect::<std::collections::BTreeSet<_>>().len()
 }
 
 #[test]
@@ -53,12 +87,54 @@ fn fifty_members_cost_one_evaluation_and_one_encoding_per_set() {
     world.settle();
     world.check();
     let after = shared(&mut world);
+    let did = after.since(&before);
+    eprintln!("{} members of one policy, {NETS} routes of {SETS} sets: {did:?}", MEMBERS + 1);
     // A set has some networks in each slice.
-    assert!(after.evaluations - before.evaluations <= (SETS * SLICES) as u64);
+    assert_eq!(did.evaluations, parts() as u64);
+    assert_eq!(did.remembered, (NETS - parts()) as u64);
     // The slices' parts of a read burst leave together.
-    assert_eq!(after.updates - before.updates, SETS as u64);
-    let bytes = after.bytes - before.bytes;
-    assert_eq!(after.delivered - before.delivered, bytes * (MEMBERS as u64 + 1));
+    assert_eq!(did.updates, SETS as u64);
+    assert_eq!(did.bytes, (NETS * super::encoder::LEN) as u64);
+    assert_eq!(did.delivered, did.bytes * (MEMBERS as u64 + 1));
+}
+
+/// Filters that are equal but for constants are different policies. What they share is the import
+/// side: one table, one route in it, one set. Each is asked once per set and slice, and what it
+/// makes of a set is encoded once for all who have just this policy.
+#[test]
+fn fifty_policies_that_differ_in_constants_cost_fifty_evaluations_per_set() {
+    let mut world = World::new(SLICES, 1, 4_000_000);
+    let feeder = world.add_peer(Kind::RejectAll);
+    for n in 0..MEMBERS {
+        // Two members of each policy.
+        world.add_peer(Kind::SetMed(n as u32 + 1));
+        world.add_peer(Kind::SetMed(n as u32 + 1));
+    }
+    world.settle();
+    let before = world.groups();
+    assert_eq!(before.len(), MEMBERS + 1);
+    let before = all_shared(&before);
+    announce_all(&mut world, feeder);
+    world.settle();
+    world.check();
+    let did = all_shared(&world.groups()).since(&before);
+    eprintln!(
+        "twice {MEMBERS} policies that differ in constants, {NETS} routes of {SETS} sets: {did:?}"
+    );
+    let policies = MEMBERS as u64 + 1;
+    assert_eq!(did.evaluations, policies * parts() as u64);
+    assert_eq!(did.remembered, policies * (NETS - parts()) as u64);
+    assert_eq!(did.updates, (MEMBERS * SETS) as u64);
+    assert_eq!(did.delivered, did.bytes * 2);
+    // The table has each route once, and one set for each result.
+    let tables = world.statistics();
+    let tables = || tables.iter().flat_map(|slice| &slice.tables);
+    assert_eq!(tables().map(|table| table.routes).sum::<usize>(), NETS);
+    assert_eq!(
+        tables().map(|table| table.attribute_sets).sum::<usize>(),
+        parts() * (MEMBERS + 1),
+        "as received, and as each policy has made it"
+    );
 }
 
 #[test]

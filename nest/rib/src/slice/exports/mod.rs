@@ -52,6 +52,8 @@ pub(crate) struct Slot<K> {
     last: Option<Best>,
     delta: ExportDelta,
     exported: i64,
+    /// Times that the policy was asked in this turn.
+    evaluations: u64,
 }
 
 /// See the module.
@@ -74,7 +76,6 @@ pub(crate) struct Exports<K> {
     /// Scratch: what each group held and holds.
     old: Vec<Option<Best>>,
     new: Vec<Option<Best>>,
-    evaluations: u64,
     remembered: u64,
 }
 
@@ -94,6 +95,7 @@ impl<K: TableKey> Slot<K> {
             last: None,
             delta: ExportDelta::default(),
             exported: 0,
+            evaluations: 0,
         }
     }
 
@@ -205,7 +207,6 @@ impl<K: TableKey> Exports<K> {
             resyncing: false,
             old: Vec::new(),
             new: Vec::new(),
-            evaluations: 0,
             remembered: 0,
         }
     }
@@ -286,11 +287,12 @@ impl<K: TableKey> Exports<K> {
         for slot in self.groups.iter_mut().flatten() {
             slot.count();
             let sharing = &slot.exporter.sharing;
-            if self.evaluations + self.remembered > 0 {
-                sharing.evaluations.fetch_add(self.evaluations, Ordering::Relaxed);
+            let evaluations = core::mem::take(&mut slot.evaluations);
+            if evaluations + self.remembered > 0 {
+                sharing.evaluations.fetch_add(evaluations, Ordering::Relaxed);
+                // What is used again is used by all groups: it counts for the first.
                 sharing.remembered.fetch_add(self.remembered, Ordering::Relaxed);
-                // Evaluations are shared by all groups: they count for the first.
-                (self.evaluations, self.remembered) = (0, 0);
+                self.remembered = 0;
             }
         }
     }

@@ -89,13 +89,13 @@ impl<K: TableKey> Table<K> {
         earlier: &[Verdict],
         env: &mut Env<'_>,
     ) -> Verdict {
-        let Some(slot) = &self.exports.groups[index] else { return Verdict::Refused };
+        let Some(slot) = &mut self.exports.groups[index] else { return Verdict::Refused };
         let known = match former {
             Some(former) if slot.ignores_net => Some(*former),
             _ => earlier.get(slot.same_as).copied(),
         };
         let Some(known) = known else {
-            self.exports.evaluations += 1;
+            slot.evaluations += 1;
             return self.evaluate(index, net, best, env);
         };
         self.exports.remembered += 1;
