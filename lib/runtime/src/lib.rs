@@ -17,6 +17,7 @@
 //!
 //! Deliberately absent: locks, blocking calls, a way to enter another loop.
 
+mod accept;
 mod address;
 mod agenda;
 mod body;
@@ -44,6 +45,7 @@ mod worker;
 
 pub use core::time::Duration;
 
+pub use accept::AcceptPause;
 pub use address::{Address, EventHandle, Stopped};
 pub use context::{Context, OwnedSocket};
 pub use dunlin_mem::Arena;

@@ -9,7 +9,10 @@ use std::sync::Arc;
 
 use dunlin_core::log::{Log, LogClass};
 use dunlin_net::Prefix;
-use dunlin_runtime::{Address, Class, Context, ListenOptions, Loop, OwnedSocket, Ready, SocketId};
+use dunlin_runtime::{
+    AcceptPause, Address, Class, Context, ListenOptions, Loop, OwnedSocket, Ready, SocketId,
+    TimerId,
+};
 
 use super::session::SessionMessage;
 
@@ -82,11 +85,12 @@ pub(crate) struct Listener {
     sockets: Vec<(ListenKey, SocketId)>,
     waiters: Vec<Waiter>,
     log: Log,
+    pause: AcceptPause,
 }
 
 impl Listener {
     pub(crate) fn new(log: Log) -> Self {
-        Self { sockets: Vec::new(), waiters: Vec::new(), log }
+        Self { sockets: Vec::new(), waiters: Vec::new(), log, pause: AcceptPause::default() }
     }
 
     fn open(&mut self, cx: &mut Context<'_>, key: ListenKey, socket: io::Result<SocketId>) {
@@ -150,8 +154,21 @@ impl Listener {
     fn accept(&mut self, cx: &mut Context<'_>, listener: SocketId) {
         // All that wait, but not so many that others have to.
         for _ in 0..64 {
-            let Ok((socket, peer)) = cx.accept(listener) else { return };
-            self.hand_over(cx, listener, socket, peer);
+            match cx.accept(listener) {
+                Ok((socket, peer)) => {
+                    self.pause.worked();
+                    self.hand_over(cx, listener, socket, peer);
+                }
+                Err(error) => return self.accept_failed(cx, listener, &error),
+            }
+        }
+    }
+
+    fn accept_failed(&mut self, cx: &mut Context<'_>, listener: SocketId, error: &io::Error) {
+        if self.pause.failed(cx, listener, error) {
+            let wait = AcceptPause::SPAN;
+            let text = format_args!("BGP: cannot accept, tries every {wait:?}: {error}");
+            self.log.write(LogClass::Error, text);
         }
     }
 
@@ -213,6 +230,14 @@ fn sign(cx: &mut Context<'_>, log: &Log, socket: SocketId, waiter: &mut Waiter) 
 impl Loop for Listener {
     type Message = ListenerMessage;
 
+    fn is_essential(&self) -> bool {
+        true
+    }
+
+    fn start(&mut self, cx: &mut Context<'_>) {
+        self.pause.start(cx);
+    }
+
     fn message(&mut self, cx: &mut Context<'_>, message: ListenerMessage) {
         match message {
             ListenerMessage::Open(key, socket) => {
@@ -231,6 +256,10 @@ impl Loop for Listener {
 
     fn ready(&mut self, cx: &mut Context<'_>, socket: SocketId, _ready: Ready) {
         self.accept(cx, socket);
+    }
+
+    fn timer(&mut self, cx: &mut Context<'_>, timer: TimerId) {
+        self.pause.timer(cx, timer);
     }
 }
 

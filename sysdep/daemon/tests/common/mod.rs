@@ -43,7 +43,17 @@ impl Place {
 
     /// A command with the daemon's environment inside this directory.
     pub(crate) fn command(&self) -> Command {
-        let mut command = Command::new(DUNLIN);
+        self.prepare(Command::new(DUNLIN))
+    }
+
+    /// As [`Self::command`], but a shell runs this, with the daemon and its arguments as its own.
+    pub(crate) fn command_by(&self, script: &str) -> Command {
+        let mut shell = Command::new("sh");
+        shell.arg("-c").arg(script).arg(DUNLIN);
+        self.prepare(shell)
+    }
+
+    fn prepare(&self, mut command: Command) -> Command {
         command.current_dir(&self.0).env("XDG_RUNTIME_DIR", &self.0);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command

@@ -5,11 +5,9 @@ use std::sync::Arc;
 
 use dunlin_core::command::{Answer, Session, SessionParts};
 use dunlin_core::log::LogClass;
-use dunlin_runtime::{
-    Address, Class, Context, EventId, Interest, Loop, OwnedSocket, Ready, SocketId,
-};
+use dunlin_runtime::{Class, Context, EventId, Interest, Loop, OwnedSocket, Ready, SocketId};
 
-use super::Notice;
+use super::Seat;
 use super::lines::{Lines, Next};
 
 /// Output beyond this many bytes makes a long listing wait.
@@ -25,7 +23,7 @@ pub(super) struct Client {
     connection: Option<Connection>,
     /// Goes on with what is left of a turn.
     again: EventId,
-    listener: Address<Notice>,
+    _seat: Seat,
 }
 
 /// What there is while the client is connected.
@@ -54,9 +52,9 @@ enum Turn {
 }
 
 impl Client {
-    pub(super) fn new(socket: OwnedSocket, parts: SessionParts, listener: Address<Notice>) -> Self {
+    pub(super) fn new(socket: OwnedSocket, parts: SessionParts, seat: Seat) -> Self {
         let incoming = Some((socket, parts));
-        Self { incoming, connection: None, again: EventId::NONE, listener }
+        Self { incoming, connection: None, again: EventId::NONE, _seat: seat }
     }
 
     fn connect(&mut self, cx: &mut Context<'_>) -> Option<Connection> {
@@ -203,8 +201,9 @@ impl Loop for Client {
 
     fn ready(&mut self, cx: &mut Context<'_>, _socket: SocketId, ready: Ready) {
         let Some(connection) = &mut self.connection else { return };
-        if ready.error && connection.ended {
-            // Nobody reads any more.
+        if ready.error && (connection.ended || connection.lines.room() == 0) {
+            // Nobody reads any more. With the input full that would not be seen by reading, and be
+            // reported again at once.
             return cx.stop_self();
         }
         if ready.readable {
@@ -218,8 +217,6 @@ impl Loop for Client {
             // The last words of a daemon that ends, as far as the socket takes them.
             let _ = connection.write(cx);
         }
-        // Without a listener nobody counts.
-        let _ = self.listener.send(Class::Control, Notice::Gone);
     }
 }
 

@@ -14,7 +14,10 @@ use std::path::{Path, PathBuf};
 use dunlin_core::command::SessionParts;
 use dunlin_core::log::LogClass;
 use dunlin_os::socket::Socket;
-use dunlin_runtime::{Address, Class, Context, Loop, OwnedSocket, Ready, RuntimeHandle, SocketId};
+use dunlin_runtime::{
+    AcceptPause, Address, Class, Context, Loop, OwnedSocket, Ready, RuntimeHandle, SocketId,
+    TimerId,
+};
 
 use self::client::Client;
 
@@ -64,6 +67,7 @@ impl Opened {
             opened,
             parts,
             clients: 0,
+            pause: AcceptPause::default(),
         });
         Served { path, address }
     }
@@ -116,6 +120,16 @@ enum Notice {
     Gone,
 }
 
+/// A client's place among the clients that there may be, given back when it is dropped.
+struct Seat(Address<Notice>);
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        // Without a listener nobody counts.
+        let _ = self.0.send(Class::Control, Notice::Gone);
+    }
+}
+
 /// The loop that accepts clients.
 struct Listener {
     own: Address<Notice>,
@@ -123,12 +137,14 @@ struct Listener {
     opened: Option<OwnedSocket>,
     parts: SessionParts,
     clients: usize,
+    pause: AcceptPause,
 }
 
 impl Listener {
     fn accept(&mut self, cx: &mut Context<'_>, listener: SocketId) -> io::Result<()> {
         loop {
             let (client, _) = cx.accept(listener)?;
+            self.pause.worked();
             if self.clients >= MAX_CLIENTS {
                 // It fits into the empty socket, or the client does not learn why.
                 let _ = cx.write(client, b"8007 Too many clients\n");
@@ -137,7 +153,8 @@ impl Listener {
                 continue;
             }
             self.clients += 1;
-            let client = Client::new(cx.release(client)?, self.parts.clone(), self.own.clone());
+            let seat = Seat(self.own.clone());
+            let client = Client::new(cx.release(client)?, self.parts.clone(), seat);
             cx.spawn("client", Class::Control, client);
         }
     }
@@ -152,6 +169,7 @@ impl Loop for Listener {
     type Message = Notice;
 
     fn start(&mut self, cx: &mut Context<'_>) {
+        self.pause.start(cx);
         if let Some(Err(error)) = self.opened.take().map(|socket| cx.adopt(socket)) {
             self.say(LogClass::Error, &error.to_string());
         }
@@ -165,10 +183,15 @@ impl Loop for Listener {
     }
 
     fn ready(&mut self, cx: &mut Context<'_>, socket: SocketId, _ready: Ready) {
-        match self.accept(cx, socket) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => self.say(LogClass::Error, &format!("cannot accept: {error}")),
-            Ok(()) => {}
+        if let Err(error) = self.accept(cx, socket)
+            && self.pause.failed(cx, socket, &error)
+        {
+            let wait = AcceptPause::SPAN;
+            self.say(LogClass::Error, &format!("cannot accept, tries every {wait:?}: {error}"));
         }
+    }
+
+    fn timer(&mut self, cx: &mut Context<'_>, timer: TimerId) {
+        self.pause.timer(cx, timer);
     }
 }
