@@ -12,7 +12,7 @@ mod common;
 use std::sync::mpsc::Sender;
 
 use common::{burn, eventually, next, runtime, told};
-use dunlin_runtime::{Class, Context, Duration, EventId, Loop};
+use dunlin_runtime::{Address, Class, Context, Duration, EventId, Loop, Time};
 
 /// Keeps its worker busy from the first message on.
 struct Busy {
@@ -66,4 +66,76 @@ fn an_overloaded_worker_hands_loops_over_and_then_leaves_them_alone() {
     std::thread::sleep(Duration::from_secs(3));
     println!("{before} moves at first, {} in all", moves());
     assert!(moves() - before <= 1, "settled");
+}
+
+/// Answers until the number is used up; on request, keeps busy for a while.
+struct Chatty {
+    other: Option<Address<Chat>>,
+    busy_until: Time,
+    event: EventId,
+}
+
+#[derive(Debug)]
+enum Chat {
+    Other(Address<Self>),
+    Count(u32),
+    Work(Duration),
+}
+
+impl Loop for Chatty {
+    type Message = Chat;
+
+    fn start(&mut self, cx: &mut Context<'_>) {
+        self.event = cx.event(Class::Routing);
+    }
+
+    fn message(&mut self, cx: &mut Context<'_>, message: Chat) {
+        match message {
+            Chat::Other(other) => self.other = Some(other),
+            Chat::Count(0) => {}
+            Chat::Count(left) => {
+                let other = self.other.as_ref().unwrap();
+                other.send(Class::Routing, Chat::Count(left - 1)).unwrap();
+            }
+            Chat::Work(span) => {
+                self.busy_until = cx.now() + span;
+                cx.schedule(self.event);
+            }
+        }
+    }
+
+    fn event(&mut self, cx: &mut Context<'_>, event: EventId) {
+        burn(Duration::from_micros(100));
+        if cx.now() < self.busy_until {
+            cx.schedule(event);
+        }
+    }
+}
+
+#[test]
+fn loops_with_little_to_do_come_together_and_part_when_there_is_much() {
+    let runtime = runtime(2);
+    eventually("two workers", || runtime.stats().workers.len() == 2);
+    let make = || Chatty { other: None, busy_until: Time::ZERO, event: EventId::NONE };
+    let chats: Vec<_> = (0..6).map(|_| runtime.spawn("chat", Class::Routing, make())).collect();
+    for (one, other) in chats.iter().zip(chats.iter().cycle().skip(1)) {
+        one.send(Class::Routing, Chat::Other(other.clone())).unwrap();
+    }
+    let on = |worker| runtime.stats().loops.iter().filter(|one| one.worker == worker).count();
+    assert_eq!(on(1), 3, "new loops are spread");
+    eventually("little to do: together", || {
+        chats[0].send(Class::Routing, Chat::Count(20)).unwrap();
+        on(0) == 6
+    });
+    let used = || runtime.stats().workers[1].busy;
+    let before = used();
+    for chat in &chats {
+        chat.send(Class::Routing, Chat::Work(Duration::from_millis(300))).unwrap();
+    }
+    // Six that would keep a worker busy for 300 ms each: the second takes its part while they do.
+    eventually("much to do: apart", || used() - before > Duration::from_millis(100));
+    eventually("and together again", || {
+        chats[0].send(Class::Routing, Chat::Count(20)).unwrap();
+        on(0) == 6
+    });
 }

@@ -20,7 +20,7 @@ use std::{
 
 use common::{descriptors, eventually, next, runtime, status, told};
 use dunlin_runtime::{
-    Address, Class, Context, Duration, ListenOptions, Loop, Ready, SocketId, Time, TimerId,
+    Address, Class, Context, Duration, ListenOptions, Loop, Ready, Runtime, SocketId, Time, TimerId,
 };
 
 /// Counts messages of each sender and passes on a share of them.
@@ -101,10 +101,27 @@ impl Loop for Echo {
     }
 }
 
+/// Eight loops that echo, each with a connection to it and the workers it has run on.
+fn echoes(runtime: &Runtime) -> Vec<(TcpStream, Arc<AtomicU64>)> {
+    let (told, heard) = told();
+    let connect = |_| {
+        let workers = Arc::new(AtomicU64::new(0));
+        let told = told.clone();
+        let echo = Echo { listener: SocketId::NONE, told, workers: Arc::clone(&workers) };
+        runtime.spawn("echo", Class::Control, echo);
+        let mut stream = TcpStream::connect(next(&heard)).unwrap();
+        stream.set_nodelay(true).unwrap();
+        // Connected is not yet accepted, and the descriptors are counted afterwards.
+        stream.write_all(b"hello").unwrap();
+        stream.read_exact(&mut [0; 5]).unwrap();
+        (stream, workers)
+    };
+    (0..8).map(connect).collect()
+}
+
 #[test]
 fn fifty_resizes_under_load_lose_nothing_and_leave_nothing_behind() {
     let runtime = runtime(1);
-    let (told, heard) = told();
     let received = Arc::new(AtomicU64::new(0));
     let ticks = Arc::new(AtomicU64::new(0));
     let nodes: Vec<_> = (0..40)
@@ -117,20 +134,7 @@ fn fifty_resizes_under_load_lose_nothing_and_leave_nothing_behind() {
     for node in &nodes {
         node.send(Class::Control, Word::Peers(nodes.clone())).unwrap();
     }
-    let echoes: Vec<_> = (0..8)
-        .map(|_| {
-            let workers = Arc::new(AtomicU64::new(0));
-            let told = told.clone();
-            let echo = Echo { listener: SocketId::NONE, told, workers: Arc::clone(&workers) };
-            runtime.spawn("echo", Class::Control, echo);
-            let mut stream = TcpStream::connect(next(&heard)).unwrap();
-            stream.set_nodelay(true).unwrap();
-            // Connected is not yet accepted, and the descriptors are counted below.
-            stream.write_all(b"hello").unwrap();
-            stream.read_exact(&mut [0; 5]).unwrap();
-            (stream, workers)
-        })
-        .collect();
+    let echoes = echoes(&runtime);
     eventually("one worker", || runtime.stats().workers.len() == 1);
     let base = (status("Threads:"), descriptors());
     let handle = runtime.handle();

@@ -74,6 +74,11 @@ impl WakeWord {
         self.word.swap(NOTIFIED, Ordering::AcqRel) == SLEEPING
     }
 
+    /// Whether the worker sleeps, or is about to: a glance for those who have work to share.
+    pub fn is_asleep(&self) -> bool {
+        self.word.load(Ordering::Relaxed) == SLEEPING
+    }
+
     /// Whether somebody published something since the turn began: the "urgent word" a worker can look
     /// at between two handlers, for the price of a load.
     pub fn is_notified(&self) -> bool {

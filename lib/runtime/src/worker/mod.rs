@@ -5,6 +5,7 @@ pub(crate) mod engine;
 mod moves;
 pub(crate) mod queue;
 mod registry;
+mod spread;
 mod turn;
 
 use core::{sync::atomic::Ordering, time::Duration};
@@ -49,6 +50,7 @@ pub(crate) struct Worker {
     complained: Time,
     stage: Stage,
     balance: moves::Balance,
+    calm: spread::Calm,
     /// The threads of the other workers; worker 0 only.
     threads: HashMap<u16, JoinHandle<()>>,
 }
@@ -97,6 +99,7 @@ impl Worker {
             complained: Time::ZERO,
             stage: Stage::Working,
             balance: moves::Balance::new(engine.now),
+            calm: spread::Calm::new(engine.now),
             threads: HashMap::new(),
             engine,
         }
@@ -105,6 +108,8 @@ impl Worker {
     /// Works until retired or shut down.
     pub(crate) fn run(mut self) {
         local::enter(self.pool.mark(), self.engine.shared.index);
+        // A wish: without it a worker that wakes waits for longer behind others.
+        let _ = dunlin_os::thread::set_slice(SLICE);
         let started = self.engine.tick().as_nanos();
         self.engine.shared.counters.started.store(started, Ordering::Relaxed);
         while !self.is_finished() {
@@ -116,6 +121,7 @@ impl Worker {
                 self.turn(entry);
                 if self.engine.now.since(self.polled) >= POLL_INTERVAL {
                     self.look(Some(Duration::ZERO));
+                    self.consider_spread();
                     self.consider_balance();
                 }
             } else if !self.is_finished() {
@@ -130,6 +136,7 @@ impl Worker {
         if self.spins && self.spin() {
             return;
         }
+        self.consider_gathering();
         let next = self.liveness.first().min(self.rest.first());
         let now = self.engine.tick();
         let timeout = (next != Time::NEVER).then(|| next.since(now));
@@ -239,6 +246,9 @@ const ARENA_CAP: usize = 256 * 1024;
 const EVENTS: usize = 256;
 /// A busy worker looks at its sockets this often.
 pub(crate) const POLL_INTERVAL: Duration = Duration::from_millis(1);
+/// How long a worker keeps its processor when others want it at a time: the least there is, so
+/// that one that wakes comes before threads that calculate.
+const SLICE: Duration = Duration::from_micros(100);
 /// A sleep this short, ended by another thread, suggests that more comes soon.
 const SHORT_SLEEP: Duration = Duration::from_micros(50);
 /// How long to look around before sleeping then.

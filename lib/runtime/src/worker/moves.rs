@@ -80,7 +80,7 @@ impl Worker {
     }
 
     /// Sends a loop to another worker, the least loaded one if none is named.
-    fn give(&mut self, slot: u32, to: Option<&Arc<WorkerShared>>) {
+    pub(super) fn give(&mut self, slot: u32, to: Option<&Arc<WorkerShared>>) {
         let resident = self.loops.get(slot as usize).and_then(Option::as_ref);
         if !resident.is_some_and(|resident| resident.cell.header().state().begin_move()) {
             return;

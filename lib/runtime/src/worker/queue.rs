@@ -69,6 +69,11 @@ impl<T> RunQueue<T> {
         self.queues.iter().all(VecDeque::is_empty)
     }
 
+    /// All entries, the most urgent class first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.queues.iter().flatten()
+    }
+
     /// Entries in all.
     #[inline]
     pub(crate) fn len(&self) -> usize {
