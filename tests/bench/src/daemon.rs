@@ -76,7 +76,6 @@ pub struct Daemon {
     bin: String,
     dir: PathBuf,
     child: Child,
-    clk_tck: f64,
 }
 
 impl Daemon {
@@ -129,8 +128,7 @@ impl Daemon {
             });
         }
         let child = cmd.spawn().with_context(|| format!("cannot start {bin}"))?;
-        let clk_tck = unsafe { libc::sysconf(libc::_SC_CLK_TCK) } as f64;
-        let mut daemon = Daemon { name, kind, bin, dir, child, clk_tck };
+        let mut daemon = Daemon { name, kind, bin, dir, child };
         daemon.await_port()?;
         Ok(daemon)
     }
@@ -200,11 +198,7 @@ impl Daemon {
 
     /// User plus system time of all threads, in seconds.
     pub fn cpu(&self) -> f64 {
-        let ticks = |pid: u32| {
-            let f = stat(pid)?;
-            Some(f[11].parse::<f64>().ok()? + f[12].parse::<f64>().ok()?)
-        };
-        self.pids().into_iter().filter_map(ticks).sum::<f64>() / self.clk_tck
+        self.pids().into_iter().filter_map(cpu_of).sum::<f64>()
     }
 
     /// A memory figure summed over the processes, in MiB.
@@ -246,6 +240,16 @@ impl Drop for Daemon {
         }
         let _ = self.child.wait();
     }
+}
+
+/// A process's processor time in seconds, from its own clock: /proc counts it in hundredths, and a whole
+/// scenario may take five of them.
+fn cpu_of(pid: u32) -> Option<f64> {
+    let mut clock = 0;
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let found = unsafe { libc::clock_getcpuclockid(pid as i32, &mut clock) } == 0
+        && unsafe { libc::clock_gettime(clock, &mut time) } == 0;
+    found.then(|| time.tv_sec as f64 + time.tv_nsec as f64 / 1e9)
 }
 
 /// The fields of /proc/PID/stat after the command name.
