@@ -18,7 +18,7 @@ pub fn each_seed(name: &str, usual: u64, run: impl Fn(u64) -> u64) {
     };
     let mut traces: Vec<u64> = seeds.iter().map(|seed| run(*seed)).collect();
     if let Some(first) = seeds.first() {
-        assert_eq!(traces[0], run(*first), "{name}: seed {first} did not replay");
+        assert_eq!(traces[0], run(*first), "{name}: DUNLIN_SIM_SEED={first} gives two traces");
     }
     let fold = traces.iter().fold(0_u64, |fold, trace| fold.rotate_left(7) ^ trace);
     println!("{name}: {} seeds, traces {fold:#018x}", seeds.len());

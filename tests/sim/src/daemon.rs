@@ -13,7 +13,7 @@ use dunlin_core::interfaces::{
 };
 use dunlin_core::log::{Log, LogClass, LogTarget};
 use dunlin_core::manager::{
-    Host, Manager, ManagerMessage, ManagerParts, MemoryReport, Shared, System,
+    Host, Manager, ManagerMessage, ManagerParts, MemoryReport, Shared, Signal, System,
 };
 use dunlin_core::protocol::{ProtocolKind, Reply, Rib};
 use dunlin_core::timeformat::WallTime;
@@ -44,6 +44,8 @@ pub struct DaemonSpec {
     pub max_lag: u64,
     /// Networks of static routes.
     pub statics: Vec<Prefix>,
+    /// Import filters put this AS in front of paths.
+    pub mark: Option<u32>,
 }
 
 impl DaemonSpec {
@@ -56,6 +58,7 @@ impl DaemonSpec {
             slices: 4,
             max_lag: MAX_LAG,
             statics: Vec::new(),
+            mark: None,
         }
     }
 
@@ -79,18 +82,28 @@ impl DaemonSpec {
         text
     }
 
+    fn configuration(&self, sessions: &[SessionSpec]) -> String {
+        let mut text = self.preamble();
+        text.extend(sessions.iter().map(|session| self.neighbor(session)));
+        text
+    }
+
     /// A session with a neighbour.
     pub fn neighbor(&self, session: &SessionSpec) -> String {
         let SessionSpec { name, address, asn, hold, transparent, passive, export } = session;
         let client = if *transparent { "rs client;" } else { "" };
         let passive = if *passive { "passive yes;" } else { "" };
+        let import = match self.mark {
+            Some(mark) => format!("import filter {{ bgp_path.prepend({mark}); accept; }};"),
+            None => "import all;".to_owned(),
+        };
         format!(
             "protocol bgp {name} {{
                 local {local} as {own}; neighbor {address} as {asn}; strict bind yes;
                 hold time {hold}; {client} {passive}
                 connect delay time 1; connect retry time 3; error wait time 1, 2;
-                ipv4 {{ import all; {export} }};
-                ipv6 {{ import all; {export} }};
+                ipv4 {{ {import} {export} }};
+                ipv6 {{ {import} {export} }};
             }}\n",
             local = self.address(),
             own = self.asn,
@@ -130,13 +143,14 @@ pub struct Daemon {
     pub registry: Address<RegistryMessage>,
     /// What it has logged.
     pub logged: Arc<Mutex<Vec<(LogClass, String)>>>,
+    /// Its configuration file.
+    file: Arc<Mutex<String>>,
 }
 
 impl Daemon {
     /// Starts a daemon.
     pub fn start(sim: &SimRuntime, spec: DaemonSpec, sessions: &[SessionSpec]) -> Self {
-        let mut text = spec.preamble();
-        text.extend(sessions.iter().map(|session| spec.neighbor(session)));
+        let text = spec.configuration(sessions);
         let config = match parse_text("sim.conf", &text, &kinds()) {
             Ok(config) => Arc::new(config),
             Err(rejected) => panic!("{text}\n{:#?}", rejected.lines().collect::<Vec<_>>()),
@@ -149,11 +163,19 @@ impl Daemon {
         let shared = Shared::new(Arc::clone(&config), rib, host, log);
         let interface_source = Arc::new(Lan(lan(&spec)));
         let name = format!("{} manager", spec.name);
+        let file = Arc::new(Mutex::new(text));
+        let system = Box::new(SimSystem(Arc::clone(&file)));
         let manager = sim.spawn_with(&name, Class::Control, |own| {
-            let system = Box::new(NoSystem);
             Manager::new(own, ManagerParts { config, system, interface_source, shared })
         });
-        Self { spec, manager, slices, registry, logged }
+        Self { spec, manager, slices, registry, logged, file }
+    }
+
+    /// Changes the mark and reads the configuration again.
+    pub fn set_mark(&mut self, mark: u32, sessions: &[SessionSpec]) {
+        self.spec.mark = Some(mark);
+        *self.file.lock().unwrap() = self.spec.configuration(sessions);
+        self.manager.send(Class::Control, ManagerMessage::Signal(Signal::Configure)).unwrap();
     }
 }
 
@@ -222,12 +244,12 @@ impl InterfaceWatch for NoWatch {
     fn scan(&mut self, _interval: Option<Duration>) {}
 }
 
-struct NoSystem;
+/// The text of the one file that there is.
+struct SimSystem(Arc<Mutex<String>>);
 
-impl System for NoSystem {
+impl System for SimSystem {
     fn load(&mut self, _path: &Path, reply: Reply<Loaded>) {
-        // Nobody asks.
-        drop(reply);
+        reply.send(parse_text("sim.conf", &self.0.lock().unwrap(), &kinds()));
     }
     fn apply(&mut self, _cx: &mut Context<'_>, _config: &Config) -> Result<(), String> {
         Ok(())

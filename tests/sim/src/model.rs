@@ -82,6 +82,8 @@ pub struct Model {
     pub daemons: Vec<u32>,
     /// All speakers.
     pub speakers: Vec<Neighbor>,
+    /// What the only daemon's import filters put in front of paths.
+    pub mark: Option<u32>,
     /// All routes that anybody brings.
     routes: BTreeMap<Prefix, BTreeMap<From, Path>>,
 }
@@ -183,7 +185,10 @@ impl Model {
         self.routes
             .iter()
             .filter_map(|(net, routes)| {
-                let (from, path) = choose(routes)?;
+                let (from, mut path) = choose(routes)?;
+                if let (Some(mark), From::Speaker(_)) = (self.mark, from) {
+                    path = prepend(mark, &path);
+                }
                 let sent = prepend(asn, &path);
                 Some((*net, Best { from, path, sent }))
             })

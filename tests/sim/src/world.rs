@@ -129,25 +129,21 @@ impl World {
     /// Starts all that was planned. Two daemons have a session with each other.
     pub fn start(&mut self) {
         for index in 0..self.planned.len() {
-            let mut sessions = self.sessions(index);
-            if let [one, two] = &self.planned[..] {
-                let other = if index == 0 { two } else { one };
-                sessions.push(SessionSpec {
-                    name: "link".to_owned(),
-                    address: other.address(),
-                    asn: other.asn,
-                    hold: 9,
-                    transparent: false,
-                    passive: false,
-                    export: "export all;",
-                });
-            }
+            let sessions = self.sessions(index);
             let spec = self.planned[index].clone();
             self.daemons.push(Daemon::start(&self.sim, spec, &sessions));
         }
         for index in 0..self.neighbors.len() {
             self.start_speaker(index);
         }
+    }
+
+    /// From now on the import filters of the only daemon put this AS in front of paths.
+    pub fn set_mark(&mut self, mark: u32) {
+        assert_eq!(self.daemons.len(), 1, "the model knows of one daemon's mark");
+        self.model.mark = Some(mark);
+        let sessions = self.sessions(0);
+        self.daemons[0].set_mark(mark, &sessions);
     }
 
     fn sessions(&self, daemon: usize) -> Vec<SessionSpec> {
@@ -164,7 +160,20 @@ impl World {
                 export: options.policy.clause(),
             }
         };
-        (0..self.neighbors.len()).filter(of).map(session).collect()
+        let link = match &self.planned[..] {
+            [one, two] => Some(if daemon == 0 { two } else { one }),
+            _ => None,
+        };
+        let link = link.map(|other| SessionSpec {
+            name: "link".to_owned(),
+            address: other.address(),
+            asn: other.asn,
+            hold: 9,
+            transparent: false,
+            passive: false,
+            export: "export all;",
+        });
+        (0..self.neighbors.len()).filter(of).map(session).chain(link).collect()
     }
 
     fn start_speaker(&mut self, index: usize) {

@@ -34,7 +34,7 @@ fn exchange(seed: u64) -> u64 {
 fn two_dunlins_exchange_routes_and_a_seed_replays_the_run() {
     each_seed("exchange", 20, |seed| {
         let first = exchange(seed);
-        assert_eq!(first, exchange(seed), "seed {seed}: the second run is another one");
+        assert_eq!(first, exchange(seed), "DUNLIN_SIM_SEED={seed} gives two traces");
         first
     });
 }

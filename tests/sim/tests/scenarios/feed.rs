@@ -1,7 +1,5 @@
 //! A session that comes up is fed while routes change.
 
-use std::cell::Cell;
-
 use dunlin_runtime::Time;
 use dunlin_sim_tests::chance::each_seed;
 use dunlin_sim_tests::nets;
@@ -63,8 +61,6 @@ fn fresh_before_the_end(world: &World, joiner: usize, begun: Time) -> usize {
 
 #[test]
 fn a_fresh_update_overtakes_a_running_feed() {
-    let overtaken = Cell::new(0);
-    let runs = Cell::new(0);
     each_seed("overtake", 20, |seed| {
         let (mut world, joiners) = fed_world("overtake", seed, 1);
         let joiner = joiners[0];
@@ -79,15 +75,14 @@ fn a_fresh_update_overtakes_a_running_feed() {
             world.run(pause);
             assert!(world.now().since(begun) < 120 * S, "never fed");
         }
-        overtaken.set(overtaken.get() + fresh_before_the_end(&world, joiner, begun));
-        runs.set(runs.get() + 1);
+        let overtaken = fresh_before_the_end(&world, joiner, begun);
+        let short = world.now().since(begun) < S / 2;
+        assert!(overtaken > 0 || short, "the feed was never overtaken");
         world.pace(joiner, Pace::Full);
         let trace = world.converge(60 * S);
         world.check_never_lost(0..3);
         trace
     });
-    println!("overtake: {} fresh updates came before End-of-RIB", overtaken.get());
-    assert!(overtaken.get() > runs.get(), "feeds were never overtaken");
 }
 
 /// Of the networks below this number none ever goes, so all must be there at End-of-RIB, as new as

@@ -12,6 +12,7 @@ mod feed;
 mod hog;
 mod loss;
 mod pause;
+mod reload;
 mod restart;
 mod slow;
 
