@@ -1,12 +1,15 @@
 //! Feeds: members that have just joined are told of what is there, in bands of attribute sets.
 //!
 //! One feed is under way at a time; who joins meanwhile waits for the next one. A feed goes on while
-//! one of its members can take bytes and none is far behind; one that stays far behind leaves the
-//! log, and is fed again when it is back.
+//! one of its members can take bytes and none is far behind. Who holds up others that way, be they in
+//! the feed or waiting for the next one, leaves the log: at once if it takes nothing at all, else when
+//! the feed has been held up for [`FEED_PATIENCE`]. It is fed again when it is back.
+
+use core::time::Duration;
 
 use dunlin_runtime::{Class, Context};
 
-use super::{Egress, FEED_PATIENCE, Lane, Pending};
+use super::{Egress, FEED_PATIENCE, Lane, Pending, STALL};
 use crate::chunk::Recipients;
 use crate::export::{BANDS, FeedReply, FeedRequest};
 use crate::import::TableKey;
@@ -48,6 +51,8 @@ pub(super) struct Feed {
     stopped: Vec<(SliceId, u16)>,
     /// Networks that the present step has brought.
     pub(super) brought: usize,
+    /// How long it has been held up while others could have gone on.
+    held_up: Duration,
 }
 
 impl<K: TableKey> Egress<K> {
@@ -85,6 +90,7 @@ impl<K: TableKey> Egress<K> {
             missing: 0,
             stopped: Vec::new(),
             brought: 0,
+            held_up: Duration::ZERO,
         });
         self.ask_bands(FIRST_STEP);
     }
@@ -244,25 +250,55 @@ impl<K: TableKey> Egress<K> {
             return false;
         }
         let behind = self.feed_lag();
-        let (mut there, mut slow) = (false, false);
+        let mut there = false;
         for id in &self.lanes[at].members {
             let Some(member) = self.member(*id) else { continue };
             let far = member.in_flight() > behind;
-            slow |= far;
             there |= member.ask(if far { behind } else { self.spec.window() / 2 });
         }
-        if slow && cx.expires(self.hurry).is_none() {
-            cx.arm_after(self.hurry, FEED_PATIENCE);
+        if cx.expires(self.hurry).is_none() && self.watch_those_who_hold_up(at) {
+            cx.arm_after(self.hurry, STALL);
         }
         there
     }
 
-    /// The feed has waited long enough for its slowest members.
-    pub(super) fn drop_slow_feeders(&mut self) {
+    /// Members of the feed that keep others from going on.
+    fn who_holds_up(&self, lane: usize) -> Vec<MemberId> {
+        let members = &self.lanes[lane].members;
+        let over = |bytes: u64| {
+            let over = |id: &&MemberId| self.member(**id).is_some_and(|m| m.in_flight() > bytes);
+            members.iter().filter(over).copied().collect::<Vec<_>>()
+        };
+        // A window is open as long as there is room for a byte.
+        let full = over(self.spec.window() - 1);
+        if full.len() < members.len() {
+            return over(self.feed_lag());
+        }
+        let follows = |w: &Waiting| self.member(w.id).is_some_and(|member| member.off.is_none());
+        if self.waiting_for_feed.iter().any(follows) { full } else { Vec::new() }
+    }
+
+    /// Remembers how far they are; whether there are any.
+    fn watch_those_who_hold_up(&mut self, lane: usize) -> bool {
+        let slow = self.who_holds_up(lane);
+        for id in &slow {
+            if let Some(member) = self.member_mut(*id) {
+                member.watched = member.spec.progress.consumed();
+            }
+        }
+        !slow.is_empty()
+    }
+
+    /// The feed has been held up for a moment.
+    pub(super) fn drop_those_who_hold_up(&mut self) {
         let Some(at) = self.feed.as_ref().and_then(|feed| self.lane(feed.token)) else { return };
-        let behind = self.feed_lag();
-        for id in self.lanes[at].members.clone() {
-            if self.member(id).is_some_and(|member| member.in_flight() > behind) {
+        let slow = self.who_holds_up(at);
+        let Some(feed) = self.feed.as_mut().filter(|_| !slow.is_empty()) else { return };
+        feed.held_up += STALL;
+        let enough = feed.held_up >= FEED_PATIENCE;
+        for id in slow {
+            let stalls = |member: &super::Member| member.watched == member.spec.progress.consumed();
+            if enough || self.member(id).is_some_and(stalls) {
                 self.leave_log(id);
             }
         }

@@ -115,6 +115,8 @@ pub(crate) struct Member {
     pub(super) refeed: Option<bool>,
     /// It leaves for another group.
     pub(super) moving: Option<Moving>,
+    /// What it had consumed when it was seen to hold up a feed.
+    pub(super) watched: u64,
 }
 
 impl Member {

@@ -74,8 +74,12 @@ pub const MOST_MEMBERS: usize = u16::MAX as usize + 1;
 /// Networks encoded in one go, so that a turn stays short.
 const NETS_PER_STEP: usize = 4096;
 
-/// How long a feed waits for the slowest of its members before that one leaves the log.
+/// How long members may hold up one feed, all in all, while others could go on. Those that read on,
+/// if slowly: they are let go, and fed again, later than they would like.
 const FEED_PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long a member that holds up a feed may take nothing at all.
+const STALL: Duration = Duration::from_millis(50);
 
 /// What a group is told.
 #[derive(Debug)]
@@ -191,7 +195,7 @@ pub struct Egress<K: TableKey> {
     bursts: Bursts,
     /// Ends the wait for parts of bursts.
     patience: TimerId,
-    /// Ends the wait for the feed's slowest member.
+    /// Looks at those who hold up the feed.
     hurry: TimerId,
     work: WorkId,
 }
@@ -280,6 +284,7 @@ impl<K: TableKey> Egress<K> {
             off: None,
             refeed: None,
             moving: None,
+            watched: u64::MAX,
         };
         self.members.insert(place, member);
         self.count_members();
@@ -383,7 +388,7 @@ impl<K: TableKey> Loop for Egress<K> {
 
     fn timer(&mut self, cx: &mut Context<'_>, timer: TimerId) {
         if timer == self.hurry {
-            self.drop_slow_feeders();
+            self.drop_those_who_hold_up();
         } else {
             self.bursts.give_up();
         }

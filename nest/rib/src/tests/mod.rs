@@ -14,6 +14,7 @@ mod limits;
 mod pipes;
 mod session;
 mod sharing;
+mod stalls;
 mod support;
 mod walks;
 pub(crate) mod world;
