@@ -7,6 +7,7 @@
 
 mod configure;
 mod control;
+mod export;
 mod instances;
 mod interfaces;
 mod memory;

@@ -71,6 +71,7 @@ impl Commands<'_> {
         const WORDS: &[(&str, Show)] = &[
             ("status", Show::Status),
             ("memory", Show::Memory),
+            ("export", Show::Export),
             ("protocols", Show::Protocols),
             ("route", Show::Route),
             ("symbols", Show::Symbols),
@@ -86,6 +87,7 @@ impl Commands<'_> {
         Ok(match self.parser.expect_one_of(WORDS)? {
             Show::Status => Command::ShowStatus,
             Show::Memory => Command::ShowMemory,
+            Show::Export => Command::ShowExport,
             Show::Protocols => {
                 let all = self.parser.eat_word("all");
                 Command::ShowProtocols { all, selection: self.optional_selection()? }
@@ -319,6 +321,7 @@ enum Show {
     Symbols,
     Interfaces,
     Static,
+    Export,
     Threads,
     Trace,
     Other(&'static str),

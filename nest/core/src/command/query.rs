@@ -16,6 +16,7 @@ use crate::timeformat::TimeFormat;
 pub(super) enum Command {
     ShowStatus,
     ShowMemory,
+    ShowExport,
     ShowProtocols {
         all: bool,
         selection: Selection,

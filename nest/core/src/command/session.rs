@@ -3,6 +3,7 @@
 use core::fmt;
 use std::sync::Arc;
 
+use dunlin_rib::registry::GroupFigures;
 use dunlin_rib::slice::SliceStatistics;
 use dunlin_rib::walk::WalkReply;
 use dunlin_runtime::{Address, Class, Context, Stats};
@@ -10,8 +11,8 @@ use dunlin_runtime::{Address, Class, Context, Stats};
 use super::output::{Line, Output};
 use super::query::Command;
 use super::{
-    configure, control, instances, interfaces, memory, parse, protocols, route, status, symbols,
-    threads,
+    configure, control, export, instances, interfaces, memory, parse, protocols, route, status,
+    symbols, threads,
 };
 use crate::log::LogClass;
 use crate::manager::{ManagerMessage, Policies, Request, Row, Shared};
@@ -38,6 +39,7 @@ pub(super) enum Payload {
     Text(usize, Vec<String>),
     Walk(WalkReply),
     Slice(SliceStatistics),
+    Groups(Vec<GroupFigures>),
     Runtime(Stats),
     /// Who was asked has gone.
     Lost,
@@ -271,6 +273,7 @@ impl Session {
                 self.desk.formats = Some(formats);
                 output.last(0, "");
             }
+            Command::ShowExport => self.start(cx, export::ShowExport::default()),
             Command::ShowMemory => self.start(cx, memory::ShowMemory::default()),
             Command::ShowProtocols { all, selection } => {
                 self.start(cx, protocols::ShowProtocols::new(selection, all));

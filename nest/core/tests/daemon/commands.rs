@@ -171,6 +171,18 @@ fn routes_towards_a_protocol() {
 }
 
 #[test]
+fn exports() {
+    let lab = Lab::start(CONFIG);
+    // Toys don't export through groups.
+    let head = "1099-Group  Table      Members      Runs      Reused  Feeds   UPDATEs      Encoded      \
+        Delivered Off log\n ";
+    let total = "Total                   0         0           0      0         0            0              \
+        0       0\n0000 \n";
+    assert_eq!(lab.ask("show export"), format!("{head}{total}"));
+    assert!(lab.ask("show export now").starts_with("9001 "));
+}
+
+#[test]
 fn interfaces_symbols_memory_threads() {
     let lab = Lab::start(CONFIG);
     let interfaces = lab.ask("show interfaces summary");
