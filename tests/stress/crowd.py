@@ -4,7 +4,7 @@ import threading
 import time
 
 from harness.dut import Dut, bgp
-from harness.lab import Lab
+from harness.lab import Lab, Link
 from harness.routes import Route
 from harness.runner import require
 from harness.speaker import Speaker
@@ -13,20 +13,32 @@ DUT_AS = 65001
 
 
 class Crowd:
-    """Peers by name, each with its own link; their AS numbers count from 65301."""
+    """Peers by name, each with its own link; their AS numbers count from 65301.
 
-    def __init__(self, *names, hold=90, buffers=None):
-        self.lab = Lab("dut", *names)
+    With `lan` all are on one link, so that those with equal policies are told the same bytes.
+    """
+
+    def __init__(self, *names, hold=90, buffers=None, lan=False):
+        self.lab = Lab("dut", "lan") if lan else Lab("dut", *names)
         self.dut = Dut(self.lab)
         self.dut.control.timeout = 120
         self.speakers, self.links, self.sections = {}, {}, {}
+        shared = self.lab.link("dut", "lan") if lan else None
         for index, name in enumerate(names):
-            here, there = self.lab.link("dut", name)
+            here, there = self.on_lan(*shared, index) if lan else self.lab.link("dut", name)
             asn = 65301 + index
             self.links[name] = (here, there, asn)
-            self.speakers[name] = Speaker(self.lab, name, there.local, there.remote, asn, hold=hold,
+            host = "lan" if lan else name
+            self.speakers[name] = Speaker(self.lab, host, there.local, there.remote, asn, hold=hold,
                                           receive_buffer=(buffers or {}).get(name))
             self.section(name)
+
+    def on_lan(self, here, there, index):
+        """One more address on the shared link; the two views of it."""
+        address = f"{there.local.rpartition('.')[0]}.{10 + index}"
+        self.lab.ip("lan", f"addr add {address}/24 dev {there.device}")
+        return (Link(here.local, here.local6, address, here.remote6, here.device),
+                Link(address, there.local6, there.remote, there.remote6, there.device))
 
     def section(self, name, channel="import all; export all;", options=""):
         """Sets a peer's part of the configuration."""
@@ -37,11 +49,12 @@ class Crowd:
         """The whole configuration."""
         return head + "\n" + "\n".join(self.sections.values())
 
-    def start(self, head=""):
-        """Daemon and all sessions up."""
+    def start(self, head="", without=()):
+        """Daemon and all sessions up, but those."""
         self.dut.start(self.text(head))
-        for speaker in self.speakers.values():
-            speaker.connect()
+        for name, speaker in self.speakers.items():
+            if name not in without:
+                speaker.connect()
         return self
 
     def __getitem__(self, name):

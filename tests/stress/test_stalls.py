@@ -4,47 +4,109 @@ import socket
 import time
 
 from crowd import Crowd, Trickle
+from harness import wire
 from harness.lab import wait_for
-from harness.routes import require_equal, through, through_external, varied
+from harness.routes import compare, through, through_external, varied
 from harness.runner import require, test
+from stopwatch import Stopwatch, is_marked
 
 
 @test("peer-that-stops-reading", timeout=180)
 def slow_peer():
-    crowd = Crowd("feed", "trickle", "watch", "slow", buffers={"slow": 4096})
+    """All but `far` are told the same bytes; `far` has a policy of its own."""
+    crowd = Crowd("feed", "tick", "table", "near", "far", "slow", buffers={"slow": 4096}, lan=True)
+    crowd.section("far", "import all; export filter { bgp_med = 5; accept; };")
     with crowd.lab:
-        crowd.start()
+        crowd.start(without=("tick", "near", "far"))
+        watch = Stopwatch(crowd, "tick", ["near", "far"])
         _, there, asn = crowd.links["feed"]
         routes = varied(60000, 4, "stall", asn, there.local)
-        crowd["slow"].pause()
-        trickle = Trickle(crowd, "trickle", ["watch"])
-        # More changes than socket buffers can hold: the last round is what counts.
-        for med in range(4):
-            routes = through(routes, communities=(f"64000:{med}",))
-            crowd["feed"].announce(routes)
-        wait_for(lambda: all(p in crowd["watch"].table for p in routes), 60, "the table does not come through")
-        require(len(crowd["slow"].table) < len(routes), "the slow peer was never behind")
+        watch.phase("f")
+        routes = change(crowd, routes, range(4))
         time.sleep(2)
-        sent = trickle.stop()
-        wait_for(lambda: len(trickle.delays["watch"]) == len(sent), 10, "updates are missing")
-        trickle.require_prompt()
-        crowd.require_alive()
+        crowd["slow"].pause()
+        watch.phase("s")
+        # More changes than socket buffers can hold: the last round is what counts.
+        routes = change(crowd, routes, range(4, 8))
+        require(len(fresh(crowd["slow"], routes)) < len(routes), "the slow peer was never behind")
+        time.sleep(2)
         peak = crowd.dut.rss() // 1024
+        watch.phase("r")
         crowd["slow"].resume()
-        for name in ("watch", "slow"):
-            out, _, _ = crowd.links[name]
-            expected = through_external(routes, 65001, out.local, local_pref=None)
-            caught_up(crowd[name], expected, sent)
-        crowd.require_alive()
-        return f"{trickle.summary()}; {peak} MB"
+        for name in ("table", "slow"):
+            caught_up(crowd[name], through_external(routes, 65001, there.local, local_pref=None))
+        found = watch.stop()
+        crowd.require_alive("feed", "table", "slow")
+        require_as_prompt(found["f"], found["s"])
+        return f"all read: {found['f']}; one stalled: {found['s']}; it catches up: {found['r']}; {peak} MB"
 
 
-def caught_up(speaker, expected, others):
-    """The peer ends on the last round of routes."""
-    own = lambda: {p: r for p, r in speaker.routes.items() if p not in others}
-    wait_for(lambda: len(speaker.table) == len(expected) + len(others) and own() == expected, 60,
-             lambda: f"{speaker.local} does not catch up: {len(speaker.table)} routes", 1)
-    require_equal(expected, own(), f"what {speaker.local} has")
+def change(crowd, routes, rounds):
+    """Changes all routes some times; returns how they are when `table` has the last round."""
+    for number in rounds:
+        routes = through(routes, communities=(f"64000:{number}",))
+        crowd["feed"].announce(routes)
+    wait_for(lambda: len(fresh(crowd["table"], routes)) == len(routes), 60, "the table does not come through", 1)
+    return routes
+
+
+def fresh(speaker, routes):
+    """What a peer has of this round."""
+    last = next(iter(routes.values())).communities
+    return {p for p, r in speaker.routes.items() if r.communities == last}
+
+
+def caught_up(speaker, expected):
+    """The peer ends on the last round of routes, whatever the stopwatch sends besides."""
+    own = lambda: {p: r for p, r in speaker.routes.items() if p in expected or not is_marked(p)}
+    wait_for(lambda: own() == expected, 60,
+             lambda: f"{speaker.local} does not catch up: {'; '.join(compare(expected, own()))}", 1)
+
+
+def require_as_prompt(usual, stalled):
+    """With a peer that does not read updates are as prompt as with one that does, measured in the same
+    run under the same load. The margins are what this machine may do to either of the two."""
+    for part, margin in ((0.5, 0.002), (0.99, 0.03), (1, 0.15)):
+        require(stalled.at(part) <= usual.at(part) + margin,
+                f"others are delayed: {stalled}; without the stalled peer {usual}")
+    require(not usual.missing and not stalled.missing, f"missing: {usual.missing}, {stalled.missing}")
+
+
+@test("peer-that-stops-reading-at-its-start", timeout=120)
+def slow_joiner():
+    """Whoever joins together with a peer that does not read, or later, gets the table as quickly as ever."""
+    names = ("feed", "slow", "alone", "beside", "late")
+    crowd = Crowd(*names, buffers={"slow": 4096}, lan=True)
+    # Told other bytes than the rest.
+    crowd.section("alone", "import all; export filter { bgp_med = 5; accept; };")
+    with crowd.lab:
+        crowd.start(without=names[1:])
+        _, there, asn = crowd.links["feed"]
+        # More than sockets can hold.
+        routes = varied(300000, 4, "start", asn, there.local)
+        crowd["feed"].announce(routes)
+        crowd.dut.wait_count("", len(routes), timeout=60)
+        usual = time_to_join(crowd["alone"], len(routes))
+        crowd["slow"].dial()
+        crowd["slow"].send(crowd["slow"].open() + wire.message(wire.KEEPALIVE))
+        crowd.dut.wait_established("slow")
+        beside = time_to_join(crowd["beside"], len(routes))
+        time.sleep(2)
+        late = time_to_join(crowd["late"], len(routes))
+        require(max(beside, late) < usual + 0.5, f"alone {usual:.2f} s, beside {beside:.2f} s, later {late:.2f} s")
+        require(not crowd["slow"].table, "the slow peer has read")
+        crowd["slow"].start_reading()
+        crowd["slow"].wait_routes(len(routes), timeout=60)
+        return f"table after {usual:.2f} s, beside the stalled peer after {beside:.2f} s, later {late:.2f} s"
+
+
+def time_to_join(speaker, count):
+    """Seconds from the connection to End-of-RIB with the whole table."""
+    begin = time.monotonic()
+    speaker.connect()
+    wait_for(lambda: wire.IPV4 in speaker.ended, 60, "no End-of-RIB", 0.01)
+    speaker.wait_routes(count, timeout=60)
+    return time.monotonic() - begin
 
 
 def client_stalls(prefixes):
@@ -55,7 +117,8 @@ def client_stalls(prefixes):
         _, there, asn = crowd.links["feed"]
         crowd["feed"].announce(varied(prefixes, 4, "client", asn, there.local))
         crowd["watch"].wait_routes(prefixes, timeout=120)
-        before = crowd.dut.rss()
+        before = settled_rss(crowd.dut)
+        peak = 0
         stalled, leaving = ask(crowd.dut), ask(crowd.dut)
         trickle = Trickle(crowd, "trickle", ["watch"])
         # Longer than the hold time: keepalives must go both ways meanwhile.
@@ -64,9 +127,10 @@ def client_stalls(prefixes):
             begin = time.monotonic()
             crowd.dut.control("show status")
             require(time.monotonic() - begin < 2, "another client waits")
+            peak = max(peak, crowd.dut.rss())
             time.sleep(0.5)
         leaving.close()
-        grown = (crowd.dut.rss() - before) // 1024
+        grown = (peak - before) // 1024
         require(grown < 32, f"the daemon grew by {grown} MB for a client that does not read")
         sent = trickle.stop()
         wait_for(lambda: len(trickle.delays["watch"]) == len(sent), 10, "updates are missing")
@@ -75,6 +139,17 @@ def client_stalls(prefixes):
         shown = drain(stalled)
         require(shown >= prefixes, f"the client that read late got {shown} of {prefixes} routes")
         return f"{shown} routes shown late, grown by {grown} MB; {trickle.summary()}"
+
+
+def settled_rss(dut):
+    """Memory in KiB once what loading the table took has been given back."""
+    last, now = 0, dut.rss()
+    for _ in range(20):
+        time.sleep(0.5)
+        last, now = now, dut.rss()
+        if abs(now - last) < 512:
+            break
+    return now
 
 
 def ask(dut):
