@@ -1,6 +1,6 @@
 //! From what was typed to a whole command: abbreviations, help, completion.
 
-use crate::words::{COMMANDS, Command, GROUPS};
+use crate::words::{Command, GROUPS, commands};
 
 /// What a typed line means.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,8 +25,18 @@ struct Place<'a> {
 
 /// The words that may follow these.
 fn following(words: &[&str]) -> Vec<&'static str> {
+    next_words(words, |_| true)
+}
+
+/// Those of them that help shows.
+fn shown(words: &[&str]) -> Vec<&'static str> {
+    next_words(words, |command| !command.is_hidden())
+}
+
+fn next_words(words: &[&str], wanted: impl Fn(&Command) -> bool) -> Vec<&'static str> {
     let mut list: Vec<&'static str> = Vec::new();
-    for command in COMMANDS.iter().filter(|command| command.words.starts_with(words)) {
+    let begins = |command: &&Command| command.words.starts_with(words) && wanted(command);
+    for command in commands().filter(begins) {
         if let Some(next) = command.words.get(words.len())
             && !list.contains(next)
         {
@@ -37,7 +47,7 @@ fn following(words: &[&str]) -> Vec<&'static str> {
 }
 
 fn find(words: &[&str]) -> Option<&'static Command> {
-    COMMANDS.iter().find(|command| command.words == words)
+    commands().find(|command| command.words == words)
 }
 
 fn follow(line: &str) -> Place<'_> {
@@ -91,7 +101,7 @@ pub(crate) fn help(line: &str) -> Vec<(String, &'static str)> {
     let place = follow(before);
     let mut list = Vec::new();
     if place.rest.is_empty() {
-        let next = following(&place.words).into_iter().filter(|word| word.starts_with(partial));
+        let next = shown(&place.words).into_iter().filter(|word| word.starts_with(partial));
         for word in next {
             let mut words = place.words.clone();
             words.push(word);
@@ -116,7 +126,9 @@ pub(crate) fn topic(words: &str) -> Vec<(String, &'static str)> {
         return Vec::new();
     }
     let mut list = Vec::new();
-    for command in COMMANDS.iter().filter(|command| command.words.starts_with(&place.words)) {
+    let chosen =
+        |command: &&Command| command.words.starts_with(&place.words) && !command.is_hidden();
+    for command in commands().filter(chosen) {
         list.push(usage(command));
         if command.words == place.words {
             let options = command.options.iter();
@@ -157,7 +169,7 @@ pub(crate) fn completions(line: &str) -> Vec<&'static str> {
     let place = follow(before);
     let mut list = Vec::new();
     if place.rest.is_empty() {
-        list.extend(following(&place.words));
+        list.extend(shown(&place.words));
     }
     if let Some(command) = find(&place.words) {
         list.extend(command.options.iter().map(|(word, _)| *word));
@@ -222,10 +234,25 @@ mod tests {
 
     #[test]
     fn topics() {
-        assert!(topic("").len() > 40);
+        assert!(topic("").len() > 25);
         assert_eq!(topic("show route")[0].0.split(' ').next(), Some("show"));
         assert!(topic("sh th").len() == 2);
         assert!(topic("nothing").is_empty());
+    }
+
+    #[test]
+    fn what_the_daemon_does_not_have_is_not_listed() {
+        let absent =
+            ["dump", "mrt", "mrtdump", "echo", "graceful", "show mpls", "show ospf", "show bfd"];
+        for line in absent {
+            assert!(topic(line).is_empty(), "{line}");
+            let first = line.split(' ').next().unwrap();
+            let listed = topic("").iter().any(|(text, _)| text.starts_with(line));
+            assert!(!listed && (first == "show" || !completions(first).contains(&first)), "{line}");
+        }
+        // The daemon answers that there is no such protocol.
+        assert_eq!(command("sh os neighbors"), "show ospf neighbors");
+        assert_eq!(meaning("dump resources"), Meaning::Unknown(Vec::new()));
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! `dunlinc`: the command-line client of Dunlin. It speaks BIRD's control protocol, so it works with BIRD
 //! too, as BIRD's client works with Dunlin.
 //!
-//! * [`words`]: the commands there are. * [`expand`]: abbreviations and help.
+//! * [`words`]: the commands there are, out of the table that the daemon has too.
+//! * [`expand`]: abbreviations and help.
 //! * [`reply`], [`connection`]: the protocol. * [`session`], [`terminal`]: the conversation.
 //!
 //! Deliberately absent: any knowledge of what replies mean.

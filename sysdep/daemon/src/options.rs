@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use dunlin_core::config::Globals;
 use lexopt::prelude::*;
 
 /// What `--help` prints.
@@ -125,7 +126,7 @@ impl Options {
 }
 
 /// The most workers there can be.
-pub(crate) const MAX_THREADS: u32 = 128;
+pub(crate) const MAX_THREADS: u32 = Globals::MAX_THREADS;
 
 fn threads(parser: &mut lexopt::Parser) -> Result<u32, lexopt::Error> {
     match parser.value()?.parse()? {

@@ -8,7 +8,7 @@ use dunlin_conf::{Parsed, Symbols, TokenKind};
 use dunlin_net::Prefix;
 
 use super::query::{Command, Export, ExportKind, RouteQuery, Stats, SymbolQuery, Wanted};
-use crate::config::{Config, ConfigParser, DebugFlags, Meaning, parse_any_table};
+use crate::config::{Config, ConfigParser, DebugFlags, Globals, Meaning, parse_any_table};
 use crate::manager::{Action, ConfigureCommand, Selection};
 use crate::protocol::{ChannelKind, Direction};
 
@@ -54,7 +54,7 @@ impl Commands<'_> {
             "timeformat" => {
                 crate::config::parse_time_format(&mut self.parser).map(Command::TimeFormat)
             }
-            "threads" => self.parser.integer_in("Number of threads", 1..=256).map(Command::Threads),
+            "threads" => self.threads(),
             _ => {
                 let text = format!("syntax error, unexpected {}", word.to_uppercase());
                 let span = self.parser.previous().span;
@@ -68,23 +68,7 @@ impl Commands<'_> {
     }
 
     fn show(&mut self) -> Parsed<Command> {
-        const WORDS: &[(&str, Show)] = &[
-            ("status", Show::Status),
-            ("memory", Show::Memory),
-            ("export", Show::Export),
-            ("protocols", Show::Protocols),
-            ("route", Show::Route),
-            ("symbols", Show::Symbols),
-            ("interfaces", Show::Interfaces),
-            ("static", Show::Static),
-            ("threads", Show::Threads),
-            ("trace", Show::Trace),
-            ("bfd", Show::Other("BFD")),
-            ("ospf", Show::Other("OSPF")),
-            ("rip", Show::Other("RIP")),
-            ("babel", Show::Other("Babel")),
-        ];
-        Ok(match self.parser.expect_one_of(WORDS)? {
+        Ok(match self.parser.expect_one_of(SHOWN)? {
             Show::Status => Command::ShowStatus,
             Show::Memory => Command::ShowMemory,
             Show::Export => Command::ShowExport,
@@ -136,6 +120,11 @@ impl Commands<'_> {
         }
         self.parser.advance();
         SymbolQuery::Name(Arc::from(self.parser.text(token.span)))
+    }
+
+    fn threads(&mut self) -> Parsed<Command> {
+        let range = 1..=Globals::MAX_THREADS;
+        self.parser.integer_in("Number of threads", range).map(Command::Threads)
     }
 
     // --- Protocols
@@ -316,13 +305,43 @@ impl Commands<'_> {
 enum Show {
     Status,
     Memory,
+    Export,
     Protocols,
     Route,
     Symbols,
     Interfaces,
     Static,
-    Export,
     Threads,
     Trace,
     Other(&'static str),
+}
+
+/// What can be shown; see `dunlin_commands` for the words of all commands.
+const SHOWN: &[(&str, Show)] = &[
+    ("status", Show::Status),
+    ("memory", Show::Memory),
+    ("export", Show::Export),
+    ("protocols", Show::Protocols),
+    ("route", Show::Route),
+    ("symbols", Show::Symbols),
+    ("interfaces", Show::Interfaces),
+    ("static", Show::Static),
+    ("threads", Show::Threads),
+    ("trace", Show::Trace),
+    ("bfd", Show::Other("BFD")),
+    ("ospf", Show::Other("OSPF")),
+    ("rip", Show::Other("RIP")),
+    ("babel", Show::Other("Babel")),
+];
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn whatever_can_be_shown_is_in_the_table_of_commands() {
+        for (word, _) in super::SHOWN {
+            let is =
+                |command: &dunlin_commands::Command| command.words.starts_with(&["show", word]);
+            assert!(dunlin_commands::COMMANDS.iter().any(is), "{word}");
+        }
+    }
 }

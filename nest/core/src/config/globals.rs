@@ -50,7 +50,7 @@ pub struct Globals {
     pub logs: Vec<LogConfig>,
     /// How times are shown.
     pub time_formats: TimeFormats,
-    /// Workers, if given.
+    /// Workers, if given; from 1 to [`Globals::MAX_THREADS`].
     pub threads: Option<u32>,
     /// Slices, if given; only used when the daemon starts.
     pub slices: Option<u32>,
@@ -63,6 +63,10 @@ pub struct Globals {
 }
 
 impl Globals {
+    /// The most workers that a daemon can have, whoever asks: the command line, `threads` in a
+    /// configuration, or the command.
+    pub const MAX_THREADS: u32 = 128;
+
     /// The table of a name.
     pub fn table(&self, name: &str) -> Option<&TableConfig> {
         self.tables.iter().find(|table| &*table.name == name)

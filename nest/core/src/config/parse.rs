@@ -201,7 +201,8 @@ impl Loader {
 
     fn threads(&mut self) -> Parsed<()> {
         self.parser.advance();
-        self.globals.threads = Some(self.parser.integer_in("Number of threads", 1..=256)?);
+        self.globals.threads =
+            Some(self.parser.integer_in("Number of threads", 1..=Globals::MAX_THREADS)?);
         Ok(())
     }
 

@@ -202,6 +202,18 @@ fn interfaces_symbols_memory_threads() {
 }
 
 #[test]
+fn the_number_of_threads_has_one_limit() {
+    let lab = Lab::start(CONFIG);
+    assert_eq!(lab.ask("threads 2"), "0000 \n");
+    lab.until("show threads", |answer| answer.lines().count() == 5);
+    assert_eq!(lab.ask("threads 1"), "0000 \n");
+    let wrong = "9001 Number of threads must be in range 1-128\n";
+    for count in ["0", "129", "256", "300"] {
+        assert_eq!(lab.ask(&format!("threads {count}")), wrong);
+    }
+}
+
+#[test]
 fn many_routes_come_in_pieces() {
     let routes: String =
         (0..5000).map(|n| format!("route 10.{}.{}.0/24;", n / 256, n % 256)).collect();

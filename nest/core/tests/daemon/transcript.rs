@@ -1,0 +1,95 @@
+//! Every command there is, with its whole answer: `transcript.txt` is what a client sees.
+//!
+//! In the file a line that begins with `> ` is a command, what follows is the answer up to the next
+//! one, byte for byte. In answers to commands marked with `>#` figures that differ from run to run
+//! (digits, and the blanks around them) are written as `#`.
+
+use super::support::Lab;
+
+const CONFIG: &str = "
+    ipv4 table t1;
+    timeformat route iso long; timeformat protocol iso long; timeformat base iso long;
+    define SIZE = 3; filter f { accept; } function g() { return 1; }
+    template toy base { }
+    protocol device { }
+    protocol toy a { description \"first\"; route 10.0.0.0/8; route 192.0.2.0/24;
+        ipv4 { import limit 10 action block; import keep filtered; export filter f;
+               import where net != 10.0.0.0/8; }; }
+    protocol toy b { disabled; ipv4 { table t1; }; ipv6; }
+    protocol toy peer1 { learnt 192.0.2.0/24 \"65002 64999\"; learnt 198.51.100.0/24 \"65002\";
+        ipv4 { preference 100; }; }
+    protocol toy broke { broken; ipv4; }
+";
+
+const TRANSCRIPT: &str = include_str!("transcript.txt");
+
+#[test]
+fn every_command_answers_as_written() {
+    let lab = Lab::start(CONFIG);
+    lab.until("show route count", |answer| answer.starts_with("1007-3 of 3"));
+    let mut actual = String::new();
+    for line in TRANSCRIPT.lines().filter(|line| line.starts_with('>')) {
+        let (mark, command) = line.split_once(' ').unwrap_or((line, ""));
+        if command.starts_with("configure") {
+            lab.write(CONFIG);
+        }
+        // What the command before has begun is done.
+        let moving = ["start", "stop", "flush"];
+        lab.until("show protocols", |answer| !answer.split(' ').any(|word| moving.contains(&word)));
+        let answer = lab.ask(command);
+        let answer = if mark == ">#" { masked(&answer) } else { answer };
+        actual.push_str(&format!("{line}\n{answer}"));
+    }
+    assert!(actual == TRANSCRIPT, "the answers are now:\n{actual}");
+}
+
+/// Figures, with the blanks before them, as `#`.
+fn masked(text: &str) -> String {
+    let mut out = String::new();
+    for line in text.lines() {
+        // The code at the beginning stays.
+        let (code, rest) = line.split_at(line.len().min(5));
+        out.push_str(code);
+        let mut blanks = String::new();
+        for c in rest.chars() {
+            match c {
+                ' ' => blanks.push(' '),
+                '0'..='9' | '.' => {
+                    blanks.clear();
+                    if !out.ends_with('#') {
+                        out.push('#');
+                    }
+                }
+                c => {
+                    out.push_str(core::mem::take(&mut blanks).get(..1).unwrap_or_default());
+                    out.push(c);
+                }
+            }
+        }
+        out.push('\n');
+    }
+    out
+}
+
+#[test]
+fn every_command_of_the_table_is_there() {
+    let lab = Lab::start(CONFIG);
+    for command in dunlin_commands::COMMANDS {
+        let words = command.words.join(" ");
+        let line = match words.as_str() {
+            "enable" | "disable" | "restart" | "reload" => format!("{words} a"),
+            "debug" => "debug a off".to_owned(),
+            "threads" => "threads 1".to_owned(),
+            "eval" => "eval 1".to_owned(),
+            "timeformat" => "timeformat iso short".to_owned(),
+            words => words.to_owned(),
+        };
+        if line.starts_with("configure") {
+            lab.write(CONFIG);
+        }
+        let answer = lab.ask_elsewhere(&line);
+        let hidden = command.is_hidden();
+        assert_eq!(answer.starts_with("9001 There is no"), hidden, "{line}: {answer}");
+        assert!(hidden || !answer.starts_with("900"), "{line}: {answer}");
+    }
+}
