@@ -20,16 +20,17 @@ use dunlin_filter::{ChannelFilter, Scratch};
 use dunlin_net::as_path::AsPathBuf;
 use dunlin_net::{NetType, Prefix, Prefix4};
 use dunlin_rib::chunk::Chunk;
-use dunlin_rib::counters::ExportCounters;
+use dunlin_rib::counters::ExportDelta;
 use dunlin_rib::egress::{EgressMessage, LogReader, LogSink, MemberSpec, Progress};
 use dunlin_rib::encode::{Block, Encoder, Nets, Unsendable};
 use dunlin_rib::export::{
-    DeltaBatch, DeltaSink, ExportPolicy, ExportVerdict, Exporter, ExporterKind, OutRoute,
-    RouteView, SharingCounters,
+    DeltaBatch, DeltaSink, ExportPolicy, ExportVerdict, Exporter, ExporterKind, OutRoute, RouteView,
 };
 use dunlin_rib::import::{CreditGate, ImportBuilder, Slices};
 use dunlin_rib::limits::{LimitKind, TooMany};
-use dunlin_rib::registry::{GroupFound, JoinSpec, Registry, RegistryMessage, next_exporter};
+use dunlin_rib::registry::{
+    GroupFigures, GroupFound, JoinSpec, Registry, RegistryMessage, next_exporter,
+};
 use dunlin_rib::resolver::Resolver;
 use dunlin_rib::slice::{Slice, SliceMessage, SliceStatistics};
 use dunlin_rib::source::{ChannelEvents, SourceSpec};
@@ -366,7 +367,7 @@ impl DeltaSink for Silent {
 }
 
 impl GroupFound for Silent {
-    fn found(&self, _: Arc<ExportCounters>, _: Arc<SharingCounters>) {}
+    fn found(&self, _: &GroupFigures) {}
 }
 
 struct AcceptAll;
@@ -497,7 +498,7 @@ impl LogSink for ToSession {
         let _ = self.session.send(Class::Routing, SessionMessage::Append(chunk));
     }
     fn detach(&self) {}
-    fn fed(&self) {
+    fn fed(&self, _: &ExportDelta) {
         let _ = self.fed.send(());
     }
 }

@@ -29,6 +29,20 @@ macro_rules! counters {
                 $delta { $($field: self.$field.load(Ordering::Relaxed)),* }
             }
         }
+
+        impl $delta {
+            /// What both add.
+            #[must_use]
+            pub fn plus(&self, other: &Self) -> Self {
+                Self { $($field: self.$field.wrapping_add(other.$field)),* }
+            }
+
+            /// What was added since `earlier`. Counts that may fall are not below zero.
+            #[must_use]
+            pub fn since(&self, earlier: &Self) -> Self {
+                Self { $($field: self.$field.saturating_sub(earlier.$field)),* }
+            }
+        }
     };
 }
 
@@ -83,6 +97,46 @@ counters!(
         exported,
     }
 );
+
+/// What a group's figures have of the routes of one source. The source's own session is not told of
+/// them, so for that session they are rejected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OwnRoutes {
+    /// Networks that the group holds with a route of the source.
+    pub held: u64,
+    /// Announcements of the source's routes.
+    pub updates: u64,
+    /// Those of them that took the place of another's route.
+    pub replacing: u64,
+    /// Withdrawals of the source's routes.
+    pub withdraws: u64,
+}
+
+impl OwnRoutes {
+    /// Of two slices.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        Self {
+            held: self.held + other.held,
+            updates: self.updates + other.updates,
+            replacing: self.replacing + other.replacing,
+            withdraws: self.withdraws + other.withdraws,
+        }
+    }
+
+    /// A group's figures as they are for the source's own session.
+    #[must_use]
+    pub fn seen_from(&self, group: &ExportDelta) -> ExportDelta {
+        ExportDelta {
+            updates_rejected: group.updates_rejected + self.updates,
+            updates_accepted: group.updates_accepted.saturating_sub(self.updates),
+            withdraws_accepted: (group.withdraws_accepted + self.replacing)
+                .saturating_sub(self.withdraws),
+            exported: group.exported.saturating_sub(self.held),
+            ..*group
+        }
+    }
+}
 
 /// Prefix counts of one import channel that rise and fall.
 #[derive(Debug, Default)]

@@ -8,7 +8,7 @@ use dunlin_filter::Scratch;
 use dunlin_net::{Prefix, Prefix4, Prefix6};
 
 use crate::barrier::Barrier;
-use crate::counters::ExportCounters;
+use crate::counters::{ExportCounters, ExportDelta};
 use crate::import::Burst;
 use crate::limits::Limit;
 use crate::nexthop::NextHopState;
@@ -241,6 +241,8 @@ pub const BANDS: u16 = 256;
 #[derive(Clone, Copy, Debug)]
 pub struct FeedRequest {
     /// The exporter.
+    /// What became of the routes that were gone through.
+    pub figures: ExportDelta,
     pub exporter: ExporterId,
     /// Marks the deltas.
     pub token: u32,

@@ -47,8 +47,9 @@ impl core::fmt::Debug for JoinSpec {
 
 /// Told to which group a session belongs now.
 pub trait GroupFound: Send + Sync {
-    /// The group's counters. Called from the registry's loop: send a message, return.
-    fn found(&self, exports: Arc<ExportCounters>, sharing: Arc<SharingCounters>);
+    /// The group's figures as they are at the join. Called from the registry's loop: send a message,
+    /// return.
+    fn found(&self, figures: &GroupFigures);
 }
 
 /// A group's figures.
@@ -166,7 +167,7 @@ impl Registry {
             self.groups.entry(key).or_insert_with(|| make_group(&spec, &slices, bounds, cx));
         group.figures.joins += 1;
         let figures = &group.figures;
-        spec.found.found(Arc::clone(&figures.exports), Arc::clone(&figures.sharing));
+        spec.found.found(figures);
         let _ = group.address.send(Class::Routing, EgressMessage::Join(Box::new(spec.member)));
     }
 

@@ -108,11 +108,25 @@ impl<K: TableKey> Egress<K> {
             && feed.token == self.lanes[at].token
         {
             feed.brought += taken.nets.len();
+            self.count_own_fed(at, &taken);
         }
         let members = self.lanes[at].members.clone();
         self.encode_for(&taken, members, absent);
         self.taken = taken;
         true
+    }
+
+    /// Members of the feed are not told of their own routes.
+    fn count_own_fed(&mut self, lane: usize, taken: &Taken<K>) {
+        let Some(route) = &taken.route else { return };
+        let Some(sources) = self.by_source.get(&route.source.id).cloned() else { return };
+        for id in sources {
+            if self.lanes[lane].members.contains(&id)
+                && let Some(member) = self.member_mut(id)
+            {
+                member.own_fed += taken.nets.len() as u64;
+            }
+        }
     }
 
     fn encode_for(&mut self, taken: &Taken<K>, members: Vec<MemberId>, absent: bool) {
@@ -168,12 +182,12 @@ impl<K: TableKey> Egress<K> {
             }
             self.count_bytes(bytes, delivered);
         }
-        for fed in core::mem::take(&mut self.just_fed) {
+        for (fed, figures) in core::mem::take(&mut self.just_fed) {
             if let Some(member) = self.member_mut(fed.id) {
                 if fed.first {
                     member.end_of_rib = Some(member.appended);
                 }
-                member.spec.sink.fed();
+                member.spec.sink.fed(&figures);
             }
         }
         self.drop_laggards();

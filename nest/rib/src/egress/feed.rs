@@ -11,6 +11,7 @@ use dunlin_runtime::{Class, Context};
 
 use super::{Egress, FEED_PATIENCE, Lane, Pending, STALL};
 use crate::chunk::Recipients;
+use crate::counters::{ExportDelta, OwnRoutes};
 use crate::export::{BANDS, FeedReply, FeedRequest};
 use crate::import::TableKey;
 use crate::slice::SliceMessage;
@@ -51,6 +52,8 @@ pub(super) struct Feed {
     stopped: Vec<(SliceId, u16)>,
     /// Networks that the present step has brought.
     pub(super) brought: usize,
+    /// Routes gone through, and what became of them.
+    figures: ExportDelta,
     /// How long it has been held up while others could have gone on.
     held_up: Duration,
 }
@@ -79,7 +82,8 @@ impl<K: TableKey> Egress<K> {
         let ids: Vec<MemberId> = members.iter().map(|waiting| waiting.id).collect();
         let token = self.new_token();
         let pending = Pending::for_lane();
-        self.lanes.push(Lane { token, members: ids, pending, missing: 0, asked: Vec::new() });
+        let lane = ids.clone();
+        self.lanes.push(Lane { token, members: lane, pending, missing: 0, asked: Vec::new() });
         self.spec.sharing.feeds.fetch_add(1, core::sync::atomic::Ordering::Relaxed);
         self.feed = Some(Feed {
             token,
@@ -90,8 +94,14 @@ impl<K: TableKey> Egress<K> {
             missing: 0,
             stopped: Vec::new(),
             brought: 0,
+            figures: ExportDelta::default(),
             held_up: Duration::ZERO,
         });
+        for id in ids {
+            if let Some(member) = self.member_mut(id) {
+                member.own_fed = 0;
+            }
+        }
         self.ask_bands(FIRST_STEP);
     }
 
@@ -145,6 +155,7 @@ impl<K: TableKey> Egress<K> {
         let Some(feed) = self.feed.as_mut().filter(|feed| feed.token == reply.token) else {
             return;
         };
+        feed.figures = feed.figures.plus(&reply.figures);
         if reply.next < feed.to {
             if kept < NETS_KEPT {
                 return self.ask_slice(slice, reply.next);
@@ -213,9 +224,11 @@ impl<K: TableKey> Egress<K> {
             self.open.close_segment(Recipients::Only(first.into()));
         }
         for waiting in fed {
-            self.just_fed.push(waiting);
-            let member = self.member_mut(waiting.id);
-            if member.is_some_and(|member| core::mem::take(&mut member.spec.resync)) {
+            let Some(member) = self.member_mut(waiting.id) else { continue };
+            let resync = core::mem::take(&mut member.spec.resync);
+            let own = OwnRoutes { updates: member.own_fed, ..OwnRoutes::default() };
+            self.just_fed.push((waiting, own.seen_from(&feed.figures)));
+            if resync {
                 self.tell_resync(false);
             }
         }

@@ -9,6 +9,7 @@ use dunlin_runtime::Address;
 
 use super::{EgressMessage, Moving, Off};
 use crate::chunk::Chunk;
+use crate::counters::ExportDelta;
 use crate::limits::TooMany;
 use crate::{MemberId, SourceId};
 
@@ -23,8 +24,9 @@ pub trait LogSink: Send + Sync {
     /// The member is too slow: finish the message that is being written, drop the rest, and answer
     /// with [`EgressMessage::Detached`].
     fn detach(&self);
-    /// Everything that was in the table at the join, or at the refresh, has been appended.
-    fn fed(&self);
+    /// Everything that was in the table at the join, or at the refresh, has been appended. What that
+    /// was: routes gone through and what became of them.
+    fn fed(&self, figures: &ExportDelta);
     /// The group that was asked to [`EgressMessage::Move`] the member has let it go: what the new
     /// group has appended may be written now.
     fn left(&self) {}
@@ -115,6 +117,8 @@ pub(crate) struct Member {
     pub(super) refeed: Option<bool>,
     /// It leaves for another group.
     pub(super) moving: Option<Moving>,
+    /// Networks of the present feed that it was not told of, since the routes are its own.
+    pub(super) own_fed: u64,
     /// What it had consumed when it was seen to hold up a feed.
     pub(super) watched: u64,
 }

@@ -47,6 +47,7 @@ pub use members::{LogSink, MemberSpec, Progress};
 pub use reader::LogReader;
 
 use crate::chunk::Chunk;
+use crate::counters::ExportDelta;
 use crate::encode::Encoder;
 use crate::export::{DeltaBatch, SharingCounters};
 use crate::import::{Slices, TableKey};
@@ -188,7 +189,7 @@ pub struct Egress<K: TableKey> {
     feed: Option<Feed>,
     waiting_for_feed: Vec<Waiting>,
     /// Members who must hear that they have been fed once the open chunk is delivered.
-    just_fed: Vec<Waiting>,
+    just_fed: Vec<(Waiting, ExportDelta)>,
     open: Open,
     block: Vec<u8>,
     taken: Taken<K>,
@@ -285,6 +286,7 @@ impl<K: TableKey> Egress<K> {
             refeed: None,
             moving: None,
             watched: u64::MAX,
+            own_fed: 0,
         };
         self.members.insert(place, member);
         self.count_members();
@@ -306,7 +308,7 @@ impl<K: TableKey> Egress<K> {
             forget(&mut self.by_address, &member.spec.address, id);
         }
         self.waiting_for_feed.retain(|waiting| waiting.id != id);
-        self.just_fed.retain(|fed| fed.id != id);
+        self.just_fed.retain(|(fed, _)| fed.id != id);
         let feed = self.feed.as_ref().map(|feed| feed.token);
         self.lanes.retain_mut(|lane| {
             lane.members.retain(|member| *member != id);

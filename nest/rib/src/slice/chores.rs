@@ -92,6 +92,9 @@ impl Slice {
             Task::Sweep(list) => {
                 for &index in list {
                     self.sources.remove(index);
+                    for table in self.tables.iter_mut().flatten() {
+                        with_table!(table, t => t.exports.forget_source(index));
+                    }
                 }
             }
             Task::Follow(table, follower) => {

@@ -28,6 +28,13 @@ pub(crate) struct Change {
     pub(crate) forced: bool,
 }
 
+impl Change {
+    /// Whether the best route is another one, or one of which exporters must hear again.
+    pub(crate) fn is_news(&self) -> bool {
+        self.old != self.new || self.forced
+    }
+}
+
 impl<K: TableKey> Table<K> {
     /// Decides all networks that were touched, and queues what exporters must hear.
     pub(crate) fn decide_all(&mut self, env: &mut Env<'_>) {

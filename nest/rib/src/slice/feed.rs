@@ -38,6 +38,7 @@ impl<K: TableKey> Table<K> {
         let stop = request.band.saturating_add(request.bands).min(BANDS);
         let mut cursor = self.resume(request, env);
         let mut routes = 0;
+        self.exports.take_fed();
         while cursor.band < stop && routes < ROUTES_PER_REPLY {
             routes += self.feed_band(&mut cursor, ROUTES_PER_REPLY - routes, group, request, env);
             if cursor.set == NIL {
@@ -53,7 +54,8 @@ impl<K: TableKey> Table<K> {
         }
         self.clear_row(env);
         self.exports.count_turn();
-        let feed = FeedReply { token: request.token, band: request.band, next };
+        let figures = self.exports.take_fed();
+        let feed = FeedReply { token: request.token, band: request.band, next, figures };
         let trailer = Trailer { feed: Some(feed), ..Trailer::default() };
         self.exports.send(env, &trailer, Some(group));
     }

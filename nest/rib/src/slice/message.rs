@@ -9,6 +9,7 @@ use dunlin_net::NetType;
 use dunlin_runtime::Address;
 
 use crate::barrier::Barrier;
+use crate::counters::OwnRoutes;
 use crate::export::{ExportPolicy, Exporter, FeedRequest, QueryRequest};
 use crate::import::{ImportBatch, Slices};
 use crate::nexthop::{NextHopKey, NextHopState};
@@ -76,6 +77,15 @@ pub enum SliceMessage {
         /// It joins.
         begins: bool,
     },
+    /// What a group's figures have of the routes of one source.
+    OwnRoutes {
+        /// The group.
+        exporter: ExporterId,
+        /// The source.
+        source: SourceId,
+        /// Takes the answer. Called from the slice's loop: send a message, return.
+        reply: Box<dyn FnOnce(OwnRoutes) + Send>,
+    },
     /// A piece of a feed.
     Feed(FeedRequest),
     /// The present state of some networks.
@@ -123,6 +133,7 @@ impl fmt::Debug for SliceMessage {
             Self::Feed(_) => "Feed",
             Self::Query(_) => "Query",
             Self::PipeAdd(_) => "PipeAdd",
+            Self::OwnRoutes { .. } => "OwnRoutes",
             Self::PipeRemove(_) => "PipeRemove",
             Self::Resolved(_) => "Resolved",
             Self::Watch { .. } => "Watch",

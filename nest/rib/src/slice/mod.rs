@@ -38,10 +38,11 @@ use dunlin_runtime::{Address, Class, Context, Loop, Progress, Time, WorkId};
 pub use message::{Pipe, SliceMessage, SliceStatistics, TableStatistics};
 
 use crate::export::ExportPolicy;
+use crate::counters::OwnRoutes;
 use crate::import::{ImportBatch, Ops, Slices};
 use crate::nexthop::{NextHopKey, NextHopState};
 use crate::resolver::{ResolverMessage, WatchReport};
-use crate::{ExporterId, SliceId, TableId};
+use crate::{ExporterId, SliceId, SourceId, TableId};
 use exports::Trailer;
 use jobs::{Job, Task};
 use sources::{MOST_SOURCES, Sources};
@@ -142,6 +143,9 @@ impl Slice {
                 let (tables, mut env) = self.parts();
                 for table in tables.iter_mut().flatten() {
                     with_table!(table, t => t.feed(&request, &mut env));
+            SliceMessage::OwnRoutes { exporter, source, reply } => {
+                reply(self.own_routes(exporter, source));
+            }
                 }
             }
             SliceMessage::Query(request) => {
@@ -185,14 +189,6 @@ impl Slice {
         finish(tables, id, &trailer, &mut env);
     }
 
-    fn set_policy(&mut self, id: ExporterId, policy: &Arc<dyn ExportPolicy>) {
-        let mut concerned = None;
-        for table in self.tables.iter_mut().flatten() {
-            with_table!(table, t => {
-                if t.exports.set_policy(id, Arc::clone(policy)) {
-                    concerned = Some(t.id);
-                }
-            });
     /// The index of a batch's source. Without room for it its routes are counted as rejected.
     fn source_of(&mut self, batch: &ImportBatch) -> Option<u16> {
         match self.sources.index_of(&batch.source) {
@@ -214,6 +210,22 @@ impl Slice {
     fn resolved(&mut self, answers: &[(NextHopKey, NextHopState)]) {
         let mut first = false;
         let (tables, mut env) = self.parts();
+    fn own_routes(&self, exporter: ExporterId, source: SourceId) -> OwnRoutes {
+        let Some(index) = self.sources.find(source) else { return OwnRoutes::default() };
+        self.tables.iter().flatten().fold(
+            OwnRoutes::default(),
+            |sum, table| with_table!(table, t => sum.plus(&t.exports.own_routes(exporter, index))),
+        )
+    }
+
+    fn set_policy(&mut self, id: ExporterId, policy: &Arc<dyn ExportPolicy>) {
+        let mut concerned = None;
+        for table in self.tables.iter_mut().flatten() {
+            with_table!(table, t => {
+                if t.exports.set_policy(id, Arc::clone(policy)) {
+                    concerned = Some(t.id);
+                }
+            });
         for index in 0..tables.len() {
             let id = TableId(u16::try_from(index).unwrap_or(u16::MAX));
             let Some(table) = find(tables, id) else { continue };

@@ -6,6 +6,7 @@
 
 mod credit;
 pub(crate) mod encoder;
+mod figures;
 mod filters;
 mod history;
 mod hops;

@@ -10,13 +10,13 @@ use dunlin_runtime::{Address, Class, Context, Loop, TimerId};
 
 use super::encoder::{LEN, Said, TestEncoder, decode};
 use crate::chunk::Chunk;
-use crate::counters::ExportCounters;
+use crate::counters::{ExportCounters, ExportDelta};
 use crate::egress::{EgressMessage, LogReader, LogSink, MemberSpec, Progress};
 use crate::export::{ExportLimit, SharingCounters};
 use crate::limits::TooMany;
-use crate::registry::{GroupFound, JoinSpec, RegistryMessage};
+use crate::registry::{GroupFigures, GroupFound, JoinSpec, RegistryMessage};
 use crate::testing::{Kind, Look, TestPolicy};
-use crate::{MemberId, SourceId, TableId};
+use crate::{ExporterId, MemberId, SourceId, TableId};
 
 /// What the test sees of a session.
 #[derive(Debug, Default)]
@@ -33,6 +33,11 @@ pub(super) struct Seen {
     pub(super) moves: u32,
     pub(super) sharing: Option<Arc<SharingCounters>>,
     pub(super) exports: Option<Arc<ExportCounters>>,
+    pub(super) exporter: Option<ExporterId>,
+    /// The group's figures at the join.
+    pub(super) base: ExportDelta,
+    /// What feeds have brought.
+    pub(super) feeds: ExportDelta,
     /// Groups that it is in: none once it has left.
     pub(super) memberships: u32,
 }
@@ -46,7 +51,7 @@ pub(super) enum SessionMessage {
     Joined(u32, MemberId, Address<EgressMessage>),
     Append(u32, Arc<Chunk>),
     Detach(u32),
-    Fed,
+    Fed(ExportDelta),
     Left(u32),
 }
 
@@ -74,8 +79,8 @@ impl LogSink for Sink {
     fn detach(&self) {
         self.tell(SessionMessage::Detach(self.ticket));
     }
-    fn fed(&self) {
-        self.tell(SessionMessage::Fed);
+    fn fed(&self, figures: &ExportDelta) {
+        self.tell(SessionMessage::Fed(*figures));
     }
     fn left(&self) {
         self.tell(SessionMessage::Left(self.ticket));
@@ -85,9 +90,11 @@ impl LogSink for Sink {
 struct Found(Arc<Mutex<Seen>>);
 
 impl GroupFound for Found {
-    fn found(&self, exports: Arc<ExportCounters>, sharing: Arc<SharingCounters>) {
+    fn found(&self, figures: &GroupFigures) {
         let mut seen = self.0.lock().unwrap();
-        (seen.exports, seen.sharing) = (Some(exports), Some(sharing));
+        seen.sharing = Some(Arc::clone(&figures.sharing));
+        seen.exports = Some(Arc::clone(&figures.exports));
+        (seen.exporter, seen.base) = (Some(figures.exporter), figures.exports.read());
     }
 }
 
@@ -332,7 +339,11 @@ impl Loop for Session {
             }
             SessionMessage::Append(ticket, chunk) => self.append(ticket, chunk),
             SessionMessage::Detach(ticket) => self.detach(ticket),
-            SessionMessage::Fed => self.seen.lock().unwrap().fed += 1,
+            SessionMessage::Fed(figures) => {
+                let mut seen = self.seen.lock().unwrap();
+                seen.fed += 1;
+                seen.feeds = seen.feeds.plus(&figures);
+            }
             SessionMessage::Left(ticket) => self.left(ticket, cx),
         }
     }

@@ -5,6 +5,7 @@
 //! * [`send`]: control messages and the logs of export groups to bytes.
 //! * [`channel`]: what a session has in the tables while it is established.
 //! * [`export`]: its places in export groups.
+//! * [`figures`]: what it has exported, told from the groups' figures.
 //! * [`drive`]: the state machine's actions.
 //! * [`range`]: sessions with neighbours out of a range.
 //! * [`request`]: what the manager asks for.
@@ -17,7 +18,7 @@ use dunlin_core::protocol::{
     Description, Direction, Environment, InstanceConfig, ProtocolState, Reply, StopReason,
 };
 use dunlin_rib::chunk::Chunk;
-use dunlin_rib::counters::{ExportCounters, ImportCounters};
+use dunlin_rib::counters::{ExportDelta, ImportCounters, OwnRoutes};
 use dunlin_rib::egress::EgressMessage;
 use dunlin_rib::limits::{LimitKind, TooMany};
 use dunlin_rib::{MemberId, SourceId};
@@ -34,6 +35,7 @@ use crate::wire::{Carried, Cease};
 mod channel;
 mod drive;
 mod export;
+mod figures;
 mod link;
 mod range;
 mod receive;
@@ -42,6 +44,7 @@ mod send;
 mod settings;
 
 use channel::{Patience, Up};
+use figures::{Asking, Found};
 use link::Link;
 pub(crate) use range::Accepted;
 use range::{Claim, Place, PlaceEvent};
@@ -60,11 +63,13 @@ pub(crate) enum SessionMessage {
     /// The session is too slow for the log.
     Detach(Ticket),
     /// All that was there at the join is in the log.
-    Fed(Ticket),
+    Fed(Ticket, ExportDelta),
     /// The group that was to be left is.
     Left(Ticket),
-    /// The group's counters.
-    Found(Ticket, Arc<ExportCounters>),
+    /// The group, and its figures at the join.
+    Found(Ticket, Found),
+    /// What a slice says of our own routes, to a question of this number.
+    OwnRoutes(u32, Carried, OwnRoutes),
     /// A limit is exceeded.
     Limit(SourceId, LimitKind),
     /// The tables have no room for a channel's routes.
@@ -144,6 +149,10 @@ pub(crate) struct Session {
     places: Vec<Place>,
     /// How often it is said that connections are dropped.
     refusals: Patience,
+    /// Who waits for a description.
+    asking: Vec<Asking>,
+    /// Number of the last of them.
+    asked: u32,
 }
 
 /// What the runtime calls the session by.
@@ -185,6 +194,8 @@ impl Session {
             early: None,
             places: Vec::new(),
             refusals: Patience::default(),
+            asking: Vec::new(),
+            asked: 0,
         }
     }
 
@@ -335,9 +346,12 @@ impl Loop for Session {
             SessionMessage::Joined(ticket, member, egress) => self.joined(ticket, member, egress),
             SessionMessage::Append(ticket, chunk) => self.append(cx, ticket, chunk),
             SessionMessage::Detach(ticket) => self.detach(ticket),
-            SessionMessage::Fed(ticket) => self.fed(ticket),
+            SessionMessage::Fed(ticket, figures) => self.fed(ticket, &figures),
             SessionMessage::Left(ticket) => self.left(cx, ticket),
-            SessionMessage::Found(ticket, counters) => self.found(ticket, counters),
+            SessionMessage::Found(ticket, found) => self.found(ticket, found),
+            SessionMessage::OwnRoutes(number, family, own) => {
+                self.own_routes(cx, number, family, &own);
+            }
             SessionMessage::Limit(source, kind) => self.limit(cx, source, kind),
             SessionMessage::NoRoom(source, why) => self.no_room(cx, source, why),
             SessionMessage::NoPlace(ticket, why) => self.no_place(cx, ticket, why),
@@ -346,7 +360,7 @@ impl Loop for Session {
             SessionMessage::Reconfigure(config) => self.reconfigure(cx, &config),
             SessionMessage::Reload(direction) => self.reload(direction),
             SessionMessage::Refresh(direction) => self.refresh(cx, direction),
-            SessionMessage::Describe(reply) => self.describe(cx, reply),
+            SessionMessage::Describe(reply) => self.ask_own_routes(cx, reply),
             SessionMessage::Interfaces(interfaces) => self.interfaces_changed(cx, interfaces),
         }
         self.settle(cx);

@@ -8,7 +8,7 @@ use dunlin_core::protocol::{
     ExportState, ImportState,
 };
 use dunlin_rib::Source;
-use dunlin_rib::counters::ExportCounters;
+use dunlin_rib::counters::ExportDelta;
 use dunlin_rib::limits::Limit;
 use dunlin_runtime::Time;
 
@@ -42,7 +42,7 @@ pub(crate) struct ChannelView<'a> {
 pub(crate) struct LiveChannel<'a> {
     pub(crate) source: &'a Source,
     pub(crate) next_hop: Option<IpAddr>,
-    pub(crate) exports: Option<&'a ExportCounters>,
+    pub(crate) export: ExportDelta,
     pub(crate) export_limit: Option<&'a Limit>,
     pub(crate) fed: bool,
 }
@@ -255,10 +255,9 @@ fn describe_channel(view: &SessionView<'_>, channel: &ChannelView<'_>) -> Channe
 }
 
 fn statistics(live: &LiveChannel<'_>) -> ChannelStatistics {
-    let export = live.exports.map(ExportCounters::read).unwrap_or_default();
     ChannelStatistics {
-        export,
-        exported: export.exported,
+        export: live.export,
+        exported: live.export.exported,
         export_hit: live.export_limit.is_some_and(Limit::is_hit),
         ..ChannelStatistics::of_source(live.source)
     }

@@ -6,6 +6,7 @@ use dunlin_net::{Prefix, Prefix4};
 use dunlin_runtime::Address;
 
 use crate::chunk::Chunk;
+use crate::counters::ExportDelta;
 use crate::egress::feed::Waiting;
 use crate::egress::{Egress, EgressMessage, GroupSpec, LogSink, MOST_MEMBERS, MemberSpec};
 use crate::limits::TooMany;
@@ -21,7 +22,7 @@ impl LogSink for Deaf {
     fn refused(&self, _: TooMany) {}
     fn append(&self, _: Arc<Chunk>) {}
     fn detach(&self) {}
-    fn fed(&self) {}
+    fn fed(&self, _: &ExportDelta) {}
     fn left(&self) {}
 }
 

@@ -57,7 +57,9 @@ impl<K: TableKey> Table<K> {
         self.load_row(net, change.new, env);
         let row = &self.exports.row;
         if row.all_none && out == Out::Nobody && !self.exports.resyncing {
-            self.exports.count_refusals(change);
+            if change.is_news() {
+                self.exports.count_refusals(change);
+            }
             return;
         }
         let list = matches!(out, Out::List(_));
@@ -90,6 +92,7 @@ impl<K: TableKey> Table<K> {
             slot.delta.updates_received += 1;
             slot.delta.updates_accepted += 1;
             slot.exported += i64::from(!had);
+            slot.tally.announced(change.old.filter(|_| had), best);
             let other = (had && moved) || slot.resyncs > 0;
             let to = if other { To::AllWithdrawSource } else { To::All };
             slot.announce(key, best, to, route.clone());
@@ -122,7 +125,9 @@ impl<K: TableKey> Table<K> {
         let verdict = self.exports.row.verdicts.get(group).copied().unwrap_or(Verdict::Refused);
         let result = change.new.and_then(|best| verdict.result(best));
         let slot = self.exports.groups[group].as_mut()?;
-        slot.count_change(change, verdict);
+        if change.is_news() || result != old {
+            slot.count_change(change, verdict);
+        }
         let result = result.filter(|_| old.is_some() || slot.admit());
         let last = slot.last;
         let again = change.forced || (slot.feeding && change.moved);
@@ -133,18 +138,22 @@ impl<K: TableKey> Table<K> {
                 let route = (last != Some(best)).then(|| self.out_route(best, env));
                 let slot = self.exports.groups[group].as_mut()?;
                 slot.delta.updates_accepted += 1;
+                slot.tally.announced(old, best);
                 let moved = old.is_some_and(|old| old.source != best.source);
                 let to = if moved || resync { To::AllWithdrawSource } else { To::All };
                 slot.announce(key, best, to, route);
             }
-            None if old.is_some() => {
-                slot.delta.withdraws_accepted += 1;
-                slot.dismiss();
-                slot.withdraw(key, To::All);
+            None => {
+                if let Some(old) = old {
+                    slot.delta.withdraws_accepted += 1;
+                    slot.tally.withdrawn(old);
+                    slot.dismiss();
+                }
+                // If not, somebody may hold another group's route.
+                if old.is_some() || (resync && change.moved) {
+                    slot.withdraw(key, To::All);
+                }
             }
-            // Somebody may hold another group's route.
-            None if resync && change.moved => slot.withdraw(key, To::All),
-            None => {}
         }
         result
     }

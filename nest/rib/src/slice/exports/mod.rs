@@ -3,11 +3,13 @@
 //! * [`held`]: Adj-RIB-Out, what the export groups hold for each network;
 //! * [`row`]: the verdicts of all groups on one route, each distinct policy asked once;
 //! * [`change`]: what a change of best route means to groups and followers;
+//! * [`tally`]: figures of each source's routes, for the sessions that they come from;
 //! * [`told`]: feeds and queries, what one group holds for a network.
 
 mod change;
 mod held;
 mod row;
+mod tally;
 mod told;
 
 use std::sync::Arc;
@@ -18,7 +20,7 @@ use dunlin_net::hash::Map;
 use super::decide::Best;
 use super::table::Env;
 use crate::ExporterId;
-use crate::counters::{ExportDelta, ImportGauges};
+use crate::counters::{ExportDelta, ImportGauges, OwnRoutes};
 use crate::export::{
     BANDS, Delta, DeltaBatch, ExportPolicy, Exporter, ExporterKind, FeedReply, OutRoute, To,
 };
@@ -26,6 +28,7 @@ use crate::import::{Burst, NONE, TableKey};
 use crate::limits::LimitKind;
 use held::AdjOut;
 use row::Row;
+use tally::Tally;
 
 /// An exporter with the deltas that wait for the end of the turn.
 #[derive(Debug)]
@@ -54,6 +57,7 @@ pub(crate) struct Slot<K> {
     exported: i64,
     /// Times that the policy was asked in this turn.
     evaluations: u64,
+    tally: Tally,
 }
 
 /// See the module.
@@ -76,6 +80,8 @@ pub(crate) struct Exports<K> {
     /// Scratch: what each group held and holds.
     old: Vec<Option<Best>>,
     new: Vec<Option<Best>>,
+    /// What became of the routes of the feed that is being answered.
+    fed: ExportDelta,
     remembered: u64,
 }
 
@@ -96,6 +102,7 @@ impl<K: TableKey> Slot<K> {
             delta: ExportDelta::default(),
             exported: 0,
             evaluations: 0,
+            tally: Tally::default(),
         }
     }
 
@@ -207,6 +214,7 @@ impl<K: TableKey> Exports<K> {
             resyncing: false,
             old: Vec::new(),
             new: Vec::new(),
+            fed: ExportDelta::default(),
             remembered: 0,
         }
     }
@@ -311,7 +319,8 @@ impl<K: TableKey> Exports<K> {
 
     /// A new follower has been told of every best route.
     pub(crate) fn end_follow(&mut self, id: ExporterId, env: &Env<'_>) {
-        let feed = Some(FeedReply { token: 0, band: 0, next: BANDS });
+        let figures = ExportDelta::default();
+        let feed = Some(FeedReply { token: 0, band: 0, next: BANDS, figures });
         let trailer = Trailer { feed, ..NO_TRAILER };
         for slot in self.followers.iter_mut().filter(|slot| slot.exporter.id == id) {
             slot.send(env, &trailer);
@@ -319,7 +328,26 @@ impl<K: TableKey> Exports<K> {
     }
 
     pub(crate) fn memory(&self) -> usize {
-        self.adj_out.memory()
+        let tallies = self.groups.iter().flatten().map(|slot| slot.tally.memory());
+        self.adj_out.memory() + tallies.sum::<usize>()
+    }
+
+    /// A group's figures of one source's routes.
+    pub(crate) fn own_routes(&self, group: ExporterId, source: u16) -> OwnRoutes {
+        let slot = self.find_group(group).and_then(|index| self.groups[index].as_ref());
+        slot.map(|slot| slot.tally.read(source)).unwrap_or_default()
+    }
+
+    /// The index of a source is free.
+    pub(crate) fn forget_source(&mut self, source: u16) {
+        for slot in self.groups.iter_mut().flatten() {
+            slot.tally.forget(source);
+        }
+    }
+
+    /// The figures of the feed that has been answered.
+    pub(crate) fn take_fed(&mut self) -> ExportDelta {
+        core::mem::take(&mut self.fed)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Feeds and queries: what one group holds for a network, said to those who wait under a token.
 
+use super::row::Verdict;
 use crate::export::To;
 use crate::import::TableKey;
 use crate::slice::decide::Best;
@@ -19,6 +20,7 @@ impl<K: TableKey> Table<K> {
         let to = self.settle_out(net, group, best, env).unwrap_or(To::Token(token));
         let key = self.nets[net].key;
         let result = self.held_by(net, group, best);
+        self.count_fed(group, best, result, to == To::Token(token));
         let needed = result.filter(|result| {
             self.exports.groups[group].as_ref().is_some_and(|slot| slot.last != Some(*result))
         });
@@ -29,6 +31,29 @@ impl<K: TableKey> Table<K> {
             None if to != To::Token(token) => slot.withdraw(key, To::All),
             None if withdraw_absent => slot.withdraw(key, to),
             None => {}
+        }
+    }
+
+    /// Counts a route that a feed has come by, unless all members hear of it as of a change.
+    fn count_fed(
+        &mut self,
+        group: usize,
+        best: Option<Best>,
+        result: Option<Best>,
+        for_token: bool,
+    ) {
+        let verdict = self.exports.row.verdicts.get(group).copied();
+        let fed = &mut self.exports.fed;
+        if best.is_none() || !for_token {
+            return;
+        }
+        fed.updates_received += 1;
+        match (result, verdict) {
+            (Some(_), _) => fed.updates_accepted += 1,
+            (None, Some(Verdict::Filtered)) => fed.updates_filtered += 1,
+            (None, Some(Verdict::Refused)) => fed.updates_rejected += 1,
+            // Beyond the limit, which has counted it.
+            (None, _) => {}
         }
     }
 
@@ -63,7 +88,19 @@ impl<K: TableKey> Table<K> {
         }
         let all = if slot.resyncs > 0 { To::AllWithdrawSource } else { To::All };
         let to = (slot.fed || held.is_some()).then_some(all);
-        slot.delta.updates_accepted += u64::from(result.is_some());
+        match (to.is_some(), result, held) {
+            (false, ..) => slot.tally.holds(held, result),
+            (true, Some(new), _) => {
+                slot.delta.updates_received += 1;
+                slot.delta.updates_accepted += 1;
+                slot.tally.announced(held, new);
+            }
+            (true, None, Some(old)) => {
+                slot.delta.withdraws_accepted += 1;
+                slot.tally.withdrawn(old);
+            }
+            (true, None, None) => {}
+        }
         self.load_old(net, best);
         let mut results = core::mem::take(&mut self.exports.old);
         if let Some(place) = results.get_mut(group) {

@@ -11,7 +11,7 @@ use dunlin_core::log::LogClass;
 use dunlin_core::protocol::{ChannelConfig, ChannelKind, ProtocolLog};
 use dunlin_net::{Prefix4, Prefix6};
 use dunlin_rib::barrier::Barrier;
-use dunlin_rib::counters::{ExportCounters, ImportCounters};
+use dunlin_rib::counters::ImportCounters;
 use dunlin_rib::import::{CreditGate, ImportBuilder};
 use dunlin_rib::limits::{Limit, LimitKind, TooMany};
 use dunlin_rib::slice::SliceMessage;
@@ -20,6 +20,7 @@ use dunlin_rib::{Peer, Source, SourceId, TableId};
 use dunlin_runtime::{Address, Class, Context, Time};
 
 use super::export::Membership;
+use super::figures::Figures;
 use super::settings::{decode_rules, family, import_limits, kind, order, our_next_hop, resolve};
 use super::{Session, SessionMessage};
 use crate::config::ChannelOptions;
@@ -90,7 +91,7 @@ pub(super) struct Channel {
     pub(super) old: Option<Membership>,
     /// What is exported changed while a group was being left.
     pub(super) again: bool,
-    pub(super) exports: Option<Arc<ExportCounters>>,
+    pub(super) figures: Figures,
     pub(super) export_limit: Option<Arc<Limit>>,
     pub(super) fed: bool,
 }
@@ -188,7 +189,7 @@ impl Session {
             current: Membership::none(),
             old: None,
             again: false,
-            exports: None,
+            figures: Figures::default(),
             export_limit: None,
             fed: false,
         })

@@ -9,15 +9,16 @@ use std::sync::Arc;
 
 use dunlin_rib::MemberId;
 use dunlin_rib::chunk::Chunk;
-use dunlin_rib::counters::ExportCounters;
+use dunlin_rib::counters::ExportDelta;
 use dunlin_rib::egress::{EgressMessage, LogReader, LogSink, MemberSpec, Progress};
 use dunlin_rib::encode::Encoder;
-use dunlin_rib::export::{ExportLimit, ExportPolicy, SharingCounters};
+use dunlin_rib::export::{ExportLimit, ExportPolicy};
 use dunlin_rib::limits::TooMany;
-use dunlin_rib::registry::{GroupFound, JoinSpec, RegistryMessage};
+use dunlin_rib::registry::{GroupFigures, GroupFound, JoinSpec, RegistryMessage};
 use dunlin_runtime::{Address, Class, Context};
 
 use super::channel::{Channel, Up};
+use super::figures::Found;
 use super::settings::{export_limit, kind, peer_kind};
 use super::{Session, SessionMessage, Ticket};
 use crate::config::ChannelOptions;
@@ -133,7 +134,7 @@ impl Session {
             Membership { join: ticket.join, keys, progress: Arc::clone(&progress), place: None };
         let Some(()) = channel.replace(next) else { return };
         channel.fed = false;
-        channel.exports = None;
+        channel.figures.leave();
         channel.export_limit.clone_from(&limit);
         let sink = Arc::new(ToSession { session: own, ticket });
         let spec = JoinSpec {
@@ -241,15 +242,16 @@ impl Session {
         (channel.current.join == ticket.join).then_some(channel)
     }
 
-    pub(super) fn found(&mut self, ticket: Ticket, counters: Arc<ExportCounters>) {
+    pub(super) fn found(&mut self, ticket: Ticket, found: Found) {
         if let Some(channel) = self.by_ticket(ticket) {
-            channel.exports = Some(counters);
+            channel.figures.found(found);
         }
     }
 
-    pub(super) fn fed(&mut self, ticket: Ticket) {
+    pub(super) fn fed(&mut self, ticket: Ticket, figures: &ExportDelta) {
         if let Some(channel) = self.by_ticket(ticket) {
             channel.fed = true;
+            channel.figures.fed(figures);
         }
     }
 
@@ -303,8 +305,8 @@ impl LogSink for ToSession {
         self.tell(SessionMessage::Detach(self.ticket));
     }
 
-    fn fed(&self) {
-        self.tell(SessionMessage::Fed(self.ticket));
+    fn fed(&self, figures: &ExportDelta) {
+        self.tell(SessionMessage::Fed(self.ticket, *figures));
     }
 
     fn left(&self) {
@@ -313,7 +315,7 @@ impl LogSink for ToSession {
 }
 
 impl GroupFound for ToSession {
-    fn found(&self, exports: Arc<ExportCounters>, _sharing: Arc<SharingCounters>) {
-        self.tell(SessionMessage::Found(self.ticket, exports));
+    fn found(&self, figures: &GroupFigures) {
+        self.tell(SessionMessage::Found(self.ticket, Found::new(figures)));
     }
 }

@@ -4,6 +4,7 @@ use core::sync::atomic::Ordering;
 use std::sync::Arc;
 
 use dunlin_core::protocol::{Description, Direction, InstanceConfig, Reply};
+use dunlin_rib::counters::OwnRoutes;
 use dunlin_rib::egress::EgressMessage;
 use dunlin_rib::limits::LimitKind;
 use dunlin_rib::slice::SliceMessage;
@@ -42,7 +43,7 @@ impl Session {
         let Some(config) = self.config.channel(super::settings::kind(family)) else { return };
         let Some(channel) = self.up.as_deref().and_then(|up| up.channel(family)) else { return };
         let (source, limits) = (&channel.source, &channel.source.limits);
-        let exports = || channel.exports.as_deref().map(|exports| &exports.exported);
+        let exports = || channel.figures.counters().map(|exports| &exports.exported);
         let (limit, wanted, gauge) = match kind {
             LimitKind::Receive => {
                 (Some(&limits.receive), config.receive_limit, Some(&source.gauges.received))
@@ -118,7 +119,13 @@ impl Session {
         }
     }
 
-    pub(super) fn describe(&mut self, cx: &Context<'_>, reply: Reply<Description>) {
+    /// `own`: what the groups' figures have of our routes, by family.
+    pub(super) fn describe(
+        &self,
+        cx: &Context<'_>,
+        reply: Reply<Description>,
+        [ipv4, ipv6]: &[OwnRoutes; 2],
+    ) {
         let channels = self.config.channels.iter().map(|config| {
             let up = self.up.as_deref();
             ChannelView {
@@ -127,7 +134,10 @@ impl Session {
                     crate::glue::show::LiveChannel {
                         source: &channel.source,
                         next_hop: channel.next_hop,
-                        exports: channel.exports.as_deref(),
+                        export: channel.figures.total(match channel.family {
+                            Carried::Ipv4 => ipv4,
+                            Carried::Ipv6 => ipv6,
+                        }),
                         export_limit: channel.export_limit.as_deref(),
                         fed: channel.fed,
                     }
