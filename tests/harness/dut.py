@@ -58,8 +58,10 @@ class Dut:
         return self
 
     def write(self, text, router_id="10.77.0.1"):
-        """Writes the configuration."""
-        self.config.write_text(f"{HEAD}router id {router_id};\nprotocol device {{ }}\n{text}\n")
+        """Writes the configuration; with several slices, which a small machine would not have by itself."""
+        ours = self.program == binary() and not is_bird2()
+        slices = "slices 4;\n" if ours and "slices " not in text else ""
+        self.config.write_text(f"{HEAD}{slices}router id {router_id};\nprotocol device {{ }}\n{text}\n")
 
     def answers(self):
         """Does `show status` work?"""

@@ -36,12 +36,13 @@ pub(crate) struct Size {
 
 impl Size {
     /// What the command line says goes over what the configuration says; without either, as many
-    /// workers as processors. There are at least as many slices as workers or processors, because
-    /// their number stays while that of the workers can change.
+    /// workers as processors. Slices are half as many as workers or processors, whatever is more,
+    /// because sessions and export have the other half to do and each cut costs; their number stays
+    /// while that of the workers can change.
     pub(crate) fn new(flag: Option<u32>, globals: &Globals) -> Self {
         let cores = cores();
         let threads = flag.or(globals.threads).unwrap_or(cores).clamp(1, MAX_THREADS);
-        let wanted = threads.max(cores).next_power_of_two().min(MAX_SLICES);
+        let wanted = threads.max(cores).div_ceil(2).next_power_of_two().min(MAX_SLICES);
         Self { threads, slices: globals.slices.unwrap_or(wanted) }
     }
 }
@@ -147,13 +148,13 @@ mod tests {
     fn slices_are_a_power_of_two_and_enough() {
         let size = Size::new(None, &Globals::default());
         assert_eq!(size.threads, cores());
-        assert!(size.slices.is_power_of_two() && size.slices >= cores());
+        assert!(size.slices.is_power_of_two() && size.slices >= cores() / 2);
         let globals = Globals { threads: Some(5), ..Globals::default() };
         assert_eq!(Size::new(None, &globals).threads, 5);
-        assert!(Size::new(None, &globals).slices >= 8);
+        assert!(Size::new(None, &globals).slices >= 4);
         assert_eq!(Size::new(Some(2), &globals).threads, 2);
         let globals = Globals { slices: Some(1), ..Globals::default() };
         assert_eq!(Size::new(None, &globals).slices, 1);
-        assert_eq!(Size::new(Some(100), &Globals::default()).slices, 128);
+        assert_eq!(Size::new(Some(100), &Globals::default()).slices, 64);
     }
 }

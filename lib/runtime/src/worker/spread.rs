@@ -96,8 +96,8 @@ const CALM_WINDOWS: u32 = 2;
 const LITTLE: f32 = 0.25;
 /// Loops given away at once: each costs both workers a few microseconds.
 const MOST_AT_ONCE: usize = 256;
-/// A loop stays this long where it came to.
-const STAY: Duration = Duration::from_millis(4);
+/// A loop stays this long where it came to: a pipeline tossed to and fro costs a quarter more.
+const STAY: Duration = Duration::from_millis(100);
 
 const _: () = assert!(STAY.as_nanos() > POLL_INTERVAL.as_nanos());
 
