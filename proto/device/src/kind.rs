@@ -30,6 +30,10 @@ impl ProtocolKind for Device {
         Phase::Device
     }
 
+    fn is_single(&self) -> bool {
+        true
+    }
+
     fn channels(&self) -> ChannelRules {
         ChannelRules {
             kinds: &[],

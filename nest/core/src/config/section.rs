@@ -205,6 +205,7 @@ impl Loader {
         if !template && clean {
             let config = draft.finish(&mut self.parser, &self.globals, name.clone(), span);
             if let Ok(config) = config {
+                self.check_single(&*kind, span);
                 self.protocols.push(Arc::new(config));
             }
         }
@@ -212,6 +213,16 @@ impl Loader {
         // The section has been read to its end, so an error in its name must not skip more.
         let _ = defined;
         Ok(())
+    }
+
+    /// A second instance of a type that has only one is an error.
+    fn check_single(&mut self, kind: &dyn ProtocolKind, span: Span) {
+        let keyword = kind.keyword();
+        let other = self.protocols.iter().find(|other| other.kind.keyword() == keyword);
+        if let Some(other) = other.filter(|_| kind.is_single()) {
+            let (place, text) = (other.span, format!("Kernel {keyword} protocol already defined"));
+            self.parser.error(span, text).related(place, "here");
+        }
     }
 
     fn protocol_kind(&mut self) -> Parsed<Arc<dyn ProtocolKind>> {

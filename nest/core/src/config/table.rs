@@ -13,6 +13,7 @@ enum Value {
     Switch,
     Integer,
     Integers,
+    Time,
     /// A time of one hour at most.
     Period,
     Times,
@@ -28,7 +29,7 @@ struct Idle {
 const NOTHING_TO_COLLECT: &str = "what is withdrawn is freed at once, there is nothing to collect";
 const NO_SETTLING: &str = "changes leave with the batch that brought them, none waits to settle";
 
-const IDLE: [Idle; 7] = [
+const IDLE: [Idle; 9] = [
     Idle {
         words: &["trie"],
         value: Value::Switch,
@@ -47,6 +48,8 @@ const IDLE: [Idle; 7] = [
         reason: NO_SETTLING,
     },
     Idle { words: &["export", "settle", "time"], value: Value::Times, reason: NO_SETTLING },
+    Idle { words: &["min", "settle", "time"], value: Value::Time, reason: NO_SETTLING },
+    Idle { words: &["max", "settle", "time"], value: Value::Time, reason: NO_SETTLING },
     Idle {
         words: &["digest", "settle", "time"],
         value: Value::Times,
@@ -117,6 +120,7 @@ impl Value {
                 }
                 Ok(())
             }
+            Self::Time => parser.time().map(drop),
             Self::Times => parser.time().and_then(|_| parser.time()).map(drop),
         }
     }

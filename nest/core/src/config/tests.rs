@@ -169,6 +169,8 @@ fn what_has_nothing_to_change_says_why() {
             "route refresh export settle time",
             "none waits",
         ),
+        ("ipv4 table t { min settle time 1 s; };", 16, "min settle time", "none waits"),
+        ("ipv4 table t { max settle time 1 s; };", 16, "max settle time", "none waits"),
         ("ipv4 table t { digest settle time 1 s 20 s; };", 16, "digest settle time", "ROA"),
         ("protocol static { ipv4 { rpki reload; }; }", 26, "rpki reload", "ROA"),
     ] {

@@ -73,6 +73,10 @@ pub trait ProtocolKind: Send + Sync + 'static {
     fn has_main_channel(&self) -> bool {
         self.channels().needed == Needed::One
     }
+    /// Whether a daemon has one instance of it at most.
+    fn is_single(&self) -> bool {
+        false
+    }
     /// Whether core shows the channels; if not, the protocol's own lines do.
     fn has_channel_blocks(&self) -> bool {
         true

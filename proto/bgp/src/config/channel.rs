@@ -4,7 +4,7 @@ use core::net::IpAddr;
 use std::sync::Arc;
 
 use dunlin_conf::{Parsed, TokenKind};
-use dunlin_core::config::{ConfigParser, Globals, parse_table};
+use dunlin_core::config::{ConfigParser, Globals, no_effect, parse_table};
 use dunlin_core::protocol::{ChannelConfig, ChannelKind};
 
 use super::{BgpConfig, ChannelOptions, Gateway, Scope};
@@ -64,9 +64,19 @@ impl ChannelDraft {
             if parser.switch()? {
                 parser.warning(span, "Export tables are not supported yet, none is kept");
             }
-        } else if parser.eat_words(&["export", "settle", "time"]) {
+        } else if parser.at_words(&["export", "settle", "time"]) {
+            let place = parser.token().span;
+            parser.eat_words(&["export", "settle", "time"]);
             parser.time()?;
             parser.time()?;
+            let reason = "changes leave when the neighbour reads, none waits to settle";
+            no_effect(parser, place, "export settle time", reason);
+        } else if parser.at_words(&["missing", "lladdr"]) {
+            let place = parser.token().span;
+            parser.eat_words(&["missing", "lladdr"]);
+            parser.expect_one_of(&[("self", ()), ("drop", ()), ("ignore", ())])?;
+            let reason = "routes without a link-local next hop need no special treatment";
+            no_effect(parser, place, "missing lladdr", reason);
         } else {
             return Ok(self.read_harmless(parser));
         }

@@ -107,13 +107,20 @@ impl BgpSection {
         &mut self.channels[index]
     }
 
-    /// Whether two ways to say whom the session is with are at odds.
+    /// Whom the session is with can be said once, inherited or not.
     pub(super) fn set_remote(&mut self, parser: &mut ConfigParser, remote: Remote) {
-        if let (Some(Remote::Range(_)), Remote::Address(_))
-        | (Some(Remote::Address(_)), Remote::Range(_)) = (&self.remote, &remote)
-        {
-            let span = parser.previous().span;
-            parser.error(span, "Both neighbor address and neighbor range specified");
+        let span = parser.previous().span;
+        match (&self.remote, &remote) {
+            (None, _) => {}
+            (Some(Remote::Range(_)), Remote::Address(_))
+            | (Some(Remote::Address(_)), Remote::Range(_)) => {
+                parser.error(span, "Both neighbor address and neighbor range specified");
+            }
+            (Some(_), _) => {
+                parser
+                    .error(span, "Only one neighbor per BGP instance is allowed")
+                    .hint("leave the address out of what others inherit from");
+            }
         }
         self.remote = Some(remote);
     }

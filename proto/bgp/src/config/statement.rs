@@ -4,7 +4,7 @@ use core::net::IpAddr;
 use core::time::Duration;
 
 use dunlin_conf::{Parsed, TokenKind};
-use dunlin_core::config::ConfigParser;
+use dunlin_core::config::{ConfigParser, no_effect};
 
 use super::{BgpConfig, BgpSection, Remote};
 use crate::fsm::{CeaseMask, Neighbor};
@@ -120,7 +120,11 @@ impl BgpSection {
         } else if parser.eat_words(&["authentication", "md5"]) {
             self.md5 = Some(true);
         } else if parser.eat_word("setkey") {
+            let place = parser.previous().span;
             parser.switch()?;
+            let reason =
+                "keys are set on the session's own socket, there are no keys of the system";
+            no_effect(parser, place, "setkey", reason);
         } else if parser.eat_words(&["dynamic", "name", "digits"]) {
             let digits = parser.integer_in("Dynamic name digits", 0..=10)?;
             self.config.dynamic_digits = usize::try_from(digits).unwrap_or(0);

@@ -108,6 +108,12 @@ fn what_has_no_effect_yet_is_said() {
         ("enable enhanced route refresh;", "Enhanced route refresh is not supported yet"),
         ("enable enhanced route refresh off;", ""),
         ("tx size warning 100;", "no warning of large messages"),
+        ("setkey off;", "setkey: accepted, has no effect: keys are set on the session's own"),
+        (
+            "ipv6 { import all; export all; missing lladdr self; };",
+            "missing lladdr: accepted, has no effect: ",
+        ),
+        ("ipv6 { import all; export all; export settle time 1 s 2 s; };", "none waits to settle"),
     ] {
         let text = format!(
             "router id 10.0.0.1;\nprotocol bgp b {{ local as 65001; neighbor 192.0.2.2 as 65002; \
@@ -134,7 +140,7 @@ fn a_template_is_inherited_and_changed() {
 #[test]
 fn what_does_not_fit_together_is_refused() {
     for (more, message) in [
-        ("neighbor 192.0.2.2 internal;", "Internal BGP cannot have remote AS different"),
+        ("neighbor internal;", "Internal BGP cannot have remote AS different"),
         ("rr client;", "Only internal neighbor can be RR client"),
         ("multihop; interface \"eth0\";", "Multihop BGP cannot be bound to interface"),
         ("multihop; check link;", "Multihop BGP cannot depend on link state"),
@@ -145,6 +151,7 @@ fn what_does_not_fit_together_is_refused() {
         ("require roles;", "Local role must be set if roles are required"),
         ("authentication md5;", "Password must be set"),
         ("strict bind;", "Strict bind requires"),
+        ("neighbor 192.0.2.3;", "Only one neighbor per BGP instance is allowed"),
         ("neighbor range 192.0.2.0/24;", "Both neighbor address and neighbor range"),
         ("source address 2001:db8::1;", "must be of the same family"),
         ("ipv6 { import all; };", "EBGP requires explicit import and export policy"),
