@@ -1,7 +1,7 @@
 //! The device protocol in a daemon, with interfaces out of a script.
 #![allow(clippy::unwrap_used, reason = "a test stops where something fails")]
 
-#[path = "../../static/tests/lab/mod.rs"]
+#[path = "../../../nest/core/tests/lab/mod.rs"]
 mod lab;
 
 use std::sync::Arc;

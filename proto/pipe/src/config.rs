@@ -3,8 +3,12 @@
 use std::sync::Arc;
 
 use dunlin_conf::Parsed;
-use dunlin_core::config::{ConfigParser, Globals, TableConfig, parse_any_table, refuse};
-use dunlin_core::protocol::{ChannelConfig, ChannelKind, InstanceConfig, ProtocolConfig, Section};
+use dunlin_core::config::{
+    ConfigParser, Globals, TableConfig, parse_any_table, parse_limit, refuse,
+};
+use dunlin_core::protocol::{
+    ChannelConfig, ChannelKind, InstanceConfig, Limit, ProtocolConfig, Section,
+};
 use dunlin_filter::{ChannelFilter, parse_channel_filter};
 
 /// Pipes that a route may pass if nothing is said.
@@ -21,6 +25,10 @@ pub struct PipeConfig {
     pub import: ChannelFilter,
     /// What passes from the primary table into the peer one.
     pub export: ChannelFilter,
+    /// Routes that may have passed into the primary table.
+    pub import_limit: Option<Limit>,
+    /// Routes that may have passed into the peer table.
+    pub export_limit: Option<Limit>,
     /// Pipes that a route may pass.
     pub max_generation: u8,
 }
@@ -38,6 +46,8 @@ impl ProtocolConfig for PipeConfig {
             !self.has_other_tables(other)
                 && self.import.same(&other.import)
                 && self.export.same(&other.export)
+                && self.import_limit == other.import_limit
+                && self.export_limit == other.export_limit
                 && self.max_generation == other.max_generation
         })
     }
@@ -50,6 +60,8 @@ pub(crate) struct PipeSection {
     peer: Option<TableConfig>,
     import: ChannelFilter,
     export: ChannelFilter,
+    import_limit: Option<Limit>,
+    export_limit: Option<Limit>,
     max_generation: u8,
 }
 
@@ -60,6 +72,8 @@ impl Default for PipeSection {
             peer: None,
             import: ChannelFilter::Accept,
             export: ChannelFilter::Accept,
+            import_limit: None,
+            export_limit: None,
             max_generation: DEFAULT_GENERATIONS,
         }
     }
@@ -77,8 +91,10 @@ impl Section for PipeSection {
             self.peer = Some(parse_any_table(parser, globals)?);
         } else if parser.at_words(&["import", "in"]) || parser.at_words(&["export", "in"]) {
             return Err(refuse(parser, "A pipe of some networks only (`import in`, `export in`)"));
-        } else if parser.at_words(&["import", "limit"]) || parser.at_words(&["export", "limit"]) {
-            return Err(refuse(parser, "A limit of a pipe"));
+        } else if parser.eat_words(&["import", "limit"]) {
+            self.import_limit = parse_limit(parser)?;
+        } else if parser.eat_words(&["export", "limit"]) {
+            self.export_limit = parse_limit(parser)?;
         } else if parser.at_words(&["receive", "limit"]) {
             let text = "Pipe protocol does not support receive limits";
             return Err(parser.error_here(text).into());
@@ -124,6 +140,8 @@ impl Section for PipeSection {
             peer: peer.name.clone(),
             import: self.import.clone(),
             export: self.export.clone(),
+            import_limit: self.import_limit,
+            export_limit: self.export_limit,
             max_generation: self.max_generation,
         }))
     }
@@ -145,8 +163,8 @@ impl PipeSection {
             preference: 0,
             keep_filtered: false,
             receive_limit: None,
-            import_limit: None,
-            export_limit: None,
+            import_limit: self.import_limit,
+            export_limit: self.export_limit,
             debug: config.debug,
         })
     }
@@ -156,7 +174,7 @@ impl PipeSection {
 mod tests {
     use super::PipeConfig;
     use dunlin_core::config::{Config, Kinds, parse_text};
-    use dunlin_core::protocol::ProtocolConfig;
+    use dunlin_core::protocol::{Limit, LimitAction, ProtocolConfig};
     use std::sync::Arc;
 
     fn parse(section: &str) -> Result<Config, Vec<String>> {
@@ -176,7 +194,7 @@ mod tests {
     fn the_grammar() {
         let config = load(
             "table master4; peer table t4; import filter f; export where net ~ [10.0.0.0/8+]; \
-             max generation 5;",
+             max generation 5; import limit 7; export limit 9 action warn;",
         );
         assert_eq!((&*config.primary, &*config.peer), ("master4", "t4"));
         assert_eq!(
@@ -184,9 +202,13 @@ mod tests {
             ("f".into(), "(unnamed)".into())
         );
         assert_eq!(config.max_generation, 5);
+        let limit = |count, action| Some(Limit { count, action });
+        assert_eq!(config.import_limit, limit(7, LimitAction::Disable));
+        assert_eq!(config.export_limit, limit(9, LimitAction::Warn));
         let config = load("table master6; peer table t6;");
         assert!(config.import.is_accept_all() && config.export.is_accept_all());
         assert_eq!(config.max_generation, 16);
+        assert_eq!((config.import_limit, config.export_limit), (None, None));
     }
 
     #[test]
@@ -205,12 +227,11 @@ mod tests {
     #[test]
     fn what_a_pipe_lacks() {
         let section = "table t4; peer table master4; import in 10.0.0.0/8 all; \
-                       export limit 5 action warn; receive limit 9; import keep filtered; ipv4;";
+                       receive limit 9; import keep filtered; ipv4;";
         let found = parse(section).unwrap_err();
         let texts: Vec<_> = found.iter().map(|line| line.split_once(' ').unwrap().1).collect();
         let expected = [
             "A pipe of some networks only (`import in`, `export in`) is not supported yet",
-            "A limit of a pipe is not supported yet",
             "Pipe protocol does not support receive limits",
             "Pipe protocol prohibits keeping filtered routes",
             "Protocol pipe has no ipv4 channel",
@@ -223,7 +244,8 @@ mod tests {
         let one = load("table t4; peer table master4; import where true;");
         let two = load("table t4; peer table master4; import where net.len > 8;");
         let three = load("table master4; peer table t4;");
-        assert!(one.same(&one) && !one.same(&two));
+        let limited = load("table t4; peer table master4; import where true; export limit 5;");
+        assert!(one.same(&one) && !one.same(&two) && !one.same(&limited));
         assert!(!one.has_other_tables(&two) && one.has_other_tables(&three));
     }
 }

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use dunlin_core::protocol::{
     ChannelKind, ChannelRules, Description, Direction, Environment, Instance, InstanceConfig,
-    Needed, Phase, ProtocolKind, ProtocolState, Reconfigured, ReloadMode, Reply, Section, Service,
-    StartError, StopReason,
+    Limit, Needed, Phase, ProtocolKind, ProtocolState, Reconfigured, ReloadMode, Reply, Section,
+    Service, StartError, StopReason, limit_exceeded, limit_values, renew_limit,
 };
 use dunlin_filter::ChannelFilter;
 use dunlin_rib::barrier::Barrier;
 use dunlin_rib::counters::{ImportCounters, ImportGauges};
 use dunlin_rib::export::ExportPolicy;
+use dunlin_rib::limits::{self, LimitKind};
 use dunlin_rib::slice::{Pipe, SliceMessage};
 use dunlin_rib::{PipeId, TableId};
 use dunlin_runtime::{Class, Context};
@@ -95,12 +96,28 @@ struct Way {
     counters: Arc<ImportCounters>,
     gauges: Arc<ImportGauges>,
     policy: Arc<PipePolicy>,
+    limit: Arc<limits::Limit>,
+    /// For slices: the limit is exceeded.
+    exceeded: Arc<dyn Fn() + Send + Sync>,
 }
 
 impl Way {
     fn figures(&self) -> Figures {
         let routes = self.gauges.accepted.load(Ordering::Relaxed);
-        Figures { changes: self.counters.read(), routes }
+        Figures { changes: self.counters.read(), routes, hit: self.limit.is_hit() }
+    }
+
+    /// Puts another limit, or none, into force. True if the old one may have kept routes out: all
+    /// have to be looked at again.
+    fn renew_limit(&self, old: Option<Limit>, new: Option<Limit>) -> bool {
+        if old == new {
+            return false;
+        }
+        let was_hit = self.limit.is_hit();
+        if renew_limit(&self.limit, new, &self.gauges.accepted) {
+            (self.exceeded)();
+        }
+        was_hit
     }
 }
 
@@ -116,16 +133,23 @@ impl PipeInstance {
     fn new(environment: Environment, config: PipeConfig) -> Option<Self> {
         let primary = environment.tables.id(&config.primary)?;
         let peer = environment.tables.id(&config.peer)?;
-        let way = |from, to, filter: &ChannelFilter| Way {
-            id: PipeId(environment.rib.source_id().0),
-            from,
-            to,
-            counters: Arc::default(),
-            gauges: Arc::default(),
-            policy: policy(&environment, filter),
+        let way = |(from, to), filter: &ChannelFilter, kind, limit| {
+            let limits = limits::Limit::default();
+            limits.renew(limit_values(limit));
+            let limit = Arc::new(limits);
+            Way {
+                id: PipeId(environment.rib.source_id().0),
+                from,
+                to,
+                counters: Arc::default(),
+                gauges: Arc::default(),
+                policy: policy(&environment, filter),
+                exceeded: exceeded(&environment, kind, Arc::clone(&limit)),
+                limit,
+            }
         };
-        let import = way(peer, primary, &config.import);
-        let export = way(primary, peer, &config.export);
+        let import = way((peer, primary), &config.import, LimitKind::Import, config.import_limit);
+        let export = way((primary, peer), &config.export, LimitKind::Export, config.export_limit);
         Some(Self { import, export, environment, config })
     }
 
@@ -146,6 +170,8 @@ impl PipeInstance {
             counters: Arc::clone(&way.counters),
             gauges: Arc::clone(&way.gauges),
             max_generation: self.config.max_generation,
+            limit: Arc::clone(&way.limit),
+            exceeded: Arc::clone(&way.exceeded),
         };
         let make = || SliceMessage::PipeAdd(Box::new(pipe.clone()));
         self.environment.rib.slices.send_all(Class::Routing, make);
@@ -162,9 +188,21 @@ impl PipeInstance {
         if export {
             self.export.policy = policy(&self.environment, &new.export);
         }
+        let more_in = self.import.renew_limit(self.config.import_limit, new.import_limit);
+        let more_out = self.export.renew_limit(self.config.export_limit, new.export_limit);
         self.config = new.clone();
-        (import, export)
+        (import || more_in, export || more_out)
     }
+}
+
+/// What slices call when a limit is exceeded.
+fn exceeded(
+    environment: &Environment,
+    kind: LimitKind,
+    limit: Arc<limits::Limit>,
+) -> Arc<dyn Fn() + Send + Sync> {
+    let (log, reporter) = (environment.log.clone(), environment.reporter.clone());
+    Arc::new(move || limit_exceeded(&log, &reporter, "main", kind, (limit.max(), limit.action())))
 }
 
 fn policy(environment: &Environment, filter: &ChannelFilter) -> Arc<PipePolicy> {

@@ -1,6 +1,6 @@
 //! What `show protocols all` says of a pipe.
 
-use dunlin_core::protocol::statistics_line;
+use dunlin_core::protocol::{limit_lines, statistics_line};
 use dunlin_rib::counters::ImportDelta;
 
 use crate::config::PipeConfig;
@@ -12,6 +12,8 @@ pub struct Figures {
     pub changes: ImportDelta,
     /// Routes there now.
     pub routes: u64,
+    /// The limit is hit.
+    pub hit: bool,
 }
 
 /// The lines of a pipe; with figures of import and export while it runs.
@@ -25,6 +27,9 @@ pub fn lines(config: &PipeConfig, running: Option<[Figures; 2]>) -> Vec<String> 
     put("Export state:", state);
     put("Import filter:", &config.import.to_string());
     put("Export filter:", &config.export.to_string());
+    let hits = running.map_or([false; 2], |figures| figures.map(|figures| figures.hit));
+    limit_lines(&mut put, "Import limit:", config.import_limit, hits[0]);
+    limit_lines(&mut put, "Export limit:", config.export_limit, hits[1]);
     if let Some(figures) = running {
         statistics(figures, &mut lines);
     }
@@ -41,7 +46,8 @@ fn statistics([import, export]: [Figures; 2], lines: &mut Vec<String>) {
             figures.updates_received,
             figures.updates_rejected,
             figures.updates_filtered,
-            figures.updates_ignored,
+            // There is no column of its own for what a limit keeps out.
+            figures.updates_ignored + figures.updates_limited,
             figures.updates_accepted,
         ];
         let updates = updates.map(|count| count.to_string());
@@ -61,6 +67,7 @@ fn statistics([import, export]: [Figures; 2], lines: &mut Vec<String>) {
 mod tests {
     use super::{Figures, lines};
     use crate::config::PipeConfig;
+    use dunlin_core::protocol::{Limit, LimitAction};
     use dunlin_filter::ChannelFilter;
 
     fn config() -> PipeConfig {
@@ -69,6 +76,8 @@ mod tests {
             peer: "t2".into(),
             import: ChannelFilter::Reject,
             export: ChannelFilter::Accept,
+            import_limit: None,
+            export_limit: None,
             max_generation: 16,
         }
     }
@@ -96,5 +105,12 @@ mod tests {
     Export withdraws:            0          0        ---          0          0";
         assert_eq!(lines(&config(), Some([import, export])).join("\n"), expected);
         assert_eq!(lines(&config(), None).len(), 7);
+        let limit = Limit { count: 3, action: LimitAction::Block };
+        let config = PipeConfig { export_limit: Some(limit), ..config() };
+        export.hit = true;
+        export.changes.updates_limited = 2;
+        let all = lines(&config, Some([import, export]));
+        assert_eq!(all[7..9], ["    Export limit:   3 [HIT]", "      Action:       block"]);
+        assert!(all[13].ends_with("          2          8"), "{all:?}");
     }
 }

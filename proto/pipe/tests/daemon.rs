@@ -1,7 +1,7 @@
 //! Pipes in a daemon, with routes put straight into the tables.
 #![allow(clippy::unwrap_used, reason = "a test stops where something fails")]
 
-#[path = "../../static/tests/lab/mod.rs"]
+#[path = "../../../nest/core/tests/lab/mod.rs"]
 mod lab;
 
 use std::sync::Arc;
@@ -176,6 +176,52 @@ fn generations_end_chains() {
     assert!(q.contains("Routes:         0 imported, 0 exported"), "{q}");
 }
 
+const NETS: [&str; 4] = ["10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16", "10.4.0.0/16"];
+
+#[test]
+fn limits_hold_each_way_and_change_in_place() {
+    let pipe = |limits: &str| format!("protocol pipe p {{ table a; peer table b; {limits} }}");
+    let lab = start(&pipe("export limit 2 action block; import limit 1 action block;"));
+    let shows = |text: &str| {
+        let answer = lab.until("show protocols all p", |answer| answer.contains(text));
+        assert!(answer.contains(text), "no {text:?} in {answer}");
+    };
+    let mut one = Feeder::new(&lab, "one", A);
+    let mut two = Feeder::new(&lab, "two", B);
+    one.announce(&NETS);
+    two.announce(&["10.5.0.0/16", "10.6.0.0/16"]);
+    shows("Routes:         1 imported, 2 exported");
+    shows("Import limit:   1 [HIT]\n       Action:       block");
+    shows("Export limit:   2 [HIT]\n       Action:       block");
+    // A wider one lets in what the narrow one kept out; the other way stays as it is.
+    lab.configure(&config(&pipe("export limit 3 action block; import limit 1 action block;")));
+    shows("Routes:         1 imported, 3 exported");
+    lab.configure(&config(&pipe("import limit 2 action warn;")));
+    shows("Routes:         2 imported, 4 exported");
+    // One that is exceeded already is hit at once.
+    lab.configure(&config(&pipe("export limit 3 action disable;")));
+    shows("Route limit exceeded");
+    expect(&lab, "b", &["10.5.0.0/16 two", "10.6.0.0/16 two"]);
+    let log: Vec<String> = lab.log.try_iter().collect();
+    for text in ["import limit (1), action: block", "export limit (3), action: disable"] {
+        let line = format!("p: Channel main hits route {text}");
+        assert_eq!(log.iter().filter(|other| **other == line).count(), 1, "{line}: {log:?}");
+    }
+    assert!(!log.iter().any(|line| line.starts_with("Restarting")), "{log:?}");
+    lab.down();
+}
+
+#[test]
+fn a_limit_restarts_a_pipe_and_then_disables_it() {
+    let lab = start("protocol pipe p { table a; peer table b; export limit 3 action restart; }");
+    let mut one = Feeder::new(&lab, "one", A);
+    one.announce(&NETS);
+    // The clock of these tests stands still: the second time is too soon.
+    let shown = lab.until("show protocols all p", |text| text.contains(" down "));
+    assert!(shown.contains("Last autorestart:"), "{shown}");
+    expect(&lab, "b", &[]);
+}
+
 #[test]
 fn figures_and_what_is_not_exported() {
     let lab = start("protocol pipe p { table a; peer table b; export where net.len = 16; }");
@@ -184,6 +230,11 @@ fn figures_and_what_is_not_exported() {
     expect(&lab, "b", &["10.1.0.0/16 one"]);
     let all = lab.ask("show protocols all p");
     assert!(all.contains("Routes:         0 imported, 1 exported"), "{all}");
+    let rows = [
+        "Import updates:              1          1          0          0          0",
+        "Export updates:              2          0          1          0          1",
+    ];
+    assert!(rows.iter().all(|row| all.contains(row)), "{all}");
     let kept = lab.ask("show route table a noexport p");
     assert!(kept.contains("10.2.2.0/24") && !kept.contains("10.1.0.0/16"), "{kept}");
     let sent = lab.ask("show route table a export p");

@@ -10,15 +10,15 @@ use dunlin_attr::{Attrs, AttrsBuilder, Dest, NextHop, Rts};
 use dunlin_core::interfaces::Interfaces;
 use dunlin_core::protocol::{
     ChannelDescription, ChannelState, ChannelStatistics, Description, Environment, ExportState,
-    ImportState, InstanceConfig, ProtocolState, Reply,
+    ImportState, InstanceConfig, ProtocolState, Reply, limit_exceeded, limit_values, renew_limit,
 };
 use dunlin_filter::Scratch;
 use dunlin_rib::Source;
 use dunlin_rib::barrier::Barrier;
+use dunlin_rib::limits::LimitKind;
 use dunlin_rib::slice::SliceMessage;
-use dunlin_runtime::{Address, Class, Context, EventId, Loop, Progress, WorkId};
+use dunlin_runtime::{Address, Class, Context, EventId, Loop, Panic, Progress, WorkId};
 
-use crate::channel::source_of;
 use crate::config::section_of;
 use crate::feed::Feed;
 use crate::plan::{Entry, merge};
@@ -40,6 +40,8 @@ pub enum AnnouncerMessage {
     Config(Arc<InstanceConfig>),
     /// Run the import filter over all routes again.
     Refilter,
+    /// A limit is exceeded.
+    Limit(LimitKind),
     /// Describe yourself.
     Describe(Reply<Description>),
     /// The lines of `show static`.
@@ -76,11 +78,6 @@ impl core::fmt::Debug for Announcer {
 }
 
 impl Announcer {
-    /// The source of an instance's routes; none if a table that it needs does not exist.
-    pub fn source(environment: &Environment, config: &InstanceConfig) -> Option<Source> {
-        source_of(environment, config, config.channels.first()?)
-    }
-
     /// An announcer that begins when its loop starts.
     pub fn new(
         own: Address<AnnouncerMessage>,
@@ -146,7 +143,8 @@ impl Announcer {
     fn look_at(&mut self, index: usize) {
         let wanted = self.attributes(index);
         let Some(entry) = self.entries.get_mut(index) else { return };
-        if entry.announced == wanted {
+        let again = core::mem::take(&mut entry.again);
+        if entry.announced == wanted && !(again && wanted.is_some()) {
             return;
         }
         if let Some(feed) = &mut self.feed {
@@ -216,6 +214,7 @@ impl Announcer {
         if changed {
             self.refilter();
         }
+        self.renew_limits(&old);
         self.last = None;
         self.begin(cx);
     }
@@ -229,6 +228,43 @@ impl Announcer {
             preference: channel.preference,
             done: None,
         });
+    }
+
+    /// Puts changed limits into force. After one that was hit everything is announced again: whatever
+    /// it kept out may come in now, and what is there already changes nothing.
+    fn renew_limits(&mut self, old: &InstanceConfig) {
+        let (Some(before), Some(channel)) = (old.channels.first(), self.config.channels.first())
+        else {
+            return;
+        };
+        let (limits, gauges) = (&self.source.limits, &self.source.gauges);
+        let sides = [
+            (LimitKind::Receive, &limits.receive, &gauges.received),
+            (LimitKind::Import, &limits.import, &gauges.accepted),
+        ];
+        let mut exceeded = Vec::new();
+        for (kind, limit, routes) in sides {
+            let wanted = channel.limit(kind);
+            if before.limit(kind) == wanted {
+                continue;
+            }
+            if limit.is_hit() {
+                self.entries.iter_mut().for_each(|entry| entry.again = true);
+            }
+            if renew_limit(limit, wanted, routes) {
+                exceeded.push(kind);
+            }
+        }
+        exceeded.into_iter().for_each(|kind| self.limit(kind));
+    }
+
+    /// A limit is exceeded.
+    fn limit(&self, kind: LimitKind) {
+        let Some(channel) = self.config.channels.first().filter(|_| !self.stopping) else { return };
+        if let Some(values) = limit_values(channel.limit(kind)) {
+            let Environment { log, reporter, .. } = &self.environment;
+            limit_exceeded(log, reporter, channel.kind, kind, values);
+        }
     }
 
     fn describe(&self) -> Description {
@@ -301,6 +337,7 @@ impl Loop for Announcer {
             }
             AnnouncerMessage::Config(config) => self.configure(cx, config),
             AnnouncerMessage::Refilter => self.refilter(),
+            AnnouncerMessage::Limit(kind) => self.limit(kind),
             AnnouncerMessage::Describe(reply) => reply.send(self.describe()),
             AnnouncerMessage::Show(reply) => reply.send(self.show()),
             AnnouncerMessage::Stop => self.stop(cx),
@@ -319,5 +356,13 @@ impl Loop for Announcer {
 
     fn work(&mut self, cx: &mut Context<'_>, _work: WorkId) -> Progress {
         self.walk(cx)
+    }
+
+    fn panicked(&mut self, panic: &Panic) {
+        self.source.kill();
+        let source = self.source.id;
+        let gone = || SliceMessage::SourceDown { source, done: None };
+        self.environment.rib.slices.send_all(Class::Routing, gone);
+        self.environment.reporter.panicked(panic);
     }
 }

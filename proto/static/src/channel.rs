@@ -4,56 +4,44 @@ use std::sync::Arc;
 
 use dunlin_attr::Rts;
 use dunlin_core::log::LogClass;
-use dunlin_core::protocol::{
-    Automatic, ChannelConfig, ChannelKind, Environment, InstanceConfig, InstanceEvent, Limit,
-    LimitAction, ProtocolLog, Reporter,
-};
-use dunlin_rib::limits::{self, ImportLimits, LimitKind};
+use dunlin_core::protocol::{ChannelConfig, Environment, InstanceConfig, ProtocolLog};
+use dunlin_rib::limits::LimitKind;
 use dunlin_rib::source::{ChannelEvents, SourceSpec};
 use dunlin_rib::{Resolve, Source, SourceId, TableId};
+use dunlin_runtime::{Address, Class};
 
+use crate::announcer::AnnouncerMessage;
 use crate::config::section_of;
 
-/// Acts on limits; logs everything else.
-pub(crate) struct Events {
-    log: ProtocolLog,
-    reporter: Reporter,
-    kind: ChannelKind,
-    receive: Option<Limit>,
-    import: Option<Limit>,
+/// The tables that an instance needs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ChannelTables {
+    /// Where its routes go.
+    table: TableId,
+    /// Where recursive ones are resolved.
+    igp: TableId,
 }
 
-impl Events {
-    pub(crate) fn new(environment: &Environment, channel: &ChannelConfig) -> Self {
-        Self {
-            log: environment.log.clone(),
-            reporter: environment.reporter.clone(),
-            kind: channel.kind,
-            receive: channel.receive_limit,
-            import: channel.import_limit,
-        }
+impl ChannelTables {
+    /// Finds them; none if one does not exist.
+    pub(crate) fn of(environment: &Environment, config: &InstanceConfig) -> Option<Self> {
+        let channel = config.channels.first()?;
+        let igp = section_of(config).igp_table.as_ref().unwrap_or(&channel.table);
+        let (table, igp) = (environment.tables.id(&channel.table)?, environment.tables.id(igp)?);
+        Some(Self { table, igp })
     }
+}
+
+/// Tells the announcer of limits; logs everything else.
+struct Events {
+    announcer: Address<AnnouncerMessage>,
+    log: ProtocolLog,
 }
 
 impl ChannelEvents for Events {
     fn limit_hit(&self, _source: SourceId, kind: LimitKind) {
-        let limit = match kind {
-            LimitKind::Receive => self.receive,
-            LimitKind::Import => self.import,
-            LimitKind::Export => None,
-        };
-        let Some(Limit { count, action }) = limit else { return };
-        let (channel, name, does) = (self.kind, kind.name(), action.name());
-        let text =
-            format_args!("Channel {channel} hits route {name} limit ({count}), action: {does}");
-        self.log.write(LogClass::Warning, text);
-        let what = match action {
-            LimitAction::Warn | LimitAction::Block => return,
-            LimitAction::Restart => Automatic::Restart,
-            LimitAction::Disable => Automatic::Disable,
-        };
-        let why = "Route limit exceeded".to_owned();
-        self.reporter.report(InstanceEvent::Automatic(what, why));
+        // An announcer that has stopped needs no limits.
+        let _ = self.announcer.send(Class::Control, AnnouncerMessage::Limit(kind));
     }
 
     fn filter_error(&self, _source: SourceId, message: &str) {
@@ -65,31 +53,25 @@ impl ChannelEvents for Events {
     }
 }
 
-/// The source of an instance's routes; none if a table that it needs does not exist.
+/// The source of an instance's routes.
 pub(crate) fn source_of(
+    announcer: Address<AnnouncerMessage>,
     environment: &Environment,
-    config: &InstanceConfig,
+    name: &Arc<str>,
     channel: &ChannelConfig,
-) -> Option<Source> {
-    let igp_name = section_of(config).igp_table.as_ref().unwrap_or(&channel.table);
-    let igp: TableId = environment.tables.id(igp_name)?;
+    tables: ChannelTables,
+) -> Source {
     let mut source = Source::new(SourceSpec {
         id: environment.rib.source_id(),
-        table: environment.tables.id(&channel.table)?,
-        protocol: Arc::clone(&config.name),
+        table: tables.table,
+        protocol: Arc::clone(name),
         kind: Rts::Static,
-        events: Arc::new(Events::new(environment, channel)),
+        events: Arc::new(Events { announcer, log: environment.log.clone() }),
     });
-    let limit = |limit: Option<Limit>| {
-        limit.map_or_else(limits::Limit::default, |limit| {
-            limits::Limit::new(u64::from(limit.count), limit.action)
-        })
-    };
-    source.resolve = Resolve::Recursive { table: igp };
+    source.resolve = Resolve::Recursive { table: tables.igp };
     source.keep_filtered = channel.keep_filtered;
     source.import = channel.import.clone();
     source.preference = channel.preference;
-    source.limits =
-        ImportLimits { receive: limit(channel.receive_limit), import: limit(channel.import_limit) };
-    Some(source)
+    source.limits = channel.import_limits();
+    source
 }

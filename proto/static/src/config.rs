@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use dunlin_conf::{Parsed, Span};
-use dunlin_core::config::{ConfigParser, Globals, parse_any_table};
-use dunlin_core::protocol::{InstanceConfig, ProtocolConfig, Section};
+use dunlin_core::config::{ConfigParser, Globals, no_effect, parse_any_table};
+use dunlin_core::protocol::{ChannelKind, InstanceConfig, ProtocolConfig, Section};
 
 use crate::route::StaticRoute;
 
@@ -58,6 +58,26 @@ impl Section for StaticSection {
             return Ok(false);
         }
         Ok(true)
+    }
+
+    fn channel_statement(
+        &mut self,
+        parser: &mut ConfigParser,
+        _globals: &Globals,
+        _channel: ChannelKind,
+    ) -> Parsed<bool> {
+        let said = if parser.at_words(&["export", "limit"]) {
+            parser.word_ahead(2) != Some("off")
+        } else {
+            parser.at_word("export") && parser.word_ahead(1) != Some("none")
+        };
+        // The words themselves are core's to read.
+        let words = if parser.at_words(&["export", "limit"]) { "export limit" } else { "export" };
+        let refused = parser.at_words(&["export", "in"]) || parser.at_words(&["export", "table"]);
+        if said && !refused {
+            no_effect(parser, parser.token().span, words, "static takes no routes from its table");
+        }
+        Ok(false)
     }
 
     fn finish(

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use dunlin_core::interfaces::Interfaces;
 use dunlin_core::protocol::{
     ChannelKind, ChannelRules, Description, Direction, Environment, Instance, InstanceConfig,
-    Needed, Phase, ProtocolKind, Reconfigured, ReloadMode, Reply, Section, Service, StartError,
-    StopReason,
+    Needed, Phase, ProtocolKind, ProtocolState, Reconfigured, ReloadMode, Reply, Reporter, Section,
+    Service, StartError, StopReason,
 };
 use dunlin_filter::ChannelFilter;
 use dunlin_runtime::{Address, Class, Context};
 
 use crate::announcer::{Announcer, AnnouncerMessage};
+use crate::channel::{ChannelTables, source_of};
 use crate::config::{StaticConfig, StaticSection};
 
 /// The static protocol.
@@ -59,12 +60,15 @@ impl Service for StaticService {
         environment: Environment,
         config: Arc<InstanceConfig>,
     ) -> Result<Box<dyn Instance>, StartError> {
-        let source = Announcer::source(&environment, &config)
+        let (tables, channel) = ChannelTables::of(&environment, &config)
+            .zip(config.channels.first())
             .ok_or_else(|| StartError::Failed("its table does not exist".to_owned()))?;
+        let reporter = environment.reporter.clone();
         let announcer = cx.spawn_with(&config.name, Class::Routing, |own| {
+            let source = source_of(own.clone(), &environment, &config.name, channel, tables);
             Announcer::new(own, environment, Arc::clone(&config), Arc::new(source))
         });
-        Ok(Box::new(StaticInstance { announcer, config }))
+        Ok(Box::new(StaticInstance { announcer, config, reporter }))
     }
 }
 
@@ -72,6 +76,7 @@ impl Service for StaticService {
 struct StaticInstance {
     announcer: Address<AnnouncerMessage>,
     config: Arc<InstanceConfig>,
+    reporter: Reporter,
 }
 
 impl StaticInstance {
@@ -112,7 +117,9 @@ impl Instance for StaticInstance {
     }
 
     fn stop(&mut self, _cx: &mut Context<'_>, _reason: &StopReason) {
-        self.tell(AnnouncerMessage::Stop);
+        if self.announcer.send(Class::Control, AnnouncerMessage::Stop).is_err() {
+            self.reporter.state(ProtocolState::Down);
+        }
     }
 
     fn interfaces_changed(&mut self, _cx: &mut Context<'_>, interfaces: &Arc<Interfaces>) {
@@ -120,14 +127,11 @@ impl Instance for StaticInstance {
     }
 }
 
-/// Whether a running announcer can take the new configuration over. Limits belong to the source, which
-/// is made once.
+/// Whether a running announcer can take the new configuration over. The table in which next hops are
+/// resolved belongs to the source, which is made once.
 fn is_live_change(old: &InstanceConfig, new: &InstanceConfig) -> bool {
     let igp = |config: &InstanceConfig| {
         config.specific::<StaticConfig>().and_then(|config| config.igp_table.clone())
     };
-    let limits = |config: &InstanceConfig| {
-        config.channels.first().map(|channel| (channel.receive_limit, channel.import_limit))
-    };
-    igp(old) == igp(new) && limits(old) == limits(new)
+    igp(old) == igp(new)
 }

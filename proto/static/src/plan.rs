@@ -17,6 +17,8 @@ pub struct Entry {
     pub path_id: u32,
     /// What was announced last; none while nothing is.
     pub announced: Option<Arc<Attrs>>,
+    /// What was announced may have been dropped by a limit that is another now.
+    pub again: bool,
 }
 
 /// Old routes that a new list has no use for.
@@ -58,7 +60,7 @@ pub fn merge(old: Vec<Entry>, new: &[StaticRoute]) -> (Vec<Entry>, Leftover) {
     let entries = entries.into_iter().zip(new).map(|(entry, route)| {
         entry.unwrap_or_else(|| {
             let path_id = free_id(taken.entry(route.net).or_default());
-            Entry { route: route.clone(), path_id, announced: None }
+            Entry { route: route.clone(), path_id, announced: None, again: false }
         })
     });
     let entries = entries.collect();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use dunlin_attr::Dest;
 use dunlin_conf::{Failed, Parsed, TokenKind};
-use dunlin_core::config::{ConfigParser, refuse};
+use dunlin_core::config::{ConfigParser, no_effect, refuse};
 use dunlin_core::interfaces::is_link_local;
 use dunlin_filter::{Program, parse_route_statements};
 use dunlin_net::Prefix;
@@ -76,7 +76,12 @@ impl StaticRoute {
                 lines.push(net.to_string());
                 for hop in hops {
                     let dormant = if usable(hop) { "" } else { " (dormant)" };
-                    lines.push(format!("\t{}{dormant}", hop.text()));
+                    // As in `show route`: a hop that is alone shares nothing.
+                    let weight = match hops.len() {
+                        0 | 1 => String::new(),
+                        _ => format!(" weight {}", hop.weight),
+                    };
+                    lines.push(format!("\t{}{weight}{dormant}", hop.text()));
                 }
             }
         }
@@ -146,7 +151,8 @@ impl Via {
                     .because("write via ADDRESS%INTERFACE onlink"));
             }
             None if via.onlink => {
-                return Err(parser.error(place, "An interface needs no onlink").into());
+                via.onlink = false;
+                no_effect(parser, place, "onlink", "the network is on the interface itself");
             }
             _ => {}
         }

@@ -1,6 +1,7 @@
 //! Static routes in a daemon: what is announced, what is dormant, what a change changes.
 #![allow(clippy::unwrap_used, reason = "a test stops where something fails")]
 
+#[path = "../../../nest/core/tests/lab/mod.rs"]
 mod lab;
 
 use std::sync::Arc;
@@ -66,7 +67,8 @@ fn gateways_wake_when_their_network_comes_and_sleep_when_it_goes() {
     );
     lab.expect(
         "show static",
-        "1009-10.1.0.0/16\n \tvia 192.0.2.7 (dormant)\n \tvia 198.51.100.7 (dormant)\n \
+        "1009-10.1.0.0/16\n \tvia 192.0.2.7 weight 1 (dormant)\n \
+         \tvia 198.51.100.7 weight 3 (dormant)\n \
          10.2.0.0/16\n \tdev eth1 (dormant)\n0000 \n",
     );
     expect(&lab, "show route", &[]);
@@ -183,6 +185,81 @@ fn a_limit_disables() {
     let answer = lab.until("show protocols all s", |answer| answer.contains("down"));
     assert!(answer.contains("Route limit exceeded"), "{answer}");
     expect(&lab, "show route", &[]);
+}
+
+/// Four routes under a limit.
+fn four(limit: &str) -> String {
+    format!(
+        "ipv4 {{ {limit} }}; route 10.1.0.0/16 blackhole; route 10.2.0.0/16 blackhole; \
+         route 10.3.0.0/16 blackhole; route 10.4.0.0/16 blackhole;"
+    )
+}
+
+#[test]
+fn limits_change_without_a_restart() {
+    let lab = start(&four("import limit 2 action block;"));
+    let counts = |text: &'static str| {
+        let answer = lab.until("show route count", |answer| answer.contains(text));
+        assert!(answer.contains(text), "{answer}");
+    };
+    let says = |text: &'static str| {
+        let answer = lab.until("show protocols all s", |answer| answer.contains(text));
+        assert!(answer.contains(text), "{answer}");
+    };
+    counts("2 of 2 ");
+    says("Import limit:   2 [HIT]\n       Action:       block");
+    // A wider one lets in what the narrow one kept out.
+    lab.configure(&config(&four("import limit 3 action block;")));
+    counts("3 of 3 ");
+    says("Import limit:   3 [HIT]");
+    lab.configure(&config(&four("import limit 3 action warn;")));
+    counts("4 of 4 ");
+    lab.configure(&config(&four("")));
+    counts("4 of 4 ");
+    // One that is exceeded already is hit at once.
+    lab.configure(&config(&four("receive limit 3 action warn;")));
+    says("Receive limit:  3 [HIT]");
+    counts("4 of 4 ");
+    lab.configure(&config(&four("import limit 3 action disable;")));
+    says("Route limit exceeded");
+    counts("0 of 0 ");
+    let log: Vec<String> = lab.log.try_iter().collect();
+    let hits: Vec<_> = log.iter().filter(|line| line.contains("hits route")).collect();
+    let expected = [
+        "s: Channel ipv4 hits route import limit (2), action: block",
+        "s: Channel ipv4 hits route import limit (3), action: block",
+        "s: Channel ipv4 hits route import limit (3), action: warn",
+        "s: Channel ipv4 hits route receive limit (3), action: warn",
+        "s: Channel ipv4 hits route import limit (3), action: disable",
+    ];
+    assert_eq!(hits, expected);
+    assert!(!log.iter().any(|line| line.starts_with("Restarting")), "{log:?}");
+}
+
+#[test]
+fn what_a_limit_blocks_is_filtered() {
+    let lab = start(&four("import keep filtered; import limit 1 action block;"));
+    let shown = lab.until("show protocols all s", |text| text.contains("1 imported, 3 filtered"));
+    assert!(shown.contains("1 imported, 3 filtered"), "{shown}");
+    let filtered = lab.ask("show route filtered count");
+    assert!(filtered.contains("3 of "), "{filtered}");
+}
+
+#[test]
+fn a_limit_that_restarts_too_often_disables() {
+    // The clock of these tests stands still.
+    let lab = start(&format!("restart time 1000 ms; {}", four("import limit 3 action restart;")));
+    let answer = lab.until("show protocols all s", |answer| answer.contains(" down "));
+    assert!(answer.contains("Last autorestart:") && answer.contains("Route limit"), "{answer}");
+    let hits = |lab: &Lab| lab.log.try_iter().filter(|line| line.contains("hits route")).count();
+    assert_eq!(hits(&lab), 2);
+    let lab = start(&format!("restart time 0 ms; {}", four("import limit 3 action restart;")));
+    let mut all = 0;
+    lab.until("show status", |_| {
+        all += hits(&lab);
+        all > 5
+    });
+    assert!(all > 5, "restarted {all} times");
 }
 
 #[test]

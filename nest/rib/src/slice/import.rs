@@ -143,12 +143,18 @@ impl<K: TableKey> Table<K> {
             self.drop_net_if_empty(net);
             return;
         }
+        let mut accepted = accepted;
         if accepted != NIL && !local.admit_accepted() {
-            local.dismiss_received();
-            self.drop_net_if_empty(net);
-            return;
+            if !local.source.keep_filtered {
+                local.dismiss_received();
+                self.drop_net_if_empty(net);
+                return;
+            }
+            // What the import limit blocks is handled like what the filter rejects.
+            accepted = NIL;
+        } else {
+            count_update(id.source, accepted, env);
         }
-        count_update(id.source, accepted, env);
         self.touch(net);
         self.sets.hold(received);
         self.sets.hold(accepted);
@@ -175,12 +181,14 @@ impl<K: TableKey> Table<K> {
         }
         let mut accepted = accepted;
         match (old.accepted == NIL, accepted == NIL) {
-            // Beyond the limit the route is kept as if it were rejected.
+            // Beyond the limit the route is kept as if it were rejected; the limit has counted it.
             (true, false) if !local.admit_accepted() => accepted = NIL,
-            (false, true) => local.dismiss_accepted(),
-            _ => {}
+            (false, true) => {
+                local.dismiss_accepted();
+                count_update(old.source, accepted, env);
+            }
+            _ => count_update(old.source, accepted, env),
         }
-        count_update(old.source, accepted, env);
         self.sets.hold(received);
         self.sets.hold(accepted);
         if old.accepted != accepted {

@@ -101,6 +101,7 @@ impl<K: TableKey> Table<K> {
         if route.net != NIL && gone(route.source, route.via) {
             self.touch(route.net);
             self.note_piped(at, NIL);
+            self.pipes.count_withdrawn(route.via);
             self.remove_route(at, env);
         }
     }

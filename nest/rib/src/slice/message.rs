@@ -163,6 +163,10 @@ pub struct Pipe {
     pub gauges: Arc<crate::counters::ImportGauges>,
     /// Pipes that a route may pass at most.
     pub max_generation: u8,
+    /// Routes that may be in `to`, over all slices.
+    pub limit: Arc<crate::limits::Limit>,
+    /// Told that the limit is exceeded, once until it is renewed.
+    pub exceeded: Arc<dyn Fn() + Send + Sync>,
 }
 
 impl fmt::Debug for Pipe {

@@ -1,5 +1,6 @@
 //! Pipes: routes of one table put into another of the same slice.
 
+use core::sync::atomic::Ordering;
 use std::sync::Arc;
 
 use dunlin_attr::Attrs;
@@ -8,7 +9,7 @@ use super::attrs::NIL;
 use super::message::Pipe;
 use super::table::{Env, GENERATION_SHIFT, Place, Route, RouteId, Table};
 use crate::PipeId;
-use crate::counters::{ImportDelta, ImportGauges};
+use crate::counters::ImportDelta;
 use crate::export::{ExportVerdict, RouteView};
 use crate::import::TableKey;
 
@@ -35,7 +36,10 @@ pub(crate) struct PipedOp<K> {
     source: u16,
     path_id: u32,
     generation: u8,
+    /// None if the route went, or was refused by the pipe's filter.
     set: Option<Arc<Attrs>>,
+    /// The route is there; if it has no set the pipe's filter refused it.
+    update: bool,
 }
 
 /// The pipes of a table: those that take from it, and those that put into it.
@@ -50,6 +54,8 @@ struct Inward {
     pipe: Pipe,
     /// It has been removed, and its routes are being removed.
     closing: bool,
+    /// What the present turn has counted.
+    delta: ImportDelta,
 }
 
 impl Inward {
@@ -82,7 +88,7 @@ impl Pipes {
     /// Adds or replaces a pipe that puts into the table.
     pub(crate) fn add_inward(&mut self, pipe: Pipe) {
         let place = self.inward_index(pipe.id).map(usize::from);
-        let inward = Some(Inward { pipe, closing: false });
+        let inward = Some(Inward { pipe, closing: false, delta: ImportDelta::default() });
         match place.or_else(|| self.inward.iter().position(Option::is_none)) {
             Some(place) => self.inward[place] = inward,
             None => self.inward.push(inward),
@@ -112,6 +118,45 @@ impl Pipes {
     /// The pipe that routes with this `via` came through.
     pub(crate) fn inward(&self, via: u16) -> Option<&Pipe> {
         self.inward.get(usize::from(via))?.as_ref().map(|inward| &inward.pipe)
+    }
+
+    /// Counts a change that a pipe has brought or tried to bring.
+    fn count(&mut self, via: u16, count: impl FnOnce(&mut ImportDelta)) {
+        if let Some(Some(inward)) = self.inward.get_mut(usize::from(via)) {
+            count(&mut inward.delta);
+        }
+    }
+
+    /// Counts a route that was there and has been withdrawn or swept.
+    pub(crate) fn count_withdrawn(&mut self, via: u16) {
+        self.count(via, |delta| {
+            delta.withdraws_received += 1;
+            delta.withdraws_accepted += 1;
+        });
+    }
+
+    /// Adds what this turn has counted to the pipes' counters.
+    pub(crate) fn flush(&mut self) {
+        for inward in self.inward.iter_mut().flatten() {
+            inward.pipe.counters.add(&core::mem::take(&mut inward.delta));
+        }
+    }
+
+    /// Counts a route more in this table; false if the pipe's limit forbids it.
+    fn admit(&self, via: u16) -> bool {
+        let Some(pipe) = self.inward(via) else { return true };
+        // At once and over all slices, so that the limit is exact.
+        let before = pipe.gauges.accepted.fetch_add(1, Ordering::Relaxed);
+        if before < pipe.limit.max() {
+            return true;
+        }
+        if pipe.limit.strike() {
+            (pipe.exceeded)();
+        }
+        if pipe.limit.drops() {
+            pipe.gauges.accepted.fetch_sub(1, Ordering::Relaxed);
+        }
+        !pipe.limit.drops()
     }
 
     pub(crate) fn inward_index(&self, id: PipeId) -> Option<u16> {
@@ -152,7 +197,9 @@ impl<K: TableKey> Table<K> {
                     continue;
                 }
                 let set = change.set.as_ref().and_then(|set| through(pipe, set, change, env));
-                count_passed(change, set.is_some(), &mut counted);
+                let update = change.set.is_some();
+                counted.updates_received += u64::from(update);
+                counted.updates_filtered += u64::from(update && set.is_none());
                 ops.push(PipedOp {
                     pipe: pipe.id,
                     key: change.key,
@@ -160,6 +207,7 @@ impl<K: TableKey> Table<K> {
                     path_id: change.path_id,
                     generation: change.generation + 1,
                     set,
+                    update,
                 });
             }
             pipe.counters.add(&counted);
@@ -172,25 +220,40 @@ impl<K: TableKey> Table<K> {
         let Some(via) = self.pipes.inward_index(op.pipe) else { return };
         let id = RouteId { source: op.source, path_id: op.path_id, via };
         // A dead source's routes may be swept here already: none may come after.
-        let set = op.set.as_ref().filter(|_| !env.sources.is_dead(op.source));
-        let Some(set) = set else {
-            self.remove_piped(op.key, id, env);
+        let dead = env.sources.is_dead(op.source);
+        let Some(set) = op.set.as_ref().filter(|_| !dead) else {
+            let removed = self.remove_piped(op.key, id, env);
+            self.pipes.count(via, |delta| delta.updates_ignored += u64::from(op.set.is_some()));
+            match (op.update, removed) {
+                (false, true) => self.pipes.count_withdrawn(via),
+                // What had been swept has been counted then.
+                (false, false) if !dead => self.pipes.count(via, |delta| {
+                    delta.withdraws_received += 1;
+                    delta.withdraws_ignored += 1;
+                }),
+                _ => {}
+            }
             return;
         };
         let resolve = env.sources.at(op.source).source.resolve;
         let handle = self.intern(set, resolve, env);
         let net = self.net(op.key, Place::of(op.key));
         match self.find_route(net, id) {
-            Some(old) if self.routes[old].accepted == handle => {}
+            Some(old) if self.routes[old].accepted == handle => {
+                self.pipes.count(via, |delta| delta.updates_ignored += 1);
+            }
             Some(old) => {
+                self.pipes.count(via, |delta| delta.updates_accepted += 1);
+                self.replace_piped(old, handle, op.generation, env);
+            }
+            None if self.pipes.admit(via) => {
+                self.pipes.count(via, |delta| delta.updates_accepted += 1);
                 self.touch(net);
-                self.note_piped(old, NIL);
-                self.remove_route(old, env);
                 self.insert_piped(net, id, handle, op.generation, env);
             }
             None => {
-                self.touch(net);
-                self.insert_piped(net, id, handle, op.generation, env);
+                self.pipes.count(via, |delta| delta.updates_limited += 1);
+                self.drop_net_if_empty(net);
             }
         }
         self.release(handle, env);
@@ -211,19 +274,34 @@ impl<K: TableKey> Table<K> {
             ..Route::default()
         };
         let handle = self.insert_route(route);
-        if let Some(pipe) = self.pipes.inward(id.via) {
-            ImportGauges::shift(&pipe.gauges.accepted, 1);
-        }
         self.note_piped(handle, set);
     }
 
-    fn remove_piped(&mut self, key: K, id: RouteId, env: &mut Env<'_>) {
+    /// Gives a route that is there other attributes.
+    fn replace_piped(&mut self, handle: u32, set: u32, generation: u8, env: &mut Env<'_>) {
+        let old = self.routes[handle];
+        self.touch(old.net);
+        self.sets.hold(set);
+        self.sets.hold(set);
+        self.unlink_set(handle);
+        let route = &mut self.routes[handle];
+        (route.received, route.accepted, route.changed) = (set, set, env.now);
+        let others = route.flags & ((1 << GENERATION_SHIFT) - 1);
+        route.flags = others | u16::from(generation) << GENERATION_SHIFT;
+        self.link_set(handle, set);
+        self.release(old.received, env);
+        self.release(old.accepted, env);
+        self.note_piped(handle, set);
+    }
+
+    /// Whether the route was there.
+    fn remove_piped(&mut self, key: K, id: RouteId, env: &mut Env<'_>) -> bool {
         let found = self.find_net(key).and_then(|net| self.find_route(net, id));
-        if let Some(handle) = found {
-            self.touch(self.routes[handle].net);
-            self.note_piped(handle, NIL);
-            self.remove_route(handle, env);
-        }
+        let Some(handle) = found else { return false };
+        self.touch(self.routes[handle].net);
+        self.note_piped(handle, NIL);
+        self.remove_route(handle, env);
+        true
     }
 }
 
@@ -232,21 +310,9 @@ fn count_refused<K>(change: &PipedChange<K>, counted: &mut ImportDelta) {
     if change.set.is_some() {
         counted.updates_received += 1;
         counted.updates_rejected += 1;
-    }
-}
-
-/// A change that went through the pipe's filter.
-fn count_passed<K>(change: &PipedChange<K>, accepted: bool, counted: &mut ImportDelta) {
-    if change.set.is_none() {
-        counted.withdraws_received += 1;
-        counted.withdraws_accepted += 1;
-        return;
-    }
-    counted.updates_received += 1;
-    if accepted {
-        counted.updates_accepted += 1;
     } else {
-        counted.updates_filtered += 1;
+        counted.withdraws_received += 1;
+        counted.withdraws_rejected += 1;
     }
 }
 

@@ -45,6 +45,7 @@ pub(super) fn finish(
     while let Some(id) = waiting.pop() {
         let Some(table) = find(tables, id) else { continue };
         with_table!(table, t => {
+            t.pipes.flush();
             t.decide_all(env);
             t.exports.send(env, &trailer, None);
         });

@@ -76,6 +76,29 @@ fn the_import_limit_counts_accepted_routes() {
 }
 
 #[test]
+fn what_the_import_limit_blocks_is_kept_where_rejected_routes_are() {
+    for keep_filtered in [false, true] {
+        let mut world = World::new(4, 6, 4_000_000);
+        let peer = peer_with(&mut world, |source| {
+            source.limits.import = Limit::new(MAX, LimitAction::Block);
+            source.keep_filtered = keep_filtered;
+        });
+        announce_all(&mut world, peer);
+        let kept = if keep_filtered { NETS as u64 } else { MAX };
+        assert_eq!(gauges(&world, peer), (kept, MAX));
+        let counters = world.peers[peer].source.counters.read();
+        let counted = (counters.updates_limited, counters.updates_accepted);
+        assert_eq!(counted, (NETS as u64 - MAX, MAX));
+        assert_eq!(counters.updates_filtered, 0);
+        // With another limit they come in when they are looked at again.
+        world.peers[peer].source.limits.import.renew(Some((50, LimitAction::Block)));
+        world.set_filter(peer, &dunlin_filter::ChannelFilter::Accept);
+        world.settle();
+        assert_eq!(gauges(&world, peer).1, if keep_filtered { 50 } else { MAX });
+    }
+}
+
+#[test]
 fn rejected_routes_do_not_count_as_imported() {
     let mut world = World::new(4, 3, 4_000_000);
     let peer = peer_with(&mut world, |source| {

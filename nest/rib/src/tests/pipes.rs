@@ -1,5 +1,6 @@
 //! Pipes: both ways, without loops, with filters that change.
 
+use core::sync::atomic::{AtomicUsize, Ordering};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -7,7 +8,8 @@ use dunlin_net::{NetType, Prefix};
 use dunlin_runtime::Class;
 
 use super::world::{TABLE, World};
-use crate::counters::ImportGauges;
+use crate::counters::{ImportCounters, ImportDelta, ImportGauges};
+use crate::limits::{Limit, LimitAction};
 use crate::slice::{Pipe, SliceMessage};
 use crate::testing::{Kind, Look, TestPolicy, address, net};
 use crate::walk::Walk;
@@ -21,6 +23,23 @@ fn add_table(world: &mut World, id: TableId) {
     world.slices.send_all(Class::Routing, || SliceMessage::TableAdd { id, net_type });
 }
 
+/// A pipe as a test sees it.
+#[derive(Clone, Default)]
+struct Seen {
+    gauges: Arc<ImportGauges>,
+    counters: Arc<ImportCounters>,
+    limit: Arc<Limit>,
+    /// How often the limit was said to be exceeded.
+    exceeded: Arc<AtomicUsize>,
+}
+
+impl Seen {
+    /// Routes that are there.
+    fn routes(&self) -> u64 {
+        self.gauges.accepted.load(Ordering::Relaxed)
+    }
+}
+
 fn add_pipe(
     world: &mut World,
     id: u32,
@@ -28,7 +47,16 @@ fn add_pipe(
     to: TableId,
     kind: Kind,
 ) -> Arc<ImportGauges> {
-    let gauges: Arc<ImportGauges> = Arc::default();
+    let seen = Seen::default();
+    put_pipe(world, id, (from, to), kind, &seen);
+    seen.gauges
+}
+
+fn put_pipe(world: &mut World, id: u32, (from, to): (TableId, TableId), kind: Kind, seen: &Seen) {
+    let exceeded = Arc::clone(&seen.exceeded);
+    let exceeded: Arc<dyn Fn() + Send + Sync> = Arc::new(move || {
+        exceeded.fetch_add(1, Ordering::Relaxed);
+    });
     world.slices.send_all(Class::Routing, || {
         SliceMessage::PipeAdd(Box::new(Pipe {
             id: PipeId(id),
@@ -36,13 +64,14 @@ fn add_pipe(
             from,
             to,
             policy: TestPolicy::shared(kind),
-            counters: Arc::default(),
-            gauges: Arc::clone(&gauges),
+            counters: Arc::clone(&seen.counters),
+            gauges: Arc::clone(&seen.gauges),
             max_generation: 16,
+            limit: Arc::clone(&seen.limit),
+            exceeded: Arc::clone(&exceeded),
         }))
     });
     world.run(20);
-    gauges
 }
 
 fn nets(world: &mut World, table: TableId) -> BTreeSet<Prefix> {
@@ -80,9 +109,7 @@ fn both_directions_carry_all_routes_and_none_comes_back() {
     assert_eq!(nets(&mut world, OTHER), set(0..45));
     assert_eq!(nets(&mut world, TABLE), set(0..45));
     let accepted = |gauges: &ImportGauges| {
-        let load = |gauge: &core::sync::atomic::AtomicU64| {
-            gauge.load(core::sync::atomic::Ordering::Relaxed)
-        };
+        let load = |gauge: &core::sync::atomic::AtomicU64| gauge.load(Ordering::Relaxed);
         (load(&gauges.accepted), load(&gauges.preferred))
     };
     assert_eq!((accepted(&forth), accepted(&back)), ((25, 25), (20, 20)));
@@ -160,4 +187,117 @@ fn a_ring_of_pipes_ends() {
     for table in tables {
         assert!(world.walk(table, Walk::All { cursor: 0 }, false).is_empty());
     }
+}
+
+#[test]
+fn a_limit_holds_over_all_slices_and_can_be_raised() {
+    for (action, kept) in [(LimitAction::Block, 25), (LimitAction::Warn, 100)] {
+        let mut world = World::new(4, 5, 4_000_000);
+        add_table(&mut world, OTHER);
+        let (here, _) = two_peers(&mut world);
+        let pipe = Seen { limit: Arc::new(Limit::new(25, action)), ..Seen::default() };
+        let way = (TABLE, OTHER);
+        put_pipe(&mut world, 10, way, Kind::AcceptAll, &pipe);
+        (0..100).for_each(|n| world.announce(here, net(n), 0, LOOK));
+        world.flush(here);
+        world.run(20);
+        assert_eq!((pipe.routes(), nets(&mut world, OTHER).len() as u64), (kept, kept));
+        assert_eq!(pipe.exceeded.load(Ordering::Relaxed), 1);
+        let counted = pipe.counters.read();
+        assert_eq!((counted.updates_limited, counted.updates_accepted), (100 - kept, kept));
+        // What has passed may change, whatever the limit.
+        let other = Look { local_pref: 7, ..LOOK };
+        (0..100).for_each(|n| world.announce(here, net(n), 0, other));
+        world.flush(here);
+        world.run(20);
+        assert_eq!(pipe.routes(), kept);
+        // A wider one lets in what the narrow one kept out, when the routes are looked at again.
+        pipe.limit.renew(Some((60, action)));
+        put_pipe(&mut world, 10, way, Kind::AcceptAll, &pipe);
+        assert_eq!(pipe.routes(), kept.max(60));
+        pipe.limit.renew(None);
+        put_pipe(&mut world, 10, way, Kind::AcceptAll, &pipe);
+        assert_eq!((pipe.routes(), nets(&mut world, OTHER)), (100, set(0..100)));
+        (0..100).for_each(|n| world.withdraw(here, net(n), 0));
+        world.flush(here);
+        world.run(20);
+        assert_eq!(pipe.routes(), 0);
+    }
+}
+
+#[test]
+fn every_change_is_counted_once() {
+    let mut world = World::new(4, 6, 4_000_000);
+    add_table(&mut world, OTHER);
+    let (here, there) = two_peers(&mut world);
+    let (forth, back) = (Seen::default(), Seen::default());
+    put_pipe(&mut world, 10, (TABLE, OTHER), Kind::RejectNets(0), &forth);
+    put_pipe(&mut world, 11, (OTHER, TABLE), Kind::AcceptAll, &back);
+    let announce = |world: &mut World, look| {
+        (0..30).for_each(|n| world.announce(here, net(n), 0, look));
+        world.flush(here);
+        world.run(20);
+    };
+    announce(&mut world, LOOK);
+    let mut wanted = ImportDelta {
+        updates_received: 30,
+        updates_filtered: 10,
+        updates_accepted: 20,
+        ..ImportDelta::default()
+    };
+    assert_eq!(forth.counters.read(), wanted);
+    // All that has passed comes to the other direction, which refuses it.
+    let mut returned =
+        ImportDelta { updates_received: 20, updates_rejected: 20, ..ImportDelta::default() };
+    assert_eq!(back.counters.read(), returned);
+    // Other attributes.
+    announce(&mut world, Look { local_pref: 7, ..LOOK });
+    (wanted.updates_received, wanted.updates_filtered, wanted.updates_accepted) = (60, 20, 40);
+    (returned.updates_received, returned.updates_rejected) = (40, 40);
+    assert_eq!((forth.counters.read(), back.counters.read()), (wanted, returned));
+    // All routes again, which changes nothing.
+    put_pipe(&mut world, 10, (TABLE, OTHER), Kind::RejectNets(0), &forth);
+    (wanted.updates_received, wanted.updates_filtered, wanted.updates_ignored) = (90, 30, 20);
+    assert_eq!((forth.counters.read(), back.counters.read()), (wanted, returned));
+    // Withdrawals: five of what has passed, five of what has not.
+    (0..10).filter(|n| n % 3 != 0).take(5).for_each(|n| world.withdraw(here, net(n), 0));
+    (10..30).filter(|n| n % 3 == 0).take(5).for_each(|n| world.withdraw(here, net(n), 0));
+    world.flush(here);
+    world.run(20);
+    (wanted.withdraws_received, wanted.withdraws_ignored, wanted.withdraws_accepted) = (10, 5, 5);
+    (returned.withdraws_received, returned.withdraws_rejected) = (5, 5);
+    assert_eq!((forth.counters.read(), back.counters.read()), (wanted, returned));
+    assert_eq!((forth.routes(), back.routes()), (15, 0));
+    // The session goes: whoever removes its routes first, each is counted.
+    world.kill(here);
+    world.run(50);
+    assert_eq!(forth.counters.read().withdraws_accepted, 20);
+    let counted = forth.counters.read();
+    let sum = counted.withdraws_ignored + counted.withdraws_accepted + counted.withdraws_rejected;
+    assert_eq!(counted.withdraws_received, sum, "{counted:?}");
+    let _ = there;
+}
+
+#[test]
+fn a_policy_for_later_changes_leaves_what_has_passed() {
+    let mut world = World::new(4, 1, 4_000_000);
+    add_table(&mut world, OTHER);
+    let (here, _) = two_peers(&mut world);
+    add_pipe(&mut world, 10, TABLE, OTHER, Kind::AcceptAll);
+    (0..20).for_each(|n| world.announce(here, net(n), 0, LOOK));
+    world.flush(here);
+    world.run(20);
+    world.slices.send_all(Class::Routing, || SliceMessage::PipePolicy {
+        id: PipeId(10),
+        policy: TestPolicy::shared(Kind::RejectAll),
+    });
+    world.run(20);
+    assert_eq!(nets(&mut world, OTHER), set(0..20), "nothing was looked at again");
+    // Changed, new, withdrawn.
+    (0..5).for_each(|n| world.announce(here, net(n), 0, Look { local_pref: 7, ..LOOK }));
+    (20..25).for_each(|n| world.announce(here, net(n), 0, LOOK));
+    (5..8).for_each(|n| world.withdraw(here, net(n), 0));
+    world.flush(here);
+    world.run(20);
+    assert_eq!(nets(&mut world, OTHER), set(8..20));
 }

@@ -99,7 +99,6 @@ fn every_mistake_has_its_place() {
             "\"a-name",
             "Invalid interface name a-name-too-long-for-linux",
         ),
-        ("route 10.0.0.0/8 via \"lo\" onlink;", "\"lo", "An interface needs no onlink"),
         (
             "route 10.0.0.0/8 via 10.0.0.1 onlink;",
             "10.0.0.1",
@@ -137,4 +136,30 @@ fn equal_sections_are_the_same() {
     let two = load("ipv4;   route 10.0.0.0/8 drop { bgp_med = 2 + 3; };").unwrap();
     let three = load("ipv4; route 10.0.0.0/8 drop { bgp_med = 6; };").unwrap();
     assert!(one.same(&two) && !one.same(&three));
+}
+
+#[test]
+fn an_interface_needs_no_onlink() {
+    let text = "protocol static { ipv4; route 10.0.0.0/8 via \"lo\" onlink; }";
+    let config = parse(text).unwrap();
+    let said = config.warnings[0].to_string();
+    assert!(said.starts_with("t.conf:1:46: onlink: accepted, has no effect: "), "{said}");
+    assert_eq!(shown("ipv4; route 10.0.0.0/8 via \"lo\" onlink;")[1], "\tdev lo");
+}
+
+#[test]
+fn what_nothing_is_exported_by_has_no_effect() {
+    let warnings = |channel: &str| -> Vec<String> {
+        let config = parse(&format!("protocol static {{ ipv4 {{ {channel} }}; }}")).unwrap();
+        config.warnings.iter().map(ToString::to_string).collect()
+    };
+    let said = |option: &str| {
+        format!(
+            "t.conf:1:26: {option}: accepted, has no effect: static takes no routes from its table"
+        )
+    };
+    assert_eq!(warnings("export all;"), [said("export")]);
+    assert_eq!(warnings("export where net.len = 8;"), [said("export")]);
+    assert_eq!(warnings("export limit 5 action warn;"), [said("export limit")]);
+    assert!(warnings("export none; export limit off; import all; import limit 5;").is_empty());
 }

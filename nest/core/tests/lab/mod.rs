@@ -1,5 +1,5 @@
 //! A daemon without an operating system: manager, tables on real loops, a terminal. Interfaces are
-//! what the test says.
+//! what the test says. Tests of protocols use it too.
 #![allow(dead_code, unreachable_pub, reason = "each test uses what it needs")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "support of tests")]
 
@@ -15,7 +15,7 @@ use dunlin_core::interfaces::{
 };
 use dunlin_core::log::{Log, LogClass, LogTarget};
 use dunlin_core::manager::{
-    Host, Manager, ManagerMessage, ManagerParts, MemoryReport, Shared, System,
+    Host, Manager, ManagerMessage, ManagerParts, MemoryReport, Shared, Signal, System,
 };
 use dunlin_core::protocol::{InstanceEvent, InstanceId, Reply, Rib};
 use dunlin_core::timeformat::WallTime;
@@ -32,6 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub struct Lab {
     manager: Address<ManagerMessage>,
     terminal: Address<TerminalMessage>,
+    shared: Shared,
     next: Sender<String>,
     ended: Receiver<i32>,
     /// The way to the tables.
@@ -53,11 +54,23 @@ impl Lab {
         text: &str,
         interface_source: Arc<dyn InterfaceSource>,
     ) -> Self {
+        let lab = Self::begin(kinds, text, interface_source, 2);
+        assert_eq!(lab.ended.recv_timeout(PATIENCE), Ok(STARTED));
+        lab
+    }
+
+    /// Starts a daemon with so many workers and waits for nothing: it may fail to start.
+    pub fn begin(
+        kinds: Kinds,
+        text: &str,
+        interface_source: Arc<dyn InterfaceSource>,
+        threads: usize,
+    ) -> Self {
         let config = match parse_text("t", text, &kinds) {
             Ok(config) => Arc::new(config),
             Err(rejected) => panic!("{:?}", rejected.lines().collect::<Vec<_>>()),
         };
-        let runtime = Runtime::new(RuntimeOptions { threads: 2, ..<_>::default() }).unwrap();
+        let runtime = Runtime::new(RuntimeOptions { threads, ..<_>::default() }).unwrap();
         let rib = start_rib(&runtime);
         let (logged, log) = mpsc::channel();
         let target = Log::new(Arc::new(ToTest(logged)));
@@ -68,11 +81,20 @@ impl Lab {
         let manager = runtime.spawn_with("manager", Class::Control, |own| {
             terminal = Some(start_terminal(&runtime, shared.clone(), own.clone()));
             let system = Box::new(TestSystem { kinds, milestone, texts });
+            let shared = shared.clone();
             Manager::new(own, ManagerParts { config, system, interface_source, shared })
         });
-        assert_eq!(milestones.recv_timeout(PATIENCE), Ok(STARTED));
         let terminal = terminal.unwrap();
-        Self { manager, terminal, next, ended: milestones, rib, log, runtime: Some(runtime) }
+        Self {
+            manager,
+            terminal,
+            shared,
+            next,
+            ended: milestones,
+            rib,
+            log,
+            runtime: Some(runtime),
+        }
     }
 
     /// Has the machine have these interfaces.
@@ -85,10 +107,16 @@ impl Lab {
 
     /// What a command answers, all of it.
     pub fn ask(&self, line: &str) -> String {
-        let (sender, receiver) = mpsc::channel();
-        let message = TerminalMessage::Line(line.to_owned(), sender);
-        self.terminal.send(Class::Control, message).unwrap();
-        receiver.recv_timeout(PATIENCE).unwrap_or_else(|error| panic!("{line}: {error}"))
+        ask(&self.terminal, line)
+    }
+
+    /// What a command answers to somebody else.
+    pub fn ask_elsewhere(&self, line: &str) -> String {
+        let runtime = self.runtime.as_ref().unwrap();
+        let terminal = start_terminal(runtime, self.shared.clone(), self.manager.clone());
+        let answer = ask(&terminal, line);
+        terminal.stop();
+        answer
     }
 
     /// Asks until the answer is this, as after something that takes its time.
@@ -111,9 +139,24 @@ impl Lab {
         answer
     }
 
+    /// What the next reading of the configuration finds.
+    pub fn write(&self, text: &str) {
+        self.next.send(text.to_owned()).unwrap();
+    }
+
+    /// A signal arrives.
+    pub fn signal(&self, signal: Signal) {
+        self.manager.send(Class::Control, ManagerMessage::Signal(signal)).unwrap();
+    }
+
+    /// The exit code, once the daemon has ended.
+    pub fn code(&self) -> i32 {
+        self.ended.recv_timeout(PATIENCE).unwrap()
+    }
+
     /// Puts a new configuration into force.
     pub fn configure(&self, text: &str) {
-        self.next.send(text.to_owned()).unwrap();
+        self.write(text);
         let answer = self.ask("configure");
         assert!(answer.contains("Reconfig"), "{answer}");
     }
@@ -121,7 +164,7 @@ impl Lab {
     /// Ends it and waits until it has ended in order.
     pub fn down(&self) {
         self.ask("down");
-        assert_eq!(self.ended.recv_timeout(PATIENCE), Ok(0));
+        assert_eq!(self.code(), 0);
     }
 }
 
@@ -153,7 +196,17 @@ pub fn interface(index: u32, name: &str, addresses: &[&str]) -> Interface {
 }
 
 /// In [`Lab::ended`]: everything has been started.
-const STARTED: i32 = -1;
+pub const STARTED: i32 = -1;
+
+fn ask(terminal: &Address<TerminalMessage>, line: &str) -> String {
+    let (sender, receiver) = mpsc::channel();
+    let message = TerminalMessage::Line(line.to_owned(), sender);
+    terminal.send(Class::Control, message).unwrap();
+    match receiver.recv_timeout(PATIENCE) {
+        Ok(text) => text,
+        Err(error) => panic!("no answer to {line}: {error}"),
+    }
+}
 
 fn start_rib(runtime: &Runtime) -> Rib {
     let spawn = |id| runtime.spawn("slice", Class::Routing, Slice::new(SliceId(id)));
@@ -270,10 +323,10 @@ impl Host for Desert {
         0
     }
     fn memory(&self) -> MemoryReport {
-        MemoryReport::default()
+        MemoryReport { allocated: 1 << 20, active: 3 << 19, resident: 1 << 21, retained: 4096 }
     }
-    fn trace(&self, _limit: usize) -> Vec<String> {
-        Vec::new()
+    fn trace(&self, limit: usize) -> Vec<String> {
+        vec![format!("the last {limit}")]
     }
 }
 
@@ -288,7 +341,8 @@ impl LogTarget for ToTest {
     }
 }
 
-struct NoInterfaces;
+/// Where no device protocol asks for interfaces.
+pub struct NoInterfaces;
 
 impl InterfaceSource for NoInterfaces {
     fn watch(
