@@ -1,11 +1,13 @@
 //! The way out of the tables: policies, and the typed deltas that slices send.
 
 use core::fmt;
+use core::time::Duration;
 use std::sync::Arc;
 
 use dunlin_attr::Attrs;
 use dunlin_filter::Scratch;
 use dunlin_net::{Prefix, Prefix4, Prefix6};
+use dunlin_runtime::Time;
 
 use crate::barrier::Barrier;
 use crate::counters::{ExportCounters, ExportDelta};
@@ -25,6 +27,13 @@ pub struct RouteView<'a> {
     pub source: &'a Arc<Source>,
     /// Where its next hop leads.
     pub next_hop: &'a NextHopState,
+    /// When the route last changed, rounded down to [`Self::PRECISION`].
+    pub changed: Time,
+}
+
+impl RouteView<'_> {
+    /// How exactly [`Self::changed`] is known.
+    pub const PRECISION: Duration = Duration::from_nanos(crate::slice::TICK);
 }
 
 /// What a policy says of a route.
@@ -232,6 +241,8 @@ pub struct FeedReply {
     pub band: u16,
     /// First band not covered by this reply; [`BANDS`] when all are.
     pub next: u16,
+    /// What became of the routes that were gone through.
+    pub figures: ExportDelta,
 }
 
 /// Attribute sets are fed in this many bands of their content hash.
@@ -241,8 +252,6 @@ pub const BANDS: u16 = 256;
 #[derive(Clone, Copy, Debug)]
 pub struct FeedRequest {
     /// The exporter.
-    /// What became of the routes that were gone through.
-    pub figures: ExportDelta,
     pub exporter: ExporterId,
     /// Marks the deltas.
     pub token: u32,

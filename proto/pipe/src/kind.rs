@@ -177,6 +177,14 @@ impl PipeInstance {
         self.environment.rib.slices.send_all(Class::Routing, make);
     }
 
+    /// Has the slices run the present filter over what changes later; what has passed stays.
+    fn put_policy(&self, way: &Way) {
+        self.environment.rib.slices.send_all(Class::Routing, || SliceMessage::PipePolicy {
+            id: way.id,
+            policy: Arc::clone(&way.policy) as Arc<dyn ExportPolicy>,
+        });
+    }
+
     /// Takes new filters; true for import and for export if it differs.
     fn take(&mut self, new: &PipeConfig) -> (bool, bool) {
         let deeper = self.config.max_generation != new.max_generation;
@@ -214,18 +222,22 @@ impl Instance for PipeInstance {
         &mut self,
         _cx: &mut Context<'_>,
         new: &Arc<InstanceConfig>,
-        _mode: ReloadMode,
+        mode: ReloadMode,
     ) -> Reconfigured {
         let Some(new) = new.specific::<PipeConfig>() else { return Reconfigured::Restart };
         if self.config.has_other_tables(new) {
             return Reconfigured::Restart;
         }
         let (import, export) = self.take(new);
+        let put = match mode {
+            ReloadMode::Hard => Self::put_way,
+            ReloadMode::Soft => Self::put_policy,
+        };
         if import {
-            self.put_way(&self.import);
+            put(self, &self.import);
         }
         if export {
-            self.put_way(&self.export);
+            put(self, &self.export);
         }
         Reconfigured::Live
     }

@@ -291,6 +291,7 @@ impl ShowRoute {
             attrs: &row.attrs,
             source: &row.source,
             next_hop: &row.next_hop,
+            changed: row.changed,
         };
         let verdict = policy.evaluate(&mut self.scratch, view);
         match (export.kind, verdict) {

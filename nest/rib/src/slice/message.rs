@@ -47,6 +47,15 @@ pub enum SliceMessage {
         /// Arrived at when all routes have been evaluated.
         done: Option<Arc<Barrier>>,
     },
+    /// A new import filter for what comes from now on: routes that are there stay as they are.
+    Filter {
+        /// Which source.
+        source: SourceId,
+        /// The filter.
+        filter: ChannelFilter,
+        /// The preference before the filter.
+        preference: u32,
+    },
     /// Arrived at at once: everything sent before has been processed.
     Barrier(Arc<Barrier>),
     /// A new table.
@@ -92,6 +101,13 @@ pub enum SliceMessage {
     Query(Box<QueryRequest>),
     /// A new pipe, or one with new filters.
     PipeAdd(Box<Pipe>),
+    /// A new policy of a pipe for what changes from now on: routes that have passed stay.
+    PipePolicy {
+        /// Which pipe.
+        id: PipeId,
+        /// The policy.
+        policy: Arc<dyn ExportPolicy>,
+    },
     /// A pipe goes with the routes that came through it.
     PipeRemove(PipeId),
     /// Answers of the resolver.
@@ -123,6 +139,7 @@ impl fmt::Debug for SliceMessage {
             Self::Import(_) => "Import",
             Self::SourceDown { .. } => "SourceDown",
             Self::Program { .. } => "Program",
+            Self::Filter { .. } => "Filter",
             Self::Barrier(_) => "Barrier",
             Self::TableAdd { .. } => "TableAdd",
             Self::TableRemove(_) => "TableRemove",
@@ -133,6 +150,7 @@ impl fmt::Debug for SliceMessage {
             Self::Feed(_) => "Feed",
             Self::Query(_) => "Query",
             Self::PipeAdd(_) => "PipeAdd",
+            Self::PipePolicy { .. } => "PipePolicy",
             Self::OwnRoutes { .. } => "OwnRoutes",
             Self::PipeRemove(_) => "PipeRemove",
             Self::Resolved(_) => "Resolved",

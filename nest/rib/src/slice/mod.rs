@@ -36,9 +36,10 @@ use dunlin_filter::Scratch;
 use dunlin_runtime::{Address, Class, Context, Loop, Progress, Time, WorkId};
 
 pub use message::{Pipe, SliceMessage, SliceStatistics, TableStatistics};
+pub(crate) use read::TICK;
 
-use crate::export::ExportPolicy;
 use crate::counters::OwnRoutes;
+use crate::export::ExportPolicy;
 use crate::import::{ImportBatch, Ops, Slices};
 use crate::nexthop::{NextHopKey, NextHopState};
 use crate::resolver::{ResolverMessage, WatchReport};
@@ -107,7 +108,7 @@ impl Slice {
     }
 
     fn begin_turn(&mut self, now: Time) {
-        self.now = u32::try_from(now.as_nanos() / read::TICK).unwrap_or(u32::MAX);
+        self.now = u32::try_from(now.as_nanos() / TICK).unwrap_or(u32::MAX);
     }
 
     /// Does what a message says. What the resolver must hear waits for the end of the turn.
@@ -126,6 +127,9 @@ impl Slice {
                     done.arrive();
                 }
             }
+            SliceMessage::Filter { source, filter, preference } => {
+                self.sources.set_filter(source, filter, preference);
+            }
             SliceMessage::Barrier(barrier) => {
                 barrier.arrive();
             }
@@ -139,13 +143,13 @@ impl Slice {
                     with_table!(table, t => t.exports.count_resync(id, begins));
                 }
             }
+            SliceMessage::OwnRoutes { exporter, source, reply } => {
+                reply(self.own_routes(exporter, source));
+            }
             SliceMessage::Feed(request) => {
                 let (tables, mut env) = self.parts();
                 for table in tables.iter_mut().flatten() {
                     with_table!(table, t => t.feed(&request, &mut env));
-            SliceMessage::OwnRoutes { exporter, source, reply } => {
-                reply(self.own_routes(exporter, source));
-            }
                 }
             }
             SliceMessage::Query(request) => {
@@ -155,6 +159,11 @@ impl Slice {
                 }
             }
             SliceMessage::PipeAdd(pipe) => self.add_pipe(*pipe),
+            SliceMessage::PipePolicy { id, policy } => {
+                for table in self.tables.iter_mut().flatten() {
+                    with_table!(table, t => t.pipes.set_policy(id, &policy));
+                }
+            }
             SliceMessage::PipeRemove(id) => self.remove_pipe(id),
             SliceMessage::Resolved(answers) => self.resolved(&answers),
             SliceMessage::Watch { table, address } => self.watch(table, address),
@@ -201,15 +210,6 @@ impl Slice {
         }
     }
 
-        }
-        if let Some(table) = concerned {
-            self.add_job(Task::Decide(table), None);
-        }
-    }
-
-    fn resolved(&mut self, answers: &[(NextHopKey, NextHopState)]) {
-        let mut first = false;
-        let (tables, mut env) = self.parts();
     fn own_routes(&self, exporter: ExporterId, source: SourceId) -> OwnRoutes {
         let Some(index) = self.sources.find(source) else { return OwnRoutes::default() };
         self.tables.iter().flatten().fold(
@@ -226,6 +226,15 @@ impl Slice {
                     concerned = Some(t.id);
                 }
             });
+        }
+        if let Some(table) = concerned {
+            self.add_job(Task::Decide(table), None);
+        }
+    }
+
+    fn resolved(&mut self, answers: &[(NextHopKey, NextHopState)]) {
+        let mut first = false;
+        let (tables, mut env) = self.parts();
         for index in 0..tables.len() {
             let id = TableId(u16::try_from(index).unwrap_or(u16::MAX));
             let Some(table) = find(tables, id) else { continue };

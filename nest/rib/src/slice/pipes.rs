@@ -7,10 +7,11 @@ use dunlin_attr::Attrs;
 
 use super::attrs::NIL;
 use super::message::Pipe;
+use super::read::time_of;
 use super::table::{Env, GENERATION_SHIFT, Place, Route, RouteId, Table};
 use crate::PipeId;
 use crate::counters::ImportDelta;
-use crate::export::{ExportVerdict, RouteView};
+use crate::export::{ExportPolicy, ExportVerdict, RouteView};
 use crate::import::TableKey;
 
 /// [`Route::via`] of a route that came through no pipe.
@@ -82,6 +83,13 @@ impl Pipes {
         match self.out.iter_mut().find(|other| other.id == pipe.id) {
             Some(other) => *other = pipe,
             None => self.out.push(pipe),
+        }
+    }
+
+    /// Gives a pipe another policy, if it takes from the table.
+    pub(crate) fn set_policy(&mut self, id: PipeId, policy: &Arc<dyn ExportPolicy>) {
+        for pipe in self.out.iter_mut().filter(|pipe| pipe.id == id) {
+            pipe.policy = Arc::clone(policy);
         }
     }
 
@@ -326,7 +334,9 @@ fn through<K: TableKey>(
     let source = Arc::clone(&env.sources.at(change.source).source);
     let next_hop = super::hops::own_state(set);
     let net = change.key.prefix();
-    let view = RouteView { net, attrs: set, source: &source, next_hop: &next_hop };
+    // A pipe is asked when something changes.
+    let changed = time_of(env.now);
+    let view = RouteView { net, attrs: set, source: &source, next_hop: &next_hop, changed };
     match pipe.policy.evaluate(env.scratch, view) {
         ExportVerdict::Refused | ExportVerdict::Filtered => None,
         ExportVerdict::AsIs => Some(Arc::clone(set)),

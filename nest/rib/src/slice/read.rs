@@ -16,6 +16,11 @@ use crate::walk::{NetRows, RouteRow, Walk, WalkReply};
 /// Nanoseconds in a unit of [`Route::changed`](super::table::Route).
 pub(crate) const TICK: u64 = 10_000_000;
 
+/// The time that a number of [`TICK`]s stands for.
+pub(crate) fn time_of(ticks: u32) -> Time {
+    Time::from_nanos(u64::from(ticks) * TICK)
+}
+
 /// Network records looked at for one reply, so that a walk that finds nothing stays short.
 const RECORDS_PER_REPLY: u32 = 8192;
 
@@ -83,7 +88,7 @@ impl<K: TableKey> Table<K> {
                     path_id: route.path_id,
                     best: route.flags & super::table::BEST != 0,
                     rejected,
-                    changed: Time::from_nanos(u64::from(route.changed) * TICK),
+                    changed: time_of(route.changed),
                     next_hop: self.hop_state(set),
                 });
             }

@@ -199,6 +199,17 @@ impl Sources {
         true
     }
 
+    /// As [`set_program`](Self::set_program), but the routes that are there stay as they are.
+    pub(crate) fn set_filter(&mut self, id: SourceId, filter: ChannelFilter, preference: u32) {
+        match self.find(id) {
+            Some(index) => {
+                let local = self.at_mut(index);
+                (local.filter, local.preference) = (filter, preference);
+            }
+            None => _ = self.programs.insert(id, (filter, preference)),
+        }
+    }
+
     /// Marks a source as dead; returns whether it may have routes here.
     pub(crate) fn kill(&mut self, id: SourceId) -> bool {
         self.programs.remove(&id);
@@ -243,6 +254,7 @@ impl Sources {
         self.flush();
         if let Some(local) = self.list[usize::from(index)].take() {
             self.by_id.remove(&local.source.id);
+            self.free.push(index);
         }
     }
 
@@ -254,7 +266,6 @@ impl Sources {
                 && claim(local)
             {
                 claimed.extend(u16::try_from(index));
-            self.free.push(index);
             }
         }
         claimed

@@ -148,3 +148,28 @@ fn a_filter_that_reads_next_hops_runs_again_when_they_are_known() {
     world.run(100);
     assert_eq!(accepted(&mut world).len(), NETS);
 }
+
+#[test]
+fn a_filter_for_later_routes_leaves_those_that_are_there() {
+    let mut world = announced("filter { accept; }");
+    let source = world.peers[0].source.id;
+    let rejects = filter("filter { reject; }");
+    world.slices.send_all(Class::Routing, || SliceMessage::Filter {
+        source,
+        filter: rejects.clone(),
+        preference: 100,
+    });
+    world.run(100);
+    assert_eq!(accepted(&mut world).len(), NETS, "nothing was looked at again");
+    // What is announced now meets the new filter, whether it is new or not.
+    world.announce(0, net(0), 0, Look { local_pref: 7, hops: 1, med: 0 });
+    world.announce(0, net(NETS), 0, look(0));
+    world.flush(0);
+    world.run(100);
+    let left = accepted(&mut world);
+    assert_eq!(left.len(), NETS - 1);
+    assert!(left.iter().all(|(n, _)| *n != 0), "{left:?}");
+    // A later filter runs over all of them.
+    program(&mut world, "filter { accept; }", 100);
+    assert_eq!(world.walk(TABLE, Walk::All { cursor: 0 }, false).len(), NETS + 1);
+}

@@ -5,6 +5,7 @@ use crate::export::{ExportVerdict, RouteView};
 use crate::import::TableKey;
 use crate::slice::decide::Best;
 use crate::slice::hops;
+use crate::slice::read::time_of;
 use crate::slice::table::{Env, Table};
 
 /// What a policy said of a route.
@@ -133,6 +134,7 @@ impl<K: TableKey> Table<K> {
             attrs: self.sets.set(best.set),
             source,
             next_hop: &next_hop,
+            changed: time_of(self.best(net).map_or(0, |route| self.routes[route].changed)),
         };
         match slot.exporter.policy.evaluate(env.scratch, view) {
             ExportVerdict::Refused => Verdict::Refused,
