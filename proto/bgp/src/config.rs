@@ -15,7 +15,7 @@ mod differ;
 mod section;
 mod statement;
 
-pub(crate) use differ::{channel_changes, needs_restart};
+pub(crate) use differ::{ChannelChange, channel_changes, needs_restart};
 pub use section::BgpSection;
 
 /// The port of BGP.

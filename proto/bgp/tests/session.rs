@@ -9,8 +9,9 @@ use std::net::TcpListener;
 use dunlin_bgp::wire::attribute::put;
 use dunlin_bgp::wire::{Family, RouteRefresh, refresh};
 use dunlin_core::manager::Action;
+use dunlin_core::protocol::Direction;
 use dunlin_net::{Prefix, Prefix4};
-use support::daemon::Daemon;
+use support::daemon::{Daemon, PANIC};
 use support::speaker::Speaker;
 
 const POLICY: &str = "ipv4 { import all; export all; }; ipv6 { import all; export all; };";
@@ -160,6 +161,40 @@ fn errors_end_one_session_and_spare_the_others() {
 }
 
 #[test]
+fn a_session_that_panics_leaves_nothing_behind_and_can_be_started_again() {
+    let config = session("a", 11812, "127.0.0.2", 65002, POLICY)
+        + &session("b", 11812, "127.0.0.3", 65003, POLICY);
+    let daemon = Daemon::start(&config);
+    let mut b = Speaker::connect("127.0.0.3", "127.0.0.1:11812", 65003);
+    b.establish();
+    let nets = prefixes(300);
+    for again in [Action::Enable, Action::Restart] {
+        let mut a = Speaker::connect("127.0.0.2", "127.0.0.1:11812", 65002);
+        a.establish();
+        daemon.wait_state("a", "up Established");
+        a.announce(&nets, [127, 0, 0, 2], &[]);
+        b.until("routes", |b| b.routes.len() == 300);
+        // A NOTIFICATION with a text (RFC 9003) that the log chokes on.
+        let mut last = vec![0xff; 16];
+        last.extend([0, (22 + PANIC.len()) as u8, 3, 6, 2, PANIC.len() as u8]);
+        last.extend(PANIC.as_bytes());
+        a.send(&last);
+        b.until("withdrawals", |b| b.routes.is_empty());
+        daemon.wait_state("a", "down Error: panicked: as the neighbour says");
+        let described = daemon.log().iter().any(|line| line.contains("a: Panicked, and is down"));
+        assert!(described);
+        assert!(daemon.configure(&config).iter().all(|line| line.code != 5), "it hangs");
+        daemon.wait_state("a", "start Passive");
+        daemon.control(Action::Disable, "a", None);
+        daemon.wait_state("a", "down ");
+        daemon.control(again, "a", None);
+        daemon.control(Action::Enable, "a", None);
+        daemon.wait_state("a", "start Passive");
+    }
+    assert!(b.notification.is_none() && !b.closed);
+}
+
+#[test]
 fn a_changed_filter_keeps_the_session() {
     let with = |import: &str, export: &str| {
         session(
@@ -198,6 +233,72 @@ fn a_changed_filter_keeps_the_session() {
     b.until("the community", |b| b.routes.values().all(|(attrs, _)| is_marked(attrs)));
     assert!(!a.closed && !b.closed);
     assert_eq!(daemon.state("a"), "up Established");
+}
+
+#[test]
+fn softly_changed_filters_are_for_what_comes_later() {
+    let with = |import: &str, export: &str| {
+        let ipv4 =
+            |import: &str, export: &str| format!("ipv4 {{ import {import}; export {export}; }};");
+        session("a", 11813, "127.0.0.2", 65002, &ipv4(import, "none"))
+            + &session("b", 11813, "127.0.0.3", 65003, &ipv4("none", export))
+            + &session("c", 11813, "127.0.0.4", 65004, &ipv4("none", "all"))
+    };
+    let daemon = Daemon::start(&with("all", "all"));
+    let speaker = |address: &str, asn: u32| {
+        let mut speaker = Speaker::connect(address, "127.0.0.1:11813", asn);
+        speaker.establish();
+        speaker
+    };
+    let mut a = speaker("127.0.0.2", 65002);
+    let (mut b, mut c) = (speaker("127.0.0.3", 65003), speaker("127.0.0.4", 65004));
+    daemon.wait_state("a", "up Established");
+    let nets = prefixes(100);
+    let mut med = Vec::new();
+    put(&mut med, 0x80, 4, &[0, 0, 0, 9]);
+    a.announce(&nets[..80], [127, 0, 0, 2], &[]);
+    for speaker in [&mut b, &mut c] {
+        speaker.until("routes", |speaker| speaker.routes.len() == 80);
+    }
+    support::daemon::nap();
+
+    // Import: what is there stays, what is announced again or anew meets the filter.
+    daemon.configure_as(&with("none", "all"), true);
+    a.announce(&nets[80..90], [127, 0, 0, 2], &[]);
+    a.announce(&nets[..10], [127, 0, 0, 2], &med);
+    for speaker in [&mut b, &mut c] {
+        speaker.until("some fewer", |speaker| speaker.routes.len() == 70);
+    }
+    assert!(daemon.log().iter().any(|line| line.contains("a: Channel ipv4 changed import")));
+    daemon.configure_as(&with("all", "all"), true);
+    a.announce(&nets[..80], [127, 0, 0, 2], &[]);
+    b.until("all again", |b| b.routes.len() == 80);
+    support::daemon::nap();
+
+    // Export: of two neighbours in one group only one gets another filter.
+    daemon.configure_as(&with("all", "none"), true);
+    a.announce(&nets[80..100], [127, 0, 0, 2], &[]);
+    a.announce(&nets[..10], [127, 0, 0, 2], &med);
+    b.until("what changed is gone", |b| b.routes.len() == 70);
+    c.until("the other has all", |c| c.routes.len() == 100);
+    b.listen(5);
+    assert_eq!(b.routes.len(), 70);
+    // A withdrawal reaches whoever holds the route.
+    a.withdraw(&nets[10..20]);
+    b.until("withdrawals", |b| b.routes.len() == 60);
+    c.until("withdrawals", |c| c.routes.len() == 90);
+    // And another soft change on top of that.
+    daemon.configure_as(&with("all", "where net ~ [ 10.0.0.0/19+ ]"), true);
+    let mut other = Vec::new();
+    put(&mut other, 0x80, 4, &[0, 0, 0, 10]);
+    a.announce(&nets[..32], [127, 0, 0, 2], &other);
+    a.announce(&nets[70..80], [127, 0, 0, 2], &other);
+    b.until("old and new", |b| b.routes.len() == 32 + 38);
+    daemon.control(Action::Reload(Some(Direction::Out)), "b", None);
+    b.until("the filter for all", |b| b.routes.len() == 32);
+    daemon.configure(&with("all", "all"));
+    b.until("everything", |b| b.routes.len() == 100);
+    assert!(!a.closed && !b.closed && !c.closed);
 }
 
 #[test]
@@ -284,6 +385,59 @@ fn a_second_connection_of_a_neighbour_out_of_a_range_is_refused_and_logged() {
     let refused = |line: &&String| line.ends_with("dropped: there is one already");
     let said = daemon.log().iter().filter(refused).count();
     assert_eq!(said, 5, "said, but not each time");
+}
+
+/// Three sessions, of which the third finds no room; once another has gone it does.
+fn refuse_the_third(port: u16, sources: usize, members: usize, why: &str, logged: &str) {
+    let config: String = ["a", "b", "c"]
+        .iter()
+        .zip(2..)
+        .map(|(name, n)| session(name, port, &format!("127.0.0.{n}"), 65000 + n, POLICY))
+        .collect();
+    let daemon = Daemon::start_with(&config, sources, members);
+    let to = format!("127.0.0.1:{port}");
+    let connect = |n: u32| {
+        let mut peer = Speaker::connect(&format!("127.0.0.{n}"), &to, 65000 + n);
+        peer.establish();
+        peer
+    };
+    let (mut a, mut b) = (connect(2), connect(3));
+    for (name, peer) in [("a", &mut a), ("b", &mut b)] {
+        daemon.wait_state(name, "up Established");
+        peer.announce(&prefixes(20), [127, 0, 0, 9], &[]);
+    }
+    b.until("routes", |b| b.routes.len() == 20);
+    let mut c = connect(4);
+    c.announce(&prefixes(50), [127, 0, 0, 4], &[]);
+    c.until("the end", |c| c.closed);
+    let notification = c.notification.clone().unwrap();
+    assert_eq!((notification.code, notification.subcode), (6, 8), "out of resources");
+    daemon.wait_state("c", &format!("start Idle          Error: {why}"));
+    let lines = daemon.log();
+    let told = lines.iter().filter(|line| line.contains(logged)).count();
+    assert!(told >= 1, "{lines:#?}");
+    assert!(!a.closed && !b.closed, "the others stay");
+    drop(a);
+    b.until("the others' routes only", |b| b.routes.is_empty());
+    daemon.wait_state("c", &format!("start Passive       Error: {why}"));
+    let mut c = connect(4);
+    c.announce(&prefixes(50), [127, 0, 0, 4], &[]);
+    b.until("the third's routes", |b| b.routes.len() == 30);
+    assert!(!c.closed);
+}
+
+#[test]
+fn a_source_too_many_is_refused_by_name() {
+    let why = "Too many sources of routes";
+    let logged = "c: Channel ipv4 refused: too many sources of routes, at most 2";
+    refuse_the_third(11806, 2, 65536, why, logged);
+}
+
+#[test]
+fn a_session_too_many_in_an_export_group_is_refused_by_name() {
+    let why = "Too many sessions in one export group";
+    let logged = "refused: too many sessions in one export group, at most 2";
+    refuse_the_third(11807, 65535, 2, why, logged);
 }
 
 #[test]
@@ -387,59 +541,6 @@ fn internal_neighbours_are_reflected_to_clients() {
     put(&mut attributes, 0x40, 3, &[127, 0, 0, 9]);
     put(&mut attributes, 0x40, 5, &[0, 0, 0, 50]);
     put(&mut attributes, 0x80, 9, &[10, 0, 0, 99]);
-/// Three sessions, of which the third finds no room; once another has gone it does.
-fn refuse_the_third(port: u16, sources: usize, members: usize, why: &str, logged: &str) {
-    let config: String = ["a", "b", "c"]
-        .iter()
-        .zip(2..)
-        .map(|(name, n)| session(name, port, &format!("127.0.0.{n}"), 65000 + n, POLICY))
-        .collect();
-    let daemon = Daemon::start_with(&config, sources, members);
-    let to = format!("127.0.0.1:{port}");
-    let connect = |n: u32| {
-        let mut peer = Speaker::connect(&format!("127.0.0.{n}"), &to, 65000 + n);
-        peer.establish();
-        peer
-    };
-    let (mut a, mut b) = (connect(2), connect(3));
-    for (name, peer) in [("a", &mut a), ("b", &mut b)] {
-        daemon.wait_state(name, "up Established");
-        peer.announce(&prefixes(20), [127, 0, 0, 9], &[]);
-    }
-    b.until("routes", |b| b.routes.len() == 20);
-    let mut c = connect(4);
-    c.announce(&prefixes(50), [127, 0, 0, 4], &[]);
-    c.until("the end", |c| c.closed);
-    let notification = c.notification.clone().unwrap();
-    assert_eq!((notification.code, notification.subcode), (6, 8), "out of resources");
-    daemon.wait_state("c", &format!("start Idle          Error: {why}"));
-    let lines = daemon.log();
-    let told = lines.iter().filter(|line| line.contains(logged)).count();
-    assert!(told >= 1, "{lines:#?}");
-    assert!(!a.closed && !b.closed, "the others stay");
-    drop(a);
-    b.until("the others' routes only", |b| b.routes.is_empty());
-    daemon.wait_state("c", &format!("start Passive       Error: {why}"));
-    let mut c = connect(4);
-    c.announce(&prefixes(50), [127, 0, 0, 4], &[]);
-    b.until("the third's routes", |b| b.routes.len() == 30);
-    assert!(!c.closed);
-}
-
-#[test]
-fn a_source_too_many_is_refused_by_name() {
-    let why = "Too many sources of routes";
-    let logged = "c: Channel ipv4 refused: too many sources of routes, at most 2";
-    refuse_the_third(11806, 2, 65536, why, logged);
-}
-
-#[test]
-fn a_session_too_many_in_an_export_group_is_refused_by_name() {
-    let why = "Too many sessions in one export group";
-    let logged = "refused: too many sessions in one export group, at most 2";
-    refuse_the_third(11807, 65535, 2, why, logged);
-}
-
     put(&mut attributes, 0x80, 10, &[10, 0, 0, 98, 10, 0, 0, 1]);
     let mut out = Vec::new();
     dunlin_bgp::wire::encode::announce(&attributes, [net], 4096, &mut out);

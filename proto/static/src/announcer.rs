@@ -10,7 +10,8 @@ use dunlin_attr::{Attrs, AttrsBuilder, Dest, NextHop, Rts};
 use dunlin_core::interfaces::Interfaces;
 use dunlin_core::protocol::{
     ChannelDescription, ChannelState, ChannelStatistics, Description, Environment, ExportState,
-    ImportState, InstanceConfig, ProtocolState, Reply, limit_exceeded, limit_values, renew_limit,
+    ImportState, InstanceConfig, ProtocolState, ReloadMode, Reply, limit_exceeded, limit_values,
+    renew_limit,
 };
 use dunlin_filter::Scratch;
 use dunlin_rib::Source;
@@ -36,8 +37,8 @@ const BATCH: usize = 1024;
 pub enum AnnouncerMessage {
     /// The interfaces as they are now.
     Interfaces(Arc<Interfaces>),
-    /// A new configuration.
-    Config(Arc<InstanceConfig>),
+    /// A new configuration; softly if routes that are there are not to be filtered again.
+    Config(Arc<InstanceConfig>, ReloadMode),
     /// Run the import filter over all routes again.
     Refilter,
     /// A limit is exceeded.
@@ -194,7 +195,7 @@ impl Announcer {
 
     // --- What happens
 
-    fn configure(&mut self, cx: &mut Context<'_>, new: Arc<InstanceConfig>) {
+    fn configure(&mut self, cx: &mut Context<'_>, new: Arc<InstanceConfig>, mode: ReloadMode) {
         let old = core::mem::replace(&mut self.config, new);
         let routes = &section_of(&self.config).routes;
         let (entries, leftover) = merge(core::mem::take(&mut self.entries), routes);
@@ -211,8 +212,10 @@ impl Announcer {
             }
             _ => false,
         };
-        if changed {
-            self.refilter();
+        match mode {
+            ReloadMode::Hard if changed => self.refilter(),
+            ReloadMode::Soft if changed => self.filter_later(),
+            _ => {}
         }
         self.renew_limits(&old);
         self.last = None;
@@ -265,6 +268,16 @@ impl Announcer {
             let Environment { log, reporter, .. } = &self.environment;
             limit_exceeded(log, reporter, channel.kind, kind, values);
         }
+    }
+
+    /// Has the slices run the import filter over our routes that change later.
+    fn filter_later(&self) {
+        let Some(channel) = self.config.channels.first() else { return };
+        self.environment.rib.slices.send_all(Class::Routing, || SliceMessage::Filter {
+            source: self.source.id,
+            filter: channel.import.clone(),
+            preference: channel.preference,
+        });
     }
 
     fn describe(&self) -> Description {
@@ -335,7 +348,7 @@ impl Loop for Announcer {
                 self.interfaces = interfaces;
                 self.begin(cx);
             }
-            AnnouncerMessage::Config(config) => self.configure(cx, config),
+            AnnouncerMessage::Config(config, mode) => self.configure(cx, config, mode),
             AnnouncerMessage::Refilter => self.refilter(),
             AnnouncerMessage::Limit(kind) => self.limit(kind),
             AnnouncerMessage::Describe(reply) => reply.send(self.describe()),

@@ -91,13 +91,13 @@ impl Instance for StaticInstance {
         &mut self,
         _cx: &mut Context<'_>,
         new: &Arc<InstanceConfig>,
-        _mode: ReloadMode,
+        mode: ReloadMode,
     ) -> Reconfigured {
         if !is_live_change(&self.config, new) {
             return Reconfigured::Restart;
         }
         self.config = Arc::clone(new);
-        self.tell(AnnouncerMessage::Config(Arc::clone(new)));
+        self.tell(AnnouncerMessage::Config(Arc::clone(new), mode));
         Reconfigured::Live
     }
 

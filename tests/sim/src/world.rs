@@ -84,7 +84,7 @@ impl World {
         let sink = Arc::clone(&reports);
         let mut options = noise::options(seed, &mut chance);
         options.log = Some(Arc::new(move |record: &LogRecord| {
-            if record.level == LogLevel::Error {
+            if record.level >= LogLevel::Error {
                 sink.lock().unwrap().push(format!("{:?}: {}", record.loop_name, record.text));
             }
         }));

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use dunlin_core::interfaces::Interfaces;
 use dunlin_core::log::Log;
 use dunlin_core::protocol::{
-    ChannelKind, Description, Direction, Instance, InstanceConfig, Reconfigured, ReloadMode, Reply,
-    StopReason,
+    ChannelKind, Description, Direction, Instance, InstanceConfig, ProtocolState, Reconfigured,
+    ReloadMode, Reply, Reporter, StopReason,
 };
 use dunlin_rib::export::ExportPolicy;
 use dunlin_runtime::{Address, Class, Context};
@@ -40,6 +40,7 @@ pub(crate) struct BgpInstance {
     pub(crate) config: Arc<InstanceConfig>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) log: Log,
+    pub(crate) reporter: Reporter,
 }
 
 impl BgpInstance {
@@ -52,16 +53,17 @@ impl BgpInstance {
 impl Instance for BgpInstance {
     fn reconfigure(
         &mut self,
-        _cx: &mut Context<'_>,
+        cx: &mut Context<'_>,
         new: &Arc<InstanceConfig>,
-        // Slices have no way to filter only what comes from now on, so a soft change is a hard one.
-        _mode: ReloadMode,
+        mode: ReloadMode,
     ) -> Reconfigured {
         if needs_restart(&self.config, new) {
             return Reconfigured::Restart;
         }
         self.config = Arc::clone(new);
-        self.tell(SessionMessage::Reconfigure(Arc::clone(new)));
+        // The same for all sessions of a change, so that they share their export groups afterwards.
+        let soft = (mode == ReloadMode::Soft).then(|| cx.now());
+        self.tell(SessionMessage::Reconfigure(Arc::clone(new), soft));
         Reconfigured::Live
     }
 
@@ -90,7 +92,10 @@ impl Instance for BgpInstance {
     }
 
     fn stop(&mut self, _cx: &mut Context<'_>, reason: &StopReason) {
-        self.tell(SessionMessage::Stop(reason.clone()));
+        let stop = SessionMessage::Stop(reason.clone());
+        if self.session.send(Class::Control, stop).is_err() {
+            self.reporter.state(ProtocolState::Down);
+        }
     }
 
     fn interfaces_changed(&mut self, _cx: &mut Context<'_>, interfaces: &Arc<Interfaces>) {

@@ -10,6 +10,7 @@ use dunlin_net::community::Community;
 use dunlin_net::hash::hasher;
 use dunlin_rib::export::{ExportPolicy, ExportVerdict, RouteView};
 use dunlin_rib::nexthop::NextHopState;
+use dunlin_runtime::Time;
 
 use crate::config::BgpConfig;
 use crate::wire::attribute::{OPTIONAL_LOCAL, WELL_KNOWN, flag, number};
@@ -24,8 +25,18 @@ const NO_EXPORT_SUBCONFED: u32 = 0xffff_ff03;
 pub(crate) struct BgpPolicy {
     rules: Rules,
     filter: ChannelFilter,
+    /// What holds for older routes, by age.
+    former: Vec<Former>,
     /// Where what the filter prints goes. Not part of the key: equal policies share one run.
     log: Log,
+}
+
+/// A filter that still holds for the routes that were there when it was replaced softly.
+#[derive(Clone, Debug)]
+pub(crate) struct Former {
+    /// Routes that have not changed since then.
+    pub(crate) until: Time,
+    pub(crate) filter: ChannelFilter,
 }
 
 /// The part of a session's configuration that decides before the filter does.
@@ -84,14 +95,28 @@ impl Rules {
 
 impl BgpPolicy {
     pub(crate) fn new(rules: Rules, filter: ChannelFilter, log: Log) -> Self {
-        Self { rules, filter, log }
+        Self { rules, filter, former: Vec::new(), log }
+    }
+
+    /// As [`new`](Self::new), but older routes go by former filters, the oldest first.
+    pub(crate) fn with_former(mut self, former: Vec<Former>) -> Self {
+        self.former = former;
+        self
+    }
+
+    /// The filter that holds for a route.
+    fn filter_of(&self, changed: Time) -> &ChannelFilter {
+        // Whatever may have changed since counts as new.
+        let latest = changed + RouteView::PRECISION;
+        let former = self.former.iter().find(|former| latest <= former.until);
+        former.map_or(&self.filter, |former| &former.filter)
     }
 }
 
 impl BgpPolicy {
     /// Whether nothing passes, whatever it is.
     pub(crate) fn rejects_all(&self) -> bool {
-        self.filter.is_reject_all()
+        self.filter.is_reject_all() && self.former.is_empty()
     }
 }
 
@@ -109,12 +134,16 @@ impl ExportPolicy for BgpPolicy {
         let mut hasher = hasher();
         self.rules.hash(&mut hasher);
         self.filter.fingerprint().hash(&mut hasher);
+        for former in &self.former {
+            (former.until.as_nanos(), former.filter.fingerprint()).hash(&mut hasher);
+        }
         hasher.finish()
     }
 
     fn ignores_net(&self) -> bool {
         let prints = matches!(&self.filter, ChannelFilter::Program(program) if program.prints());
-        !self.filter.reads_prefix() && !prints
+        // How old a route is differs between networks.
+        !self.filter.reads_prefix() && !prints && self.former.is_empty()
     }
 
     fn evaluate(&self, scratch: &mut Scratch, route: RouteView<'_>) -> ExportVerdict {
@@ -129,7 +158,7 @@ impl ExportPolicy for BgpPolicy {
             hop: resolved(route.next_hop),
             interfaces: None,
         };
-        match apply(&self.filter, scratch, &input, &mut ToLog(&self.log)) {
+        match apply(self.filter_of(route.changed), scratch, &input, &mut ToLog(&self.log)) {
             Verdict::Accept(None) => ExportVerdict::AsIs,
             Verdict::Accept(Some(changed)) => {
                 ExportVerdict::Changed(marked(route.attrs, changed, self.rules.internal))

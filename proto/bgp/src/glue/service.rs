@@ -125,6 +125,7 @@ impl BgpService {
         let lease = self.lease(cx, &environment, &bgp)?;
         let shared: Arc<Shared> = Arc::default();
         let log = environment.log.log().clone();
+        let reporter = environment.reporter.clone();
         let spec = SessionSpec {
             environment,
             config: Arc::clone(&config),
@@ -134,7 +135,7 @@ impl BgpService {
             accepted,
         };
         let session = cx.spawn_with(&config.name, Class::Routing, |own| Session::new(spec, own));
-        Ok(Box::new(BgpInstance { session, config, shared, log }))
+        Ok(Box::new(BgpInstance { session, config, shared, log, reporter }))
     }
 }
 

@@ -17,13 +17,12 @@ use dunlin_core::interfaces::Interfaces;
 use dunlin_core::protocol::{
     Description, Direction, Environment, InstanceConfig, ProtocolState, Reply, StopReason,
 };
+use dunlin_rib::SourceId;
 use dunlin_rib::chunk::Chunk;
 use dunlin_rib::counters::{ExportDelta, ImportCounters, OwnRoutes};
-use dunlin_rib::egress::EgressMessage;
 use dunlin_rib::limits::{LimitKind, TooMany};
-use dunlin_rib::{MemberId, SourceId};
 use dunlin_runtime::{
-    Address, Class, Context, EventId, Loop, OwnedSocket, Ready, SocketId, Time, TimerId,
+    Address, Class, Context, EventId, Loop, OwnedSocket, Panic, Ready, SocketId, Time, TimerId,
 };
 
 use super::instance::Shared;
@@ -44,6 +43,7 @@ mod send;
 mod settings;
 
 use channel::{Patience, Up};
+pub(crate) use export::Entrance;
 use figures::{Asking, Found};
 use link::Link;
 pub(crate) use range::Accepted;
@@ -57,7 +57,7 @@ pub(crate) enum SessionMessage {
     /// What becomes of a session with a neighbour out of our range.
     Place(IpAddr, PlaceEvent),
     /// A channel is a member of an export group now.
-    Joined(Ticket, MemberId, Address<EgressMessage>),
+    Joined(Ticket, Entrance),
     /// More of the group's log.
     Append(Ticket, Arc<Chunk>),
     /// The session is too slow for the log.
@@ -80,8 +80,9 @@ pub(crate) enum SessionMessage {
     Flushed,
     /// End.
     Stop(StopReason),
-    /// A configuration that the session can take as it runs.
-    Reconfigure(Arc<InstanceConfig>),
+    /// A configuration that the session can take as it runs. With a time, changed filters are for
+    /// routes that change later.
+    Reconfigure(Arc<InstanceConfig>, Option<Time>),
     /// Filter again.
     Reload(Direction),
     /// Ask the neighbour for its routes, or send it ours.
@@ -343,7 +344,7 @@ impl Loop for Session {
         match message {
             SessionMessage::Incoming(socket, address) => self.incoming(cx, socket, address),
             SessionMessage::Place(neighbor, event) => self.place_event(neighbor, event),
-            SessionMessage::Joined(ticket, member, egress) => self.joined(ticket, member, egress),
+            SessionMessage::Joined(ticket, entrance) => self.joined(ticket, entrance),
             SessionMessage::Append(ticket, chunk) => self.append(cx, ticket, chunk),
             SessionMessage::Detach(ticket) => self.detach(ticket),
             SessionMessage::Fed(ticket, figures) => self.fed(ticket, &figures),
@@ -357,7 +358,7 @@ impl Loop for Session {
             SessionMessage::NoPlace(ticket, why) => self.no_place(cx, ticket, why),
             SessionMessage::Flushed => self.flushed(cx),
             SessionMessage::Stop(reason) => self.stop_session(cx, &reason),
-            SessionMessage::Reconfigure(config) => self.reconfigure(cx, &config),
+            SessionMessage::Reconfigure(config, soft) => self.reconfigure(cx, &config, soft),
             SessionMessage::Reload(direction) => self.reload(direction),
             SessionMessage::Refresh(direction) => self.refresh(cx, direction),
             SessionMessage::Describe(reply) => self.ask_own_routes(cx, reply),
@@ -403,5 +404,12 @@ impl Loop for Session {
         let leave = ListenerMessage::Leave(self.own.clone());
         // Without a listener nobody connects any more.
         let _ = self.lease.listener().send(Class::Control, leave);
+    }
+
+    fn panicked(&mut self, panic: &Panic) {
+        let leave = ListenerMessage::Leave(self.own.clone());
+        let _ = self.lease.listener().send(Class::Control, leave);
+        // Channels take their routes out of the tables when they are dropped.
+        self.environment.reporter.panicked(panic);
     }
 }

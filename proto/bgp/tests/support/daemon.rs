@@ -66,8 +66,13 @@ impl Daemon {
 
     /// Takes another configuration.
     pub(crate) fn configure(&self, text: &str) -> Vec<Line> {
+        self.configure_as(text, false)
+    }
+
+    /// Takes another configuration, softly or not.
+    pub(crate) fn configure_as(&self, text: &str, soft: bool) -> Vec<Line> {
         self.texts.send(text.to_owned()).unwrap();
-        let command = ConfigureCommand::Apply { soft: false, file: None, timeout: None };
+        let command = ConfigureCommand::Apply { soft, file: None, timeout: None };
         let notice = Reply::new(|_| {});
         self.ask(|reply| Request::Configure { command, reply, notice })
     }
@@ -158,6 +163,9 @@ fn start_rib(runtime: &Runtime, sources: usize, members: usize) -> Rib {
     Rib::new(slices, registry, resolver)
 }
 
+/// A loop that logs this panics.
+pub(crate) const PANIC: &str = "now panic";
+
 struct ToChannel(Sender<String>);
 
 impl LogTarget for ToChannel {
@@ -166,6 +174,8 @@ impl LogTarget for ToChannel {
     }
 
     fn write(&self, class: LogClass, text: String) {
+        // A way into every loop that logs what a neighbour says.
+        assert!(!text.contains(PANIC), "as the neighbour says");
         let _ = self.0.send(format!("<{}> {text}", class.mark()));
     }
 }

@@ -12,7 +12,7 @@ use dunlin_core::protocol::{ChannelConfig, ChannelKind, ProtocolLog};
 use dunlin_net::{Prefix4, Prefix6};
 use dunlin_rib::barrier::Barrier;
 use dunlin_rib::counters::ImportCounters;
-use dunlin_rib::import::{CreditGate, ImportBuilder};
+use dunlin_rib::import::{CreditGate, ImportBuilder, Slices};
 use dunlin_rib::limits::{Limit, LimitKind, TooMany};
 use dunlin_rib::slice::SliceMessage;
 use dunlin_rib::source::{ChannelEvents, SourceSpec};
@@ -25,6 +25,7 @@ use super::settings::{decode_rules, family, import_limits, kind, order, our_next
 use super::{Session, SessionMessage};
 use crate::config::ChannelOptions;
 use crate::fsm::{Agreed, Side};
+use crate::glue::policy::Former;
 use crate::wire::decode::DecodeRules;
 use crate::wire::nlri::Nlri;
 use crate::wire::{Carried, FamilySet};
@@ -78,7 +79,8 @@ impl Up {
     }
 }
 
-/// A channel of an established session.
+/// A channel of an established session. Dropping it takes its routes out of the tables and leaves its
+/// export groups, so that nothing stays behind of a session whose loop has panicked.
 pub(super) struct Channel {
     pub(super) family: Carried,
     pub(super) preference: u32,
@@ -94,6 +96,31 @@ pub(super) struct Channel {
     pub(super) figures: Figures,
     pub(super) export_limit: Option<Arc<Limit>>,
     pub(super) fed: bool,
+    /// Export filters that still hold for older routes.
+    pub(super) former: Vec<Former>,
+    slices: Slices,
+    /// All that has been done.
+    closed: bool,
+}
+
+impl Channel {
+    /// Ends it; `done` is arrived at by each slice that has removed its routes.
+    fn close(&mut self, done: Option<&Arc<Barrier>>) {
+        if core::mem::replace(&mut self.closed, true) {
+            return;
+        }
+        self.leave();
+        self.source.kill();
+        let source = self.source.id;
+        self.slices
+            .send_all(Class::Routing, || SliceMessage::SourceDown { source, done: done.cloned() });
+    }
+}
+
+impl Drop for Channel {
+    fn drop(&mut self) {
+        self.close(None);
+    }
 }
 
 /// Collects routes of the channel's family.
@@ -192,6 +219,9 @@ impl Session {
             figures: Figures::default(),
             export_limit: None,
             fed: false,
+            former: Vec::new(),
+            slices: self.environment.rib.slices.clone(),
+            closed: false,
         })
     }
 
@@ -258,21 +288,15 @@ impl Session {
     pub(super) fn tear_down(&mut self) {
         let Some(up) = self.up.take() else { return };
         self.shared.set_route_refresh(false);
-        let slices = &self.environment.rib.slices;
-        for channel in up.channels {
-            channel.leave();
-            channel.source.kill();
+        let slices = self.environment.rib.slices.count();
+        for mut channel in up.channels {
             self.flushing += 1;
             let session = self.own.clone();
-            let done = Arc::new(Barrier::new(slices.count(), move || {
+            let done = Arc::new(Barrier::new(slices, move || {
                 // A session that has stopped doesn't wait any more.
                 let _ = session.send(Class::Control, SessionMessage::Flushed);
             }));
-            let source = channel.source.id;
-            slices.send_all(Class::Routing, || SliceMessage::SourceDown {
-                source,
-                done: Some(Arc::clone(&done)),
-            });
+            channel.close(Some(&done));
         }
     }
 }

@@ -28,6 +28,34 @@ use crate::wire::capability::Role;
 use crate::wire::encode::{EncodeRules, end_of_rib};
 use crate::wire::{Carried, MAX_LENGTH, MAX_LENGTH_EXTENDED};
 
+/// Word from a group that a channel is in. Dropping it leaves the group: so does a session that is gone
+/// before it hears.
+pub(crate) struct Entrance {
+    member: MemberId,
+    egress: Address<EgressMessage>,
+    taken: bool,
+}
+
+impl Entrance {
+    fn new(member: MemberId, egress: Address<EgressMessage>) -> Self {
+        Self { member, egress, taken: false }
+    }
+
+    fn take(mut self) -> (MemberId, Address<EgressMessage>) {
+        self.taken = true;
+        (self.member, self.egress.clone())
+    }
+}
+
+impl Drop for Entrance {
+    fn drop(&mut self) {
+        if !self.taken {
+            // A group that is gone has no members.
+            let _ = self.egress.send(Class::Routing, EgressMessage::Leave(self.member));
+        }
+    }
+}
+
 /// A channel's place in an export group.
 pub(super) struct Membership {
     pub(super) join: u32,
@@ -99,7 +127,7 @@ impl Channel {
         old.tell(|member| EgressMessage::Move { member, to, as_member });
     }
 
-    /// The session is over.
+    /// Leaves all groups: the session is over.
     pub(super) fn leave(&self) {
         self.current.tell(EgressMessage::Leave);
         if let Some(old) = &self.old {
@@ -178,7 +206,8 @@ impl Session {
         let apart = config.export_limit.map(|_| channel.source.id.0);
         let rules = Rules::new(&self.bgp, up.agreed.internal, apart);
         let log = self.environment.log.log().clone();
-        let policy = BgpPolicy::new(rules, config.export.clone(), log);
+        let policy =
+            BgpPolicy::new(rules, config.export.clone(), log).with_former(channel.former.clone());
         Some((policy, self.encoder(up, channel, options), self.neighbor()?))
     }
 
@@ -216,23 +245,14 @@ impl Session {
         }
     }
 
-    pub(super) fn joined(
-        &mut self,
-        ticket: Ticket,
-        member: MemberId,
-        egress: Address<EgressMessage>,
-    ) {
+    pub(super) fn joined(&mut self, ticket: Ticket, entrance: Entrance) {
         let channel = self.up.as_deref_mut().and_then(|up| up.channel_mut(ticket.family));
-        match channel {
-            Some(channel) if channel.current.join == ticket.join => {
-                let reader = LogReader::new(member, Arc::clone(&channel.current.progress));
-                channel.current.place = Some((reader, egress));
-                channel.begin_move();
-            }
-            _ => {
-                // We have left before we were in.
-                let _ = egress.send(Class::Routing, EgressMessage::Leave(member));
-            }
+        // If not, we have left before we were in.
+        if let Some(channel) = channel.filter(|channel| channel.current.join == ticket.join) {
+            let (member, egress) = entrance.take();
+            let reader = LogReader::new(member, Arc::clone(&channel.current.progress));
+            channel.current.place = Some((reader, egress));
+            channel.begin_move();
         }
     }
 
@@ -286,11 +306,7 @@ impl ToSession {
 
 impl LogSink for ToSession {
     fn joined(&self, member: MemberId, egress: Address<EgressMessage>) {
-        let message = SessionMessage::Joined(self.ticket, member, egress.clone());
-        if self.session.send(Class::Routing, message).is_err() {
-            // As above, but the group wouldn't learn of it.
-            let _ = egress.send(Class::Routing, EgressMessage::Leave(member));
-        }
+        self.tell(SessionMessage::Joined(self.ticket, Entrance::new(member, egress)));
     }
 
     fn refused(&self, why: TooMany) {

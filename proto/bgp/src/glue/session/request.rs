@@ -3,39 +3,101 @@
 use core::sync::atomic::Ordering;
 use std::sync::Arc;
 
+use dunlin_core::log::LogClass;
 use dunlin_core::protocol::{Description, Direction, InstanceConfig, Reply};
 use dunlin_rib::counters::OwnRoutes;
 use dunlin_rib::egress::EgressMessage;
 use dunlin_rib::limits::LimitKind;
 use dunlin_rib::slice::SliceMessage;
-use dunlin_runtime::{Class, Context};
+use dunlin_runtime::{Class, Context, Time};
 
 use super::Session;
 use super::settings::{family, limit_values, settings};
-use crate::config::{BgpConfig, channel_changes};
+use crate::config::{BgpConfig, ChannelChange, channel_changes};
+use crate::glue::policy::Former;
 use crate::glue::show::{ChannelView, SessionView, describe};
 use crate::wire::refresh::Kind;
 use crate::wire::{Carried, RouteRefresh};
 
+/// Former export filters kept for older routes; with more soft changes in a row the oldest is forgotten,
+/// and its routes go by the one after it.
+const MOST_FORMER: usize = 16;
+
 impl Session {
     /// Takes a configuration that differs in nothing that needs a restart.
-    pub(super) fn reconfigure(&mut self, cx: &mut Context<'_>, new: &Arc<InstanceConfig>) {
+    pub(super) fn reconfigure(
+        &mut self,
+        cx: &mut Context<'_>,
+        new: &Arc<InstanceConfig>,
+        soft: Option<Time>,
+    ) {
         let Some(bgp) = new.specific::<BgpConfig>() else { return };
         let changes = channel_changes(&self.config, new);
-        self.config = Arc::clone(new);
+        let old = core::mem::replace(&mut self.config, Arc::clone(new));
         self.bgp = Arc::new(bgp.clone());
         self.fsm.set_settings(settings(&self.environment, &self.config, &self.bgp));
         for change in changes {
-            if change.import {
-                self.filter_again(family(change.kind));
-            }
-            if change.export {
-                self.join(family(change.kind));
+            let family = family(change.kind);
+            match soft {
+                Some(now) => self.filter_later(family, change, &old, now),
+                None => self.filter_all(family, change),
             }
             for kind in change.limits.into_iter().flatten() {
-                self.renew_limit(cx, family(change.kind), kind);
+                self.renew_limit(cx, family, kind);
             }
         }
+    }
+
+    /// Puts changed filters into force for all routes.
+    fn filter_all(&mut self, family: Carried, change: ChannelChange) {
+        if change.import {
+            self.filter_again(family);
+        }
+        if change.export {
+            self.forget_former(family);
+            self.join(family);
+        }
+    }
+
+    /// Puts changed filters into force for the routes that change from now on: `configure soft`. How
+    /// routes are sent has no such mode: with other next hops they are all sent again, as in BIRD after a
+    /// reload, but go by the filter that they went by.
+    fn filter_later(
+        &mut self,
+        family: Carried,
+        change: ChannelChange,
+        old: &InstanceConfig,
+        now: Time,
+    ) {
+        let say = |direction: &str| {
+            let text = format_args!("Channel {family} changed {direction}");
+            self.environment.log.write(LogClass::Info, text);
+        };
+        if change.import {
+            say("import");
+        }
+        if change.export {
+            say("export");
+        }
+        if change.import {
+            self.filter_new(family);
+        }
+        if change.export {
+            let before = old.channel(change.kind).map(|channel| channel.export.clone());
+            let channel = self.up.as_deref_mut().and_then(|up| up.channel_mut(family));
+            if let (Some(channel), Some(filter)) = (channel, before) {
+                channel.former.push(Former { until: now, filter });
+                let surplus = channel.former.len().saturating_sub(MOST_FORMER);
+                channel.former.drain(..surplus);
+            }
+            self.join(family);
+        }
+    }
+
+    /// The export filter holds for all routes again.
+    fn forget_former(&mut self, family: Carried) -> bool {
+        let channel = self.up.as_deref_mut().and_then(|up| up.channel_mut(family));
+        channel.is_some_and(|channel| !core::mem::take(&mut channel.former).is_empty())
     }
 
     /// Puts a changed limit into force, and acts on it if it is exceeded already.
@@ -79,6 +141,22 @@ impl Session {
         });
     }
 
+    /// As [`filter_again`](Self::filter_again), but what they have stays as it is.
+    fn filter_new(&mut self, family: Carried) {
+        let Some(config) = self.config.channel(super::settings::kind(family)) else { return };
+        let (filter, preference) = (config.import.clone(), config.preference);
+        let Some(channel) = self.up.as_deref_mut().and_then(|up| up.channel_mut(family)) else {
+            return;
+        };
+        channel.preference = preference;
+        let source = channel.source.id;
+        self.environment.rib.slices.send_all(Class::Routing, || SliceMessage::Filter {
+            source,
+            filter: filter.clone(),
+            preference,
+        });
+    }
+
     fn families(&self) -> Vec<Carried> {
         let channels = self.up.iter().flat_map(|up| &up.channels);
         channels.map(|channel| channel.family).collect()
@@ -90,6 +168,8 @@ impl Session {
         for family in self.families() {
             match direction {
                 Direction::In => self.filter_again(family),
+                // Older routes may have gone by other filters; then the present one is put in force.
+                Direction::Out if self.forget_former(family) => self.join(family),
                 Direction::Out => self.send_again(family),
             }
         }
