@@ -233,13 +233,14 @@ impl<K: TableKey> Table<K> {
         self.dirty.push(before);
     }
 
-    /// As [`touch`](Self::touch), of a network whose routes lead elsewhere.
-    fn touch_forced(&mut self, net: u32) {
+    /// As [`touch`](Self::touch), of a network with routes over this hop, which leads elsewhere. Exporters
+    /// hear of the best route only.
+    fn touch_rerouted(&mut self, net: u32, hop: u32) {
         let known = self.dirty.len();
         self.touch(net);
         // If it is dirty already, it is by this very change: nothing else happens in its turn.
-        for dirty in &mut self.dirty[known..] {
-            dirty.forced = true;
+        if let Some(dirty) = self.dirty.get_mut(known) {
+            dirty.forced = dirty.set != NIL && self.sets.entry(dirty.set).hop == hop;
         }
     }
 
@@ -316,7 +317,7 @@ impl<K: TableKey> Table<K> {
         while set != NIL {
             let mut route = self.sets.entry(set).first_route;
             while route != NIL {
-                self.touch_forced(self.routes[route].net);
+                self.touch_rerouted(self.routes[route].net, hop);
                 route = self.routes[route].set_next;
             }
             set = self.sets.next_of_hop(set);

@@ -90,6 +90,34 @@ fn a_direct_next_hop_is_pending_then_reachable_then_not() {
     world.empty();
 }
 
+#[test]
+fn the_next_hop_of_a_route_that_is_not_the_best_concerns_nobody() {
+    let mut world = World::new(4, 5, 4_000_000);
+    connect(&mut world, &["10.0.0.0/24"]);
+    let direct = |interface| move |s: &mut Source| s.resolve = Resolve::Direct { interface };
+    let one = world.add_peer_with(Kind::AcceptAll, address(1), None, direct(None));
+    let two = world.add_peer_with(Kind::AcceptAll, address(2), None, direct(Some(3)));
+    let three = world.add_peer(Kind::AcceptAll);
+    let follower = world.follow(TABLE);
+    world.announce(one, net(1), 0, NEAR);
+    world.flush(one);
+    world.settle();
+    let told = follower.deltas.load(core::sync::atomic::Ordering::Relaxed);
+    let messages = |world: &World| world.peers[three].seen.lock().unwrap().messages;
+    let sent = messages(&world);
+    // Its next hop is another one, since it is looked for on an interface.
+    world.announce(two, net(1), 0, FAR);
+    world.flush(two);
+    world.settle();
+    assert_eq!(follower.deltas.load(core::sync::atomic::Ordering::Relaxed), told);
+    assert_eq!(messages(&world), sent, "nothing has changed for neighbours");
+    // The best one's own change is told.
+    connect(&mut world, &[]);
+    assert!(follower.deltas.load(core::sync::atomic::Ordering::Relaxed) > told);
+    world.settle();
+    world.check();
+}
+
 /// A static route in the IGP table.
 struct Igp {
     builder: ImportBuilder<Prefix4>,
