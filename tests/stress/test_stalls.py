@@ -6,7 +6,7 @@ import time
 from crowd import Crowd, Trickle
 from harness import wire
 from harness.lab import wait_for
-from harness.routes import compare, through, through_external, varied
+from harness.routes import Route, compare, through, through_external, varied
 from harness.runner import require, test
 from stopwatch import Stopwatch, is_marked
 
@@ -112,11 +112,12 @@ def time_to_join(speaker, count):
 def client_stalls(prefixes):
     """`show route all` whose client reads nothing, then everything."""
     crowd = Crowd("feed", "trickle", "watch", hold=9)
+    # The harness needn't take the table in again.
+    crowd.section("watch", "import all; export where net ~ [ 100.64.0.0/10{32,32} ];")
     with crowd.lab:
         crowd.start()
-        _, there, asn = crowd.links["feed"]
-        crowd["feed"].announce(varied(prefixes, 4, "client", asn, there.local))
-        crowd["watch"].wait_routes(prefixes, timeout=120)
+        crowd["feed"].send(plain_table(crowd, prefixes))
+        crowd.dut.wait_count("", prefixes, timeout=120)
         before = settled_rss(crowd.dut)
         peak = 0
         stalled, leaving = ask(crowd.dut), ask(crowd.dut)
@@ -139,6 +140,19 @@ def client_stalls(prefixes):
         shown = drain(stalled)
         require(shown >= prefixes, f"the client that read late got {shown} of {prefixes} routes")
         return f"{shown} routes shown late, grown by {grown} MB; {trickle.summary()}"
+
+
+def plain_table(crowd, count):
+    """UPDATEs with so many networks in sets of a thousand, without a detour by single routes."""
+    _, there, asn = crowd.links["feed"]
+    made = []
+    for start in range(0, count, 1000):
+        route = Route(as_path=f"{asn} {64600 + start // 1000 % 300}", next_hop=there.local, med=start // 1000,
+                      communities=("64000:1", "64000:2"))
+        nets = [bytes((24, 20 + n // 65536, n // 256 % 256, n % 256)) for n in range(start, min(count, start + 1000))]
+        block = wire.attributes(route)
+        made += [wire.update(block, chunk) for chunk in wire.packed(nets, 4096 - 23 - len(block))]
+    return b"".join(made)
 
 
 def settled_rss(dut):
@@ -176,9 +190,4 @@ def drain(client):
 
 @test("client-that-stops-reading", timeout=180)
 def slow_client():
-    return client_stalls(150000)
-
-
-@test("client-that-stops-reading-of-a-million", timeout=400, long=True)
-def slow_client_million():
     return client_stalls(1000000)
