@@ -40,7 +40,10 @@ def static_destinations():
         told = watch.wait_route("198.18.10.0/24")
         require(told.communities == ("65001:3",) and told.as_path == str(DUT_AS), f"{told}")
         require("(150" in world.ask("show route 198.18.10.0/24"), world.ask("show route 198.18.10.0/24"))
-        require("203.0.113.9" in world.ask("show static s"), world.ask("show static s"))
+        static = world.ask("show static s")
+        require("203.0.113.9" in static, static)
+        require(f"via {link.remote} weight 3\n" in static and f"via {world.here.remote} weight 2\n" in static, static)
+        require(static.count("weight") == 2, static)
 
 
 @test(timeout=40)
@@ -121,3 +124,88 @@ def device_options():
         require(re.search(rf"^{device} +up +10\.99\.0\.1/24", text, re.M), text)
         world.lab.ip("dut", "link add d7 type veth peer name d8", "link set d7 up")
         world.wait_log("<TRACE> .*d7")
+
+
+FIVE = " ".join(f"route 198.18.{n}.0/24 blackhole;" for n in range(1, 6))
+
+
+def limited(limit, own=""):
+    """A static protocol with five routes under a limit, and a pipe of them under none."""
+    return (f"ipv4 table t; protocol static five {{ {own} ipv4 {{ {limit} }}; {FIVE} }}"
+            "protocol static more { ipv4 { table t; }; route 198.19.1.0/24 blackhole; route 198.19.2.0/24 blackhole; }"
+            "protocol pipe p { table master4; peer table t; import none; export where proto = \"five\"; %s }")
+
+
+@test(timeout=60)
+def static_and_pipe_limits():
+    with World() as world:
+        hits = lambda what: world.dut.log.read_text().count(what)
+        count = lambda table: world.dut.control.count(f"table {table} protocol five")
+        # A limit of the static protocol, one of the pipe, what is in the two tables, and what was hit.
+        steps = [
+            ("import limit 4 action block;", "export limit 3 action block;", 4, 3),
+            ("import limit 9 action block;", "export limit 3 action block;", 5, 3),
+            ("import limit 9 action block;", "export limit 4 action block;", 5, 4),
+            ("receive limit 9;", "export limit 4 action warn;", 5, 5),
+            ("receive limit 3 action warn;", "import limit 1;", 5, 5),
+            ("", "export limit 2 action warn;", 5, 5),
+        ]
+        begun = False
+        for static, pipe, first, second in steps:
+            world.parts = [limited(static) % pipe]
+            if begun:
+                world.dut.configure(world.text())
+            else:
+                world.start()
+                begun = True
+            wait_for(lambda: (count("master4"), count("t")) == (first, second), 5,
+                     lambda: f"{static} {pipe}: {count('master4'), count('t')}, should be {first, second}")
+            for name, limit in (("five", static), ("p", pipe)):
+                if limit:
+                    words = limit.strip(";").split()
+                    line = re.search(rf"{words[0].title()} limit: +(.*)\n.* Action: +(\w+)", world.ask(f"show protocols all {name}"))
+                    require(line and line[1].split()[0] == words[2], world.ask(f"show protocols all {name}"))
+                    require(line[2] == (words + ["disable"])[4 if len(words) > 3 else -1], line[0])
+        require(hits("Restarting protocol") == 0, "a changed limit restarts its protocol")
+        for line in ("five: Channel ipv4 hits route import limit (4), action: block",
+                     "five: Channel ipv4 hits route receive limit (3), action: warn",
+                     "p: Channel main hits route export limit (3), action: block",
+                     "p: Channel main hits route export limit (2), action: warn"):
+            require(hits(line) == 1, f"{hits(line)} times in the log: {line}")
+        world.parts = [limited("") % "export limit 1 action disable;"]
+        world.dut.configure(world.text())
+        wait_for(lambda: world.dut.control.protocol("p")[0] == "down" and count("t") == 0, 5, world.ask("show protocols all"))
+
+
+@test(timeout=60)
+def restart_times():
+    with World() as world:
+        hits = lambda: world.dut.log.read_text().count("hits route import limit (2), action: restart")
+        world.add(limited("import limit 2 action restart;", "restart time 20 s;") % "")
+        world.start()
+        wait_for(lambda: world.dut.control.protocol("five")[0] == "down", 5, world.ask("show protocols"))
+        require(hits() == 2, f"restarted {hits() - 1} times, then disabled")
+        world.parts = [limited("import limit 2 action restart;", "restart time 1 us;") % ""]
+        world.dut.configure(world.text())
+        wait_for(lambda: hits() > 6, 10, lambda: f"{hits()} restarts")
+
+
+@test(timeout=40)
+def pipe_figures():
+    with World() as world:
+        world.add("ipv4 table t; protocol pipe p { table master4; peer table t; export where net != 198.18.2.0/24; }")
+        feed = world.feeder()
+        world.start()
+        feed.feed(P, Q, "198.18.3.0/24")
+        rows = lambda: {line.split(":")[0].strip(): line.split()[2:] for line in world.ask("show protocols all p").splitlines()
+                        if "updates:" in line or "withdraws:" in line}
+        shows = lambda **wanted: wait_for(lambda: all(rows().get(name.replace("_", " ")) == row.split() for name, row in wanted.items()),
+                                          5, lambda: f"{rows()}, should be {wanted}")
+        shows(Export_updates="3 0 1 0 2", Import_updates="2 2 0 0 0", Export_withdraws="0 0 --- 0 0")
+        feed.feed(P, med=7)
+        shows(Export_updates="4 0 1 0 3", Import_updates="3 3 0 0 0")
+        feed.withdraw([P, Q])
+        shows(Export_withdraws="2 0 --- 1 1", Import_withdraws="1 1 --- 0 0")
+        require("0 imported, 1 exported" in world.ask("show protocols all p"), world.ask("show protocols all p"))
+        feed.close()
+        shows(Export_withdraws="3 0 --- 1 2", Export_updates="4 0 1 0 3")

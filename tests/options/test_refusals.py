@@ -10,7 +10,7 @@ BGP = "protocol bgp b {{ local as 65001; neighbor 192.0.2.2 as 65002; ipv4 {{ im
 
 # What is written, and what the message names.
 REFUSED = {
-    "top": ["protocol ospf { }", "protocol rip { }", "protocol babel { }", "protocol bfd { }", "protocol rpki { }",
+    "top": ["protocol device { }", "protocol ospf { }", "protocol rip { }", "protocol babel { }", "protocol bfd { }", "protocol rpki { }",
             "protocol bmp { }", "protocol mrt { }", "protocol radv { }", "protocol l3vpn { }", "protocol perf { }",
             "protocol aggregator { }", "roa4 table r;", "flow4 table f;", "vpn4 table v;", "eth table e;",
             "ipv6 sadr table s;", "mrtdump \"x\";", "watchdog warning 1 s;", "graceful restart wait 1;",
@@ -24,19 +24,39 @@ REFUSED = {
                 "graceful restart on;", "long lived graceful restart on;", "validate on;", "base table master4;",
                 "require add paths on;", "require extended next hop on;", "export in 10.0.0.0/8 all;"],
     "static": ["route 192.0.2.0/24 via 192.0.2.1 bfd;", "route 192.0.2.0/24 via 192.0.2.1 mpls 7;", "mpls { };"],
-    "pipe": ["import in 10.0.0.0/8 all;", "import limit 5;", "export limit 5;", "receive limit 5;",
-             "import keep filtered;"],
+    "pipe": ["import in 10.0.0.0/8 all;", "receive limit 5;", "import keep filtered;", "preference 5;"],
 }
 SAID = {
     "top": ["debug tables all", "debug channels { states }", "debug protocols { routes }"],
-    "own": ["enable enhanced route refresh;", "tx size warning 9;", "graceful restart aware;", "restart time 5 s;"],
+    "own": ["enable enhanced route refresh;", "tx size warning 9;", "graceful restart aware;"],
     "channel": ["export table on;", "debug all;"],
+}
+# Options that have nothing to change here: what is written behind the option's words, and a word of the reason.
+IDLE = {
+    "top": {"filter stacks": ("128 128;", "stacks")},
+    "table": {
+        "sorted": (";", "order"), "trie": (";", "without a trie"), "gc threshold": ("5;", "nothing to collect"),
+        "gc period": ("60 s;", "nothing to collect"), "cork threshold": ("1 2;", "each session"),
+        "export settle time": ("1 s 2 s;", "none waits"), "route refresh export settle time": ("1 s 2 s;", "none waits"),
+        "min settle time": ("1 s;", "none waits"), "max settle time": ("1 s;", "none waits"),
+        "digest settle time": ("1 s 2 s;", "no ROA"),
+    },
+    "table_word": {"sorted": (";", "order")},
+    "own": {"setkey": ("off;", "own socket")},
+    "channel": {"rpki reload": ("on;", "ROA"), "export settle time": ("1 s 2 s;", "none waits"),
+                "missing lladdr": ("self;", "link-local")},
+    "static_channel": {"export": ("all;", "static takes no routes"), "export limit": ("9;", "static takes no routes")},
+    "static_hop": {"onlink": (";", "interface itself")},
 }
 FRAMES = {
     "top": lambda text: text,
     "own": lambda text: BGP.format(channel="", own=text),
     "channel": lambda text: BGP.format(channel=text, own=""),
     "static": lambda text: f"protocol static {{ ipv4; {text} }}",
+    "static_channel": lambda text: f"protocol static {{ ipv4 {{ {text} }}; }}",
+    "static_hop": lambda text: f"protocol static {{ ipv4; route 192.0.2.0/24 via \"lo\" {text} }}",
+    "table_word": lambda text: f"ipv4 table t {text}",
+    "table": lambda text: f"ipv4 table t {{ {text} }};",
     "pipe": lambda text: f"ipv4 table t; protocol pipe p {{ table master4; peer table t; {text} }}",
 }
 
@@ -83,6 +103,28 @@ def without_effect_but_said():
                 if status != 0 or "x.conf:2:" not in said:
                     wrong.append(f"{text}: exit status {status}, {said!r}")
         require(not wrong, "\n      ".join(wrong))
+
+
+@test(timeout=60)
+def options_with_nothing_to_change():
+    with Lab("dut") as lab:
+        wrong = []
+        for frame, options in IDLE.items():
+            for option, (value, reason) in options.items():
+                status, said = check(lab, frame, f"{option} {value}")
+                lines = [line for line in said.splitlines() if f": {option}: accepted, has no effect: " in line]
+                if status or len(lines) != 1 or "x.conf:2:" not in lines[0] or reason not in lines[0]:
+                    wrong.append(f"{option} {value}: exit status {status}, {said!r}")
+        require(not wrong, "\n      ".join(wrong))
+        # The same at the start and when a configuration is read again.
+        dut = Dut(lab)
+        dut.write = lambda text, _=None: dut.config.write_text(text)
+        text = "log stderr all; router id 192.0.2.1; protocol device { }\n"
+        dut.start(text + "ipv4 table t { trie; };\n")
+        count = lambda option: dut.log.read_text().count(f"{option}: accepted, has no effect: ")
+        require(count("trie") == 1, dut.log.read_text())
+        dut.configure(text + "ipv4 table t { gc period 9 s; };\n")
+        require((count("trie"), count("gc period")) == (1, 1), dut.log.read_text())
 
 
 @test(timeout=40)
