@@ -8,15 +8,16 @@ use std::sync::Arc;
 
 use dunlin_attr::{Attrs, AttrsBuilder, Dest, NextHop, Rts};
 use dunlin_core::interfaces::Interfaces;
+use dunlin_core::log::LogClass;
 use dunlin_core::protocol::{
-    ChannelDescription, ChannelState, ChannelStatistics, Description, Environment, ExportState,
-    ImportState, InstanceConfig, ProtocolState, ReloadMode, Reply, limit_exceeded, limit_values,
-    renew_limit,
+    Automatic, ChannelDescription, ChannelState, ChannelStatistics, Description, Environment,
+    ExportState, ImportState, InstanceConfig, InstanceEvent, ProtocolState, ReloadMode, Reply,
+    limit_exceeded, limit_values, renew_limit,
 };
 use dunlin_filter::Scratch;
 use dunlin_rib::Source;
 use dunlin_rib::barrier::Barrier;
-use dunlin_rib::limits::LimitKind;
+use dunlin_rib::limits::{LimitKind, TooMany};
 use dunlin_rib::slice::SliceMessage;
 use dunlin_runtime::{Address, Class, Context, EventId, Loop, Panic, Progress, WorkId};
 
@@ -43,6 +44,8 @@ pub enum AnnouncerMessage {
     Refilter,
     /// A limit is exceeded.
     Limit(LimitKind),
+    /// The tables have no room for our routes.
+    Refused(TooMany),
     /// Describe yourself.
     Describe(Reply<Description>),
     /// The lines of `show static`.
@@ -270,6 +273,15 @@ impl Announcer {
         }
     }
 
+    /// The tables have no room for our routes: there is nothing to do until somebody makes some.
+    fn refused(&self, why: TooMany) {
+        let Some(channel) = self.config.channels.first().filter(|_| !self.stopping) else { return };
+        let Environment { log, reporter, .. } = &self.environment;
+        log.write(LogClass::Error, format_args!("Channel {} refused: {why}", channel.kind));
+        let why = format!("Channel refused: {why}");
+        reporter.report(InstanceEvent::Automatic(Automatic::Disable, why));
+    }
+
     /// Has the slices run the import filter over our routes that change later.
     fn filter_later(&self) {
         let Some(channel) = self.config.channels.first() else { return };
@@ -351,6 +363,7 @@ impl Loop for Announcer {
             AnnouncerMessage::Config(config, mode) => self.configure(cx, config, mode),
             AnnouncerMessage::Refilter => self.refilter(),
             AnnouncerMessage::Limit(kind) => self.limit(kind),
+            AnnouncerMessage::Refused(why) => self.refused(why),
             AnnouncerMessage::Describe(reply) => reply.send(self.describe()),
             AnnouncerMessage::Show(reply) => reply.send(self.show()),
             AnnouncerMessage::Stop => self.stop(cx),

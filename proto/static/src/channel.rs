@@ -5,7 +5,7 @@ use std::sync::Arc;
 use dunlin_attr::Rts;
 use dunlin_core::log::LogClass;
 use dunlin_core::protocol::{ChannelConfig, Environment, InstanceConfig, ProtocolLog};
-use dunlin_rib::limits::LimitKind;
+use dunlin_rib::limits::{LimitKind, TooMany};
 use dunlin_rib::source::{ChannelEvents, SourceSpec};
 use dunlin_rib::{Resolve, Source, SourceId, TableId};
 use dunlin_runtime::{Address, Class};
@@ -42,6 +42,11 @@ impl ChannelEvents for Events {
     fn limit_hit(&self, _source: SourceId, kind: LimitKind) {
         // An announcer that has stopped needs no limits.
         let _ = self.announcer.send(Class::Control, AnnouncerMessage::Limit(kind));
+    }
+
+    fn refused(&self, _source: SourceId, why: TooMany) {
+        // As above.
+        let _ = self.announcer.send(Class::Control, AnnouncerMessage::Refused(why));
     }
 
     fn filter_error(&self, _source: SourceId, message: &str) {

@@ -187,6 +187,17 @@ fn a_limit_disables() {
     expect(&lab, "show route", &[]);
 }
 
+#[test]
+fn without_room_for_a_source_it_is_refused_by_name() {
+    let kinds: dunlin_core::config::Kinds = Arc::new([Arc::new(dunlin_static::Static)]);
+    let text = config("ipv4; route 10.1.0.0/16 blackhole; route 10.2.0.0/16 blackhole;");
+    let lab = Lab::begin_small(kinds, &text, Arc::new(lab::NoInterfaces), 2, 0);
+    let answer = lab.until("show protocols all s", |answer| answer.contains("down"));
+    let why = "Message:            Channel refused: too many sources of routes, at most 0";
+    assert!(answer.contains(why), "{answer}");
+    expect(&lab, "show route", &[]);
+}
+
 /// Four routes under a limit.
 fn four(limit: &str) -> String {
     format!(

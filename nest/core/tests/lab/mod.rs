@@ -66,12 +66,23 @@ impl Lab {
         interface_source: Arc<dyn InterfaceSource>,
         threads: usize,
     ) -> Self {
+        Self::begin_small(kinds, text, interface_source, threads, usize::MAX)
+    }
+
+    /// The same, with room for so many sources of routes in a slice.
+    pub fn begin_small(
+        kinds: Kinds,
+        text: &str,
+        interface_source: Arc<dyn InterfaceSource>,
+        threads: usize,
+        sources: usize,
+    ) -> Self {
         let config = match parse_text("t", text, &kinds) {
             Ok(config) => Arc::new(config),
             Err(rejected) => panic!("{:?}", rejected.lines().collect::<Vec<_>>()),
         };
         let runtime = Runtime::new(RuntimeOptions { threads, ..<_>::default() }).unwrap();
-        let rib = start_rib(&runtime);
+        let rib = start_rib(&runtime, sources);
         let (logged, log) = mpsc::channel();
         let target = Log::new(Arc::new(ToTest(logged)));
         let shared = Shared::new(config.clone(), rib.clone(), Arc::new(Desert), target);
@@ -208,8 +219,8 @@ fn ask(terminal: &Address<TerminalMessage>, line: &str) -> String {
     }
 }
 
-fn start_rib(runtime: &Runtime) -> Rib {
-    let spawn = |id| runtime.spawn("slice", Class::Routing, Slice::new(SliceId(id)));
+fn start_rib(runtime: &Runtime, sources: usize) -> Rib {
+    let spawn = |id| runtime.spawn("slice", Class::Routing, Slice::with_room(SliceId(id), sources));
     let slices = Slices::new((0..4).map(spawn).collect());
     let resolver = runtime.spawn("resolver", Class::Routing, Resolver::new());
     let registry = runtime.spawn("registry", Class::Control, Registry::default());
