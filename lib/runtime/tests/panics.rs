@@ -1,5 +1,10 @@
 //! What becomes of a loop whose handler panics, and who hears of it.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a failure is what a test is for")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a failure is what a test is for"
+)]
 
 mod common;
 

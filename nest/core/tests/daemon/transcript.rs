@@ -2,7 +2,8 @@
 //!
 //! In the file a line that begins with `> ` is a command, what follows is the answer up to the next
 //! one, byte for byte. In answers to commands marked with `>#` figures that differ from run to run
-//! (digits, and the blanks around them) are written as `#`.
+//! (digits, and the blanks around them) are written as `#`. There is one network only, for their order
+//! is by chance.
 
 use super::support::Lab;
 
@@ -16,7 +17,7 @@ const CONFIG: &str = "
         ipv4 { import limit 10 action block; import keep filtered; export filter f;
                import where net != 10.0.0.0/8; }; }
     protocol toy b { disabled; ipv4 { table t1; }; ipv6; }
-    protocol toy peer1 { learnt 192.0.2.0/24 \"65002 64999\"; learnt 198.51.100.0/24 \"65002\";
+    protocol toy peer1 { learnt 192.0.2.0/24 \"65002 64999\";
         ipv4 { preference 100; }; }
     protocol toy broke { broken; ipv4; }
 ";
@@ -26,7 +27,7 @@ const TRANSCRIPT: &str = include_str!("transcript.txt");
 #[test]
 fn every_command_answers_as_written() {
     let lab = Lab::start(CONFIG);
-    lab.until("show route count", |answer| answer.starts_with("1007-3 of 3"));
+    lab.until("show route count", |answer| answer.starts_with("1007-2 of 2"));
     let mut actual = String::new();
     for line in TRANSCRIPT.lines().filter(|line| line.starts_with('>')) {
         let (mark, command) = line.split_once(' ').unwrap_or((line, ""));
