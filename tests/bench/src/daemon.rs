@@ -201,6 +201,20 @@ impl Daemon {
         self.pids().into_iter().filter_map(cpu_of).sum::<f64>()
     }
 
+    /// Processor time of each thread there is, in seconds, by thread number.
+    pub fn threads(&self) -> HashMap<u32, f64> {
+        let mut threads = HashMap::new();
+        for pid in self.pids() {
+            for e in fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten() {
+                let Some(tid) = e.file_name().to_str().and_then(|n| n.parse().ok()) else { continue };
+                let text = fs::read_to_string(e.path().join("schedstat")).unwrap_or_default();
+                let nanos = text.split_whitespace().next().and_then(|n| n.parse::<f64>().ok());
+                threads.insert(tid, nanos.unwrap_or(0.0) / 1e9);
+            }
+        }
+        threads
+    }
+
     /// A memory figure summed over the processes, in MiB.
     fn memory(&self, file: &str, key: &str) -> f64 {
         let kib = |pid: u32| {

@@ -135,6 +135,7 @@ struct Bench {
 struct Mark {
     at: Instant,
     cpu: f64,
+    threads: std::collections::HashMap<u32, f64>,
     own: f64,
     updates: u64,
     announced: u64,
@@ -210,6 +211,7 @@ impl Bench {
         Mark {
             at: Instant::now(),
             cpu: self.d.cpu(),
+            threads: self.d.threads(),
             own: own_cpu(),
             updates: self.eng.rx.updates,
             announced: self.eng.rx.announced,
@@ -232,10 +234,21 @@ impl Bench {
         let cpu = self.d.cpu() - m.cpu;
         self.put(&format!("{phase}_cpu"), cpu);
         self.put(&format!("{phase}_own_cpu"), own_cpu() - m.own);
+        self.put(&format!("{phase}_second_pct"), self.second_share(m));
         self.put(&format!("{phase}_rx_updates"), (self.eng.rx.updates - m.updates) as f64);
         self.put(&format!("{phase}_rx_routes"), (self.eng.rx.announced - m.announced) as f64);
         self.put(&format!("{phase}_rx_mb"), (self.eng.rx.bytes - m.bytes) as f64 / 1e6);
         Ok(())
+    }
+
+    /// What the second busiest thread did of all that the two busiest did, in per cent.
+    fn second_share(&self, m: &Mark) -> f64 {
+        let before = |tid| m.threads.get(tid).copied().unwrap_or(0.0);
+        let now = self.d.threads();
+        let mut used: Vec<f64> = now.iter().map(|(tid, cpu)| cpu - before(tid)).collect();
+        used.sort_by(|one, other| other.total_cmp(one));
+        used.resize(2, 0.0);
+        100.0 * used[1] / (used[0] + used[1]).max(1e-9)
     }
 
     fn memory(&mut self) {
