@@ -8,6 +8,7 @@ use dunlin_runtime::Context;
 use super::{Egress, Few, NETS_PER_STEP, Taken};
 use crate::MemberId;
 use crate::chunk::Recipients;
+use crate::export::OutRoute;
 use crate::import::TableKey;
 
 /// Networks encoded before the budget is looked at.
@@ -67,20 +68,25 @@ impl<K: TableKey> Egress<K> {
             // Nobody can be told of the route: nobody may keep an older one.
             return self.encode_withdrawal(&taken.nets, Recipients::All);
         };
-        let mut own = self.at_address(block.not_for);
+        let mut own = self.not_told(route, block.not_for);
         own.retain(|id| !sources.contains(id));
         let to = self.all_but(&sources, &own);
         let nets = K::nets(&taken.nets);
         let messages = self.spec.encoder.announce(&self.block, nets, self.open.bytes());
         self.note_encoded(messages, to, &taken.nets);
         if !own.is_empty() {
-            // They may hold an older route with another next hop.
+            // They may hold an older route that is for them.
             self.encode_withdrawal(&taken.nets, only(&own));
         }
     }
 
-    fn at_address(&self, address: Option<IpAddr>) -> Few {
-        address.and_then(|address| self.by_address.get(&address).cloned()).unwrap_or_default()
+    /// Members that a route is not for: those at its next hop, and a session that has come back while
+    /// what it brought before is still being forgotten.
+    fn not_told(&self, route: &OutRoute, next_hop: Option<IpAddr>) -> Few {
+        let peer = route.source.peer.as_ref().filter(|_| !route.source.is_alive());
+        let again = peer.map(|peer| peer.address).filter(|address| Some(*address) != next_hop);
+        let at = next_hop.into_iter().chain(again);
+        at.filter_map(|address| self.by_address.get(&address)).flatten().copied().collect()
     }
 
     fn all_but(&self, some: &[MemberId], others: &[MemberId]) -> Recipients {
@@ -137,7 +143,7 @@ impl<K: TableKey> Egress<K> {
             return self.encode_withdrawal(&taken.nets, Recipients::Only(members.into()));
         };
         let sources = self.by_source.get(&route.source.id).cloned().unwrap_or_default();
-        let own = self.at_address(block.not_for);
+        let own = self.not_told(route, block.not_for);
         let excluded = |id: &MemberId| sources.contains(id) || own.contains(id);
         let (without, with): (Vec<_>, Vec<_>) = members.into_iter().partition(excluded);
         if !with.is_empty() {

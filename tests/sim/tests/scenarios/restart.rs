@@ -10,7 +10,7 @@ use dunlin_sim_tests::nets;
 use dunlin_sim_tests::speaker::SpeakerMessage;
 use dunlin_sim_tests::world::{SpeakerOptions, World};
 
-use crate::S;
+use crate::{MS, S};
 
 const SESSIONS: usize = 200;
 
@@ -61,6 +61,10 @@ fn restart(seed: u64) -> u64 {
         world.announce(speaker, &nets::both(11 + at..12 + at), 3 + 2 * (at % 2));
     }
     world.converge(90 * S);
+    if seed.is_multiple_of(4) {
+        // Leaving the export group takes as long as coming back to it, and sweeping longer.
+        world.plant_hogs(60, Class::Routing, 20 * MS, 3 * S);
+    }
     let before: Vec<usize> = sessions.iter().map(|at| world.seen(*at).sessions).collect();
     restart_all(&mut world, daemon, seed % 3);
     world.until("all have been down", 60 * S, |world| {
