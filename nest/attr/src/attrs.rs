@@ -340,6 +340,9 @@ mod tests {
         assert_eq!(error(&WIRE[..38]), Some(CanonicalError::Truncated));
         assert_eq!(error(&[0x40, 2, 0, 0x40, 1, 1, 0]), Some(CanonicalError::Order(1)));
         assert_eq!(error(&[0x40, 2, 0, 0x40, 2, 0]), Some(CanonicalError::Order(2)));
+        // Type 0 is reserved, not forbidden: an attribute that nobody knows.
+        assert_eq!(error(&[0xe0, 0, 0, 0x40, 1, 1, 0]), None);
+        assert_eq!(error(&[0xe0, 0, 0, 0xe0, 0, 0]), Some(CanonicalError::Order(0)));
         assert_eq!(error(&[0x40, 3, 4, 1, 2, 3, 4]), Some(CanonicalError::Foreign(3)));
         assert_eq!(error(&[]), None);
     }

@@ -86,12 +86,12 @@ impl Summary {
     pub(crate) fn check(wire: &[u8]) -> Result<Self, CanonicalError> {
         let mut summary = Self::default();
         let mut tlvs = Tlvs::new(wire);
-        let mut before = 0u8;
+        let mut before = None;
         for tlv in tlvs.by_ref() {
-            if tlv.kind <= before {
+            if before.is_some_and(|before| tlv.kind <= before) {
                 return Err(CanonicalError::Order(tlv.kind));
             }
-            before = tlv.kind;
+            before = Some(tlv.kind);
             summary.take(tlv);
             if is_foreign(tlv.kind) {
                 return Err(CanonicalError::Foreign(tlv.kind));

@@ -37,10 +37,10 @@ pub fn open(body: &[u8]) {
 pub fn update(body: &[u8], internal: bool, as4: bool) {
     let mut decoder = Decoder::default();
     let Ok(update) = decoder.decode(body, &rules(internal, as4)) else { return };
-    let (mut last, mut total) = (0, 0);
+    let (mut last, mut total) = (None, 0);
     for attribute in attributes(update.attributes) {
-        assert!(attribute.number > last, "attributes ascend");
-        last = attribute.number;
+        assert!(Some(attribute.number) > last, "attributes ascend");
+        last = Some(attribute.number);
         total += attribute.whole.len();
     }
     assert_eq!(total, update.attributes.len(), "attributes are whole");
