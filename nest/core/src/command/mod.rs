@@ -24,8 +24,18 @@ mod symbols;
 mod threads;
 mod walk;
 
+use crate::config::Config;
+
 pub use output::{Line, Output};
 pub use session::{Answer, Answers, Session, SessionParts};
 
 /// The version of BIRD whose output this is.
 pub const COMPATIBLE: &str = "3.3.2";
+
+/// Whether a line is a command over the names of a configuration.
+///
+/// # Errors
+/// What a client is told if it is none.
+pub fn check(line: &str, config: &Config) -> Result<(), String> {
+    parse::parse(line, config).map(drop)
+}

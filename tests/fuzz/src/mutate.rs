@@ -1,0 +1,97 @@
+//! Makes broken input of good.
+
+use crate::chance::Chance;
+
+/// Bytes where codecs have their limits.
+const INTERESTING: &[u8] =
+    &[0, 1, 2, 3, 4, 0x10, 0x20, 0x21, 0x40, 0x7f, 0x80, 0x81, 0xc0, 0xfe, 0xff];
+
+/// Bytes changed, cut out, put in, doubled.
+pub fn bytes(chance: &mut Chance, good: &[u8]) -> Vec<u8> {
+    let mut data = good.to_vec();
+    for _ in 0..*chance.one_of(&[1, 1, 2, 3, 8]) {
+        let at = chance.within(0..=data.len());
+        let most = data.len() - at;
+        match chance.within(0..=6) {
+            0 if most > 0 => data[at] = *chance.one_of(INTERESTING),
+            1 if most > 0 => data[at] = chance.next_u64() as u8,
+            2 if most > 0 => data[at] = data[at].wrapping_add(*chance.one_of(&[1, 255])),
+            3 => drop(data.drain(at..at + chance.within(0..=most.min(4)))),
+            4 => {
+                let some = chance.next_u64().to_be_bytes();
+                data.splice(at..at, some.into_iter().take(1 + chance.within(0..=3)));
+            }
+            5 => {
+                let piece = data[at..at + chance.within(0..=most.min(24))].to_vec();
+                let to = chance.within(0..=data.len());
+                data.splice(to..to, piece);
+            }
+            _ if chance.per_mille(200) => data.truncate(at),
+            _ => {}
+        }
+    }
+    data
+}
+
+/// Text with words changed, cut out, put in, doubled, swapped; now and then with bytes changed.
+pub fn text(chance: &mut Chance, good: &'static str, words: &[&'static str]) -> String {
+    if chance.per_mille(250) {
+        return String::from_utf8_lossy(&bytes(chance, good.as_bytes())).into_owned();
+    }
+    let mut list: Vec<&str> = split(good);
+    for _ in 0..*chance.one_of(&[1, 1, 2, 4, 8]) {
+        let at = chance.within(0..=list.len());
+        let most = list.len() - at;
+        match chance.within(0..=5) {
+            0 if most > 0 => list[at] = *chance.one_of(words),
+            1 => drop(list.drain(at..at + chance.within(0..=most.min(5)))),
+            2 => list.insert(at, *chance.one_of(words)),
+            3 if most > 0 => {
+                let other = chance.within(0..=list.len() - 1);
+                list.swap(at, other);
+            }
+            4 if most > 0 => {
+                let piece = list[at..at + chance.within(0..=most.min(40))].to_vec();
+                let to = chance.within(0..=list.len());
+                for _ in 0..*chance.one_of(&[1, 1, 1, 2, 60]) {
+                    list.splice(to..to, piece.iter().copied());
+                }
+            }
+            _ if most > 0 && list[at].parse::<u64>().is_ok() => {
+                list[at] = *chance.one_of(&[
+                    "0",
+                    "1",
+                    "255",
+                    "256",
+                    "65535",
+                    "65536",
+                    "4294967295",
+                    "4294967296",
+                    "18446744073709551616",
+                ]);
+            }
+            _ => {}
+        }
+    }
+    list.concat()
+}
+
+/// Words, numbers, white space and signs, each for itself.
+fn split(text: &str) -> Vec<&str> {
+    let kind = |sign: char| match sign {
+        _ if sign.is_whitespace() => 1,
+        _ if sign.is_alphanumeric() || sign == '_' => 2,
+        _ => 3,
+    };
+    let mut list = Vec::new();
+    let (mut begin, mut before) = (0, 0);
+    for (at, sign) in text.char_indices() {
+        if at > begin && (kind(sign) != before || before == 3) {
+            list.push(&text[begin..at]);
+            begin = at;
+        }
+        before = kind(sign);
+    }
+    list.push(&text[begin..]);
+    list
+}

@@ -1,0 +1,79 @@
+//! Each target for a bounded number of cases, or for `FUZZ_SECONDS`.
+
+use dunlin_core::config::parse_text;
+use dunlin_fuzz_tests::targets::{bgp, command, configuration, filter, netlink, value};
+use dunlin_fuzz_tests::{drive, mutate};
+
+#[test]
+fn bgp_messages() {
+    let good = bgp::good();
+    good.iter().for_each(|one| bgp::feed(one));
+    drive::run("messages", 40_000, |chance| bgp::broken(chance, &good), |bytes| bgp::feed(bytes));
+}
+
+#[test]
+fn paths_and_communities_as_bytes() {
+    drive::run("values", 40_000, value::bytes, |bytes| value::feed_bytes(bytes));
+}
+
+#[test]
+fn paths_communities_and_prefixes_as_text() {
+    drive::run("texts", 20_000, value::text, |text| value::feed_text(text));
+}
+
+#[test]
+fn netlink_datagrams() {
+    let good = netlink::good();
+    good.iter().for_each(|one| netlink::feed(one));
+    let make = |chance: &mut _| {
+        let one: &Vec<u8> = dunlin_fuzz_tests::chance::Chance::one_of(chance, &good);
+        mutate::bytes(chance, one)
+    };
+    drive::run("netlink", 40_000, make, |bytes| netlink::feed(bytes));
+}
+
+#[test]
+fn configurations() {
+    let kinds = configuration::kinds();
+    if let Err(rejected) = parse_text("good.conf", configuration::GOOD, &kinds) {
+        panic!("{:#?}", rejected.lines().map(|line| line.to_string()).collect::<Vec<_>>());
+    }
+    let make = |chance: &mut _| mutate::text(chance, configuration::GOOD, configuration::WORDS);
+    drive::run("configurations", 600, make, |text| configuration::feed(text, &kinds));
+}
+
+#[test]
+fn filters() {
+    let routes = filter::routes();
+    let refused: Vec<_> = filter::GOOD.iter().filter(|text| !filter::compiles(text)).collect();
+    assert!(refused.is_empty(), "{refused:#?}");
+    let make = |chance: &mut dunlin_fuzz_tests::chance::Chance| {
+        let good = *chance.one_of(filter::GOOD);
+        mutate::text(chance, good, filter::WORDS)
+    };
+    drive::run("filters", 8000, make, |text| filter::feed(text, &routes));
+}
+
+#[test]
+fn commands() {
+    let kinds = configuration::kinds();
+    let Ok(config) = parse_text("good.conf", configuration::GOOD, &kinds) else {
+        panic!("the good configuration is refused");
+    };
+    let why =
+        |line: &&'static str| Some((*line, dunlin_core::command::check(line, &config).err()?));
+    let refused: Vec<_> = command::GOOD.iter().filter_map(why).collect();
+    assert!(refused.is_empty(), "{refused:#?}");
+    let make = |chance: &mut dunlin_fuzz_tests::chance::Chance| {
+        let good = *chance.one_of(command::GOOD);
+        mutate::text(chance, good, command::WORDS)
+    };
+    drive::run("commands", 8000, make, |line| command::feed(line, &config));
+}
+
+#[test]
+#[should_panic(expected = "FUZZ_CASE=")]
+fn a_fault_is_named() {
+    let make = |chance: &mut dunlin_fuzz_tests::chance::Chance| chance.within(0..=99);
+    drive::run("a fault", 10_000, make, |number| assert_ne!(*number, 42));
+}
