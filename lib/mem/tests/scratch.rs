@@ -1,6 +1,6 @@
-//! Arenas and buffer pools keep no more than they were told to, whatever is asked of them.
+//! Arenas keep no more than they were told to, whatever is asked of them.
 
-use dunlin_mem::{Arena, BufferPool};
+use dunlin_mem::Arena;
 use proptest::prelude::*;
 
 proptest! {
@@ -25,25 +25,5 @@ proptest! {
         let statistics = arena.statistics();
         prop_assert_eq!(statistics.resets, turns.len() as u64);
         prop_assert_eq!(statistics.replacements, replaced);
-    }
-
-    #[test]
-    fn a_pool_keeps_at_most_its_number(
-        keep in 0..5_usize,
-        steps in prop::collection::vec((any::<bool>(), 0..300_usize), 0..100),
-    ) {
-        let mut pool = BufferPool::new(64, keep);
-        let mut out = Vec::new();
-        for (take, len) in steps {
-            if take {
-                let buffer = pool.take();
-                prop_assert!(buffer.is_empty() && buffer.capacity() >= 64);
-                out.push(buffer);
-            } else if let Some(mut buffer) = out.pop() {
-                buffer.resize(len, 1);
-                pool.put(buffer);
-            }
-            prop_assert!(pool.available() <= keep);
-        }
     }
 }
