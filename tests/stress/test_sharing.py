@@ -1,4 +1,8 @@
-"""Fifty route server clients on one network: the counters of `show export` say what is done once for all."""
+"""Fifty route server clients on one network: the counters of `show export` say what is done once for all.
+
+On a busy machine a slice's part of a read may come too late to be packed with the others' (40 ms), so a set
+may take an UPDATE for each slice. In the simulation the numbers are exact (`nest/rib/src/tests/sharing.rs`).
+"""
 
 import re
 
@@ -98,7 +102,7 @@ def one_policy():
         most = SETS * slices(exchange.dut)
         require(SETS <= did["runs"] <= most, f"{did['runs']} filter runs for {SETS} sets: {did}")
         require(did["runs"] + did["reused"] == ROUTES, f"a verdict for each route: {did}")
-        require(did["updates"] == SETS, f"{did['updates']} UPDATEs encoded for {SETS} sets: {did}")
+        require(SETS <= did["updates"] <= most, f"{did['updates']} UPDATEs encoded for {SETS} sets: {did}")
         require(did["delivered"] == CLIENTS * did["encoded"], f"not everybody got everything: {did}")
         return f"{ROUTES} routes of {SETS} sets: {did}"
 
@@ -120,6 +124,6 @@ def constants():
         require(all(SETS <= one["runs"] <= most for one in each), f"{each}")
         require(len({one["runs"] for one in each}) == 1, f"all are asked as often: {each}")
         require(did["runs"] + did["reused"] == ROUTES * CLIENTS, f"a verdict for each route and policy: {did}")
-        require(all(one["updates"] == SETS for one in each), f"{each}")
+        require(all(SETS <= one["updates"] <= most for one in each), f"{each}")
         require(did["delivered"] == did["encoded"], f"each encodes for one: {did}")
         return f"{ROUTES} routes of {SETS} sets: {did}"
