@@ -52,15 +52,15 @@ class Scene:
         path = " ".join([str(speaker.asn)] + ["64999"] * (length - 1))
         return Route(as_path=path, next_hop=speaker.local, communities=("64000:1",) if marked else ())
 
-    def figures(self):
-        """The figures of all sessions once they stay as they are."""
+    def figures(self, before):
+        """The figures of all sessions once they have changed and then stay as they are."""
         last, since = None, time.monotonic()
         end = since + 20
         while time.monotonic() < end:
             now = {name: self.read(name) for name in NAMES}
             if now != last:
                 last, since = now, time.monotonic()
-            if time.monotonic() - since > 0.7:
+            if now != before and time.monotonic() - since > 0.7:
                 return now
             time.sleep(0.1)
         raise AssertionError(f"the figures do not settle: {last}")
@@ -116,7 +116,10 @@ def play(program):
     scene = Scene(program)
     with scene.lab:
         scene.dut.start(scene.text)
-        return [(step, scene.figures()) for step in steps(scene)]
+        played = [(None, None)]
+        for step in steps(scene):
+            played.append((step, scene.figures(played[-1][1])))
+        return played[1:]
 
 
 # After the last step. The columns are: received, rejected, filtered, ignored, accepted.
