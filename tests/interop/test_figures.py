@@ -5,7 +5,7 @@ import shutil
 import time
 
 from harness.dut import Dut, binary, is_bird2
-from harness.lab import Lab
+from harness.lab import Lab, wait_for
 from harness.routes import Route
 from harness.runner import Skip, require, test
 from harness.speaker import Speaker
@@ -45,6 +45,11 @@ class Scene:
 
     def __getitem__(self, name):
         return self.speakers[name]
+
+    def connect(self, name):
+        """A session that has been fed: what comes amid the feed may count for both."""
+        self[name].connect()
+        wait_for(lambda: self[name].ended, 20, f"{name} gets no End-of-RIB", 0.02)
 
     def route(self, name, length=1, marked=False):
         """A neighbour's route with a path of some length."""
@@ -87,8 +92,8 @@ class Scene:
 def steps(scene):
     """Goes through the scenario; yields a name for each step when it has been done."""
     nets = [f"198.18.{n}.0/24" for n in range(30)]
-    scene["a"].connect()
-    scene["b"].connect()
+    scene.connect("a")
+    scene.connect("b")
     scene["a"].announce({net: scene.route("a", 2, marked=n < 12) for n, net in enumerate(nets)})
     yield "a announces thirty, twelve marked"
     scene["a"].announce({net: scene.route("a", 2, marked=n < 12) for n, net in enumerate(nets)})
@@ -99,7 +104,7 @@ def steps(scene):
     yield "b has better routes to ten"
     scene["b"].announce({f"198.19.{n}.0/24": scene.route("b", marked=True) for n in range(5)})
     yield "b announces five that its import filter rejects"
-    scene["c"].connect()
+    scene.connect("c")
     yield "c comes, and takes no marked routes"
     scene["b"].announce({net: scene.route("b", 4) for net in nets[:10]})
     yield "b's routes to ten are worse again"
