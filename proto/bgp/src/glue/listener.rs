@@ -126,6 +126,10 @@ impl Listener {
         self.leave(cx, &waiter.session);
         if let Some(id) = self.socket_of(&waiter.key) {
             sign(cx, &self.log, id, &mut waiter);
+            if waiter.md5.is_some() {
+                // Who connected before the system knew the password has signed nothing: not let in.
+                self.accept(cx, id);
+            }
         }
         self.waiters.push(waiter);
     }
