@@ -171,7 +171,7 @@ def static_and_pipe_limits():
                      "five: Channel ipv4 hits route receive limit (3), action: warn",
                      "p: Channel main hits route export limit (3), action: block",
                      "p: Channel main hits route export limit (2), action: warn"):
-            require(hits(line) == 1, f"{hits(line)} times in the log: {line}")
+            wait_for(lambda: hits(line) == 1, 5, lambda: f"once in the log, not {hits(line)} times: {line}")
         world.parts = [limited("") % "export limit 1 action disable;"]
         world.dut.configure(world.text())
         wait_for(lambda: world.dut.control.protocol("p")[0] == "down" and count("t") == 0, 5, world.ask("show protocols all"))
@@ -184,7 +184,7 @@ def restart_times():
         world.add(limited("import limit 2 action restart;", "restart time 20 s;") % "")
         world.start()
         wait_for(lambda: world.dut.control.protocol("five")[0] == "down", 5, world.ask("show protocols"))
-        require(hits() == 2, f"restarted {hits() - 1} times, then disabled")
+        wait_for(lambda: hits() == 2, 5, lambda: f"restarted {hits() - 1} times, then disabled")
         world.parts = [limited("import limit 2 action restart;", "restart time 1 us;") % ""]
         world.dut.configure(world.text())
         wait_for(lambda: hits() > 6, 10, lambda: f"{hits()} restarts")
