@@ -73,7 +73,7 @@ def quickstart():
         user = User(lab)
         user.start()
         wait_for(user.up, 15, lambda: f"no answer to dunlinc: {user.log()[-500:]}")
-        require("dunlinc" in user.log(), f"it does not say what to type next: {user.log()[-500:]!r}")
+        wait_for(lambda: "dunlinc" in user.log(), 5, lambda: f"it says what to type next: {user.log()[-500:]!r}")
         for command, pattern in (("show protocols", r"^\S+\s+Static\s"), ("show route", r"^192\.0\.2\.0/24 "),
                                  ("show threads", r"\d"), ("help", r"show"), ("show route", r"^2001:db8:")):
             text = user.ask(*command.split())
@@ -101,6 +101,6 @@ def second():
         for child, what in ((same, "socket"), (again, "port")):
             require(child.wait(10) != 0, f"a second daemon runs with the {what} in use")
         require(user.up(), "the first daemon was harmed")
-        said = user.log()[len(before):]
-        require("1790" in said or "in use" in said, f"no clear error: {said!r}")
+        said = lambda: user.log()[len(before):]
+        wait_for(lambda: "1790" in said() or "in use" in said(), 5, lambda: f"a clear error: {said()!r}")
         require(not (user.home / "other.ctl").exists(), "a daemon that did not start left its socket")
