@@ -314,37 +314,3 @@ fn the_export_is_well_formed() {
     assert!(json.contains(r#""ph":"f","bp":"e","id":1"#), "{json}");
     assert_eq!(json.matches('{').count(), json.matches('}').count());
 }
-
-/// Prints what a record costs: `cargo test --release -p dunlin-trace -- --ignored --nocapture cost`.
-#[test]
-#[ignore = "a measurement"]
-fn cost_of_a_record() {
-    let options = Options { path: Some(file("cost")), ..Options::default() };
-    let recorder = Recorder::new(&options).unwrap();
-    let mut ring = recorder.ring(0).unwrap();
-    const COUNT: u64 = 10_000_000;
-    let mut best = [u64::MAX; 3];
-    for _ in 0..5 {
-        let start = clock::monotonic();
-        (0..COUNT).for_each(|at| _ = ring.record(&entry(at)));
-        let recorded = clock::monotonic();
-        for at in 0..COUNT {
-            let id = ring.begin(&entry(at));
-            ring.end(id, at + 100);
-        }
-        let ended = clock::monotonic();
-        for _ in 0..COUNT {
-            std::hint::black_box(clock::ticks());
-        }
-        let spans = [recorded - start, ended - recorded, clock::monotonic() - ended];
-        best.iter_mut().zip(spans).for_each(|(best, span)| *best = span.min(*best));
-    }
-    recorder.remove_file().unwrap();
-    let per = |total: u64| total as f64 / COUNT as f64;
-    println!(
-        "record {:.1} ns, begin and end {:.1} ns, ticks {:.1} ns",
-        per(best[0]),
-        per(best[1]),
-        per(best[2])
-    );
-}
