@@ -9,7 +9,6 @@ use dunlin_filter::Scratch;
 use dunlin_net::{Prefix, Prefix4, Prefix6};
 use dunlin_runtime::Time;
 
-use crate::barrier::Barrier;
 use crate::counters::{ExportCounters, ExportDelta};
 use crate::import::Burst;
 use crate::limits::Limit;
@@ -228,8 +227,6 @@ pub struct DeltaBatch {
     pub feed: Option<FeedReply>,
     /// Set if this answers a query.
     pub query: Option<u32>,
-    /// A barrier that the exporter must arrive at after the deltas before it.
-    pub barrier: Option<Arc<Barrier>>,
 }
 
 /// Progress of a feed in one slice.

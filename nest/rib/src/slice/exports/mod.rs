@@ -148,7 +148,6 @@ impl<K: TableKey> Slot<K> {
             deltas: K::deltas(core::mem::take(&mut self.deltas)),
             feed: trailer.feed,
             query: trailer.query,
-            barrier: None,
         }));
     }
 
