@@ -1,8 +1,7 @@
 //! Records with 32-bit handles, in chunks that never move.
 //!
-//! A record that is free holds its `Default`; there is no tag beside it, so a network costs 16 bytes
-//! and a route 40. (`dunlin_mem::Slab` keeps a tag per entry, which these records have no room for.)
-//! Handle zero is never given out: it stands for "none".
+//! A record that is free holds its `Default`; there is no tag beside it, for which these records have
+//! no room: a network costs 16 bytes and a route 40. Handle zero is never given out: it stands for "none".
 
 use core::ops::{Index, IndexMut};
 
