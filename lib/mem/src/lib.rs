@@ -7,4 +7,3 @@
 pub mod arena;
 
 pub use arena::{Arena, ArenaStatistics};
-pub use bumpalo;
