@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use dunlin_core::log::LogClass;
 use dunlin_core::protocol::{Description, Direction, InstanceConfig, Reply};
+use dunlin_filter::ChannelFilter;
+use dunlin_rib::SourceId;
 use dunlin_rib::counters::OwnRoutes;
 use dunlin_rib::egress::EgressMessage;
 use dunlin_rib::limits::LimitKind;
@@ -126,16 +128,9 @@ impl Session {
 
     /// Gives the slices the channel's import filter, which makes them evaluate what they have.
     fn filter_again(&mut self, family: Carried) {
-        let Some(config) = self.config.channel(super::settings::kind(family)) else { return };
-        let (filter, preference) = (config.import.clone(), config.preference);
-        let Some(channel) = self.up.as_deref_mut().and_then(|up| up.channel_mut(family)) else {
-            return;
-        };
-        channel.preference = preference;
-        let source = channel.source.id;
-        self.environment.rib.slices.send_all(Class::Routing, || SliceMessage::Program {
+        self.give_filter(family, |source, filter, preference| SliceMessage::Program {
             source,
-            filter: filter.clone(),
+            filter,
             preference,
             done: None,
         });
@@ -143,18 +138,28 @@ impl Session {
 
     /// As [`filter_again`](Self::filter_again), but what they have stays as it is.
     fn filter_new(&mut self, family: Carried) {
+        self.give_filter(family, |source, filter, preference| SliceMessage::Filter {
+            source,
+            filter,
+            preference,
+        });
+    }
+
+    /// Tells the slices of the channel's source, import filter and preference, if it is up.
+    fn give_filter(
+        &mut self,
+        family: Carried,
+        message: impl Fn(SourceId, ChannelFilter, u32) -> SliceMessage,
+    ) {
         let Some(config) = self.config.channel(super::settings::kind(family)) else { return };
-        let (filter, preference) = (config.import.clone(), config.preference);
+        let (filter, preference) = (&config.import, config.preference);
         let Some(channel) = self.up.as_deref_mut().and_then(|up| up.channel_mut(family)) else {
             return;
         };
         channel.preference = preference;
         let source = channel.source.id;
-        self.environment.rib.slices.send_all(Class::Routing, || SliceMessage::Filter {
-            source,
-            filter: filter.clone(),
-            preference,
-        });
+        let slices = &self.environment.rib.slices;
+        slices.send_all(Class::Routing, || message(source, filter.clone(), preference));
     }
 
     fn families(&self) -> Vec<Carried> {
