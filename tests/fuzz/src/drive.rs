@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use crate::chance::Chance;
+use crate::chance::{Chance, variable};
 
 /// A case that takes longer has hung.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -81,9 +81,4 @@ fn watch(name: &str, seed: u64, case: &AtomicU64, gone: &Receiver<()>) {
         }
         before = now;
     }
-}
-
-fn variable(name: &str) -> Option<u64> {
-    let value = std::env::var(name).ok()?;
-    Some(value.parse().unwrap_or_else(|_| panic!("{name}={value} is no number")))
 }

@@ -17,6 +17,7 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "it runs for so many seconds of real time")]
 
+#[path = "../../chance.rs"]
 pub mod chance;
 pub mod drive;
 pub mod mutate;

@@ -6,6 +6,7 @@
 //! * [`speaker`]: a neighbour that does as the test says and writes down what it is told.
 //! * [`model`]: what everybody must know in the end, worked out independently.
 //! * [`hog`]: loops that keep workers busy.
+//! * [`seeds`]: a scenario once for each seed; [`chance`] that follows from one.
 //!
 //! Every run follows from its seed. A run that fails prints the seed and the hash of its trace;
 //! `DUNLIN_SIM_SEED=N` runs that one again, `DUNLIN_SIM_SEEDS=N` runs more.
@@ -20,10 +21,12 @@
     reason = "the test looks at what loops have written down; all run on its own thread"
 )]
 
+#[path = "../../chance.rs"]
 pub mod chance;
 pub mod daemon;
 pub mod hog;
 pub mod model;
 pub mod nets;
+pub mod seeds;
 pub mod speaker;
 pub mod world;

@@ -79,7 +79,7 @@ impl World {
         seed: u64,
         change: impl FnOnce(&mut SimOptions),
     ) -> Self {
-        let mut chance = Chance::new(seed);
+        let mut chance = crate::seeds::chance(seed);
         let reports: Arc<Mutex<Vec<String>>> = Arc::default();
         let sink = Arc::clone(&reports);
         let mut options = noise::options(seed, &mut chance);

@@ -45,7 +45,7 @@ pub struct Noise {
 
 impl Noise {
     pub(super) fn new(chance: &mut Chance) -> Self {
-        let chance = Chance::new(chance.next_u64());
+        let chance = crate::seeds::chance(chance.next_u64());
         Self { chance, resizes: 100, workers: 6, latency: 20, blocks: 5, resized: 0 }
     }
 }

@@ -2,9 +2,9 @@
 
 use dunlin_bgp::wire::Carried;
 use dunlin_runtime::Class;
-use dunlin_sim_tests::chance::each_seed;
 use dunlin_sim_tests::model::Policy;
 use dunlin_sim_tests::nets;
+use dunlin_sim_tests::seeds::each_seed;
 use dunlin_sim_tests::speaker::{Pace, SpeakerMessage};
 use dunlin_sim_tests::world::{SpeakerOptions, World};
 

@@ -1,7 +1,7 @@
 //! Two Dunlins exchange routes.
 
-use dunlin_sim_tests::chance::each_seed;
 use dunlin_sim_tests::nets;
+use dunlin_sim_tests::seeds::each_seed;
 use dunlin_sim_tests::world::{SpeakerOptions, World};
 
 use crate::S;

@@ -1,8 +1,8 @@
 //! A session that comes up is fed while routes change.
 
 use dunlin_runtime::Time;
-use dunlin_sim_tests::chance::each_seed;
 use dunlin_sim_tests::nets;
+use dunlin_sim_tests::seeds::each_seed;
 use dunlin_sim_tests::speaker::Pace;
 use dunlin_sim_tests::world::{SpeakerOptions, World};
 

@@ -1,8 +1,8 @@
 //! A session goes down while its routes are under way.
 
 use dunlin_runtime::Class;
-use dunlin_sim_tests::chance::each_seed;
 use dunlin_sim_tests::nets;
+use dunlin_sim_tests::seeds::each_seed;
 use dunlin_sim_tests::speaker::SpeakerMessage;
 use dunlin_sim_tests::world::{SpeakerOptions, World};
 

@@ -2,8 +2,8 @@
 
 use core::time::Duration;
 
-use dunlin_sim_tests::chance::each_seed;
 use dunlin_sim_tests::nets;
+use dunlin_sim_tests::seeds::each_seed;
 use dunlin_sim_tests::speaker::SpeakerMessage;
 use dunlin_sim_tests::world::{SpeakerOptions, World};
 

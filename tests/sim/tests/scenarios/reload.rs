@@ -1,9 +1,9 @@
 //! Import filters change while routes do.
 
 use dunlin_runtime::Time;
-use dunlin_sim_tests::chance::each_seed;
 use dunlin_sim_tests::model::Policy;
 use dunlin_sim_tests::nets;
+use dunlin_sim_tests::seeds::each_seed;
 use dunlin_sim_tests::speaker::Pace;
 use dunlin_sim_tests::world::{SpeakerOptions, World};
 

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use dunlin_core::manager::{Action, ManagerMessage, Request, Selection};
 use dunlin_core::protocol::Reply;
 use dunlin_runtime::Class;
-use dunlin_sim_tests::chance::each_seed;
 use dunlin_sim_tests::nets;
+use dunlin_sim_tests::seeds::each_seed;
 use dunlin_sim_tests::speaker::SpeakerMessage;
 use dunlin_sim_tests::world::{SpeakerOptions, World};
 

@@ -4,8 +4,8 @@ use core::sync::atomic::Ordering;
 use core::time::Duration;
 
 use dunlin_runtime::Time;
-use dunlin_sim_tests::chance::each_seed;
 use dunlin_sim_tests::nets;
+use dunlin_sim_tests::seeds::each_seed;
 use dunlin_sim_tests::speaker::Pace;
 use dunlin_sim_tests::world::{SpeakerOptions, World};
 

@@ -1,6 +1,8 @@
-//! Random numbers that follow from a seed.
+//! Random numbers that follow from a seed, and numbers of the environment: a module of each crate here
+//! whose tests leave something to chance.
 
 use core::ops::RangeInclusive;
+use core::time::Duration;
 
 /// See the module (SplitMix64).
 #[derive(Clone, Debug)]
@@ -32,8 +34,22 @@ impl Chance {
         self.within(0..=999) < often
     }
 
+    /// A span of this many milliseconds.
+    pub fn millis(&mut self, range: RangeInclusive<usize>) -> Duration {
+        Duration::from_millis(self.within(range) as u64)
+    }
+
     /// One of these.
     pub fn one_of<'a, T>(&mut self, list: &'a [T]) -> &'a T {
         &list[self.within(0..=list.len() - 1)]
     }
+}
+
+/// The number in a variable of the environment, if it is set.
+///
+/// # Panics
+/// If it is no number.
+pub fn variable(name: &str) -> Option<u64> {
+    let value = std::env::var(name).ok()?;
+    Some(value.parse().unwrap_or_else(|_| panic!("{name}={value} is no number")))
 }
