@@ -33,6 +33,12 @@ pub fn bytes(chance: &mut Chance, good: &[u8]) -> Vec<u8> {
     data
 }
 
+/// As [`bytes`], of one of these.
+pub fn one_of_bytes(chance: &mut Chance, good: &[impl AsRef<[u8]>]) -> Vec<u8> {
+    let one = chance.one_of(good).as_ref();
+    bytes(chance, one)
+}
+
 /// Text with words changed, cut out, put in, doubled, swapped; now and then with bytes changed.
 pub fn text(chance: &mut Chance, good: &'static str, words: &[&'static str]) -> String {
     if chance.per_mille(250) {
@@ -74,6 +80,12 @@ pub fn text(chance: &mut Chance, good: &'static str, words: &[&'static str]) -> 
         }
     }
     list.concat()
+}
+
+/// As [`text`], of one of these.
+pub fn one_of_texts(chance: &mut Chance, good: &[&'static str], words: &[&'static str]) -> String {
+    let one = *chance.one_of(good);
+    text(chance, one, words)
 }
 
 /// Words, numbers, white space and signs, each for itself.

@@ -25,10 +25,7 @@ fn paths_communities_and_prefixes_as_text() {
 fn netlink_datagrams() {
     let good = netlink::good();
     good.iter().for_each(|one| netlink::feed(one));
-    let make = |chance: &mut _| {
-        let one: &Vec<u8> = dunlin_fuzz_tests::chance::Chance::one_of(chance, &good);
-        mutate::bytes(chance, one)
-    };
+    let make = |chance: &mut _| mutate::one_of_bytes(chance, &good);
     drive::run("netlink", 40_000, make, |bytes| netlink::feed(bytes));
 }
 
@@ -38,7 +35,8 @@ fn configurations() {
     if let Err(rejected) = parse_text("good.conf", configuration::GOOD, &kinds) {
         panic!("{:#?}", rejected.lines().map(|line| line.to_string()).collect::<Vec<_>>());
     }
-    let make = |chance: &mut _| mutate::text(chance, configuration::GOOD, configuration::WORDS);
+    let words = configuration::words();
+    let make = |chance: &mut _| mutate::text(chance, configuration::GOOD, &words);
     drive::run("configurations", 600, make, |text| configuration::feed(text, &kinds));
 }
 
@@ -47,10 +45,8 @@ fn filters() {
     let routes = filter::routes();
     let refused: Vec<_> = filter::GOOD.iter().filter(|text| !filter::compiles(text)).collect();
     assert!(refused.is_empty(), "{refused:#?}");
-    let make = |chance: &mut dunlin_fuzz_tests::chance::Chance| {
-        let good = *chance.one_of(filter::GOOD);
-        mutate::text(chance, good, filter::WORDS)
-    };
+    let words = filter::words();
+    let make = |chance: &mut _| mutate::one_of_texts(chance, filter::GOOD, &words);
     drive::run("filters", 8000, make, |text| filter::feed(text, &routes));
 }
 
@@ -64,10 +60,7 @@ fn commands() {
         |line: &&'static str| Some((*line, dunlin_core::command::check(line, &config).err()?));
     let refused: Vec<_> = command::GOOD.iter().filter_map(why).collect();
     assert!(refused.is_empty(), "{refused:#?}");
-    let make = |chance: &mut dunlin_fuzz_tests::chance::Chance| {
-        let good = *chance.one_of(command::GOOD);
-        mutate::text(chance, good, command::WORDS)
-    };
+    let make = |chance: &mut _| mutate::one_of_texts(chance, command::GOOD, command::WORDS);
     drive::run("commands", 8000, make, |line| command::feed(line, &config));
 }
 

@@ -6,6 +6,8 @@ use dunlin_conf::lexer::lex_text;
 use dunlin_core::config::{Kinds, parse_text};
 use dunlin_core::protocol::ProtocolKind;
 
+use super::LANGUAGE;
+
 /// A file with about everything in it.
 pub const GOOD: &str = r#"
 log stderr all; log "/tmp/x" { warning, error }; debug protocols { states, events };
@@ -32,41 +34,17 @@ protocol bgp up1 from t { neighbor 192.0.2.1 port 1179 as 65002; password "x"; p
 protocol bgp dyn { local 10.0.0.1 as 65001; neighbor range 10.1.0.0/16 external; dynamic name "d"; dynamic name digits 3; ipv4 { import none; export all; }; }
 "#;
 
-/// Words that files are made of.
-pub const WORDS: &[&str] = &[
-    "{",
-    "}",
-    "(",
-    ")",
-    "[",
-    "]",
-    ";",
-    ",",
-    ":",
-    "=",
-    "~",
-    "!~",
-    "&&",
-    "||",
-    "..",
+/// Words of files that are not words of filters.
+const WORDS: &[&str] = &[
     "...",
-    "*",
-    "?",
-    "+",
-    "-",
-    "/",
     "\"",
     "'",
     "#",
     "/*",
     "*/",
     "\n",
-    " ",
     "0x",
-    "1",
-    "0",
     "10.0.0.0/8",
-    "::1",
     "2001:db8::/129",
     "10 s",
     "us",
@@ -76,7 +54,6 @@ pub const WORDS: &[&str] = &[
     "include \"x\"",
     "protocol",
     "template",
-    "filter",
     "function",
     "define",
     "table",
@@ -88,27 +65,8 @@ pub const WORDS: &[&str] = &[
     "ipv6",
     "import",
     "export",
-    "all",
     "none",
-    "where",
-    "if",
-    "then",
-    "else",
-    "case",
-    "for",
-    "in",
-    "do",
-    "return",
-    "accept",
-    "reject",
-    "print",
-    "bgp_path",
     "bgp_community",
-    "net",
-    "from",
-    "proto",
-    "eval",
-    "unset",
     "limit",
     "local",
     "neighbor",
@@ -132,6 +90,11 @@ pub const WORDS: &[&str] = &[
     "second",
     "up1",
 ];
+
+/// Words that files are made of.
+pub fn words() -> Vec<&'static str> {
+    [LANGUAGE, WORDS].concat()
+}
 
 /// All kinds of protocols, as the daemon has them.
 pub fn kinds() -> Kinds {

@@ -12,6 +12,8 @@ use dunlin_filter::{
 use dunlin_net::as_path::AsPathBuf;
 use dunlin_net::community::CommunitiesBuf;
 
+use super::LANGUAGE;
+
 /// Filters, each with another part of the language.
 pub const GOOD: &[&str] = &[
     "filter { accept; }",
@@ -30,40 +32,16 @@ pub const GOOD: &[&str] = &[
     "filter { int set s = [1, 2, 5..9]; bgppath p = bgp_path; p = p.delete(s); if p.len = 0 then reject; bgp_path = p; accept; }",
 ];
 
-/// Words of the language.
-pub const WORDS: &[&str] = &[
-    "{",
-    "}",
-    "(",
-    ")",
-    "[",
-    "]",
-    ";",
-    ",",
-    ":",
-    "=",
+/// Words that filters are made of besides.
+const WORDS: &[&str] = &[
     "!=",
-    "~",
-    "!~",
     "<",
     ">=",
-    "&&",
-    "||",
     "!",
-    "+",
-    "-",
-    "*",
-    "/",
-    "?",
-    "..",
     ".",
-    " ",
-    "1",
-    "0",
     "4294967295",
     "10.0.0.0/8",
     "10.0.0.1",
-    "::1",
     "(1,2)",
     "(1,2,3)",
     "(rt,1,2)",
@@ -73,18 +51,6 @@ pub const WORDS: &[&str] = &[
     "\"x\"",
     "true",
     "false",
-    "if",
-    "then",
-    "else",
-    "case",
-    "for",
-    "in",
-    "do",
-    "return",
-    "accept",
-    "reject",
-    "print",
-    "unset",
     "defined",
     "int",
     "bool",
@@ -105,13 +71,9 @@ pub const WORDS: &[&str] = &[
     "b",
     "s",
     "p",
-    "net",
-    "from",
     "gw",
-    "proto",
     "source",
     "preference",
-    "bgp_path",
     "bgp_med",
     "bgp_origin",
     "bgp_community",
@@ -144,11 +106,12 @@ pub const WORDS: &[&str] = &[
     ".reset",
     "format",
     "roa_check",
-    "eval",
-    "where",
-    "filter",
-    "all",
 ];
+
+/// Words of the language.
+pub fn words() -> Vec<&'static str> {
+    [LANGUAGE, WORDS].concat()
+}
 
 /// A filter of a channel, if the text is one.
 fn compile(text: &str) -> Option<ChannelFilter> {
@@ -203,7 +166,7 @@ pub fn feed(text: &str, routes: &[Arc<Attrs>]) {
                 };
                 let mut printed: Vec<String> = Vec::new();
                 let verdict = apply(filter, &mut scratch, &input, &mut printed);
-                (words(&verdict, attrs), printed)
+                (told(&verdict, attrs), printed)
             };
             assert_eq!(answer(&filter), answer(&again), "another verdict");
         }
@@ -211,7 +174,7 @@ pub fn feed(text: &str, routes: &[Arc<Attrs>]) {
 }
 
 /// A verdict as text. What was changed must be as good as what a peer could send.
-fn words(verdict: &Verdict, before: &Arc<Attrs>) -> String {
+fn told(verdict: &Verdict, before: &Arc<Attrs>) -> String {
     match verdict {
         Verdict::Accept(None) => "accept".to_owned(),
         Verdict::Accept(Some(attrs)) => {

@@ -6,3 +6,11 @@ pub mod configuration;
 pub mod filter;
 pub mod netlink;
 pub mod value;
+
+/// Signs and words of filters, which configurations are made of too.
+const LANGUAGE: &[&str] = &[
+    "{", "}", "(", ")", "[", "]", ";", ",", ":", "=", "~", "!~", "&&", "||", "..", "*", "?", "+",
+    "-", "/", " ", "1", "0", "::1", "filter", "all", "where", "if", "then", "else", "case", "for",
+    "in", "do", "return", "accept", "reject", "print", "bgp_path", "net", "from", "proto", "eval",
+    "unset",
+];

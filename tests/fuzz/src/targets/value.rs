@@ -47,8 +47,7 @@ const WORDS: &[&str] = &[
 
 /// Broken text.
 pub fn text(chance: &mut Chance) -> String {
-    let good = *chance.one_of(TEXTS);
-    mutate::text(chance, good, WORDS)
+    mutate::one_of_texts(chance, TEXTS, WORDS)
 }
 
 /// Broken bytes of a path or a list.
@@ -62,8 +61,7 @@ pub fn bytes(chance: &mut Chance) -> Vec<u8> {
         &[0, 2, 0xfd, 0xe9, 0, 0, 0, 1, 0x43, 0, 1, 2, 3, 4, 5, 6],
         &[0, 0, 0xfd, 0xe9, 0, 0, 0, 1, 0, 0, 0, 2],
     ];
-    let good = *chance.one_of(GOOD);
-    mutate::bytes(chance, good)
+    mutate::one_of_bytes(chance, GOOD)
 }
 
 /// Text that is read is written as text that reads as the same.
