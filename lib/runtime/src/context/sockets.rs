@@ -1,229 +1,25 @@
-//! A handler's way to the world.
+//! Sockets of a loop.
 
 use core::{
     any::Any,
     net::{IpAddr, SocketAddr},
-    time::Duration,
 };
 use std::{
     io::{self, IoSlice},
     os::fd::OwnedFd,
     path::Path,
-    sync::Arc,
 };
 
-use dunlin_mem::Arena;
 use dunlin_os::socket::Socket;
 use dunlin_sync::Class;
 
 use crate::{
-    address::{Address, EventHandle},
-    driver::{Driver, Endpoint},
-    handle::RuntimeHandle,
-    ids::{EventId, LoopId, SocketId, TimerId, WorkId},
-    loop_cell::Runnable,
-    loop_core::LoopCore,
+    context::Context,
+    driver::Endpoint,
+    ids::SocketId,
     options::{ConnectOptions, ListenOptions},
-    runloop::{Interest, Loop},
-    time::Time,
+    runloop::Interest,
 };
-
-/// What a handler is given to reach time, timers, sockets, other loops and scratch memory.
-///
-/// The same type serves real and simulated workers, so a loop cannot tell which runs it.
-pub struct Context<'a> {
-    pub(crate) core: &'a mut LoopCore,
-    pub(crate) driver: &'a mut dyn Driver,
-    pub(crate) cell: &'a Arc<dyn Runnable>,
-    pub(crate) arena: &'a Arena,
-    pub(crate) now: Time,
-}
-
-impl core::fmt::Debug for Context<'_> {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Context").field("loop", &self.loop_id()).finish_non_exhaustive()
-    }
-}
-
-/// Time, chance, identity.
-impl<'a> Context<'a> {
-    /// When this handler began. Costs nothing.
-    pub fn now(&self) -> Time {
-        self.now
-    }
-
-    /// The time right now; a clock read.
-    pub fn clock(&mut self) -> Time {
-        self.driver.clock()
-    }
-
-    /// Wall-clock time since 1970-01-01 00:00 UTC, for display only.
-    pub fn wall(&mut self) -> Duration {
-        self.driver.wall()
-    }
-
-    /// Sixty-four random bits, not for secrets.
-    pub fn random(&mut self) -> u64 {
-        self.driver.random()
-    }
-
-    /// This loop's number.
-    pub fn loop_id(&self) -> LoopId {
-        self.cell.header().id()
-    }
-
-    /// This loop's name.
-    pub fn name(&self) -> &str {
-        self.cell.header().name()
-    }
-
-    /// The index of the worker this handler runs on.
-    pub fn worker(&self) -> usize {
-        self.driver.worker()
-    }
-
-    /// This loop's own address; none if `M` is not this loop's message type.
-    pub fn own<M: Send + 'static>(&self) -> Option<Address<M>> {
-        Address::from_cell(Arc::clone(self.cell))
-    }
-
-    /// The runtime this loop lives in.
-    pub fn runtime(&self) -> RuntimeHandle {
-        self.cell.header().runtime()
-    }
-
-    /// Starts another loop. `class` is that of its sockets' readiness.
-    pub fn spawn<L: Loop>(&mut self, name: &str, class: Class, state: L) -> Address<L::Message> {
-        self.runtime().spawn(name, class, state)
-    }
-
-    /// Starts another loop made by `make`, which gets the new loop's own address.
-    pub fn spawn_with<L: Loop>(
-        &mut self,
-        name: &str,
-        class: Class,
-        make: impl FnOnce(Address<L::Message>) -> L,
-    ) -> Address<L::Message> {
-        self.runtime().spawn_with(name, class, make)
-    }
-
-    /// Stops this loop after the current handler: [`Loop::stop`] runs, then all it owns goes.
-    pub fn stop_self(&mut self) {
-        self.core.stopping = true;
-    }
-
-    /// Whether the running handler has used up its share or something more urgent waits. Long
-    /// handlers and [`Loop::work`] ask this every few microseconds of work and return if so.
-    pub fn over_budget(&mut self) -> bool {
-        self.driver.over_budget()
-    }
-
-    /// Scratch memory of the worker, gone after this handler.
-    pub fn arena(&self) -> &'a Arena {
-        self.arena
-    }
-
-    /// Takes the worker's read buffer (256 KiB long, stale in content). Give it back with
-    /// [`Context::put_read_buffer`] before returning; if you don't, the worker makes a new one.
-    pub fn take_read_buffer(&mut self) -> Vec<u8> {
-        self.driver.take_buffer()
-    }
-
-    /// Gives the worker's read buffer back.
-    pub fn put_read_buffer(&mut self, buffer: Vec<u8>) {
-        self.driver.put_buffer(buffer);
-    }
-
-    /// In simulation, lets `span` of virtual time pass inside this handler. Nothing otherwise.
-    pub fn sim_consume(&mut self, span: Duration) {
-        self.driver.consume(span);
-    }
-}
-
-/// Timers, events, long jobs.
-impl Context<'_> {
-    /// A new timer, disarmed.
-    pub fn timer(&mut self, class: Class) -> TimerId {
-        self.core.timers.create(class)
-    }
-
-    /// Arms a timer to expire once at `when` (at once if that is past), or moves it there.
-    pub fn arm(&mut self, timer: TimerId, when: Time) {
-        self.core.timers.arm(timer, when);
-    }
-
-    /// Arms a timer to expire once after `span`.
-    pub fn arm_after(&mut self, timer: TimerId, span: Duration) {
-        self.core.timers.arm(timer, self.now + span);
-    }
-
-    /// Arms a timer to expire every `period` from now on. Expiries do not drift; those missed
-    /// collapse into one. A period below a microsecond counts as one.
-    pub fn arm_every(&mut self, timer: TimerId, period: Duration) {
-        self.core.timers.arm_every(timer, self.now, period);
-    }
-
-    /// Disarms a timer; true if it was armed. It will not expire, even if already due.
-    pub fn disarm(&mut self, timer: TimerId) -> bool {
-        self.core.timers.disarm(timer)
-    }
-
-    /// When an armed timer expires.
-    pub fn expires(&self, timer: TimerId) -> Option<Time> {
-        self.core.timers.expires(timer)
-    }
-
-    /// Gives a timer up.
-    pub fn remove_timer(&mut self, timer: TimerId) {
-        self.core.timers.remove(timer);
-    }
-
-    /// A new event.
-    pub fn event(&mut self, class: Class) -> EventId {
-        EventId(self.core.events.create(class))
-    }
-
-    /// Has the event run once, soon; nothing if it is to run already.
-    #[inline]
-    pub fn schedule(&mut self, event: EventId) {
-        self.core.events.schedule(event.0);
-    }
-
-    /// Takes a scheduled event back; true if it was scheduled by this loop and has not run.
-    pub fn unschedule(&mut self, event: EventId) -> bool {
-        self.core.events.unschedule(event.0)
-    }
-
-    /// A handle other loops schedule the event by.
-    pub fn event_handle(&mut self, event: EventId) -> EventHandle {
-        EventHandle::new(Arc::clone(self.cell), self.core.events.share(event.0))
-    }
-
-    /// Gives an event up; handles to it do nothing from then on.
-    pub fn remove_event(&mut self, event: EventId) {
-        self.core.events.remove(event.0);
-    }
-
-    /// A new long job.
-    pub fn work(&mut self, class: Class) -> WorkId {
-        WorkId(self.core.works.create(class))
-    }
-
-    /// Has the job run piece by piece until it is done; nothing if it is queued already.
-    pub fn queue(&mut self, work: WorkId) {
-        self.core.works.schedule(work.0);
-    }
-
-    /// Takes a queued job back; true if it was queued.
-    pub fn unqueue(&mut self, work: WorkId) -> bool {
-        self.core.works.unschedule(work.0)
-    }
-
-    /// Gives a job up.
-    pub fn remove_work(&mut self, work: WorkId) {
-        self.core.works.remove(work.0);
-    }
-}
 
 /// Sockets.
 impl Context<'_> {
