@@ -12,7 +12,7 @@ use crate::{
     context::Context,
     dispatch::report,
     driver::{Done, Driver, Pace},
-    ids::{EventId, Key, SocketId, WorkId},
+    ids::{EventId, JobId, Key, SocketId, WorkId},
     lanes::{self, Lane, Lanes},
     loop_cell::{Counters, Runnable},
     loop_core::{Deadlines, LoopCore},
@@ -67,6 +67,7 @@ enum Step<M> {
     Event(Key, Class, Stamp),
     Ready(SocketId, Ready, Class),
     Work(Key, Class),
+    Job(Key),
     Stop,
 }
 
@@ -151,6 +152,9 @@ impl<M: Send + 'static> Body<M> {
             now = match pace {
                 Pace::Continue(now) | Pace::Yield(now) => now,
             };
+            if done.site == Site::JOB {
+                self.core.jobs.account(now.since(done.began));
+            }
             let yields = matches!(pace, Pace::Yield(_)) && !self.core.stopping;
             if stopped || yields {
                 return self.ended(inboxes, pending, stopped);
@@ -176,6 +180,12 @@ impl<M: Send + 'static> Body<M> {
             Step::Work(key, _) => {
                 if state.work(cx, WorkId(key)) == Progress::More {
                     self.core.works.schedule(key);
+                }
+            }
+            Step::Job(key) => {
+                if cx.core.jobs.begin(key) {
+                    let progress = state.job(cx, JobId(key));
+                    self.core.jobs.end(key, progress);
                 }
             }
             Step::Start => {
@@ -250,6 +260,9 @@ impl<M: Send + 'static> Body<M> {
         if !self.low.is_empty() || !low.is_empty() {
             waiting |= Lane::LOW.bit();
         }
+        if self.core.jobs.is_granted() {
+            waiting |= Lane::JOB.bit();
+        }
         waiting
     }
 
@@ -261,6 +274,7 @@ impl<M: Send + 'static> Body<M> {
             lanes::SOCKETS => self.core.sockets.len(lane.class()),
             lanes::WORKS => 1,
             _ if lane == Lane::TIMERS => MOST_AT_ONCE,
+            _ if lane == Lane::JOB => 1,
             _ => {
                 self.low.refill(low);
                 self.low.remaining().min(MOST_AT_ONCE)
@@ -281,6 +295,7 @@ impl<M: Send + 'static> Body<M> {
             }
             lanes::WORKS => Some(Step::Work(self.core.works.pop(class)?, class)),
             _ if lane == Lane::TIMERS => self.core.timers.expire_rest(now).map(Step::Timer),
+            _ if lane == Lane::JOB => self.core.jobs.take().map(Step::Job),
             _ => {
                 self.low.refill(low);
                 let entry = self.low.next()?;
@@ -364,6 +379,7 @@ impl<M> Step<M> {
             }
             Self::Ready(socket, _, class) => (Site::READY, *class, now, none, socket.0.index),
             Self::Work(key, class) => (Site::WORK, *class, now, none, key.index),
+            Self::Job(key) => (Site::JOB, Class::Bulk, now, none, key.index),
         };
         let since = if since == Time::ZERO { now } else { since.min(now) };
         let loop_id = own.header().id();

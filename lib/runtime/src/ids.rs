@@ -52,6 +52,10 @@ id! {
     WorkId, "work"
 }
 id! {
+    /// A job of this loop for idle time.
+    JobId, "job"
+}
+id! {
     /// A socket of this loop.
     SocketId, "socket"
 }

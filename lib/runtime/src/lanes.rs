@@ -10,7 +10,7 @@ pub(crate) struct Lane(u8);
 /// Kinds within a class.
 pub(crate) const EVENTS: u8 = 0;
 pub(crate) const SOCKETS: u8 = 1;
-/// Timers in the control class, messages in the routing class.
+/// Timers in the control class, messages in the routing class, jobs in the bulk class.
 const SPECIAL: u8 = 2;
 pub(crate) const WORKS: u8 = 3;
 
@@ -19,6 +19,9 @@ impl Lane {
     pub(crate) const TIMERS: Self = Self::new(Class::Control, SPECIAL);
     /// Routing and bulk messages.
     pub(crate) const LOW: Self = Self::new(Class::Routing, SPECIAL);
+
+    /// The step of a job that the worker has granted.
+    pub(crate) const JOB: Self = Self::new(Class::Bulk, SPECIAL);
 
     const fn new(class: Class, kind: u8) -> Self {
         Self(class as u8 * 4 + kind)

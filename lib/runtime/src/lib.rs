@@ -27,6 +27,7 @@ mod dispatch;
 mod driver;
 mod handle;
 mod ids;
+pub mod kit;
 mod lanes;
 mod loop_cell;
 mod loop_core;
@@ -51,7 +52,7 @@ pub use context::{Context, OwnedSocket};
 pub use dunlin_mem::Arena;
 pub use dunlin_sync::Class;
 pub use handle::RuntimeHandle;
-pub use ids::{EventId, LoopId, SocketId, TimerId, WorkId};
+pub use ids::{EventId, JobId, LoopId, SocketId, TimerId, WorkId};
 pub use options::{
     Budgets, ConnectOptions, ListenOptions, LogLevel, LogRecord, LogSink, RuntimeOptions,
 };

@@ -178,6 +178,8 @@ pub(crate) trait Runnable: Send + Sync + 'static {
     fn detach(&self, driver: &mut dyn Driver);
     /// Notes a socket's readiness; the class to notify, if there is something to serve.
     fn mark_ready(&self, socket: SocketId, ready: Ready) -> Option<Class>;
+    /// Grants a job one step; false if none waits. If true, notify the loop.
+    fn grant_job(&self) -> bool;
     /// Drops the loop's state after it has been closed.
     fn bury(&self, driver: &mut dyn Driver);
     /// Drops messages nobody will look at.
@@ -223,6 +225,10 @@ impl<M: Send + 'static> Runnable for LoopCell<M> {
         self.enter()?.core.sockets.mark(socket, ready)
     }
 
+    fn grant_job(&self) -> bool {
+        self.enter().is_some_and(|mut body| body.core.jobs.grant())
+    }
+
     fn bury(&self, driver: &mut dyn Driver) {
         if let Some(mut body) = self.enter() {
             body.detach(driver);
@@ -242,8 +248,9 @@ impl<M: Send + 'static> Runnable for LoopCell<M> {
         let counters = &self.header.counters;
         let nanos =
             |counter: &AtomicU64| core::time::Duration::from_nanos(counter.load(Ordering::Relaxed));
-        let owned =
-            self.enter().map_or((0, 0), |body| (body.core.timers.len(), body.core.sockets.count()));
+        let (timers, sockets, jobs) = self.enter().map_or_else(Default::default, |body| {
+            (body.core.timers.len(), body.core.sockets.count(), body.core.jobs.stats())
+        });
         LoopStats {
             id: self.header.id,
             name: self.header.shared_name(),
@@ -253,8 +260,9 @@ impl<M: Send + 'static> Runnable for LoopCell<M> {
             longest: nanos(&counters.longest),
             turns: counters.turns.load(Ordering::Relaxed),
             handlers: core::array::from_fn(|i| counters.handlers[i].load(Ordering::Relaxed)),
-            timers: owned.0,
-            sockets: owned.1,
+            timers,
+            sockets,
+            jobs,
         }
     }
 }

@@ -2,7 +2,13 @@
 
 use dunlin_sync::Class;
 
-use crate::{agenda::Agenda, sockets::Sockets, time::Time, timer::Timers};
+use crate::{
+    agenda::Agenda,
+    kit::jobs::{JobPriority, Jobs},
+    sockets::Sockets,
+    time::Time,
+    timer::Timers,
+};
 
 /// The parts of a loop that its [`crate::Context`] works on.
 #[derive(Debug)]
@@ -10,6 +16,7 @@ pub(crate) struct LoopCore {
     pub(crate) timers: Timers,
     pub(crate) events: Agenda,
     pub(crate) works: Agenda,
+    pub(crate) jobs: Jobs,
     pub(crate) sockets: Sockets,
     /// Class in which readiness of new sockets is served.
     pub(crate) class: Class,
@@ -27,6 +34,7 @@ impl LoopCore {
             timers: Timers::default(),
             events: Agenda::default(),
             works: Agenda::default(),
+            jobs: Jobs::default(),
             sockets: Sockets::default(),
             class,
             slot: NOWHERE,
@@ -35,21 +43,28 @@ impl LoopCore {
         }
     }
 
-    /// When the loop's timers need the worker: the first liveness timer, the first other one.
+    /// When the loop's timers need the worker: the first liveness timer, the first other one; and
+    /// whether a job waits for idle time.
     pub(crate) fn deadlines(&self) -> Deadlines {
-        Deadlines { liveness: self.timers.next_liveness(), rest: self.timers.next_rest() }
+        Deadlines {
+            liveness: self.timers.next_liveness(),
+            rest: self.timers.next_rest(),
+            job: self.jobs.best(),
+        }
     }
 }
 
-/// When a loop's timers need the worker next.
+/// When a loop's timers need the worker next, and what it would do with idle time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Deadlines {
     pub(crate) liveness: Time,
     pub(crate) rest: Time,
+    /// The best priority in which a job waits.
+    pub(crate) job: Option<JobPriority>,
 }
 
 impl Deadlines {
-    pub(crate) const NEVER: Self = Self { liveness: Time::NEVER, rest: Time::NEVER };
+    pub(crate) const NEVER: Self = Self { liveness: Time::NEVER, rest: Time::NEVER, job: None };
 }
 
 /// The slot of a loop no worker has.

@@ -2,7 +2,7 @@
 
 use crate::{
     context::Context,
-    ids::{EventId, SocketId, TimerId, WorkId},
+    ids::{EventId, JobId, SocketId, TimerId, WorkId},
     panic::Panic,
 };
 
@@ -44,6 +44,13 @@ pub trait Loop: Send + 'static {
     /// says whether there is more. [`Progress::More`] queues it again behind everything else.
     fn work(&mut self, cx: &mut Context<'_>, work: WorkId) -> Progress {
         let _ = (cx, work);
+        Progress::Done
+    }
+
+    /// A step of a job for idle time: a bounded piece, a fraction of a millisecond, that asks
+    /// [`Context::over_budget`] as it goes. [`Progress::More`] has it wait for its next step.
+    fn job(&mut self, cx: &mut Context<'_>, job: JobId) -> Progress {
+        let _ = (cx, job);
         Progress::Done
     }
 

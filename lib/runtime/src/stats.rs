@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use dunlin_sync::Class;
 
-use crate::ids::LoopId;
+use crate::{ids::LoopId, kit::jobs::JobStats};
 
 /// A picture of the runtime. Counters count from the start of the worker or loop.
 #[derive(Clone, Debug, Default)]
@@ -41,6 +41,10 @@ pub struct WorkerStats {
     pub sleeps: u64,
     /// Looks at the poller that could not.
     pub polls: u64,
+    /// Time spent in jobs for idle time, a part of `busy`.
+    pub jobs: Duration,
+    /// Steps of jobs run because the floor was due while other work waited.
+    pub floor: u64,
     /// The longest handler.
     pub longest: Duration,
     /// The most a liveness timer was late.
@@ -74,6 +78,8 @@ pub struct LoopStats {
     pub timers: usize,
     /// Sockets it has.
     pub sockets: usize,
+    /// Its jobs for idle time.
+    pub jobs: Vec<JobStats>,
 }
 
 /// Receives a picture of the runtime once it is complete.

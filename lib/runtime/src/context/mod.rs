@@ -1,6 +1,7 @@
 //! A handler's way to the world.
 
 mod events;
+mod jobs;
 mod sockets;
 mod timers;
 

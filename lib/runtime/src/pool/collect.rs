@@ -81,6 +81,8 @@ pub(crate) fn worker_stats(shared: &WorkerShared) -> WorkerStats {
         messages: read(&counters.messages),
         sleeps: read(&counters.sleeps),
         polls: read(&counters.polls),
+        jobs: nanos(&counters.jobs),
+        floor: read(&counters.floor),
         longest: nanos(&counters.longest),
         liveness_late: nanos(&counters.liveness_late),
         moved_in: read(&counters.moved_in),

@@ -45,6 +45,8 @@ pub(crate) struct WorkerCounters {
     pub(crate) sleeps: AtomicU64,
     pub(crate) polls: AtomicU64,
     pub(crate) longest: AtomicU64,
+    pub(crate) jobs: AtomicU64,
+    pub(crate) floor: AtomicU64,
     pub(crate) liveness_late: AtomicU64,
     /// Loops waiting for a turn, a sliding average times [`WAITING_UNIT`].
     pub(crate) waiting: AtomicU64,

@@ -11,7 +11,7 @@ use std::{
     sync::Arc,
 };
 
-use dunlin_trace::RecordId;
+use dunlin_trace::{RecordId, Site};
 
 use super::{SimOptions, net::SimNet};
 use crate::{
@@ -40,6 +40,8 @@ pub(super) struct Engine {
     pub(super) hash: Hash,
     pub(super) handlers: u64,
     pub(super) liveness_late: Duration,
+    /// What the running handler has spent as the step of a job.
+    pub(super) jobs: Duration,
     handler_cost: RangeInclusive<Duration>,
     buffer: Vec<u8>,
 }
@@ -57,6 +59,7 @@ impl Engine {
             hash: Hash(options.seed),
             handlers: 0,
             liveness_late: Duration::ZERO,
+            jobs: Duration::ZERO,
             handler_cost: options.handler_cost.clone(),
             buffer: Vec::new(),
         }
@@ -78,6 +81,9 @@ impl Driver for Engine {
     fn boundary(&mut self, handler: &Done) -> Pace {
         self.consumed += self.chance.span(&self.handler_cost);
         self.handlers += 1;
+        if handler.site == Site::JOB {
+            self.jobs += self.consumed;
+        }
         self.hash.add(handler.began.as_nanos());
         self.hash.add(u64::from(handler.loop_id.number()) << 32 | self.worker as u64);
         self.hash.add(u64::from(handler.site.0) << 32 | u64::from(handler.argument));

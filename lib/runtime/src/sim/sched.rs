@@ -15,6 +15,7 @@ use super::{
 use crate::{
     dispatch::{Dispatch, RunEntry},
     handle::RuntimeHandle,
+    kit::idle::Idle,
     loop_cell::{Counters, Runnable, begin, notify_dyn},
     loop_core::Deadlines,
     stats::WorkerStats,
@@ -44,6 +45,7 @@ pub(super) struct Worker {
     polled: Time,
     liveness: DeadlineHeap,
     rest: DeadlineHeap,
+    idle: Idle,
     pub(super) counts: WorkerStats,
 }
 
@@ -157,7 +159,7 @@ impl Scheduler {
     fn when(&self, index: usize) -> Option<Time> {
         let worker = self.workers.get(index)?;
         let busy = worker.turn.is_some() || !worker.queue.is_empty();
-        if busy || self.engine.net.is_hot(index) {
+        if busy || !worker.idle.is_empty() || self.engine.net.is_hot(index) {
             return Some(worker.free_at);
         }
         let due = worker.liveness.first().min(worker.rest.first());
@@ -173,6 +175,7 @@ impl Scheduler {
         self.fire(index);
         self.settle();
         self.interrupt(index);
+        self.grant_job(index);
         let now = self.now;
         if self.workers[index].turn.is_none() && !self.begin_turn(index) {
             // Nothing after all; time goes on so that a mistake cannot stop the clock.
@@ -220,6 +223,23 @@ impl Scheduler {
         }
     }
 
+    /// Has one step of a job run, if the worker has nothing else to do or owes it.
+    fn grant_job(&mut self, index: usize) {
+        let worker = &mut self.workers[index];
+        let is_idle = worker.turn.is_none() && worker.queue.is_empty();
+        if !is_idle && !worker.idle.is_due(self.now) {
+            return;
+        }
+        let Some(slot) = worker.idle.next(self.now) else { return };
+        let resident = self.loops.get(slot as usize).and_then(Option::as_ref);
+        let Some(resident) = resident.filter(|resident| resident.cell.grant_job()) else {
+            return worker.idle.set(slot, None, self.now);
+        };
+        worker.counts.floor += u64::from(!is_idle);
+        notify_dyn(&resident.cell, if is_idle { Class::Bulk } else { Class::Control });
+        self.settle();
+    }
+
     /// Ends a turn early if a loop has something for liveness.
     fn interrupt(&mut self, index: usize) {
         if self.workers[index].queue.has_liveness()
@@ -259,6 +279,7 @@ impl Scheduler {
         let (cell, engine) = (&turn.entry.cell, &mut self.engine);
         let ended = cell.run(cell, turn.pending, engine, &mut self.arena);
         let took = self.engine.consumed;
+        let jobs = core::mem::take(&mut self.engine.jobs);
         self.count(index, cell, took);
         self.workers[index].free_at = self.now + took;
         self.engine.net.reap(self.now, &mut self.engine.chance);
@@ -268,6 +289,10 @@ impl Scheduler {
         }
         self.note_deadlines(index, slot, ended.deadlines);
         let now = self.now + took;
+        if jobs > Duration::ZERO {
+            self.workers[index].counts.jobs += jobs;
+            self.workers[index].idle.spent(now, jobs);
+        }
         let due = ended.deadlines.liveness.min(ended.deadlines.rest) <= now;
         if now < turn.until && (due || !ended.left.is_empty()) {
             self.workers[index].turn = Some(Turn { left: ended.left, ..turn });
@@ -290,6 +315,7 @@ impl Scheduler {
     pub(super) fn note_deadlines(&mut self, index: usize, slot: u32, deadlines: Deadlines) {
         self.workers[index].liveness.set(slot, deadlines.liveness);
         self.workers[index].rest.set(slot, deadlines.rest);
+        self.workers[index].idle.set(slot, deadlines.job, self.now);
     }
 
     /// Sees to what handlers, and the test, have sent and closed.
@@ -333,6 +359,7 @@ impl Worker {
             polled: now,
             liveness: DeadlineHeap::default(),
             rest: DeadlineHeap::default(),
+            idle: Idle::new(),
             counts: WorkerStats { index, ..WorkerStats::default() },
         }
     }

@@ -57,6 +57,8 @@ pub(crate) struct Engine {
 pub(crate) struct Tally {
     pub(crate) handlers: [u64; 4],
     pub(crate) messages: u64,
+    /// Nanoseconds in steps of jobs.
+    pub(crate) jobs: u64,
     pub(crate) longest: u64,
     pub(crate) liveness_late: u64,
 }
@@ -161,6 +163,9 @@ impl Driver for Engine {
         let took = now.since(handler.began).as_nanos() as u64;
         self.tally.handlers[handler.class.index()] += 1;
         self.tally.messages += u64::from(handler.site == Site::MESSAGE);
+        if handler.site == Site::JOB {
+            self.tally.jobs += took;
+        }
         self.tally.longest = self.tally.longest.max(took);
         if now >= self.turn_until {
             return Pace::Yield(now);

@@ -2,6 +2,7 @@
 
 pub(crate) mod deadlines;
 pub(crate) mod engine;
+mod idle;
 mod moves;
 pub(crate) mod queue;
 mod registry;
@@ -18,6 +19,7 @@ use dunlin_trace::Ring;
 
 use crate::{
     dispatch::RunEntry,
+    kit::idle::Idle,
     loop_cell::{Counters, Runnable, notify_dyn},
     pool::{Command, Injected, Pool, WorkerShared, local, worker_stats},
     runloop::Ready,
@@ -41,6 +43,8 @@ pub(crate) struct Worker {
     free: Vec<u32>,
     liveness: DeadlineHeap,
     rest: DeadlineHeap,
+    /// Loops with jobs waiting.
+    idle: Idle,
     /// When the poller was last looked at.
     polled: Time,
     /// The last sleep was short and another thread ended it: it pays to look around for a moment
@@ -94,6 +98,7 @@ impl Worker {
             free: Vec::new(),
             liveness: DeadlineHeap::default(),
             rest: DeadlineHeap::default(),
+            idle: Idle::new(),
             polled: engine.now,
             spins: false,
             complained: Time::ZERO,
@@ -117,6 +122,7 @@ impl Worker {
             self.take_inbox();
             local::drain(&mut self.queue);
             self.fire_deadlines();
+            self.pay_floor();
             if let Some(entry) = self.queue.pop() {
                 self.turn(entry);
                 if self.engine.now.since(self.polled) >= POLL_INTERVAL {
@@ -124,7 +130,7 @@ impl Worker {
                     self.consider_spread();
                     self.consider_balance();
                 }
-            } else if !self.is_finished() {
+            } else if !self.is_finished() && !self.use_idle_time() {
                 self.wait();
             }
         }

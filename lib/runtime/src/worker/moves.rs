@@ -47,6 +47,7 @@ impl Worker {
         let deadlines = cell.attach(slot, &mut self.engine);
         self.liveness.set(slot, deadlines.liveness);
         self.rest.set(slot, deadlines.rest);
+        self.idle.set(slot, deadlines.job, self.engine.now);
         let moved = cell.header().state().finish_move(self.index());
         if let Some(class) = moved.requeue {
             let cell = Arc::clone(&cell);
@@ -75,6 +76,7 @@ impl Worker {
         self.free.push(slot);
         self.liveness.set(slot, Time::NEVER);
         self.rest.set(slot, Time::NEVER);
+        self.idle.set(slot, None, self.engine.now);
         self.engine.shared.loops.fetch_sub(1, Ordering::Relaxed);
         Some(resident)
     }

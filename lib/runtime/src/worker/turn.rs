@@ -66,6 +66,7 @@ impl Worker {
     fn note_deadlines(&mut self, slot: u32, ended: &Ended) {
         self.liveness.set(slot, ended.deadlines.liveness);
         self.rest.set(slot, ended.deadlines.rest);
+        self.idle.set(slot, ended.deadlines.job, self.engine.now);
     }
 
     fn count(&mut self, entry: &RunEntry, began: Time) {
@@ -84,6 +85,7 @@ impl Worker {
         if self.engine.tally.longest >= OVERRUN {
             self.complain(entry, self.engine.tally.longest);
         }
+        self.count_jobs();
         self.engine.publish();
     }
 

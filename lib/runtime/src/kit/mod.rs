@@ -1,0 +1,9 @@
+//! What authors of protocols need above bare loops: jobs for idle time, queues of work, credit,
+//! broadcasts with a barrier, clients that connect again, walks over collections that change.
+//!
+//! All of it is built from what a [`Context`](crate::Context) offers, so it behaves the same on real
+//! workers and in the simulation. Only jobs reach into the workers, who decide when there is nothing
+//! better to do.
+
+pub(crate) mod idle;
+pub mod jobs;
