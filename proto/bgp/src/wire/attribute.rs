@@ -138,17 +138,28 @@ pub fn attributes(mut block: &[u8]) -> impl Iterator<Item = Attribute<'_>> {
     core::iter::from_fn(move || take_first(&mut block))
 }
 
-/// Appends an attribute; `flags` without the length bit, which follows from the value. A value of
-/// more than 65535 bytes can't be written and is left out.
+/// Appends an attribute whose value has come in a message, and so fits; `flags` without the length
+/// bit, which follows from the value. A longer one is left out.
 #[inline]
 pub fn put(out: &mut Vec<u8>, flags: u8, number: u8, value: &[u8]) {
-    if put_head(out, flags, number, value.len()) {
+    let _ = try_put(out, flags, number, value);
+}
+
+/// As [`put`]; `false`, and nothing is appended, if the value is longer than the 65535 bytes that a
+/// header can say.
+#[inline]
+#[must_use]
+pub fn try_put(out: &mut Vec<u8>, flags: u8, number: u8, value: &[u8]) -> bool {
+    let fits = put_head(out, flags, number, value.len());
+    if fits {
         out.extend_from_slice(value);
     }
+    fits
 }
 
 /// Appends the header of an attribute of `length` bytes; `false` if no header can say that.
 #[inline]
+#[must_use]
 pub fn put_head(out: &mut Vec<u8>, flags: u8, number: u8, length: usize) -> bool {
     if let Ok(length) = u8::try_from(length) {
         out.extend_from_slice(&[flags & !flag::EXTENDED, number, length]);

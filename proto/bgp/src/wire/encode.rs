@@ -86,7 +86,7 @@ pub fn encode_block(
             false
         }
     };
-    attributes::put_all(canonical, rules, route, classic, block);
+    attributes::put_all(canonical, rules, route, classic, block)?;
     let overhead = Block::read(block).overhead();
     if overhead + LONGEST_PREFIX > rules.max_length { Err(TooLong) } else { Ok(()) }
 }

@@ -201,7 +201,7 @@ impl Check<'_> {
         if whole.0 == 0 {
             return Fate::Discard(Problem::Value(number::AGGREGATOR));
         }
-        put_head(self.out, canonical_flags(flags), number::AGGREGATOR, 8);
+        let _fits = put_head(self.out, canonical_flags(flags), number::AGGREGATOR, 8);
         self.out.extend_from_slice(&whole.0.to_be_bytes());
         self.out.extend_from_slice(&whole.1);
         Fate::Done

@@ -6,8 +6,8 @@ use dunlin_net::as_path::{AsPath, SegmentKind};
 
 use super::super::AS_TRANS;
 use super::super::attribute::{
-    Attribute, OPTIONAL_LOCAL, OPTIONAL_TRANSITIVE, WELL_KNOWN, flag, number, put, put_head,
-    take_first,
+    Attribute, OPTIONAL_LOCAL, OPTIONAL_TRANSITIVE, WELL_KNOWN, flag, number, put_head, take_first,
+    try_put,
 };
 use super::super::family::Carried;
 use super::super::next_hop::NextHop;
@@ -73,14 +73,15 @@ pub struct TooLong;
 /// The attributes up to CLUSTER_LIST, by number: those that a speaker changes.
 type Head<'a> = [Option<Attribute<'a>>; number::CLUSTER_LIST as usize + 1];
 
-/// Appends all attributes. `classic`: NEXT_HOP is one of them.
+/// Appends all attributes; an error if one of them has got longer than a header can say. `classic`:
+/// NEXT_HOP is one of them.
 pub(super) fn put_all(
     canonical: &[u8],
     rules: &EncodeRules,
     route: &Route,
     classic: bool,
     out: &mut Vec<u8>,
-) {
+) -> Result<(), TooLong> {
     let mut rest = canonical;
     let mut head: Head<'_> = [None; 11];
     let mut next = take_first(&mut rest);
@@ -90,9 +91,18 @@ pub(super) fn put_all(
         next = take_first(&mut rest);
     }
     let tail = next.into_iter().chain(core::iter::from_fn(|| take_first(&mut rest)));
-    let customers_only = rules.customers_only;
-    Writer { head, rules, route, as4_path: None, as4_aggregator: None, customers_only, out }
-        .run(classic, tail);
+    let mut writer = Writer {
+        head,
+        rules,
+        route,
+        as4_path: None,
+        as4_aggregator: None,
+        customers_only: rules.customers_only,
+        fits: true,
+        out,
+    };
+    writer.run(classic, tail);
+    if writer.fits { Ok(()) } else { Err(TooLong) }
 }
 
 struct Writer<'a> {
@@ -104,19 +114,21 @@ struct Writer<'a> {
     as4_aggregator: Option<[u8; 8]>,
     /// OTC is still to be added, unless the route has it.
     customers_only: bool,
+    /// No attribute has had to be left out as too long.
+    fits: bool,
     out: &'a mut Vec<u8>,
 }
 
 impl<'a> Writer<'a> {
-    fn run(mut self, classic: bool, tail: impl Iterator<Item = Attribute<'a>>) {
+    fn run(&mut self, classic: bool, tail: impl Iterator<Item = Attribute<'a>>) {
         match self.taken(number::ORIGIN) {
             Some(origin) => self.copy(&origin),
             // A route that no BGP speaker made is ours: IGP.
-            None => put(self.out, WELL_KNOWN, number::ORIGIN, &[0]),
+            None => self.put(WELL_KNOWN, number::ORIGIN, &[0]),
         }
         self.as_path();
         if let (true, IpAddr::V4(address)) = (classic, self.route.next_hop.global) {
-            put(self.out, WELL_KNOWN, number::NEXT_HOP, &address.octets());
+            self.put(WELL_KNOWN, number::NEXT_HOP, &address.octets());
         }
         self.med();
         self.local_pref();
@@ -138,6 +150,10 @@ impl<'a> Writer<'a> {
         self.head.get(usize::from(number)).copied().flatten()
     }
 
+    fn put(&mut self, flags: u8, number: u8, value: &[u8]) {
+        self.fits &= try_put(self.out, flags, number, value);
+    }
+
     fn copy(&mut self, attribute: &Attribute<'_>) {
         self.out.extend_from_slice(attribute.whole);
     }
@@ -150,9 +166,11 @@ impl<'a> Writer<'a> {
         let value = self.taken(number::AS_PATH).map_or(&[][..], |attribute| attribute.value);
         if self.rules.as4 {
             match self.rules.peer {
-                PeerKind::External => put_prepended(self.out, value, self.rules.local_as),
+                PeerKind::External => {
+                    self.fits &= put_prepended(self.out, value, self.rules.local_as);
+                }
                 PeerKind::Internal | PeerKind::RouteServerClient => {
-                    put(self.out, WELL_KNOWN, number::AS_PATH, value);
+                    self.put(WELL_KNOWN, number::AS_PATH, value);
                 }
             }
             return;
@@ -165,7 +183,7 @@ impl<'a> Writer<'a> {
         }
         let mut narrow = Vec::with_capacity(path.wire().len());
         path::narrow(path, &mut narrow);
-        put(self.out, WELL_KNOWN, number::AS_PATH, &narrow);
+        self.put(WELL_KNOWN, number::AS_PATH, &narrow);
         if path.any(|asn| asn > u32::from(u16::MAX)) {
             let mut whole = Vec::with_capacity(path.wire().len());
             path::put_without_confed(path, &mut whole);
@@ -176,7 +194,7 @@ impl<'a> Writer<'a> {
     fn med(&mut self) {
         let Some(med) = self.taken(number::MED) else { return };
         if self.route.keep_med || med.flags & flag::FILTER_SET != 0 {
-            put(self.out, OPTIONAL_LOCAL, number::MED, med.value);
+            self.put(OPTIONAL_LOCAL, number::MED, med.value);
         }
     }
 
@@ -185,7 +203,7 @@ impl<'a> Writer<'a> {
         match (self.is_internal(), preference) {
             (true, None) => {
                 let preference = self.rules.default_local_pref.to_be_bytes();
-                put(self.out, WELL_KNOWN, number::LOCAL_PREF, &preference);
+                self.put(WELL_KNOWN, number::LOCAL_PREF, &preference);
             }
             (internal, Some(preference)) if internal || self.rules.send_local_pref => {
                 self.copy(&preference);
@@ -203,7 +221,7 @@ impl<'a> Writer<'a> {
         let [a, b, c, d, address @ ..] = whole;
         let asn = u32::from_be_bytes([a, b, c, d]);
         let short = u16::try_from(asn).unwrap_or(AS_TRANS);
-        put_head(self.out, aggregator.flags, number::AGGREGATOR, 6);
+        self.fits &= put_head(self.out, aggregator.flags, number::AGGREGATOR, 6);
         self.out.extend_from_slice(&short.to_be_bytes());
         self.out.extend_from_slice(&address);
         self.as4_aggregator = (asn > u32::from(u16::MAX)).then_some(whole);
@@ -214,7 +232,7 @@ impl<'a> Writer<'a> {
             (Some(originator), _) => self.copy(&originator),
             (None, Some(reflection)) => {
                 let originator = reflection.originator.to_be_bytes();
-                put(self.out, OPTIONAL_LOCAL, number::ORIGINATOR_ID, &originator);
+                self.put(OPTIONAL_LOCAL, number::ORIGINATOR_ID, &originator);
             }
             (None, None) => {}
         }
@@ -227,7 +245,7 @@ impl<'a> Writer<'a> {
                 let before = list.map_or(&[][..], |list| list.value);
                 let added = reflection.clusters.into_iter().flatten();
                 let length = before.len() + 4 * added.clone().count();
-                put_head(self.out, OPTIONAL_LOCAL, number::CLUSTER_LIST, length);
+                self.fits &= put_head(self.out, OPTIONAL_LOCAL, number::CLUSTER_LIST, length);
                 added.for_each(|cluster| self.out.extend_from_slice(&cluster.to_be_bytes()));
                 self.out.extend_from_slice(before);
             }
@@ -256,34 +274,36 @@ impl<'a> Writer<'a> {
     fn customers_only(&mut self) {
         if core::mem::take(&mut self.customers_only) {
             let asn = self.rules.local_as.to_be_bytes();
-            put(self.out, OPTIONAL_TRANSITIVE, number::OTC, &asn);
+            self.put(OPTIONAL_TRANSITIVE, number::OTC, &asn);
         }
     }
 
     fn as4(&mut self) {
         if let Some(path) = self.as4_path.take() {
-            put(self.out, OPTIONAL_TRANSITIVE, number::AS4_PATH, &path);
+            self.put(OPTIONAL_TRANSITIVE, number::AS4_PATH, &path);
         }
         if let Some(aggregator) = self.as4_aggregator.take() {
-            put(self.out, OPTIONAL_TRANSITIVE, number::AS4_AGGREGATOR, &aggregator);
+            self.put(OPTIONAL_TRANSITIVE, number::AS4_AGGREGATOR, &aggregator);
         }
     }
 }
 
-/// Appends AS_PATH with our AS in front and without what is private to a confederation.
-fn put_prepended(out: &mut Vec<u8>, path: &[u8], asn: u32) {
+/// Appends AS_PATH with our AS in front and without what is private to a confederation; `false` if
+/// that is too long.
+fn put_prepended(out: &mut Vec<u8>, path: &[u8], asn: u32) -> bool {
     const SEQUENCE: u8 = SegmentKind::Sequence as u8;
     match path.split_first_chunk::<2>() {
         // The usual case, without a detour: room in the first segment, and no confederation.
         Some((&[SEQUENCE, count @ 0..=254], rest)) if !AsPath(path).has_confed() => {
-            put_head(out, WELL_KNOWN, number::AS_PATH, path.len() + 4);
+            let fits = put_head(out, WELL_KNOWN, number::AS_PATH, path.len() + 4);
             out.extend_from_slice(&[SEQUENCE, count + 1]);
             out.extend_from_slice(&asn.to_be_bytes());
             out.extend_from_slice(rest);
+            fits
         }
         _ => {
             let path = AsPath(path).without_confed().view().prepend(asn);
-            put(out, WELL_KNOWN, number::AS_PATH, path.wire());
+            try_put(out, WELL_KNOWN, number::AS_PATH, path.wire())
         }
     }
 }

@@ -2,9 +2,10 @@ use core::net::IpAddr;
 
 use proptest::prelude::*;
 
+use super::super::MAX_LENGTH;
+use super::super::attribute::{self, number};
 use super::super::decode::{DecodeRules, Decoder, Verdict};
 use super::super::family::FamilySet;
-use super::super::{MAX_LENGTH, attribute};
 use super::*;
 
 pub(crate) fn encode_rules(family: Carried, peer: PeerKind) -> EncodeRules {
@@ -202,6 +203,38 @@ fn attributes_that_leave_no_room_are_refused() {
     assert_eq!(encode_block(&canonical, &rules, &route("192.0.2.1"), &mut block), Err(TooLong));
     rules.max_length = MAX_LENGTH_EXTENDED;
     assert_eq!(encode_block(&canonical, &rules, &route("192.0.2.1"), &mut block), Ok(()));
+}
+
+/// ORIGIN and the longest path there can be: one AS more and no header can say its length.
+fn with_longest_path(asn: u32) -> Vec<u8> {
+    let segment = |count: u8| {
+        let members = core::iter::repeat_n(asn.to_be_bytes(), usize::from(count));
+        [2, count].into_iter().chain(members.flatten())
+    };
+    let path: Vec<u8> = (0..64).flat_map(|_| segment(255)).chain(segment(31)).collect();
+    let mut canonical = PLAIN[..4].to_vec();
+    attribute::put(&mut canonical, 0x40, number::AS_PATH, &path);
+    canonical
+}
+
+/// Nobody is told of a route without the path that our own AS has made too long.
+#[test]
+fn a_path_that_gets_too_long_is_refused() {
+    let encode = |peer, as4, asn| {
+        let rules = encode_rules(Carried::Ipv4, peer);
+        let rules = EncodeRules { as4, max_length: MAX_LENGTH_EXTENDED, ..rules };
+        let mut block = Vec::new();
+        encode_block(&with_longest_path(asn), &rules, &route("192.0.2.1"), &mut block)?;
+        let has = |wanted| {
+            attribute::attributes(Block::read(&block).attributes)
+                .any(|found| found.number == wanted)
+        };
+        Ok((has(number::AS_PATH), has(number::AS4_PATH)))
+    };
+    assert_eq!(encode(PeerKind::External, true, 65001), Err(TooLong));
+    assert_eq!(encode(PeerKind::Internal, true, 65001), Err(TooLong));
+    assert_eq!(encode(PeerKind::External, false, 65001), Ok((true, false)), "half as long");
+    assert_eq!(encode(PeerKind::External, false, 70001), Err(TooLong), "AS4_PATH");
 }
 
 fn a_path() -> impl Strategy<Value = Vec<u8>> {
