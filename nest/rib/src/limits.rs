@@ -1,6 +1,6 @@
 //! Route limits of a channel: `receive limit`, `import limit`, `export limit`.
 
-use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// What happens when a limit is exceeded.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -80,18 +80,17 @@ impl core::fmt::Display for TooMany {
 /// A limit and whether it is exceeded now. By default there is none.
 #[derive(Debug)]
 pub struct Limit {
-    /// Routes allowed; [`NONE`] if there is no limit. Written by whoever reconfigures, read by
-    /// slices (`Relaxed`: it publishes nothing, and a route early or late doesn't matter).
-    max: AtomicU64,
-    /// What to do beyond, by its place in [`ACTIONS`]. As above.
-    action: AtomicU8,
+    /// Routes allowed ([`NONE`] if there is no limit) times four, and what to do beyond, by its place
+    /// in [`ACTIONS`]. Written by whoever reconfigures, read by slices (`Relaxed`: it publishes
+    /// nothing, and a route early or late doesn't matter).
+    word: AtomicU64,
     /// Set by whoever exceeds it first, so that it is reported once; cleared by reconfiguration.
     /// `Relaxed` read-modify-writes: it publishes nothing but itself.
     hit: AtomicBool,
 }
 
 /// More routes than there can be.
-const NONE: u64 = u64::MAX;
+const NONE: u64 = u64::MAX >> 2;
 
 const ACTIONS: [LimitAction; 4] =
     [LimitAction::Warn, LimitAction::Block, LimitAction::Restart, LimitAction::Disable];
@@ -105,11 +104,7 @@ impl Default for Limit {
 impl Limit {
     /// A limit that is not hit.
     pub fn new(max: u64, action: LimitAction) -> Self {
-        let limit = Self {
-            max: AtomicU64::new(NONE),
-            action: AtomicU8::new(0),
-            hit: AtomicBool::new(false),
-        };
+        let limit = Self { word: AtomicU64::new(NONE << 2), hit: AtomicBool::new(false) };
         limit.renew(Some((max, action)));
         limit
     }
@@ -117,15 +112,14 @@ impl Limit {
     /// Puts another limit, or none, in place of this one. It is not hit then.
     pub fn renew(&self, limit: Option<(u64, LimitAction)>) {
         let (max, action) = limit.unwrap_or((NONE, LimitAction::Warn));
-        self.max.store(max, Ordering::Relaxed);
-        self.action.store(action as u8, Ordering::Relaxed);
+        self.word.store(max.min(NONE) << 2 | action as u64, Ordering::Relaxed);
         self.hit.store(false, Ordering::Relaxed);
     }
 
     /// Routes allowed.
     #[inline]
     pub fn max(&self) -> u64 {
-        self.max.load(Ordering::Relaxed)
+        self.both().0
     }
 
     /// Whether there is a limit at all.
@@ -146,13 +140,33 @@ impl Limit {
 
     /// What happens beyond it.
     pub fn action(&self) -> LimitAction {
-        let action = usize::from(self.action.load(Ordering::Relaxed));
-        ACTIONS.get(action).copied().unwrap_or_default()
+        self.both().1
     }
 
-    /// Whether routes beyond it are dropped.
-    pub fn drops(&self) -> bool {
-        self.action() != LimitAction::Warn
+    /// Counts a route more; false if it is beyond the limit and must be dropped: then it isn't
+    /// counted. Over all slices at once, so that the limit is exact. `hit` is for the first route
+    /// beyond.
+    pub fn admits(&self, gauge: &AtomicU64, hit: impl FnOnce()) -> bool {
+        let before = gauge.fetch_add(1, Ordering::Relaxed);
+        // Read once: it may be renewed meanwhile.
+        let (max, action) = self.both();
+        if before < max {
+            return true;
+        }
+        if self.strike() {
+            hit();
+        }
+        let admitted = action == LimitAction::Warn;
+        if !admitted {
+            gauge.fetch_sub(1, Ordering::Relaxed);
+        }
+        admitted
+    }
+
+    #[inline]
+    fn both(&self) -> (u64, LimitAction) {
+        let word = self.word.load(Ordering::Relaxed);
+        (word >> 2, ACTIONS[(word & 3) as usize])
     }
 }
 
@@ -163,4 +177,33 @@ pub struct ImportLimits {
     pub receive: Limit,
     /// On routes accepted.
     pub import: Limit,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_dropped_is_not_counted() {
+        let limit = Limit::new(2, LimitAction::Block);
+        let (gauge, mut hits) = (AtomicU64::new(0), 0);
+        let mut admit = |limit: &Limit| limit.admits(&gauge, || hits += 1);
+        assert_eq!([(); 4].map(|()| admit(&limit)), [true, true, false, false]);
+        limit.renew(Some((1, LimitAction::Warn)));
+        assert!(admit(&limit), "over the limit, but only to be said");
+        limit.renew(None);
+        assert!(!limit.is_set() && !limit.is_hit());
+        assert!(admit(&limit));
+        assert_eq!((gauge.into_inner(), hits), (4, 2), "once for each limit");
+    }
+
+    #[test]
+    fn a_limit_keeps_its_numbers() {
+        for action in ACTIONS {
+            for max in [0, 1, u64::from(u32::MAX)] {
+                let limit = Limit::new(max, action);
+                assert_eq!((limit.max(), limit.action(), limit.is_set()), (max, action, true));
+            }
+        }
+    }
 }

@@ -1,6 +1,5 @@
 //! Pipes: routes of one table put into another of the same slice.
 
-use core::sync::atomic::Ordering;
 use std::sync::Arc;
 
 use dunlin_attr::Attrs;
@@ -153,18 +152,7 @@ impl Pipes {
     /// Counts a route more in this table; false if the pipe's limit forbids it.
     fn admit(&self, via: u16) -> bool {
         let Some(pipe) = self.inward(via) else { return true };
-        // At once and over all slices, so that the limit is exact.
-        let before = pipe.gauges.accepted.fetch_add(1, Ordering::Relaxed);
-        if before < pipe.limit.max() {
-            return true;
-        }
-        if pipe.limit.strike() {
-            (pipe.exceeded)();
-        }
-        if pipe.limit.drops() {
-            pipe.gauges.accepted.fetch_sub(1, Ordering::Relaxed);
-        }
-        !pipe.limit.drops()
+        pipe.limit.admits(&pipe.gauges.accepted, || (pipe.exceeded)())
     }
 
     pub(crate) fn inward_index(&self, id: PipeId) -> Option<u16> {

@@ -79,18 +79,8 @@ impl Local {
         within
     }
 
-    /// Counts at once and over all slices, so that the limit is exact.
     fn reserve(&self, limit: &Limit, gauge: &AtomicU64, kind: LimitKind) -> bool {
-        if gauge.fetch_add(1, Ordering::Relaxed) < limit.max() {
-            return true;
-        }
-        if limit.strike() {
-            self.source.events.limit_hit(self.source.id, kind);
-        }
-        if limit.drops() {
-            gauge.fetch_sub(1, Ordering::Relaxed);
-        }
-        !limit.drops()
+        limit.admits(gauge, || self.source.events.limit_hit(self.source.id, kind))
     }
 
     /// Counts a route less.

@@ -163,20 +163,10 @@ impl<K: TableKey> Slot<K> {
             self.exported += 1;
             return true;
         };
-        // Counted at once and over all slices, so that the limit is exact.
-        let before = self.exporter.counters.exported.fetch_add(1, Ordering::Relaxed);
-        if before < limit.limit.max() {
-            return true;
-        }
-        if limit.limit.strike() {
-            limit.events.limit_hit(limit.source, LimitKind::Export);
-        }
-        if limit.limit.drops() {
-            self.exporter.counters.exported.fetch_sub(1, Ordering::Relaxed);
-            self.delta.updates_limited += 1;
-            return false;
-        }
-        true
+        let hit = || limit.events.limit_hit(limit.source, LimitKind::Export);
+        let admitted = limit.limit.admits(&self.exporter.counters.exported, hit);
+        self.delta.updates_limited += u64::from(!admitted);
+        admitted
     }
 
     /// Counts a network less.
