@@ -300,7 +300,10 @@ impl Session {
                     move |reply| Request::Control { action, selection, message: None, reply };
                 self.start(cx, control::Ask::new(request));
             }
-            Command::Down => self.start(cx, control::Ask::new(Request::Shutdown)),
+            Command::Down => {
+                output.last(7, "Shutdown requested");
+                desk.ask(Request::Shutdown);
+            }
         }
     }
 }

@@ -36,8 +36,7 @@ impl Manager {
             Request::Configure { command, reply, notice } => {
                 self.configure(cx, command, reply, notice);
             }
-            Request::Shutdown(reply) => {
-                reply.send(vec![Line::new(7, "Shutdown requested")]);
+            Request::Shutdown => {
                 self.log.write(LogClass::Info, format_args!("Shutdown requested by command"));
                 self.shut_down(cx);
             }

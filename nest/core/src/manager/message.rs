@@ -221,8 +221,8 @@ pub enum Request {
         /// Told if the timeout expires.
         notice: Reply<String>,
     },
-    /// `down`
-    Shutdown(Reply<Vec<Line>>),
+    /// `down`. Who asks has been answered: the end may overtake an answer of the manager's.
+    Shutdown,
 }
 
 impl fmt::Debug for Request {
@@ -234,7 +234,7 @@ impl fmt::Debug for Request {
             Self::Show { .. } => "Show",
             Self::Control { .. } => "Control",
             Self::Configure { .. } => "Configure",
-            Self::Shutdown(_) => "Shutdown",
+            Self::Shutdown => "Shutdown",
         })
     }
 }
