@@ -141,10 +141,12 @@ impl Entry {
 
     /// A loop of the running incarnation has panicked, so it is gone.
     pub(super) fn panicked(&mut self, cx: &mut Context<'_>, why: &str) {
+        // One that was on its way down comes up again if it was to.
+        let next =
+            if self.is_stopping() { "" } else { ", and is down until it is enabled or restarted" };
         self.ended(cx);
         self.info = format!("Error: panicked: {why}");
-        let text = format_args!("Panicked, and is down until it is enabled or restarted: {why}");
-        self.log.write(LogClass::Bug, text);
+        self.log.write(LogClass::Bug, format_args!("Panicked{next}: {why}"));
     }
 
     pub(super) fn enter(&mut self, _cx: &mut Context<'_>, state: ProtocolState) {
