@@ -45,6 +45,11 @@ pub(crate) fn status(key: &str) -> usize {
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
+/// Whether a sanitizer watches (`tests/sanitizers`): memory it takes is not the runtime's.
+pub(crate) fn is_sanitized() -> bool {
+    std::env::var_os("DUNLIN_SANITIZED").is_some()
+}
+
 /// Keeps the processor busy.
 pub(crate) fn burn(span: Duration) {
     let start = Instant::now();
