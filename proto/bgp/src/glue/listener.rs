@@ -3,7 +3,7 @@
 //! One loop for all sessions. Sockets are opened in the manager's loop, where a failure can still
 //! be told to whoever starts the session, and are adopted here.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -52,6 +52,18 @@ impl Who {
     }
 }
 
+/// Whether connections that should be signed are. Until all of them are, nobody is let in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Signed {
+    /// The system doesn't know the password.
+    #[default]
+    Not,
+    /// It does, but there may be some to accept that came before.
+    New,
+    /// All that can come.
+    All,
+}
+
 /// A session that waits for connections.
 #[derive(Clone, Debug)]
 pub(crate) struct Waiter {
@@ -60,9 +72,8 @@ pub(crate) struct Waiter {
     /// Our address, if it must be this one.
     pub(crate) local: Option<IpAddr>,
     pub(crate) md5: Option<Arc<str>>,
-    /// The listener's own: the system checks what the neighbour signs. Until it does, nobody is
-    /// let in who should sign.
-    pub(crate) checked: bool,
+    /// The listener's own.
+    pub(crate) signed: Signed,
     pub(crate) session: Address<SessionMessage>,
 }
 
@@ -100,6 +111,10 @@ impl Listener {
                 for waiter in self.waiters.iter_mut().filter(|waiter| waiter.key == key) {
                     sign(cx, &self.log, id, waiter);
                 }
+                // Whoever opened the socket has listened for a while.
+                if self.waiters.iter().any(|waiter| waiter.signed == Signed::New) {
+                    self.accept(cx, id);
+                }
             }
             Err(error) => {
                 let text = format_args!("BGP: cannot listen on {}: {error}", key.local);
@@ -124,14 +139,15 @@ impl Listener {
 
     fn wait(&mut self, cx: &mut Context<'_>, mut waiter: Waiter) {
         self.leave(cx, &waiter.session);
-        if let Some(id) = self.socket_of(&waiter.key) {
+        let socket = self.socket_of(&waiter.key);
+        if let Some(id) = socket {
             sign(cx, &self.log, id, &mut waiter);
-            if waiter.md5.is_some() {
-                // Who connected before the system knew the password has signed nothing: not let in.
-                self.accept(cx, id);
-            }
         }
+        let is_new = waiter.signed == Signed::New;
         self.waiters.push(waiter);
+        if let (Some(id), true) = (socket, is_new) {
+            self.accept(cx, id);
+        }
     }
 
     fn leave(&mut self, cx: &mut Context<'_>, session: &Address<SessionMessage>) {
@@ -145,7 +161,10 @@ impl Listener {
                 other.md5.is_some() && other.key == waiter.key && other.who == waiter.who
             };
             match self.waiters.iter_mut().rfind(same) {
-                Some(heir) => sign(cx, &self.log, id, heir),
+                Some(heir) => {
+                    sign(cx, &self.log, id, heir);
+                    self.accept(cx, id);
+                }
                 None => {
                     let (address, prefix) = waiter.who.signs();
                     // The socket is about to be closed, at worst.
@@ -163,9 +182,19 @@ impl Listener {
                     self.pause.worked();
                     self.hand_over(cx, listener, socket, peer);
                 }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    return self.all_accepted(listener);
+                }
                 Err(error) => return self.accept_failed(cx, listener, &error),
             }
         }
+    }
+
+    /// Nobody is left who connected before the system knew a password.
+    fn all_accepted(&mut self, listener: SocketId) {
+        let Some((key, _)) = self.sockets.iter().find(|(_, id)| *id == listener) else { return };
+        let new = |waiter: &&mut Waiter| waiter.key == *key && waiter.signed == Signed::New;
+        self.waiters.iter_mut().filter(new).for_each(|waiter| waiter.signed = Signed::All);
     }
 
     fn accept_failed(&mut self, cx: &mut Context<'_>, listener: SocketId, error: &io::Error) {
@@ -193,7 +222,7 @@ impl Listener {
             self.log.write(LogClass::Warning, text);
             return cx.close(socket);
         };
-        if waiter.md5.is_some() && !waiter.checked {
+        if waiter.md5.is_some() && waiter.signed != Signed::All {
             return cx.close(socket);
         }
         let session = waiter.session.clone();
@@ -224,7 +253,7 @@ fn sign(cx: &mut Context<'_>, log: &Log, socket: SocketId, waiter: &mut Waiter) 
     let Some(key) = &waiter.md5 else { return };
     let (address, prefix) = waiter.who.signs();
     let result = cx.set_md5(socket, address, prefix, Some(key.as_bytes()));
-    waiter.checked = result.is_ok();
+    waiter.signed = if result.is_ok() { Signed::New } else { Signed::Not };
     if let Err(error) = result {
         let text = format_args!("BGP: cannot set the password for {address}: {error}");
         log.write(LogClass::Error, text);
@@ -302,7 +331,8 @@ mod tests {
     use std::sync::mpsc::{Sender, channel};
 
     use dunlin_core::log::LogTarget;
-    use dunlin_runtime::{Runtime, RuntimeOptions};
+    use dunlin_runtime::sim::SimRuntime;
+    use dunlin_runtime::{ConnectOptions, Runtime, RuntimeOptions};
 
     use super::*;
 
@@ -328,9 +358,92 @@ mod tests {
         }
     }
 
+    /// Opens the socket in a loop of its own, as the manager does, and connects to it.
+    struct Opener(Option<OwnedSocket>, Vec<SocketId>);
+
+    enum OpenerMessage {
+        Connect(usize),
+        GiveTo(Address<ListenerMessage>),
+    }
+
+    impl Loop for Opener {
+        type Message = OpenerMessage;
+
+        fn start(&mut self, cx: &mut Context<'_>) {
+            let socket = cx.listen(at(), &ListenOptions::default()).unwrap();
+            self.0 = cx.release(socket).ok();
+        }
+
+        fn message(&mut self, cx: &mut Context<'_>, message: OpenerMessage) {
+            match message {
+                OpenerMessage::Connect(count) => {
+                    let connect = |_| cx.connect(at(), &ConnectOptions::default()).unwrap();
+                    self.1.extend((0..count).map(connect));
+                }
+                OpenerMessage::GiveTo(listener) => {
+                    let key = ListenKey { local: at(), device: None };
+                    let open = ListenerMessage::Open(key, self.0.take().unwrap());
+                    listener.send(Class::Control, open).unwrap();
+                }
+            }
+        }
+    }
+
+    fn at() -> SocketAddr {
+        "127.0.0.1:11802".parse().unwrap()
+    }
+
+    fn wait_for(who: Who, session: &Address<SessionMessage>) -> ListenerMessage {
+        ListenerMessage::Wait(Box::new(Waiter {
+            key: ListenKey { local: at(), device: None },
+            who,
+            local: None,
+            md5: Some("secret".into()),
+            signed: Signed::Not,
+            session: session.clone(),
+        }))
+    }
+
+    /// Many connect, then the listener gets the socket and hears of the password.
+    fn connect_before_the_password(is_first: bool, seed: u64) {
+        let mut sim = SimRuntime::new(seed);
+        let log = Log::new(Arc::new(Silent));
+        let listener = sim.spawn("listener", Class::Control, Listener::new(log));
+        let opener = sim.spawn("opener", Class::Control, Opener(None, Vec::new()));
+        let (came, comes) = channel();
+        let session = sim.spawn("session", Class::Control, Waiting(came));
+        let tell = |message| opener.send(Class::Control, message).unwrap();
+        tell(OpenerMessage::Connect(300));
+        sim.run_for(Duration::from_millis(100));
+        let wait = wait_for(Who::Range("127.0.0.0/8".parse().unwrap()), &session);
+        if is_first {
+            listener.send(Class::Control, wait).unwrap();
+            sim.run_for(Duration::from_millis(1));
+            tell(OpenerMessage::GiveTo(listener.clone()));
+        } else {
+            tell(OpenerMessage::GiveTo(listener.clone()));
+            // No time to accept them all.
+            sim.step(sim.now() + Duration::from_millis(1));
+            listener.send(Class::Control, wait).unwrap();
+        }
+        sim.run_for(Duration::from_millis(100));
+        assert_eq!(comes.try_iter().count(), 0, "seed {seed}: let in unsigned");
+        tell(OpenerMessage::Connect(5));
+        sim.run_for(Duration::from_millis(100));
+        assert_eq!(comes.try_iter().count(), 5, "seed {seed}: kept out");
+    }
+
+    #[test]
+    fn who_connected_before_the_password_was_set_is_not_let_in() {
+        for seed in 0..20 {
+            connect_before_the_password(false, seed);
+            connect_before_the_password(true, seed);
+        }
+    }
+
     #[test]
     fn a_key_stays_with_the_successor_of_a_session_that_leaves_late() {
-        let at: SocketAddr = "127.0.0.1:11802".parse().unwrap();
+        let at = at();
         let runtime = Runtime::new(RuntimeOptions { threads: 1, ..Default::default() }).unwrap();
         let log = Log::new(Arc::new(Silent));
         let listener = runtime.spawn("listener", Class::Control, Listener::new(log));
@@ -341,14 +454,8 @@ mod tests {
         let session = || runtime.spawn("session", Class::Control, Waiting(came.clone()));
         let (old, new) = (session(), session());
         for session in [&old, &new] {
-            tell(ListenerMessage::Wait(Box::new(Waiter {
-                key: key.clone(),
-                who: Who::Address(at.ip()),
-                local: None,
-                md5: Some("secret".into()),
-                checked: false,
-                session: session.clone(),
-            })));
+            tell(wait_for(Who::Address(at.ip()), session));
+
         }
         tell(ListenerMessage::Leave(old));
         for _ in 0..5 {

@@ -26,7 +26,7 @@ use dunlin_runtime::{
 };
 
 use super::instance::Shared;
-use super::listener::{Lease, ListenerMessage, Waiter, Who};
+use super::listener::{Lease, ListenerMessage, Signed, Waiter, Who};
 use crate::config::{BgpConfig, Remote};
 use crate::fsm::{Action, Fsm, LastError, Side, State};
 use crate::wire::{Carried, Cease};
@@ -247,7 +247,7 @@ impl Session {
             who,
             local: self.bgp.source,
             md5: self.bgp.password.clone(),
-            checked: false,
+            signed: Signed::default(),
             session: self.own.clone(),
         };
         // Without a listener the daemon is going down.
