@@ -65,9 +65,7 @@ impl Rules {
 
     /// Whether the route may be sent at all.
     fn allow(&self, route: &RouteView<'_>) -> bool {
-        if let (true, Some(apart)) = (self.apart.is_some(), self.apart)
-            && route.source.id.0 == apart
-        {
+        if self.apart == Some(route.source.id.0) {
             return false;
         }
         if self.internal
@@ -111,9 +109,7 @@ impl BgpPolicy {
         let former = self.former.iter().find(|former| latest <= former.until);
         former.map_or(&self.filter, |former| &former.filter)
     }
-}
 
-impl BgpPolicy {
     /// Whether nothing passes, whatever it is.
     pub(crate) fn rejects_all(&self) -> bool {
         self.filter.is_reject_all() && self.former.is_empty()
