@@ -1,6 +1,8 @@
 //! Sessions over real sockets: a daemon's manager, tables and BGP, and raw neighbours.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests may fail by panic")]
 
+#[path = "session/limits.rs"]
+mod limits;
 mod support;
 
 use core::net::IpAddr;
@@ -438,56 +440,6 @@ fn a_session_too_many_in_an_export_group_is_refused_by_name() {
     let why = "Too many sessions in one export group";
     let logged = "refused: too many sessions in one export group, at most 2";
     refuse_the_third(11807, 65535, 2, why, logged);
-}
-
-#[test]
-fn a_limit_disables_the_session() {
-    let more = "ipv4 { import all; export none; import limit 10 action disable; };";
-    let daemon = Daemon::start(&session("a", 11797, "127.0.0.2", 65002, more));
-    let mut a = Speaker::connect("127.0.0.2", "127.0.0.1:11797", 65002);
-    a.establish();
-    daemon.wait_state("a", "up Established");
-    a.announce(&prefixes(11), [127, 0, 0, 2], &[]);
-    a.until("the end", |a| a.closed);
-    let notification = a.notification.clone().unwrap();
-    assert_eq!((notification.code, notification.subcode), (6, 1));
-    daemon.wait_state("a", "down Automatic shutdown: Route limit exceeded");
-}
-
-#[test]
-fn a_limit_changes_while_the_session_goes_on() {
-    let with = |limit: &str| {
-        let more = format!("ipv4 {{ import all; export none; {limit} }};");
-        session("a", 11803, "127.0.0.2", 65002, &more)
-    };
-    let imported = |daemon: &Daemon| daemon.describe("a").channels[0].statistics.unwrap().imported;
-    let daemon = Daemon::start(&with(""));
-    let mut a = Speaker::connect("127.0.0.2", "127.0.0.1:11803", 65002);
-    a.establish();
-    daemon.wait_state("a", "up Established");
-    daemon.configure(&with("import limit 100 action block;"));
-    a.announce(&prefixes(120), [127, 0, 0, 2], &[]);
-    for _ in 0..500 {
-        if imported(&daemon) == 100 {
-            break;
-        }
-        support::daemon::nap();
-    }
-    daemon.configure(&with("import limit 200 action restart;"));
-    a.announce(&prefixes(120), [127, 0, 0, 2], &[]);
-    for _ in 0..500 {
-        if imported(&daemon) == 120 {
-            break;
-        }
-        support::daemon::nap();
-    }
-    assert_eq!(imported(&daemon), 120);
-    assert!(!a.closed && a.notification.is_none());
-    // Exceeded at once.
-    daemon.configure(&with("import limit 50 action disable;"));
-    a.until("the end", |a| a.closed);
-    let notification = a.notification.clone().unwrap();
-    assert_eq!((notification.code, notification.subcode), (6, 1));
 }
 
 #[test]

@@ -455,7 +455,6 @@ mod tests {
         let (old, new) = (session(), session());
         for session in [&old, &new] {
             tell(wait_for(Who::Address(at.ip()), session));
-
         }
         tell(ListenerMessage::Leave(old));
         for _ in 0..5 {

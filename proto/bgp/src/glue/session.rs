@@ -6,6 +6,7 @@
 //! * [`channel`]: what a session has in the tables while it is established.
 //! * [`export`]: its places in export groups.
 //! * [`figures`]: what it has exported, told from the groups' figures.
+//! * [`limits`]: how many routes a channel may have, and what happens beyond.
 //! * [`drive`]: the state machine's actions.
 //! * [`range`]: sessions with neighbours out of a range.
 //! * [`request`]: what the manager asks for.
@@ -35,6 +36,7 @@ mod channel;
 mod drive;
 mod export;
 mod figures;
+mod limits;
 mod link;
 mod range;
 mod receive;
@@ -134,6 +136,8 @@ pub(crate) struct Session {
     /// Incarnations whose routes are still on their way out.
     flushing: u32,
     stopping: bool,
+    /// When a limit last had the session begin anew.
+    limit_restart: Option<Time>,
     /// The Cease to send when the manager stops us for what we reported.
     limit_cease: Option<Cease>,
     /// State and error as last reported.
@@ -187,6 +191,7 @@ impl Session {
             joins: 0,
             flushing: 0,
             stopping: false,
+            limit_restart: None,
             limit_cease: None,
             reported: None,
             changed: true,

@@ -113,6 +113,19 @@ impl Daemon {
         panic!("{name} is `{last}`, not `{wanted}`; log: {:#?}", self.log());
     }
 
+    /// Waits until a channel has imported so many routes.
+    pub(crate) fn wait_imported(&self, name: &str, wanted: u64) {
+        let mut count = 0;
+        for _ in 0..1500 {
+            count = self.describe(name).channels[0].statistics.unwrap().imported;
+            if count == wanted {
+                return;
+            }
+            nap();
+        }
+        panic!("{name} has imported {count}, not {wanted}; log: {:#?}", self.log());
+    }
+
     /// What was logged since the last look.
     pub(crate) fn log(&self) -> Vec<String> {
         self.logged.try_iter().collect()

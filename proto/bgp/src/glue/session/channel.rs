@@ -21,7 +21,7 @@ use dunlin_runtime::{Address, Class, Context, Time};
 
 use super::export::Membership;
 use super::figures::Figures;
-use super::settings::{decode_rules, family, import_limits, kind, order, our_next_hop, resolve};
+use super::settings::{decode_rules, family, kind, order, our_next_hop, resolve};
 use super::{Session, SessionMessage};
 use crate::config::ChannelOptions;
 use crate::fsm::{Agreed, Side};
@@ -259,7 +259,7 @@ impl Session {
         source.keep_filtered = config.keep_filtered;
         source.import = config.import.clone();
         source.preference = config.preference;
-        source.limits = import_limits(config);
+        source.limits = config.import_limits();
         source.counters = Arc::clone(self.import_counters(config.kind));
         source
     }

@@ -6,12 +6,11 @@ use dunlin_core::config::DebugFlags;
 use dunlin_core::log::LogClass;
 use dunlin_core::protocol::{Automatic, InstanceEvent, ProtocolState, StopCause, StopReason};
 use dunlin_rib::SourceId;
-use dunlin_rib::limits::{LimitAction, LimitKind, TooMany};
+use dunlin_rib::limits::TooMany;
 use dunlin_runtime::{ConnectOptions, Context, OwnedSocket};
 
 use super::link::Link;
 use super::receive::system_text;
-use super::settings::limit_action;
 use super::{Session, Side, Ticket};
 use crate::config::Remote;
 use crate::fsm::{Action, LastError, Message, Misc, State};
@@ -35,7 +34,7 @@ impl Session {
         self.fsm.last_error().map(ToString::to_string).unwrap_or_default()
     }
 
-    fn ask(&self, what: Automatic, why: String) {
+    pub(super) fn ask(&self, what: Automatic, why: String) {
         self.environment.reporter.report(InstanceEvent::Automatic(what, why));
     }
 
@@ -192,42 +191,7 @@ impl Session {
         cx.close(link.socket);
     }
 
-    // --- Limits, interfaces, end
-
-    pub(super) fn limit(&mut self, cx: &mut Context<'_>, source: SourceId, kind: LimitKind) {
-        let ours = self
-            .up
-            .as_ref()
-            .and_then(|up| up.channels.iter().find(|channel| channel.source.id == source));
-        let Some(channel) = ours else { return };
-        let family = channel.family;
-        let Some(config) = self.config.channel(super::settings::kind(family)) else { return };
-        let action = limit_action(config, kind);
-        let text = format_args!(
-            "Channel {family} hits route {} limit, action: {}",
-            kind.name(),
-            action.name()
-        );
-        self.environment.log.write(LogClass::Warning, text);
-        let cease = match kind {
-            LimitKind::Receive | LimitKind::Import => Cease::PrefixLimit,
-            LimitKind::Export => Cease::AdministrativeShutdown,
-        };
-        match action {
-            LimitAction::Warn | LimitAction::Block => {}
-            LimitAction::Restart => {
-                let cease = Notification::cease(cease, "");
-                self.drive(cx, |fsm, now, _, actions| {
-                    fsm.fail(now, &cease, LastError::RouteLimit, actions);
-                });
-            }
-            LimitAction::Disable => {
-                self.limit_cease = Some(cease);
-                self.fsm.note_error(LastError::RouteLimit);
-                self.ask(Automatic::Disable, "Route limit exceeded".to_owned());
-            }
-        }
-    }
+    // --- Room, interfaces, end
 
     /// A slice has no room for one of our sources.
     pub(super) fn no_room(&mut self, cx: &mut Context<'_>, source: SourceId, why: TooMany) {

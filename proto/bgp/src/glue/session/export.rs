@@ -19,7 +19,8 @@ use dunlin_runtime::{Address, Class, Context};
 
 use super::channel::{Channel, Up};
 use super::figures::Found;
-use super::settings::{export_limit, kind, peer_kind};
+use super::limits::export_limit;
+use super::settings::{kind, peer_kind};
 use super::{Session, SessionMessage, Ticket};
 use crate::config::ChannelOptions;
 use crate::glue::encoder::{BgpEncoder, HopRules};
@@ -68,7 +69,12 @@ pub(super) struct Membership {
 
 impl Membership {
     pub(super) fn none() -> Self {
-        Self { join: 0, keys: (0, 0), progress: Arc::default(), place: None }
+        Self::wanted(0, (0, 0))
+    }
+
+    /// A membership that is being asked for.
+    fn wanted(join: u32, keys: (u64, u64)) -> Self {
+        Self { join, keys, progress: Arc::default(), place: None }
     }
 
     pub(super) fn reader(&self) -> Option<&LogReader> {
@@ -127,6 +133,35 @@ impl Channel {
         old.tell(|member| EgressMessage::Move { member, to, as_member });
     }
 
+    /// What the registry is told of the present membership.
+    fn join_spec(
+        &self,
+        policy: BgpPolicy,
+        encoder: BgpEncoder,
+        address: IpAddr,
+        sink: Arc<ToSession>,
+    ) -> JoinSpec {
+        JoinSpec {
+            table: self.table,
+            net_type: kind(self.family).net_type(),
+            policy: Arc::new(policy),
+            encoder: Arc::new(encoder),
+            member: MemberSpec {
+                sink: Arc::clone(&sink) as Arc<dyn LogSink>,
+                progress: Arc::clone(&self.current.progress),
+                source: self.source.id,
+                address,
+                resync: self.old.is_some(),
+            },
+            limit: self.export_limit.clone().map(|limit| ExportLimit {
+                limit,
+                source: self.source.id,
+                events: Arc::clone(&self.source.events),
+            }),
+            found: sink,
+        }
+    }
+
     /// Leaves all groups: the session is over.
     pub(super) fn leave(&self) {
         self.current.tell(EgressMessage::Leave);
@@ -141,10 +176,9 @@ impl Session {
     pub(super) fn join(&mut self, family: Carried) {
         let Some((policy, encoder, address)) = self.exporting(family) else { return };
         let keys = (policy.key(), encoder.key());
+        let limit = self.config.channel(kind(family)).and_then(export_limit);
         self.joins += 1;
         let ticket = Ticket { family, join: self.joins };
-        let limit = self.config.channel(kind(family)).and_then(export_limit);
-        let own = self.own.clone();
         let Some(channel) = self.up.as_deref_mut().and_then(|up| up.channel_mut(family)) else {
             return;
         };
@@ -157,33 +191,12 @@ impl Session {
             channel.fed = true;
             return self.say_end_of_rib(family);
         }
-        let progress: Arc<Progress> = Arc::default();
-        let next =
-            Membership { join: ticket.join, keys, progress: Arc::clone(&progress), place: None };
-        let Some(()) = channel.replace(next) else { return };
+        let Some(()) = channel.replace(Membership::wanted(ticket.join, keys)) else { return };
         channel.fed = false;
         channel.figures.leave();
-        channel.export_limit.clone_from(&limit);
-        let sink = Arc::new(ToSession { session: own, ticket });
-        let spec = JoinSpec {
-            table: channel.table,
-            net_type: kind(family).net_type(),
-            policy: Arc::new(policy),
-            encoder: Arc::new(encoder),
-            member: MemberSpec {
-                sink: Arc::clone(&sink) as Arc<dyn LogSink>,
-                progress,
-                source: channel.source.id,
-                address,
-                resync: channel.old.is_some(),
-            },
-            limit: limit.map(|limit| ExportLimit {
-                limit,
-                source: channel.source.id,
-                events: Arc::clone(&channel.source.events),
-            }),
-            found: sink,
-        };
+        channel.export_limit = limit;
+        let sink = Arc::new(ToSession { session: self.own.clone(), ticket });
+        let spec = channel.join_spec(policy, encoder, address, sink);
         // Without a registry the daemon is going down.
         let registry = &self.environment.rib.registry;
         let _ = registry.send(Class::Routing, RegistryMessage::Join(Box::new(spec)));

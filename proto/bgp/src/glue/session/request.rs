@@ -1,6 +1,5 @@
 //! What the manager asks of a session.
 
-use core::sync::atomic::Ordering;
 use std::sync::Arc;
 
 use dunlin_core::log::LogClass;
@@ -9,12 +8,11 @@ use dunlin_filter::ChannelFilter;
 use dunlin_rib::SourceId;
 use dunlin_rib::counters::OwnRoutes;
 use dunlin_rib::egress::EgressMessage;
-use dunlin_rib::limits::LimitKind;
 use dunlin_rib::slice::SliceMessage;
 use dunlin_runtime::{Class, Context, Time};
 
 use super::Session;
-use super::settings::{family, limit_values, settings};
+use super::settings::{family, settings};
 use crate::config::{BgpConfig, ChannelChange, channel_changes};
 use crate::glue::policy::Former;
 use crate::glue::show::{ChannelView, SessionView, describe};
@@ -45,7 +43,7 @@ impl Session {
                 None => self.filter_all(family, change),
             }
             for kind in change.limits.into_iter().flatten() {
-                self.renew_limit(cx, family, kind);
+                self.limit_changed(cx, family, kind);
             }
         }
     }
@@ -102,32 +100,8 @@ impl Session {
         channel.is_some_and(|channel| !core::mem::take(&mut channel.former).is_empty())
     }
 
-    /// Puts a changed limit into force, and acts on it if it is exceeded already.
-    fn renew_limit(&mut self, cx: &mut Context<'_>, family: Carried, kind: LimitKind) {
-        let Some(config) = self.config.channel(super::settings::kind(family)) else { return };
-        let Some(channel) = self.up.as_deref().and_then(|up| up.channel(family)) else { return };
-        let (source, limits) = (&channel.source, &channel.source.limits);
-        let exports = || channel.figures.counters().map(|exports| &exports.exported);
-        let (limit, wanted, gauge) = match kind {
-            LimitKind::Receive => {
-                (Some(&limits.receive), config.receive_limit, Some(&source.gauges.received))
-            }
-            LimitKind::Import => {
-                (Some(&limits.import), config.import_limit, Some(&source.gauges.accepted))
-            }
-            LimitKind::Export => (channel.export_limit.as_deref(), config.export_limit, exports()),
-        };
-        let Some(limit) = limit else { return };
-        limit.renew(limit_values(wanted));
-        let count = gauge.map_or(0, |gauge| gauge.load(Ordering::Relaxed));
-        if count > limit.max() && limit.strike() {
-            let source = source.id;
-            self.limit(cx, source, kind);
-        }
-    }
-
     /// Gives the slices the channel's import filter, which makes them evaluate what they have.
-    fn filter_again(&mut self, family: Carried) {
+    pub(super) fn filter_again(&mut self, family: Carried) {
         self.give_filter(family, |source, filter, preference| SliceMessage::Program {
             source,
             filter,
@@ -193,15 +167,19 @@ impl Session {
         match direction {
             Direction::Out => families.into_iter().for_each(|family| self.send_again(family)),
             Direction::In => {
-                let Some(side) = self.fsm.established() else { return };
-                let Some(link) = self.link_mut(side) else { return };
-                for family in families {
-                    let family = family.family();
-                    RouteRefresh { family, kind: Kind::Request }.encode(&mut link.out);
-                }
-                self.send(cx, side);
+                families.into_iter().for_each(|family| self.ask_for_routes(cx, family));
             }
         }
+    }
+
+    /// Asks the neighbour for its routes of one family, if it can be asked.
+    pub(super) fn ask_for_routes(&mut self, cx: &mut Context<'_>, family: Carried) {
+        let can = self.up.as_deref().is_some_and(|up| up.agreed.route_refresh);
+        let Some(side) = self.fsm.established().filter(|_| can) else { return };
+        let Some(link) = self.link_mut(side) else { return };
+        let family = family.family();
+        RouteRefresh { family, kind: Kind::Request }.encode(&mut link.out);
+        self.send(cx, side);
     }
 
     /// `own`: what the groups' figures have of our routes, by family.

@@ -1,10 +1,8 @@
 //! From the configuration to what the state machine, the decoder and the tables need.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
-use dunlin_core::protocol::{ChannelConfig, ChannelKind, Environment, InstanceConfig, LimitAction};
-use dunlin_rib::limits::{ImportLimits, Limit};
+use dunlin_core::protocol::{ChannelKind, Environment, InstanceConfig};
 use dunlin_rib::{Order, Resolve};
 
 use crate::config::{BgpConfig, ChannelOptions, Gateway};
@@ -145,39 +143,6 @@ pub(super) fn resolve(
         (Gateway::Recursive, Some(table)) => Resolve::Recursive { table },
         (Gateway::Direct, _) | (Gateway::Recursive, None) => Resolve::Direct { interface },
     }
-}
-
-pub(super) fn import_limits(channel: &ChannelConfig) -> ImportLimits {
-    let limits = ImportLimits::default();
-    limits.receive.renew(limit_values(channel.receive_limit));
-    limits.import.renew(limit_values(channel.import_limit));
-    limits
-}
-
-/// A limit as the tables have it.
-pub(super) fn limit_values(
-    limit: Option<dunlin_core::protocol::Limit>,
-) -> Option<(u64, LimitAction)> {
-    limit.map(|limit| (u64::from(limit.count), limit.action))
-}
-
-pub(super) fn export_limit(channel: &ChannelConfig) -> Option<Arc<Limit>> {
-    let limit = channel.export_limit?;
-    Some(Arc::new(Limit::new(u64::from(limit.count), limit.action)))
-}
-
-/// The action of one of a channel's limits.
-pub(super) fn limit_action(
-    channel: &ChannelConfig,
-    kind: dunlin_rib::limits::LimitKind,
-) -> LimitAction {
-    use dunlin_rib::limits::LimitKind;
-    let limit = match kind {
-        LimitKind::Receive => channel.receive_limit,
-        LimitKind::Import => channel.import_limit,
-        LimitKind::Export => channel.export_limit,
-    };
-    limit.map_or(LimitAction::Warn, |limit| limit.action)
 }
 
 /// What "ourselves" is as a next hop of this family: the configured address, the session's own,
