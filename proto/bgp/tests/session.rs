@@ -304,6 +304,31 @@ fn softly_changed_filters_are_for_what_comes_later() {
 }
 
 #[test]
+fn what_changes_softly_besides_filters_leaves_groups_as_they_are() {
+    let with = |b: &str| {
+        session("b", 11814, "127.0.0.3", 65003, &format!("ipv4 {{ import none; {b} }};"))
+            + &session("c", 11814, "127.0.0.4", 65004, "ipv4 { import none; export all; };")
+    };
+    let daemon = Daemon::start(&with("export all;"));
+    let mut b = Speaker::connect("127.0.0.3", "127.0.0.1:11814", 65003);
+    let mut c = Speaker::connect("127.0.0.4", "127.0.0.1:11814", 65004);
+    b.establish();
+    c.establish();
+    daemon.wait_groups(1);
+    for (change, groups) in [
+        ("export all; next hop keep;", 2),
+        ("export all;", 1),
+        ("export all; export limit 5;", 2),
+        ("export all;", 1),
+        ("export where net.len > 20;", 2),
+    ] {
+        daemon.configure_as(&with(change), true);
+        daemon.wait_groups(groups);
+    }
+    assert!(!b.closed && !c.closed);
+}
+
+#[test]
 fn neighbours_out_of_a_range_get_sessions_of_their_own() {
     let config = "protocol bgp range1 { local 127.0.0.1 port 11796 as 65000; strict bind; \
                   neighbor range 127.0.0.0/8 external; multihop; rs client; \

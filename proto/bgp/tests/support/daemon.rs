@@ -28,6 +28,7 @@ pub(crate) struct Daemon {
     manager: Address<ManagerMessage>,
     texts: Sender<String>,
     logged: Receiver<String>,
+    registry: Address<RegistryMessage>,
 }
 
 const SLICES: u16 = 4;
@@ -51,6 +52,7 @@ impl Daemon {
         let config = Arc::new(parse(text).unwrap_or_else(|rejected| {
             panic!("{:?}", rejected.lines().collect::<Vec<_>>());
         }));
+        let registry = rib.registry.clone();
         let shared = Shared::new(Arc::clone(&config), rib, Arc::new(NoHost), log);
         let manager = runtime.spawn_with("manager", Class::Control, |own| {
             let parts = ManagerParts {
@@ -61,7 +63,7 @@ impl Daemon {
             };
             Manager::new(own, parts)
         });
-        Self { runtime: Some(runtime), manager, texts, logged }
+        Self { runtime: Some(runtime), manager, texts, logged, registry }
     }
 
     /// Takes another configuration.
@@ -111,6 +113,22 @@ impl Daemon {
             nap();
         }
         panic!("{name} is `{last}`, not `{wanted}`; log: {:#?}", self.log());
+    }
+
+    /// Waits until there are so many export groups.
+    pub(crate) fn wait_groups(&self, wanted: usize) {
+        let mut count = 0;
+        for _ in 0..500 {
+            let (answer, answered) = channel();
+            let reply = Box::new(move |list: Vec<_>| answer.send(list.len()).unwrap());
+            self.registry.send(Class::Control, RegistryMessage::List(reply)).unwrap();
+            count = answered.recv_timeout(Duration::from_secs(20)).unwrap();
+            if count == wanted {
+                return;
+            }
+            nap();
+        }
+        panic!("{count} export groups, not {wanted}");
     }
 
     /// Waits until a channel has imported so many routes.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use dunlin_core::log::LogClass;
-use dunlin_core::protocol::{Description, Direction, InstanceConfig, Reply};
+use dunlin_core::protocol::{ChannelKind, Description, Direction, InstanceConfig, Reply};
 use dunlin_filter::ChannelFilter;
 use dunlin_rib::SourceId;
 use dunlin_rib::counters::OwnRoutes;
@@ -83,14 +83,21 @@ impl Session {
             self.filter_new(family);
         }
         if change.export {
-            let before = old.channel(change.kind).map(|channel| channel.export.clone());
-            let channel = self.up.as_deref_mut().and_then(|up| up.channel_mut(family));
-            if let (Some(channel), Some(filter)) = (channel, before) {
-                channel.former.push(Former { until: now, filter });
-                let surplus = channel.former.len().saturating_sub(MOST_FORMER);
-                channel.former.drain(..surplus);
-            }
+            self.keep_former(change.kind, old, now);
             self.join(family);
+        }
+    }
+
+    /// Keeps the export filter of before for older routes, if there is another one now. So none of
+    /// those kept is equal to the next.
+    fn keep_former(&mut self, kind: ChannelKind, old: &InstanceConfig, now: Time) {
+        let (before, after) = (old.channel(kind), self.config.channel(kind));
+        let (Some(before), Some(after)) = (before, after) else { return };
+        let channel = self.up.as_deref_mut().and_then(|up| up.channel_mut(family(kind)));
+        if let (Some(channel), false) = (channel, before.export.same(&after.export)) {
+            channel.former.push(Former { until: now, filter: before.export.clone() });
+            let surplus = channel.former.len().saturating_sub(MOST_FORMER);
+            channel.former.drain(..surplus);
         }
     }
 
