@@ -414,6 +414,28 @@ fn a_second_connection_of_a_neighbour_out_of_a_range_is_refused_and_logged() {
     assert_eq!(said, 5, "said, but not each time");
 }
 
+#[test]
+fn a_second_connection_is_refused_though_the_first_is_busy() {
+    let config = "protocol bgp range1 { local 127.0.0.1 port 11818 as 65000; strict bind; \
+                  neighbor range 127.0.0.0/8 external; multihop; \
+                  dynamic name \"peer\"; ipv4 { import all; export none; }; }";
+    let daemon = Daemon::start(config);
+    daemon.wait_state("range1", "start Passive");
+    let mut first = Speaker::connect("127.0.0.2", "127.0.0.1:11818", 65002);
+    first.establish();
+    daemon.wait_state("peer1", "up Established");
+    // Several reads, and a pause for credit.
+    let (nets, other) = (prefixes(65_536), [0x80, 4, 4, 0, 0, 0, 9]);
+    for round in 0..10 {
+        first.announce(&nets, [127, 0, 0, 2], if round % 2 == 0 { &other } else { &[] });
+        let mut second = Speaker::connect("127.0.0.2", "127.0.0.1:11818", 65002);
+        second.until("the end", |second| second.closed);
+    }
+    daemon.wait_imported("peer1", 65_536);
+    assert!(!first.closed && first.notification.is_none());
+    assert!(daemon.log().iter().any(|line| line.ends_with("dropped: there is one already")));
+}
+
 /// Three sessions, of which the third finds no room; once another has gone it does.
 fn refuse_the_third(port: u16, sources: usize, members: usize, why: &str, logged: &str) {
     let config: String = ["a", "b", "c"]

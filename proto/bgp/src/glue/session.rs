@@ -395,8 +395,8 @@ impl Loop for Session {
             self.connection_decided(cx);
         } else {
             if ready.readable || ready.error {
-                let came = self.receive(cx, side);
-                self.decide_early(cx, came);
+                let brought = self.receive(cx, side);
+                self.decide_early(cx, brought);
             }
             if ready.writable {
                 self.send(cx, side);

@@ -11,9 +11,14 @@ use dunlin_core::log::LogClass;
 use dunlin_core::protocol::{Child, InstanceEvent};
 use dunlin_runtime::{Address, Class, Context, OwnedSocket, Stopped};
 
+use super::receive::Brought;
 use super::{Session, SessionMessage, Side};
 use crate::config::{BgpConfig, Remote};
 use crate::glue::listener::ListenerMessage;
+
+/// Reads after which a connection that still brings something, though less than there is room for, is not
+/// at its end.
+const MOST_READS: u32 = 8;
 
 /// The place of a neighbour in its range. Given back when it is dropped, whoever drops it: the
 /// session when it is gone, or the manager if it refuses to start one.
@@ -168,23 +173,42 @@ impl Session {
                 if self.early.replace(socket).is_some() {
                     self.say_twice(cx);
                 }
-                let came = self.receive(cx, Side::Incoming);
-                self.decide_early(cx, came);
+                self.look_at_early(cx);
             }
         }
     }
 
+    /// Looks for the end of the connection that is there, if there is another one.
+    pub(super) fn look_at_early(&mut self, cx: &mut Context<'_>) {
+        if self.early.is_some() && self.may_read() {
+            let brought = self.receive(cx, Side::Incoming);
+            self.decide_early(cx, brought);
+        }
+    }
+
     /// The neighbour has connected though it is connected: perhaps it has closed that connection,
-    /// and we have yet to read so far. `came`: something has just been read from it.
-    pub(super) fn decide_early(&mut self, cx: &Context<'_>, came: bool) {
+    /// and we have yet to read so far. `brought`: by a read of just now.
+    pub(super) fn decide_early(&mut self, cx: &mut Context<'_>, mut brought: Brought) {
         if self.early.is_none() {
             return;
         }
+        // What comes behind is the end, or nothing as yet; or it is still being sent, for some reads.
+        let mut reads = 0;
+        while brought == Brought::All && reads < MOST_READS && self.may_read() {
+            brought = self.receive(cx, Side::Incoming);
+            reads += 1;
+        }
         // If this is the end the place is given back, and the new connection with it.
         self.remove_child();
-        if !came && self.early.take().is_some() {
+        let alive = brought == Brought::Nothing || reads == MOST_READS;
+        if alive && self.early.take().is_some() {
             self.say_twice(cx);
         }
+    }
+
+    /// Not past the credit.
+    fn may_read(&self) -> bool {
+        self.incoming.as_ref().is_some_and(|link| !link.paused)
     }
 
     fn say_twice(&mut self, cx: &Context<'_>) {

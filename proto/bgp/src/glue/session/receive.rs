@@ -28,10 +28,21 @@ const READ: usize = 64 * 1024;
 /// Sets that a session remembers; sized for a burst.
 const CACHED_SETS: usize = 64;
 
+/// What a read has brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Brought {
+    /// Nothing; the connection may be at its end.
+    Nothing,
+    /// All that had come. Behind it may be the end.
+    All,
+    /// As much as there was room for.
+    Full,
+}
+
 impl Session {
-    /// Reads once. Says whether anything came.
-    pub(super) fn receive(&mut self, cx: &mut Context<'_>, side: Side) -> bool {
-        let Some(link) = self.link_mut(side) else { return false };
+    /// Reads once.
+    pub(super) fn receive(&mut self, cx: &mut Context<'_>, side: Side) -> Brought {
+        let Some(link) = self.link_mut(side) else { return Brought::Nothing };
         let mut buffer = cx.take_read_buffer();
         let partial = core::mem::take(&mut link.partial);
         let socket = link.socket;
@@ -44,7 +55,11 @@ impl Session {
         }
         let place = buffer.get_mut(known..known + READ).unwrap_or_default();
         let result = cx.read(socket, place);
-        let came = matches!(result, Ok(count) if count > 0);
+        let brought = match result {
+            Ok(0) | Err(_) => Brought::Nothing,
+            Ok(count) if count < READ => Brought::All,
+            Ok(_) => Brought::Full,
+        };
         match result {
             Ok(0) => self.lost(cx, side, None),
             Ok(count) => {
@@ -61,7 +76,7 @@ impl Session {
             Err(error) => self.lost(cx, side, Some(&system_text(&error))),
         }
         cx.put_read_buffer(buffer);
-        came
+        brought
     }
 
     fn lost(&mut self, cx: &mut Context<'_>, side: Side, error: Option<&str>) {
@@ -185,6 +200,7 @@ impl Session {
         for link in [&mut self.outgoing, &mut self.incoming].into_iter().flatten() {
             Link::resume(link, cx);
         }
+        self.look_at_early(cx);
     }
 
     fn route_refresh(&mut self, cx: &mut Context<'_>, side: Side, body: &[u8]) {
@@ -209,8 +225,8 @@ impl Session {
 
     /// The state machine asks whether a silent neighbour really is: looks into the socket.
     pub(super) fn look_for_bytes(&mut self, cx: &mut Context<'_>, side: Side) {
-        let came = self.receive(cx, side);
-        if !came && self.fsm.side_state(side) >= State::OpenConfirm {
+        let brought = self.receive(cx, side);
+        if brought == Brought::Nothing && self.fsm.side_state(side) >= State::OpenConfirm {
             self.drive(cx, |fsm, now, _, actions| fsm.silent(side, None, now, actions));
         }
     }
