@@ -7,6 +7,7 @@ use dunlin_sync::{Class, EventNode, Scheduled};
 
 use crate::{
     cause::{self, Stamp},
+    groups::GroupId,
     ids::LoopId,
     loop_cell::{self, LoopCell, Runnable},
 };
@@ -52,6 +53,33 @@ impl<M: Send + 'static> Address<M> {
     pub fn stop(&self) {
         self.cell.header().ask_to_stop();
         loop_cell::notify(&self.cell, Class::Control);
+    }
+
+    /// Puts the loop into another thread group: it moves there soon, with its timers and sockets.
+    /// Costs nothing if that is its group already.
+    pub fn set_group(&self, group: GroupId) {
+        if self.cell.header().wish.set_group(group) {
+            loop_cell::notify(&self.cell, Class::Control);
+        }
+    }
+
+    /// The loop's thread group.
+    pub fn group(&self) -> GroupId {
+        self.cell.header().wish.get().group
+    }
+
+    /// Keeps the loop with the worker of this index, as long as its group has that worker; none
+    /// lets it move again.
+    pub fn pin(&self, worker: Option<usize>) {
+        let worker = worker.and_then(|index| u16::try_from(index).ok());
+        if self.cell.header().wish.set_pin(worker) {
+            loop_cell::notify(&self.cell, Class::Control);
+        }
+    }
+
+    /// The worker the loop is pinned to, if to one.
+    pub fn pinned(&self) -> Option<usize> {
+        self.cell.header().wish.get().pin.map(usize::from)
     }
 
     /// Whether the loop has stopped.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use dunlin_sync::{Class, Placement};
 
 use crate::{
+    groups::{GroupId, GroupOptions, Threads},
     ids::LoopId,
     loop_cell::Runnable,
     options::{LogLevel, LogRecord},
@@ -27,10 +28,14 @@ pub(crate) trait Dispatch: Send + Sync + 'static {
     fn next_id(&self) -> LoopId;
     /// Gives a loop that is moving (a new one is) to a worker, chosen by load.
     fn admit(&self, cell: Arc<dyn Runnable>);
-    /// Asks for this many workers.
-    fn resize(&self, threads: usize);
-    /// Workers there are, or soon will be.
+    /// Asks for this many workers of a group.
+    fn resize(&self, group: GroupId, threads: Threads);
+    /// Workers of the default group.
     fn threads(&self) -> usize;
+    /// The name's number, the same whenever it is asked.
+    fn group(&self, name: &str) -> GroupId;
+    /// Replaces the groups.
+    fn set_groups(&self, groups: Vec<GroupOptions>, default: &str);
     /// Has the statistics collected and handed to `reply`, on whichever worker is last.
     fn collect(&self, reply: StatsReply);
     /// Stops every loop, then the workers.

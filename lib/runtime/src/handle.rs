@@ -6,21 +6,36 @@ use std::sync::Arc;
 use dunlin_sync::Class;
 
 use crate::{
-    address::Address, dispatch::Dispatch, loop_cell::LoopCell, runloop::Loop, stats::StatsReply,
+    address::Address,
+    dispatch::Dispatch,
+    groups::{GroupId, GroupOptions, Threads},
+    loop_cell::LoopCell,
+    runloop::Loop,
+    stats::StatsReply,
 };
 
 /// A handle to a runtime, real or simulated. Cheap to clone; nothing here blocks.
 #[derive(Clone)]
 pub struct RuntimeHandle {
     dispatch: Arc<dyn Dispatch>,
+    /// Of loops it spawns.
+    group: GroupId,
 }
 
 impl RuntimeHandle {
-    pub(crate) fn new(dispatch: Arc<dyn Dispatch>) -> Self {
-        Self { dispatch }
+    pub(crate) fn new(dispatch: Arc<dyn Dispatch>, group: GroupId) -> Self {
+        Self { dispatch, group }
     }
 
-    /// Starts a loop on the least loaded worker. `class` is that of its sockets' readiness.
+    /// The same runtime, but loops spawned by this handle are in `group`. A handle from
+    /// [`Context::runtime`](crate::Context::runtime) spawns into the group of its loop, one from
+    /// [`Runtime::handle`](crate::Runtime::handle) into the default group.
+    #[must_use]
+    pub fn in_group(&self, group: GroupId) -> Self {
+        Self::new(Arc::clone(&self.dispatch), group)
+    }
+
+    /// Starts a loop on the least loaded worker of its group. `class` is that of its sockets' readiness.
     pub fn spawn<L: Loop>(&self, name: &str, class: Class, state: L) -> Address<L::Message> {
         self.spawn_with(name, class, |_| state)
     }
@@ -32,22 +47,42 @@ impl RuntimeHandle {
         class: Class,
         make: impl FnOnce(Address<L::Message>) -> L,
     ) -> Address<L::Message> {
-        let cell = LoopCell::new(name, class, Arc::clone(&self.dispatch));
+        let cell = LoopCell::new(name, class, self.group, Arc::clone(&self.dispatch));
         let address = Address::new(Arc::clone(&cell));
         cell.fill(Box::new(make(address.clone())));
         self.dispatch.admit(cell);
         address
     }
 
-    /// Asks for this many workers (at least one, at most the runtime's limit). Loops are moved
-    /// with their timers and sockets; when that is done no longer matters to anybody.
+    /// Asks for this many workers in the default group (at least one, at most the runtime's limit).
+    /// Loops are moved with their timers and sockets; when that is done no longer matters to
+    /// anybody.
     pub fn resize(&self, threads: usize) {
-        self.dispatch.resize(threads);
+        self.resize_group(GroupId::DEFAULT, Threads::Fixed(threads));
     }
 
-    /// How many workers there are, or were last asked for.
+    /// As [`resize`](Self::resize), for any group, or for a number that follows the load. Nothing
+    /// if there is no such group.
+    pub fn resize_group(&self, group: GroupId, threads: Threads) {
+        self.dispatch.resize(group, threads);
+    }
+
+    /// How many workers the default group has; the last number asked for may be another for a while.
     pub fn threads(&self) -> usize {
         self.dispatch.threads()
+    }
+
+    /// The group of this name, which may come to exist later, or never.
+    pub fn group(&self, name: &str) -> GroupId {
+        self.dispatch.group(name)
+    }
+
+    /// Replaces the thread groups; one that keeps its name keeps its workers and loops, which follow
+    /// the new options. Loops of a group that is not there any more go to the default group, and
+    /// back when it comes again. `default` names one of `groups`; if it does not, the first is it.
+    /// Nothing if `groups` is empty.
+    pub fn set_groups(&self, groups: Vec<GroupOptions>, default: &str) {
+        self.dispatch.set_groups(groups, default);
     }
 
     /// Has statistics collected from all workers and given to `reply`.

@@ -16,11 +16,13 @@ use crate::{
     cause::Stamp,
     dispatch::{Dispatch, RunEntry},
     driver::Driver,
+    groups::GroupId,
     handle::RuntimeHandle,
     ids::{LoopId, SocketId},
     loop_core::{Deadlines, NOWHERE},
     runloop::{Loop, Ready},
     stats::LoopStats,
+    wish::WishCell,
 };
 
 /// The part of a loop that does not depend on the type of its messages.
@@ -36,6 +38,8 @@ pub(crate) struct Header {
     class: Class,
     name: Arc<str>,
     dispatch: Arc<dyn Dispatch>,
+    /// Where it is to run.
+    pub(crate) wish: WishCell,
     pub(crate) counters: Counters,
 }
 
@@ -61,7 +65,7 @@ impl Header {
     }
 
     pub(crate) fn runtime(&self) -> RuntimeHandle {
-        RuntimeHandle::new(Arc::clone(&self.dispatch))
+        RuntimeHandle::new(Arc::clone(&self.dispatch), self.wish.get().group)
     }
 
     pub(crate) fn slot(&self) -> u32 {
@@ -116,7 +120,12 @@ pub(crate) struct LoopCell<M> {
 
 impl<M: Send + 'static> LoopCell<M> {
     /// A loop without state yet, on its way to a worker.
-    pub(crate) fn new(name: &str, class: Class, dispatch: Arc<dyn Dispatch>) -> Arc<Self> {
+    pub(crate) fn new(
+        name: &str,
+        class: Class,
+        group: GroupId,
+        dispatch: Arc<dyn Dispatch>,
+    ) -> Arc<Self> {
         let state = StateWord::new(0);
         let moving = state.begin_move();
         debug_assert!(moving, "a new loop is at rest");
@@ -129,6 +138,7 @@ impl<M: Send + 'static> LoopCell<M> {
                 class,
                 name: name.into(),
                 dispatch,
+                wish: WishCell::new(group),
                 counters: Counters::default(),
             },
             high: Inbox::new(),
@@ -256,6 +266,8 @@ impl<M: Send + 'static> Runnable for LoopCell<M> {
             name: self.header.shared_name(),
             class: self.header.class,
             worker: self.header.state.placement().worker.into(),
+            group: self.header.wish.get().group,
+            pinned: self.header.wish.get().pin.map(usize::from),
             run: nanos(&counters.run),
             longest: nanos(&counters.longest),
             turns: counters.turns.load(Ordering::Relaxed),

@@ -5,15 +5,20 @@ use std::sync::Arc;
 
 use dunlin_trace::Recorder;
 
-use crate::ids::LoopId;
+use crate::{
+    groups::{GroupId, GroupOptions, Groups, Threads},
+    ids::LoopId,
+};
 
 /// How to start a [`crate::Runtime`].
 #[derive(Clone)]
 pub struct RuntimeOptions {
-    /// Number of workers, at least 1.
+    /// Number of workers of the default group, at least 1, unless `groups` says otherwise.
     pub threads: usize,
-    /// Most workers [`crate::RuntimeHandle::resize`] may ask for.
+    /// Most workers that a group may have, and all groups together.
     pub max_threads: usize,
+    /// The thread groups, the first of them the default. None means the built-in ones.
+    pub groups: Vec<GroupOptions>,
     /// Where flight records go. Without one nothing is recorded.
     pub recorder: Option<Recorder>,
     /// Where the runtime says what it has to say, which is seldom.
@@ -22,11 +27,25 @@ pub struct RuntimeOptions {
     pub budgets: Budgets,
 }
 
+/// The groups of a runtime that begins: those asked for, or the built-in ones. Their numbers are
+/// their places.
+pub(crate) fn first_groups(asked: &[GroupOptions], threads: usize) -> Groups {
+    let mut groups = asked.to_vec();
+    if groups.is_empty() {
+        let threads = Threads::Fixed(threads);
+        groups.push(GroupOptions { threads, ..GroupOptions::new(GroupOptions::WORKER) });
+        groups.push(GroupOptions::new(GroupOptions::EXPRESS));
+    }
+    let numbered = groups.into_iter().zip(0..).map(|(options, id)| (GroupId(id), options));
+    Groups::new(numbered.collect(), GroupId(0))
+}
+
 impl Default for RuntimeOptions {
     fn default() -> Self {
         Self {
             threads: 1,
             max_threads: 64,
+            groups: Vec::new(),
             recorder: None,
             log: Arc::new(Silent),
             budgets: Budgets::default(),
@@ -43,7 +62,8 @@ impl fmt::Debug for RuntimeOptions {
     }
 }
 
-/// How long a turn of each class may last.
+/// How long a turn of each class may last in a group whose [`GroupOptions::max_time`] is a
+/// millisecond; in others it is longer or shorter in proportion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budgets {
     /// In the order of [`crate::Class::ALL`].

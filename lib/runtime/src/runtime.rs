@@ -12,12 +12,12 @@ use dunlin_sync::Class;
 
 use crate::{
     address::Address,
-    dispatch::Dispatch,
+    groups::GroupId,
     handle::RuntimeHandle,
     options::RuntimeOptions,
     pool::{Pool, WorkerShared, local, worker_stats},
     runloop::Loop,
-    stats::{Stats, StatsReply},
+    stats::{GroupStats, Stats, StatsReply},
     worker::Worker,
 };
 
@@ -42,14 +42,14 @@ impl Runtime {
     pub fn new(options: RuntimeOptions) -> io::Result<Self> {
         // The rate of the clock is measured once, before the first worker needs it.
         dunlin_os::clock::scale();
-        let threads = options.threads;
         let pool = Pool::new(options)?;
         let table = pool.table();
         let shared = table.find(0).ok_or_else(|| io::Error::other("no first worker"))?;
         let first = Some(start_thread(&pool, shared)?);
-        let handle = RuntimeHandle::new(Arc::clone(&pool) as Arc<dyn Dispatch>);
-        if threads > 1 {
-            handle.resize(threads);
+        let handle = RuntimeHandle::new(Arc::clone(&pool) as _, GroupId::DEFAULT);
+        let default = table.groups.find(table.groups.default());
+        if let Some(group) = default {
+            handle.resize_group(GroupId::DEFAULT, group.options.threads);
         }
         Ok(Self { handle, pool: PoolRef(pool), first })
     }
@@ -93,8 +93,10 @@ impl Runtime {
             }
         }
         let table = self.pool.0.table();
-        let workers = table.all().map(|worker| worker_stats(worker)).collect();
-        Stats { workers, loops: Vec::new(), complete: false }
+        let stats =
+            |worker: &Arc<WorkerShared>| worker_stats(worker, table.groups.of_worker(worker.index));
+        let workers = table.all().map(stats).collect();
+        Stats { workers, groups: GroupStats::all(&table.groups), ..Stats::default() }
     }
 
     /// Waits until the runtime has been shut down by way of a handle.

@@ -5,7 +5,13 @@ use std::sync::Arc;
 
 use dunlin_sync::Class;
 
-use crate::{ids::LoopId, kit::jobs::JobStats};
+use crate::{
+    groups::{GroupId, GroupOptions, Groups},
+    ids::LoopId,
+    kit::jobs::JobStats,
+    moves::MoveRecord,
+    time::Time,
+};
 
 /// A picture of the runtime. Counters count from the start of the worker or loop.
 #[derive(Clone, Debug, Default)]
@@ -14,8 +20,39 @@ pub struct Stats {
     pub workers: Vec<WorkerStats>,
     /// One for each loop, by number.
     pub loops: Vec<LoopStats>,
+    /// The thread groups, by number.
+    pub groups: Vec<GroupStats>,
+    /// The last moves of loops between workers, the oldest first.
+    pub moves: Vec<MoveRecord>,
+    /// When the picture was taken.
+    pub now: Time,
     /// False if some worker did not answer in time.
     pub complete: bool,
+}
+
+/// One thread group.
+#[derive(Clone, Debug)]
+pub struct GroupStats {
+    /// Its number.
+    pub id: GroupId,
+    /// What it was asked to be: its name, how many workers it should have, its times.
+    pub options: Arc<GroupOptions>,
+    /// Whether it is the default group.
+    pub is_default: bool,
+    /// Workers it has. None before its first loop.
+    pub workers: usize,
+}
+
+impl GroupStats {
+    pub(crate) fn all(groups: &Groups) -> Vec<Self> {
+        let stats = groups.each().map(|(id, group)| Self {
+            id,
+            options: Arc::clone(&group.options),
+            is_default: id == groups.default(),
+            workers: group.active.len(),
+        });
+        stats.collect()
+    }
 }
 
 /// One worker.
@@ -23,6 +60,8 @@ pub struct Stats {
 pub struct WorkerStats {
     /// The worker's index.
     pub index: usize,
+    /// The group it runs loops of; none while it is ending.
+    pub group: Option<GroupId>,
     /// Time spent in handlers.
     pub busy: Duration,
     /// Time spent choosing, polling and accounting.
@@ -66,6 +105,10 @@ pub struct LoopStats {
     pub class: Class,
     /// Index of the worker it is on.
     pub worker: usize,
+    /// The group it is in.
+    pub group: GroupId,
+    /// The worker it is pinned to, if to one.
+    pub pinned: Option<usize>,
     /// Time spent in its handlers.
     pub run: Duration,
     /// Its longest handler.

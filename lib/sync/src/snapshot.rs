@@ -47,6 +47,12 @@ impl<T> Snapshot<T> {
         self.place.swap(value)
     }
 
+    /// Publishes what `next` makes of the current version; called again if another writer was faster.
+    /// For places that several threads write.
+    pub fn update(&self, mut next: impl FnMut(&T) -> T) {
+        self.place.rcu(|value| next(value));
+    }
+
     /// A reader's own copy, an order of magnitude cheaper to read again.
     pub fn cache(&self) -> Cache<T> {
         Cache(arc_swap::Cache::new(Arc::clone(&self.place)))

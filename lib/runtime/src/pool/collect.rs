@@ -7,8 +7,13 @@ use core::{
 
 use dunlin_sync::{ExclusiveCell, Inbox, Item};
 
-use super::shared::WorkerShared;
-use crate::stats::{LoopStats, Stats, StatsReply, WorkerStats};
+use super::{Table, WorkerShared};
+use crate::{
+    groups::GroupId,
+    moves::{MoveLog, MoveRecord},
+    stats::{GroupStats, LoopStats, Stats, StatsReply, WorkerStats},
+    time::Time,
+};
 
 /// One collection under way.
 pub(crate) struct Collector {
@@ -16,26 +21,32 @@ pub(crate) struct Collector {
     /// Workers that have not answered. Each decrements it after it has pushed its part (AcqRel), so the
     /// last one sees all parts.
     waiting: AtomicUsize,
+    groups: Vec<GroupStats>,
     reply: ExclusiveCell<Option<StatsReply>>,
 }
 
-struct Part {
-    worker: WorkerStats,
-    loops: Vec<LoopStats>,
+/// What one worker knows.
+pub(crate) struct Part {
+    pub(crate) worker: WorkerStats,
+    pub(crate) loops: Vec<LoopStats>,
+    pub(crate) moves: Vec<MoveRecord>,
+    pub(crate) now: Time,
 }
 
 impl Collector {
-    pub(crate) fn new(workers: usize, reply: StatsReply) -> Self {
+    /// For the workers of this table.
+    pub(crate) fn new(table: &Table, reply: StatsReply) -> Self {
         Self {
             parts: Inbox::new(),
-            waiting: AtomicUsize::new(workers),
+            waiting: AtomicUsize::new(table.all().count()),
+            groups: GroupStats::all(&table.groups),
             reply: ExclusiveCell::new(Some(reply)),
         }
     }
 
     /// A worker's answer.
-    pub(crate) fn answer(&self, worker: WorkerStats, loops: Vec<LoopStats>) {
-        self.parts.push(Part { worker, loops }, ());
+    pub(crate) fn answer(&self, part: Part) {
+        self.parts.push(part, ());
         self.count_down();
     }
 
@@ -48,15 +59,18 @@ impl Collector {
         if self.waiting.fetch_sub(1, Ordering::AcqRel) != 1 {
             return;
         }
-        let mut stats = Stats { complete: true, ..Stats::default() };
+        let mut stats = Stats { complete: true, groups: self.groups.clone(), ..Stats::default() };
         for entry in self.parts.take_all() {
             if let Item::Message(part) = entry.item {
                 stats.workers.push(part.worker);
                 stats.loops.extend(part.loops);
+                stats.moves.extend(part.moves);
+                stats.now = stats.now.max(part.now);
             }
         }
         stats.workers.sort_by_key(|worker| worker.index);
         stats.loops.sort_by_key(|one| one.id);
+        stats.moves = MoveLog::merged(stats.moves);
         if let Some(reply) = self.reply.enter().and_then(|mut reply| reply.take()) {
             (reply.0)(stats);
         }
@@ -64,7 +78,7 @@ impl Collector {
 }
 
 /// What a worker's counters say.
-pub(crate) fn worker_stats(shared: &WorkerShared) -> WorkerStats {
+pub(crate) fn worker_stats(shared: &WorkerShared, group: Option<GroupId>) -> WorkerStats {
     let counters = &shared.counters;
     let read = |counter: &core::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
     let nanos = |counter| Duration::from_nanos(read(counter));
@@ -72,6 +86,7 @@ pub(crate) fn worker_stats(shared: &WorkerShared) -> WorkerStats {
     let total = nanos(&counters.seen).saturating_sub(nanos(&counters.started));
     WorkerStats {
         index: shared.index.into(),
+        group,
         busy,
         overhead: total.saturating_sub(busy + idle),
         idle,

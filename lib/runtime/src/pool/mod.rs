@@ -3,21 +3,23 @@
 mod collect;
 pub(crate) mod local;
 mod shared;
+mod table;
 
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::{io, sync::Arc};
 
 use dunlin_sync::{Item, Snapshot};
 
-pub(crate) use collect::{Collector, worker_stats};
-pub(crate) use shared::{Command, Injected, LIVENESS_BIT, WAITING_UNIT, WorkerShared};
+pub(crate) use collect::{Collector, Part, worker_stats};
+pub(crate) use shared::{Arrival, Command, Injected, LIVENESS_BIT, WAITING_UNIT, WorkerShared};
+pub(crate) use table::Table;
 
 use crate::{
     dispatch::{Dispatch, RunEntry},
+    groups::{GroupId, GroupOptions, Groups, Names, Threads},
     ids::LoopId,
     loop_cell::Runnable,
-    options::{LogLevel, LogRecord, RuntimeOptions},
-    placement,
+    options::{LogLevel, LogRecord, RuntimeOptions, first_groups},
     stats::StatsReply,
 };
 
@@ -26,61 +28,23 @@ pub(crate) struct Pool {
     pub(crate) options: RuntimeOptions,
     /// The workers. Published by worker 0 (by the founder, before there is one).
     table: Snapshot<Table>,
-    /// Workers there are to be, as last asked for.
-    asked: AtomicUsize,
+    /// Names of groups.
+    names: Names,
     next_loop: AtomicU32,
     /// Worker 0 has been told to shut down, or cannot be told anything any more.
     pub(crate) stopping: AtomicBool,
 }
 
-/// The workers at one time.
-#[derive(Clone, Default)]
-pub(crate) struct Table {
-    /// By index. A worker stays here until it has ended.
-    pub(crate) slots: Vec<Option<Arc<WorkerShared>>>,
-    /// Indices of those that loops are placed on.
-    pub(crate) active: Vec<u16>,
-}
-
-impl Table {
-    pub(crate) fn find(&self, index: u16) -> Option<&Arc<WorkerShared>> {
-        self.slots.get(usize::from(index))?.as_ref()
-    }
-
-    pub(crate) fn active(&self) -> impl Iterator<Item = &Arc<WorkerShared>> {
-        self.active.iter().filter_map(|&index| self.find(index))
-    }
-
-    /// All workers, those that are ending too.
-    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<WorkerShared>> {
-        self.slots.iter().flatten()
-    }
-
-    pub(crate) fn insert(&mut self, worker: Arc<WorkerShared>) {
-        let index = usize::from(worker.index);
-        if index >= self.slots.len() {
-            self.slots.resize(index + 1, None);
-        }
-        self.active.push(worker.index);
-        self.slots[index] = Some(worker);
-    }
-
-    /// The first index no worker has.
-    pub(crate) fn vacant(&self) -> Option<u16> {
-        let hole = self.slots.iter().position(Option::is_none).unwrap_or(self.slots.len());
-        u16::try_from(hole).ok()
-    }
-}
-
 impl Pool {
     /// A pool with one worker, that nobody runs yet.
     pub(crate) fn new(options: RuntimeOptions) -> io::Result<Arc<Self>> {
-        let mut table = Table::default();
-        table.insert(WorkerShared::new(0)?);
+        let mut table = Table::new(first_groups(&options.groups, options.threads));
+        let default = table.groups.default();
+        table.insert(WorkerShared::new(0)?, default);
         Ok(Arc::new(Self {
             options,
+            names: Names::new(table.groups.each().map(|(_, group)| &group.options.name)),
             table: Snapshot::new(table),
-            asked: AtomicUsize::new(1),
             next_loop: AtomicU32::new(1),
             stopping: AtomicBool::new(false),
         }))
@@ -121,30 +85,23 @@ impl Pool {
             match command {
                 Command::Adopt { cell, from } => {
                     worker.loops.fetch_sub(1, Ordering::Relaxed);
-                    self.send_to_best(cell, from, Some(worker.index));
+                    self.place(cell, from, Some(worker.index));
                 }
                 Command::Report(collector) => collector.skip(),
                 Command::Share { .. }
                 | Command::Retire
                 | Command::Retired { .. }
                 | Command::Resize { .. }
+                | Command::SetGroups { .. }
+                | Command::Regroup
                 | Command::Shutdown => {}
             }
         }
     }
 
-    /// Gives a loop on its way to the least loaded worker, but not to `but`.
-    pub(crate) fn send_to_best(
-        &self,
-        cell: Arc<dyn Runnable>,
-        from: Option<u16>,
-        but: Option<u16>,
-    ) {
-        let table = self.table();
-        let others = || table.active().filter(|worker| Some(worker.index) != but);
-        let loads = others().map(|worker| worker.loops.load(Ordering::Relaxed));
-        let best = placement::least(loads).and_then(|at| others().nth(at));
-        match best.or_else(|| table.find(0).filter(|_| but != Some(0))) {
+    /// Gives a loop on its way to the best worker for it, but not to `but`.
+    pub(crate) fn place(&self, cell: Arc<dyn Runnable>, from: Option<Arrival>, but: Option<u16>) {
+        match self.table().choose(cell.header().wish.get(), but) {
             Some(worker) => self.send_to(worker, cell, from),
             None => {
                 // The runtime has ended: nobody will run it.
@@ -159,7 +116,7 @@ impl Pool {
         &self,
         worker: &Arc<WorkerShared>,
         cell: Arc<dyn Runnable>,
-        from: Option<u16>,
+        from: Option<Arrival>,
     ) {
         worker.loops.fetch_add(1, Ordering::Relaxed);
         self.tell(worker, Command::Adopt { cell, from });
@@ -189,22 +146,31 @@ impl Dispatch for Pool {
         if let Some(recorder) = &self.options.recorder {
             recorder.name_loop(cell.header().id().number(), cell.header().name());
         }
-        self.send_to_best(cell, None, None);
+        self.place(cell, None, None);
     }
 
-    fn resize(&self, threads: usize) {
-        let threads = threads.clamp(1, self.options.max_threads.max(1));
-        self.asked.store(threads, Ordering::Relaxed);
-        self.tell_first(Command::Resize { threads });
+    fn resize(&self, group: GroupId, threads: Threads) {
+        self.tell_first(Command::Resize { group, threads });
     }
 
     fn threads(&self) -> usize {
-        self.asked.load(Ordering::Relaxed)
+        let table = self.table.load();
+        table.groups.active(table.groups.default()).len()
+    }
+
+    fn group(&self, name: &str) -> GroupId {
+        self.names.id(name)
+    }
+
+    fn set_groups(&self, groups: Vec<GroupOptions>, default: &str) {
+        let groups = groups.into_iter().map(|options| (self.names.id(&options.name), options));
+        let groups = Groups::new(groups.collect(), self.names.id(default));
+        self.tell_first(Command::SetGroups { groups });
     }
 
     fn collect(&self, reply: StatsReply) {
         let table = self.table();
-        let collector = Arc::new(Collector::new(table.all().count(), reply));
+        let collector = Arc::new(Collector::new(&table, reply));
         for worker in table.all() {
             self.tell(worker, Command::Report(Arc::clone(&collector)));
         }

@@ -6,7 +6,13 @@ use std::{io, sync::Arc};
 use dunlin_os::poll::Waker;
 use dunlin_sync::{CachePadded, Class, Inbox, WakeWord};
 
-use crate::{dispatch::RunEntry, loop_cell::Runnable, pool::collect::Collector};
+use crate::{
+    dispatch::RunEntry,
+    groups::{GroupId, Groups, Threads},
+    loop_cell::Runnable,
+    moves::{MoveLog, MoveReason},
+    pool::collect::Collector,
+};
 
 /// A worker as other threads see it.
 pub(crate) struct WorkerShared {
@@ -62,18 +68,29 @@ pub(crate) enum Injected {
     Command(Command),
 }
 
+/// Where a loop on its way was before, and why it is there no more.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arrival {
+    pub(crate) from: u16,
+    pub(crate) why: MoveReason,
+}
+
 /// What a worker may be told.
 pub(crate) enum Command {
-    /// A loop is yours from now on; `from` is the worker it was with, if any.
-    Adopt { cell: Arc<dyn Runnable>, from: Option<u16> },
+    /// A loop is yours from now on; `from` says where it was, if it is not new.
+    Adopt { cell: Arc<dyn Runnable>, from: Option<Arrival> },
     /// Give your part of your loops to these new workers, out of `of` workers in all.
     Share { to: Vec<u16>, of: usize },
     /// Give all your loops away and end.
     Retire,
     /// A worker has ended (to worker 0).
-    Retired { index: u16 },
-    /// Change the number of workers (to worker 0).
-    Resize { threads: usize },
+    Retired { index: u16, moves: MoveLog },
+    /// Change the number of workers of a group (to worker 0).
+    Resize { group: GroupId, threads: Threads },
+    /// Replace the groups (to worker 0).
+    SetGroups { groups: Groups },
+    /// The groups have changed: give away what is not yours any more.
+    Regroup,
     /// Tell what you know.
     Report(Arc<Collector>),
     /// Stop all loops and end (to worker 0, which tells the others).

@@ -7,6 +7,7 @@ use dunlin_sync::Inbox;
 
 use crate::{
     dispatch::{Dispatch, RunEntry},
+    groups::{GroupId, GroupOptions, Groups, Names, Threads},
     ids::LoopId,
     loop_cell::Runnable,
     options::{LogRecord, LogSink},
@@ -17,7 +18,9 @@ use crate::{
 pub(super) struct SimDispatch {
     pub(super) inbox: Inbox<Injected>,
     next_loop: AtomicU32,
-    threads: AtomicUsize,
+    /// Workers of the default group.
+    pub(super) threads: AtomicUsize,
+    names: Names,
     log: Option<Arc<dyn LogSink>>,
 }
 
@@ -25,17 +28,19 @@ pub(super) struct SimDispatch {
 pub(super) enum Injected {
     Run(RunEntry),
     Admit(Arc<dyn Runnable>),
-    Resize(usize),
+    Resize(GroupId, Threads),
+    SetGroups(Groups),
     Report(StatsReply),
     Shutdown,
 }
 
 impl SimDispatch {
-    pub(super) fn new(workers: usize, log: Option<Arc<dyn LogSink>>) -> Arc<Self> {
+    pub(super) fn new(groups: &Groups, log: Option<Arc<dyn LogSink>>) -> Arc<Self> {
         Arc::new(Self {
             inbox: Inbox::new(),
             next_loop: AtomicU32::new(1),
-            threads: AtomicUsize::new(workers),
+            threads: AtomicUsize::new(1),
+            names: Names::new(groups.each().map(|(_, group)| &group.options.name)),
             log,
         })
     }
@@ -54,14 +59,22 @@ impl Dispatch for SimDispatch {
         self.inbox.push(Injected::Admit(cell), ());
     }
 
-    fn resize(&self, threads: usize) {
-        let threads = threads.max(1);
-        self.threads.store(threads, Ordering::Relaxed);
-        self.inbox.push(Injected::Resize(threads), ());
+    fn resize(&self, group: GroupId, threads: Threads) {
+        self.inbox.push(Injected::Resize(group, threads), ());
     }
 
     fn threads(&self) -> usize {
         self.threads.load(Ordering::Relaxed)
+    }
+
+    fn group(&self, name: &str) -> GroupId {
+        self.names.id(name)
+    }
+
+    fn set_groups(&self, groups: Vec<GroupOptions>, default: &str) {
+        let groups = groups.into_iter().map(|options| (self.names.id(&options.name), options));
+        let groups = Groups::new(groups.collect(), self.names.id(default));
+        self.inbox.push(Injected::SetGroups(groups), ());
     }
 
     fn collect(&self, reply: StatsReply) {

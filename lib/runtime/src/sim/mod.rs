@@ -5,6 +5,7 @@
 //! decides everything that is up to chance. Two runs with the same seed and the same calls have
 //! the same [`SimRuntime::trace_hash`].
 
+mod crew;
 mod dispatch;
 mod engine;
 mod moves;
@@ -23,6 +24,7 @@ pub(crate) use net::SimSocket;
 
 use crate::{
     address::Address,
+    groups::{GroupId, GroupOptions, Threads},
     handle::RuntimeHandle,
     options::{Budgets, LogRecord, LogSink},
     runloop::Loop,
@@ -35,8 +37,10 @@ use crate::{
 pub struct SimOptions {
     /// Decides all that is up to chance.
     pub seed: u64,
-    /// Virtual workers at the start.
+    /// Virtual workers of the default group at the start, unless `groups` says otherwise.
     pub workers: usize,
+    /// The thread groups, the first of them the default. None means the built-in ones.
+    pub groups: Vec<GroupOptions>,
     /// How long each turn may last.
     pub budgets: Budgets,
     /// Virtual time a handler takes, besides what it consumes by itself.
@@ -64,6 +68,7 @@ impl SimOptions {
         Self {
             seed,
             workers: 2,
+            groups: Vec::new(),
             budgets: Budgets::default(),
             handler_cost: Duration::from_nanos(200)..=micros(20),
             shuffle: true,
@@ -162,9 +167,10 @@ impl SimRuntime {
         self.sched.net()
     }
 
-    /// Changes the number of virtual workers now; loops move with their timers and sockets.
+    /// Changes the number of virtual workers of the default group now; loops move with their timers
+    /// and sockets.
     pub fn resize(&mut self, workers: usize) {
-        self.sched.resize(workers);
+        self.sched.resize(GroupId::DEFAULT, Threads::Fixed(workers));
     }
 
     /// Keeps a virtual worker from running anything for `span`, as a handler that hogs it would.

@@ -1,17 +1,19 @@
-//! Loops and virtual workers that come, move and go.
+//! Loops that come, move and go.
 
 use core::{sync::atomic::Ordering, time::Duration};
 use std::sync::Arc;
 
 use dunlin_sync::{Class, Classes};
 
-use super::sched::{Resident, Scheduler, Worker};
+use super::sched::{Resident, Scheduler};
 use crate::{
     dispatch::RunEntry,
     loop_cell::{Runnable, notify_dyn},
     loop_core::Deadlines,
+    moves::{MoveLog, MoveReason, MoveRecord},
     placement::{self, Load},
-    stats::{Stats, WorkerStats},
+    stats::{GroupStats, Stats, WorkerStats},
+    wish::Wish,
 };
 
 impl Scheduler {
@@ -21,11 +23,38 @@ impl Scheduler {
         }
         let slot = self.loops.len() as u32;
         cell.header().set_slot(slot);
-        let loads = (0..self.workers.len()).map(|index| self.count_of(index));
-        let worker = placement::least(loads).unwrap_or(0);
-        self.loops.push(Some(Resident { cell, worker }));
+        let worker = self.place(cell.header().wish.get());
+        self.loops.push(Some(Resident { cell, worker, arrived: self.now }));
         self.take_in(slot, worker);
         self.notify(slot, Class::Control);
+    }
+
+    /// The worker for a loop that wants this; its group is started if it has no workers.
+    fn place(&mut self, wish: Wish) -> usize {
+        let group = self.groups.resolve(wish.group);
+        if self.groups.active(group).is_empty() {
+            self.start_group(group);
+        }
+        let active = self.groups.active(group);
+        if let Some(pinned) = wish.pin.filter(|pin| active.contains(pin)) {
+            return pinned.into();
+        }
+        let loads = active.iter().map(|&index| self.count_of(index.into()));
+        placement::least(loads).and_then(|at| active.get(at)).map_or(0, |&index| index.into())
+    }
+
+    /// Moves a loop if it belongs elsewhere.
+    pub(super) fn send_home(&mut self, slot: u32) {
+        let Some(resident) = self.loops.get(slot as usize).and_then(Option::as_ref) else { return };
+        let (wish, here) = (resident.cell.header().wish.get(), resident.worker as u16);
+        let group = self.groups.resolve(wish.group);
+        let at_home = self.groups.of_worker(here) == Some(group);
+        let pinned = wish.pin.filter(|pin| self.groups.active(group).contains(pin));
+        if at_home && pinned.is_none_or(|pin| pin == here) {
+            return;
+        }
+        let to = self.place(wish);
+        self.move_to(slot, to, if at_home { MoveReason::Pinned } else { MoveReason::Group });
     }
 
     pub(super) fn count_of(&self, worker: usize) -> usize {
@@ -33,11 +62,12 @@ impl Scheduler {
     }
 
     /// Finishes a move to `worker`.
-    pub(super) fn take_in(&mut self, slot: u32, worker: usize) {
+    fn take_in(&mut self, slot: u32, worker: usize) {
         let Some(resident) = self.loops.get_mut(slot as usize).and_then(Option::as_mut) else {
             return;
         };
         resident.worker = worker;
+        resident.arrived = self.now;
         let cell = Arc::clone(&resident.cell);
         let before = core::mem::replace(&mut self.engine.worker, worker);
         let deadlines = cell.attach(slot, &mut self.engine);
@@ -51,7 +81,7 @@ impl Scheduler {
     }
 
     /// Moves a loop, unless it is in the middle of a turn.
-    pub(super) fn move_to(&mut self, slot: u32, to: usize) {
+    pub(super) fn move_to(&mut self, slot: u32, to: usize, why: MoveReason) {
         let Some(resident) = self.loops.get(slot as usize).and_then(Option::as_ref) else { return };
         let (cell, from) = (Arc::clone(&resident.cell), resident.worker);
         if from == to || !cell.header().state().begin_move() {
@@ -61,14 +91,21 @@ impl Scheduler {
         self.note_deadlines(from, slot, Deadlines::NEVER);
         self.workers[from].counts.moved_out += 1;
         self.workers[to].counts.moved_in += 1;
+        let (loop_id, name) = (cell.header().id(), cell.header().shared_name());
+        self.moves.note(MoveRecord { at: self.now, loop_id, name, from, to, why });
         self.take_in(slot, to);
     }
 
-    /// Moves some loop to some worker.
+    /// Moves some loop to some worker of its group.
     pub(super) fn move_any(&mut self) {
-        let slot = self.engine.chance.below(self.loops.len()) as u32;
-        let to = self.engine.chance.below(self.workers.len());
-        self.move_to(slot, to);
+        let slot = self.engine.chance.below(self.loops.len());
+        let Some(resident) = self.loops.get(slot).and_then(Option::as_ref) else { return };
+        let wish = resident.cell.header().wish.get();
+        let active = self.groups.active(self.groups.resolve(wish.group));
+        let to = self.engine.chance.below(active.len());
+        if let (Some(&to), None) = (active.get(to), wish.pin) {
+            self.move_to(slot as u32, to.into(), MoveReason::Chance);
+        }
     }
 
     pub(super) fn bury(&mut self, slot: u32) {
@@ -82,49 +119,33 @@ impl Scheduler {
         let _ = resident.cell.header().state().end_run(Classes::NONE);
     }
 
-    /// See [`super::SimRuntime::resize`].
-    pub(super) fn resize(&mut self, workers: usize) {
-        let (workers, before) = (workers.max(1), self.workers.len());
-        for index in before..workers {
-            self.workers.push(Worker::new(index, self.now));
-        }
-        if workers > before {
-            self.share(before, workers);
-        }
-        if workers < before {
-            for index in workers..before {
-                self.vacate(index, workers);
-            }
-            self.workers.truncate(workers);
-        }
-    }
-
-    /// Gives the new ones of `workers` their part.
-    fn share(&mut self, before: usize, workers: usize) {
-        for from in 0..before {
+    /// Gives the workers that a group just got their part of what its `old` ones have.
+    pub(super) fn share(&mut self, old: &[u16], new: &[u16]) {
+        for &from in old {
             let loads = self.loops.iter().enumerate().filter_map(|(slot, resident)| {
-                let resident = resident.as_ref().filter(|resident| resident.worker == from)?;
-                let run = resident.cell.header().counters.run.load(Ordering::Relaxed);
-                Some(Load { slot: slot as u32, used: Duration::from_nanos(run) })
+                let resident = resident.as_ref().filter(|one| one.worker == usize::from(from))?;
+                let header = resident.cell.header();
+                let run = header.counters.run.load(Ordering::Relaxed);
+                let load = Load { slot: slot as u32, used: Duration::from_nanos(run) };
+                header.wish.get().pin.is_none().then_some(load)
             });
-            for (slot, to) in placement::share(loads.collect(), workers - before, workers) {
-                self.move_to(slot, before + to);
+            for (slot, to) in placement::share(loads.collect(), new.len(), old.len() + new.len()) {
+                self.move_to(slot, new[to].into(), MoveReason::Grown);
             }
         }
     }
 
     /// Takes every loop off a worker that goes.
-    fn vacate(&mut self, index: usize, remaining: usize) {
+    pub(super) fn vacate(&mut self, index: usize) {
         if let Some(turn) = self.workers[index].turn.take() {
             // The move makes the entry anew.
             let _ = turn.entry.cell.header().state().end_run(turn.left);
         }
         for slot in 0..self.loops.len() as u32 {
-            let here = self.loops[slot as usize].as_ref().is_some_and(|one| one.worker == index);
-            if here {
-                let loads = (0..remaining).map(|worker| self.count_of(worker));
-                let to = placement::least(loads).unwrap_or(0);
-                self.move_to(slot, to);
+            let resident = self.loops[slot as usize].as_ref().filter(|one| one.worker == index);
+            if let Some(wish) = resident.map(|resident| resident.cell.header().wish.get()) {
+                let to = self.place(wish);
+                self.move_to(slot, to, MoveReason::Retired);
             }
         }
     }
@@ -138,13 +159,21 @@ impl Scheduler {
     }
 
     pub(super) fn stats(&self) -> Stats {
-        let workers = self.workers.iter().enumerate();
+        let workers = self.workers.iter().enumerate().filter(|(_, worker)| !worker.ended);
         let workers = workers.map(|(index, worker)| WorkerStats {
+            group: self.groups.of_worker(index as u16),
             loops: self.count_of(index),
             liveness_late: self.engine.liveness_late,
             ..worker.counts
         });
         let loops = self.loops.iter().flatten().map(|resident| resident.cell.stats());
-        Stats { workers: workers.collect(), loops: loops.collect(), complete: true }
+        Stats {
+            workers: workers.collect(),
+            loops: loops.collect(),
+            groups: GroupStats::all(&self.groups),
+            moves: MoveLog::merged(self.moves.iter().cloned().collect()),
+            now: self.now,
+            complete: true,
+        }
     }
 }

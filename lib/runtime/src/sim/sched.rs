@@ -14,23 +14,29 @@ use super::{
 };
 use crate::{
     dispatch::{Dispatch, RunEntry},
+    groups::{GroupId, Groups},
     handle::RuntimeHandle,
     kit::idle::Idle,
     loop_cell::{Counters, Runnable, begin, notify_dyn},
     loop_core::Deadlines,
+    moves::MoveLog,
+    options::first_groups,
     stats::WorkerStats,
     time::{Time, nanos},
-    worker::{POLL_INTERVAL, deadlines::DeadlineHeap, queue::RunQueue},
+    worker::{POLL_INTERVAL, budget::Turns, deadlines::DeadlineHeap, queue::RunQueue},
 };
 
 /// The simulated pool.
 pub(super) struct Scheduler {
-    dispatch: Arc<SimDispatch>,
+    pub(super) dispatch: Arc<SimDispatch>,
     pub(super) engine: Engine,
     arena: Arena,
     pub(super) options: SimOptions,
     pub(super) now: Time,
+    /// By index; one that has ended stays until its index is used again.
     pub(super) workers: Vec<Worker>,
+    pub(super) groups: Groups,
+    pub(super) moves: MoveLog,
     /// All loops; a slot is not used again.
     pub(super) loops: Vec<Option<Resident>>,
     pub(super) stopping: bool,
@@ -40,6 +46,9 @@ pub(super) struct Scheduler {
 pub(super) struct Worker {
     /// When what it is doing ends.
     free_at: Time,
+    /// It runs nothing any more.
+    pub(super) ended: bool,
+    pub(super) turns: Turns,
     pub(super) queue: RunQueue<RunEntry>,
     pub(super) turn: Option<Turn>,
     polled: Time,
@@ -56,12 +65,15 @@ pub(super) struct Turn {
     pending: Classes,
     /// What is left, as far as is known.
     pub(super) left: Classes,
+    /// The class in whose queue it stood.
+    from: Class,
     until: Time,
 }
 
 pub(super) struct Resident {
     pub(super) cell: Arc<dyn Runnable>,
     pub(super) worker: usize,
+    pub(super) arrived: Time,
 }
 
 /// What happens next.
@@ -74,21 +86,25 @@ impl Scheduler {
     pub(super) fn new(options: SimOptions) -> Self {
         let engine = Engine::new(&options);
         let now = engine.now;
-        let count = options.workers.max(1);
-        Self {
-            dispatch: SimDispatch::new(count, options.log.clone()),
+        let groups = first_groups(&options.groups, options.workers);
+        let mut new = Self {
+            dispatch: SimDispatch::new(&groups, options.log.clone()),
             engine,
             arena: Arena::new(1 << 20),
             options,
             now,
-            workers: (0..count).map(|index| Worker::new(index, now)).collect(),
+            workers: Vec::new(),
+            groups,
+            moves: MoveLog::default(),
             loops: Vec::new(),
             stopping: false,
-        }
+        };
+        new.start_group(new.groups.default());
+        new
     }
 
     pub(super) fn handle(&self) -> RuntimeHandle {
-        RuntimeHandle::new(Arc::clone(&self.dispatch) as Arc<dyn Dispatch>)
+        RuntimeHandle::new(Arc::clone(&self.dispatch) as Arc<dyn Dispatch>, GroupId::DEFAULT)
     }
 
     pub(super) fn now(&self) -> Time {
@@ -157,7 +173,7 @@ impl Scheduler {
 
     /// When a worker can do something next.
     fn when(&self, index: usize) -> Option<Time> {
-        let worker = self.workers.get(index)?;
+        let worker = self.workers.get(index).filter(|worker| !worker.ended)?;
         let busy = worker.turn.is_some() || !worker.queue.is_empty();
         if busy || !worker.idle.is_empty() || self.engine.net.is_hot(index) {
             return Some(worker.free_at);
@@ -247,7 +263,7 @@ impl Scheduler {
             && let Some(class) = turn.entry.cell.header().state().end_run(turn.left)
         {
             let entry = RunEntry { class, ..turn.entry };
-            self.workers[index].queue.push_front(class, entry);
+            self.end_turn(index, entry, turn.until);
         }
     }
 
@@ -262,10 +278,25 @@ impl Scheduler {
             let Some(entry) = entry else { return false };
             let Some(pending) = begin(&entry) else { continue };
             let class = pending.highest().unwrap_or(entry.class);
-            let until = self.now + self.options.budgets.turn[class.index()];
+            let number = entry.cell.header().id().number();
+            let budget = worker.turns.begin(class, number, worker.queue.len());
+            let until = self.now + Duration::from_nanos(budget);
             worker.counts.turns += 1;
-            worker.turn = Some(Turn { entry, pending, left: pending, until });
+            let from = entry.class;
+            worker.turn = Some(Turn { entry, pending, left: pending, from, until });
             return true;
+        }
+    }
+
+    /// Puts a loop back whose turn ended that might have lasted until `until`: in front if it was cut
+    /// short.
+    fn end_turn(&mut self, index: usize, entry: RunEntry, until: Time) {
+        let worker = &mut self.workers[index];
+        let (class, number) = (entry.class, entry.cell.header().id().number());
+        if worker.turns.end(class, number, self.now, until) {
+            worker.queue.push_front(class, entry);
+        } else {
+            worker.queue.push(class, entry);
         }
     }
 
@@ -281,6 +312,7 @@ impl Scheduler {
         let took = self.engine.consumed;
         let jobs = core::mem::take(&mut self.engine.jobs);
         self.count(index, cell, took);
+        self.workers[index].queue.charge(turn.from, nanos(took));
         self.workers[index].free_at = self.now + took;
         self.engine.net.reap(self.now, &mut self.engine.chance);
         if ended.stopped {
@@ -300,6 +332,7 @@ impl Scheduler {
             let entry = RunEntry { class, ..turn.entry };
             self.workers[index].queue.push(class, entry);
         }
+        self.send_home(slot);
     }
 
     fn count(&mut self, index: usize, cell: &Arc<dyn Runnable>, took: Duration) {
@@ -332,7 +365,8 @@ impl Scheduler {
                         }
                     }
                     Injected::Admit(cell) => self.admit(cell),
-                    Injected::Resize(workers) => self.resize(workers),
+                    Injected::Resize(group, threads) => self.resize(group, threads),
+                    Injected::SetGroups(groups) => self.set_groups(groups),
                     Injected::Report(reply) => (reply.0)(self.stats()),
                     Injected::Shutdown => self.shut_down(),
                 }
@@ -351,9 +385,11 @@ impl Drop for Scheduler {
 }
 
 impl Worker {
-    pub(super) fn new(index: usize, now: Time) -> Self {
+    pub(super) fn new(index: usize, now: Time, turns: Turns) -> Self {
         Self {
             free_at: now,
+            ended: false,
+            turns,
             queue: RunQueue::new(),
             turn: None,
             polled: now,

@@ -23,10 +23,10 @@ use crate::{
     driver::{Done, Driver, Endpoint, Pace},
     ids::SocketId,
     loop_cell::{Counters, Runnable},
-    options::{Budgets, ConnectOptions, ListenOptions},
+    options::{ConnectOptions, ListenOptions},
     pool::{LIVENESS_BIT, WorkerShared, local},
     runloop::Interest,
-    time::{Time, nanos},
+    time::Time,
     worker::registry::Registry,
 };
 
@@ -44,9 +44,8 @@ pub(crate) struct Engine {
     record: RecordId,
     /// When the running turn must end at the latest.
     pub(crate) turn_until: Time,
-    /// The turn ended early, for something urgent.
-    pub(crate) interrupted: bool,
-    budgets: [u64; 4],
+    /// When it has used up what it may take; it may be cut short before.
+    pub(crate) budget_until: Time,
     random: u64,
     buffer: Vec<u8>,
     pub(crate) tally: Tally,
@@ -64,11 +63,7 @@ pub(crate) struct Tally {
 }
 
 impl Engine {
-    pub(crate) fn new(
-        shared: Arc<WorkerShared>,
-        ring: Ring,
-        budgets: &Budgets,
-    ) -> io::Result<Self> {
+    pub(crate) fn new(shared: Arc<WorkerShared>, ring: Ring) -> io::Result<Self> {
         let poller = Poller::new()?;
         poller.add(shared.waker.as_fd(), WAKER_KEY, poll::Interest::READ)?;
         let clock = FineClock::new();
@@ -83,8 +78,7 @@ impl Engine {
             ticks,
             record: RecordId::NONE,
             turn_until: Time::ZERO,
-            interrupted: false,
-            budgets: budgets.turn.map(nanos),
+            budget_until: Time::ZERO,
             random: dunlin_os::random::seed()?,
             buffer: Vec::new(),
             tally: Tally::default(),
@@ -101,12 +95,11 @@ impl Engine {
         self.now
     }
 
-    /// Sets when a turn of `class` that begins now must end, unless it is `sooner`.
+    /// Sets when a turn of so many nanoseconds that begins now must end, unless it is `sooner`.
     #[inline]
-    pub(crate) fn begin_turn(&mut self, class: dunlin_sync::Class, sooner: Time) {
-        let budget = Time::from_nanos(self.now.as_nanos() + self.budgets[class.index()]);
-        self.turn_until = budget.min(sooner);
-        self.interrupted = false;
+    pub(crate) fn begin_turn(&mut self, budget: u64, sooner: Time) {
+        self.budget_until = Time::from_nanos(self.now.as_nanos().saturating_add(budget));
+        self.turn_until = self.budget_until.min(sooner);
     }
 
     /// Whether something waits that does not wait for the end of a turn.
@@ -167,11 +160,7 @@ impl Driver for Engine {
             self.tally.jobs += took;
         }
         self.tally.longest = self.tally.longest.max(took);
-        if now >= self.turn_until {
-            return Pace::Yield(now);
-        }
-        if self.is_urgent() {
-            self.interrupted = true;
+        if now >= self.turn_until || self.is_urgent() {
             return Pace::Yield(now);
         }
         Pace::Continue(now)

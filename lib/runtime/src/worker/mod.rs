@@ -1,7 +1,10 @@
 //! A worker: one thread, one poller, and the loops placed on it.
 
+pub(crate) mod budget;
+mod crew;
 pub(crate) mod deadlines;
 pub(crate) mod engine;
+mod home;
 mod idle;
 mod moves;
 pub(crate) mod queue;
@@ -21,10 +24,12 @@ use crate::{
     dispatch::RunEntry,
     kit::idle::Idle,
     loop_cell::{Counters, Runnable, notify_dyn},
-    pool::{Command, Injected, Pool, WorkerShared, local, worker_stats},
+    moves::MoveLog,
+    pool::{Command, Injected, Part, Pool, WorkerShared, local, worker_stats},
     runloop::Ready,
     time::Time,
     worker::{
+        budget::Turns,
         deadlines::DeadlineHeap,
         engine::{Engine, WAKER_KEY},
         queue::RunQueue,
@@ -53,10 +58,16 @@ pub(crate) struct Worker {
     /// When a long handler was last reported.
     complained: Time,
     stage: Stage,
+    home: home::Home,
+    turns: Turns,
     balance: moves::Balance,
     calm: spread::Calm,
+    /// Loops that came here lately.
+    arrivals: MoveLog,
     /// The threads of the other workers; worker 0 only.
     threads: HashMap<u16, JoinHandle<()>>,
+    /// No group is started before; worker 0 only.
+    no_start_until: Time,
 }
 
 /// A loop that is with this worker.
@@ -83,12 +94,15 @@ impl Worker {
         let recorder = pool.options.recorder.as_ref();
         let ring = recorder.and_then(|recorder| recorder.ring(shared.index).ok());
         let ring = ring.unwrap_or(Ring::disabled());
-        Engine::new(Arc::clone(shared), ring, &pool.options.budgets)
+        Engine::new(Arc::clone(shared), ring)
     }
 
     /// A worker for the calling thread to [`run`](Self::run).
     pub(crate) fn new(pool: Arc<Pool>, engine: Engine) -> Self {
+        let home = home::Home::new(&pool.table(), engine.shared.index);
         Self {
+            turns: home.turns(&pool.options.budgets),
+            home,
             pool,
             arena: Arena::new(ARENA_CAP),
             events: Events::with_capacity(EVENTS),
@@ -105,7 +119,9 @@ impl Worker {
             stage: Stage::Working,
             balance: moves::Balance::new(engine.now),
             calm: spread::Calm::new(engine.now),
+            arrivals: MoveLog::default(),
             threads: HashMap::new(),
+            no_start_until: Time::ZERO,
             engine,
         }
     }
@@ -146,6 +162,8 @@ impl Worker {
         let next = self.liveness.first().min(self.rest.first());
         let now = self.engine.tick();
         let timeout = (next != Time::NEVER).then(|| next.since(now));
+        let longest = self.home.wakeup_time();
+        let timeout = Some(timeout.map_or(longest, |timeout| timeout.min(longest)));
         if self.engine.shared.wake.prepare_sleep() {
             Counters::add(&self.engine.shared.counters.sleeps, 1);
             self.engine.shared.counters.waiting.store(0, Ordering::Relaxed);
@@ -219,15 +237,26 @@ impl Worker {
             Command::Adopt { cell, from } => self.adopt(cell, from),
             Command::Share { to, of } => self.share(&to, of),
             Command::Retire => self.retire(),
-            Command::Retired { index } => self.forget(index),
-            Command::Resize { threads } => self.resize(threads),
+            Command::Retired { index, moves } => self.forget(index, &moves),
+            Command::Resize { group, threads } => self.resize(group, threads),
+            Command::SetGroups { groups } => self.set_groups(groups),
+            Command::Regroup => self.regroup(),
             Command::Report(collector) => {
                 self.account();
-                let loops = self.loops.iter().flatten();
-                let loops = loops.map(|resident| resident.cell.stats()).collect();
-                collector.answer(worker_stats(&self.engine.shared), loops);
+                collector.answer(self.part());
             }
             Command::Shutdown => self.shut_down(),
+        }
+    }
+
+    /// What this worker knows of itself and its loops.
+    fn part(&self) -> Part {
+        let loops = self.loops.iter().flatten();
+        Part {
+            worker: worker_stats(&self.engine.shared, self.home.group),
+            loops: loops.map(|resident| resident.cell.stats()).collect(),
+            moves: self.arrivals.iter().cloned().collect(),
+            now: self.engine.now,
         }
     }
 

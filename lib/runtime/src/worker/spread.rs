@@ -8,7 +8,7 @@ use core::{sync::atomic::Ordering, time::Duration};
 use std::sync::Arc;
 
 use super::{POLL_INTERVAL, Stage, Worker};
-use crate::{pool::WorkerShared, time::Time};
+use crate::{moves::MoveReason, pool::WorkerShared, time::Time};
 
 /// What a worker remembers to see whether there is little to do.
 #[derive(Debug)]
@@ -44,9 +44,10 @@ impl Worker {
         if self.stage != Stage::Working || self.queue.is_empty() {
             return;
         }
+        let Some(group) = self.home.group else { return };
         let table = self.pool.table();
         let sleeps = |worker: &&Arc<WorkerShared>| worker.wake.is_asleep();
-        let idle: Vec<_> = table.active().filter(sleeps).collect();
+        let idle: Vec<_> = table.active(group).filter(sleeps).collect();
         if idle.is_empty() {
             return;
         }
@@ -57,14 +58,17 @@ impl Worker {
         // Those at the end have longest to wait.
         slots.reverse();
         for (at, slot) in slots.into_iter().take(count).enumerate() {
-            self.give(slot, idle.get(at % idle.len()).copied());
+            self.give(slot, idle.get(at % idle.len()).copied(), MoveReason::Spread);
         }
     }
 
-    /// Whether a loop has been here for a while.
+    /// Whether a loop has been here for a while and is not to stay.
     fn may_leave(&self, slot: u32) -> bool {
         let resident = self.loops.get(slot as usize).and_then(Option::as_ref);
-        resident.is_some_and(|resident| self.engine.now.since(resident.arrived) >= STAY)
+        resident.is_some_and(|resident| {
+            let pinned = resident.cell.header().wish.get().pin.is_some();
+            !pinned && self.engine.now.since(resident.arrived) >= STAY
+        })
     }
 
     /// Before a sleep: if all workers together have little to do, gives loops to the first of them.
@@ -73,17 +77,19 @@ impl Worker {
         if now.since(self.calm.since) < CALM_WINDOW || self.stage != Stage::Working {
             return;
         }
+        let Some(group) = self.home.group else { return };
         let table = self.pool.table();
-        let busy = table.active().map(|worker| worker.counters.busy.load(Ordering::Relaxed)).sum();
+        let busy =
+            table.active(group).map(|worker| worker.counters.busy.load(Ordering::Relaxed)).sum();
         if !self.calm.look(now, busy) {
             return;
         }
-        let first = table.active().min_by_key(|worker| worker.index);
+        let first = table.active(group).min_by_key(|worker| worker.index);
         let Some(first) = first.filter(|first| first.index != self.index()) else { return };
         let slots: Vec<u32> =
             (0..self.loops.len() as u32).filter(|&slot| self.may_leave(slot)).collect();
         for slot in slots.into_iter().take(MOST_AT_ONCE) {
-            self.give(slot, Some(first));
+            self.give(slot, Some(first), MoveReason::Gathered);
         }
     }
 }

@@ -45,7 +45,11 @@ impl Worker {
         let began = self.engine.now;
         let sooner = self.liveness.first_but(slot).min(self.polled + POLL_INTERVAL);
         let class = pending.highest().unwrap_or(entry.class);
-        self.engine.begin_turn(class, sooner);
+        let number = entry.cell.header().id().number();
+        let budget = self.turns.begin(class, number, self.queue.len());
+        // What is run before liveness, so that it does not starve, gets one handler.
+        let passes = self.queue.has_liveness() && entry.class != Class::Liveness;
+        self.engine.begin_turn(budget, if passes { began } else { sooner });
         let ended = entry.cell.run(&entry.cell, pending, &mut self.engine, &mut self.arena);
         self.count(&entry, began);
         if ended.stopped {
@@ -55,12 +59,13 @@ impl Worker {
         self.note_deadlines(slot, &ended);
         if let Some(class) = entry.cell.header().state().end_run(ended.left) {
             let entry = RunEntry { class, ..entry };
-            if self.engine.interrupted {
+            if self.turns.end(class, number, self.engine.now, self.engine.budget_until) {
                 self.queue.push_front(class, entry);
             } else {
                 self.queue.push(class, entry);
             }
         }
+        self.send_home(slot);
     }
 
     fn note_deadlines(&mut self, slot: u32, ended: &Ended) {
@@ -71,6 +76,7 @@ impl Worker {
 
     fn count(&mut self, entry: &RunEntry, began: Time) {
         let took = self.engine.now.since(began).as_nanos() as u64;
+        self.queue.charge(entry.class, took);
         let of_loop = &entry.cell.header().counters;
         Counters::add(&of_loop.run, took);
         Counters::add(&of_loop.turns, 1);
