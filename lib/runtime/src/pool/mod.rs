@@ -101,7 +101,15 @@ impl Pool {
 
     /// Gives a loop on its way to the best worker for it, but not to `but`.
     pub(crate) fn place(&self, cell: Arc<dyn Runnable>, from: Option<Arrival>, but: Option<u16>) {
-        match self.table().choose(cell.header().wish.get(), but) {
+        let table = self.table();
+        let chosen = if self.stopping.load(Ordering::Relaxed) {
+            // Others may have ended. Whoever saw one closed sees this, too, or it would be passed
+            // from one to the other for ever.
+            table.find(0).filter(|_| but != Some(0))
+        } else {
+            table.choose(cell.header().wish.get(), but)
+        };
+        match chosen {
             Some(worker) => self.send_to(worker, cell, from),
             None => {
                 // The runtime has ended: nobody will run it.
