@@ -4,12 +4,17 @@ use std::{collections::VecDeque, sync::Arc};
 
 use dunlin_sync::{Class, Classes, EventNode};
 
-use crate::{cause::Stamp, ids::Key};
+use crate::{
+    cause::Stamp,
+    ids::{Key, LoopId},
+};
 
 /// Registered things and, for each class, those that are to run, first come first served.
 /// Scheduling one that is to run already does nothing.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Agenda {
+    /// Whose things these are.
+    owner: LoopId,
     slots: Vec<Slot>,
     free: Vec<u32>,
     /// Slots to run. One whose slot is not live (any more) is a tombstone.
@@ -30,6 +35,11 @@ struct Slot {
 }
 
 impl Agenda {
+    pub(crate) fn new(owner: LoopId) -> Self {
+        let queues = core::array::from_fn(|_| VecDeque::new());
+        Self { owner, slots: Vec::new(), free: Vec::new(), queues, waiting: Classes::NONE }
+    }
+
     pub(crate) fn create(&mut self, class: Class) -> Key {
         let slot = |generation| Slot { generation, class, linked: false, live: false, node: None };
         // A slot that still has a tombstone standing is not reused until that is gone.
@@ -41,12 +51,12 @@ impl Agenda {
             let index = self.free.swap_remove(position);
             if let Some(old) = self.slots.get_mut(index as usize) {
                 *old = slot(old.generation);
-                return Key { index, generation: old.generation };
+                return Key { owner: self.owner, index, generation: old.generation };
             }
         }
         let index = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
         self.slots.push(slot(0));
-        Key { index, generation: 0 }
+        Key { owner: self.owner, index, generation: 0 }
     }
 
     pub(crate) fn remove(&mut self, key: Key) {
@@ -61,8 +71,9 @@ impl Agenda {
 
     #[inline]
     pub(crate) fn schedule(&mut self, key: Key) {
+        let owner = self.owner;
         let Some(slot) = self.slots.get_mut(key.index as usize) else { return };
-        if slot.generation != key.generation {
+        if slot.generation != key.generation || key.owner != owner {
             return;
         }
         slot.live = true;
@@ -93,7 +104,7 @@ impl Agenda {
     pub(crate) fn arrived(&mut self, index: u32) -> Option<(Key, Class)> {
         let slot = self.slots.get_mut(index as usize)?;
         slot.live = false;
-        Some((Key { index, generation: slot.generation }, slot.class))
+        Some((Key { owner: self.owner, index, generation: slot.generation }, slot.class))
     }
 
     /// Takes the next to run of `class`.
@@ -107,7 +118,7 @@ impl Agenda {
             let Some(slot) = self.slots.get_mut(index as usize) else { continue };
             slot.linked = false;
             let live = core::mem::take(&mut slot.live);
-            found = live.then_some(Key { index, generation: slot.generation });
+            found = live.then_some(Key { owner: self.owner, index, generation: slot.generation });
         }
         if queue.is_empty() {
             self.waiting = self.waiting.without(class);
@@ -136,7 +147,7 @@ impl Agenda {
 
     fn slot_mut(&mut self, key: Key) -> Option<&mut Slot> {
         let slot = self.slots.get_mut(key.index as usize)?;
-        (slot.generation == key.generation).then_some(slot)
+        (slot.generation == key.generation && key.owner == self.owner).then_some(slot)
     }
 }
 
@@ -146,7 +157,7 @@ mod tests {
 
     #[test]
     fn scheduling_is_idempotent_and_in_order() {
-        let mut agenda = Agenda::default();
+        let mut agenda = Agenda::new(LoopId(1));
         let a = agenda.create(Class::Routing);
         let b = agenda.create(Class::Routing);
         agenda.schedule(b);
@@ -162,7 +173,7 @@ mod tests {
 
     #[test]
     fn what_is_taken_back_does_not_run() {
-        let mut agenda = Agenda::default();
+        let mut agenda = Agenda::new(LoopId(1));
         let a = agenda.create(Class::Bulk);
         agenda.schedule(a);
         assert!(agenda.unschedule(a));
@@ -177,7 +188,7 @@ mod tests {
 
     #[test]
     fn a_removed_name_names_nothing() {
-        let mut agenda = Agenda::default();
+        let mut agenda = Agenda::new(LoopId(1));
         let old = agenda.create(Class::Bulk);
         agenda.schedule(old);
         agenda.remove(old);

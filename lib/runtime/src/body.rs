@@ -12,7 +12,7 @@ use crate::{
     context::Context,
     dispatch::report,
     driver::{Done, Driver, Pace},
-    ids::{EventId, JobId, Key, SocketId, WorkId},
+    ids::{EventId, JobId, Key, LoopId, SocketId, WorkId},
     lanes::{self, Lane, Lanes},
     loop_cell::{Counters, Runnable},
     loop_core::{Deadlines, LoopCore},
@@ -72,10 +72,10 @@ enum Step<M> {
 }
 
 impl<M: Send + 'static> Body<M> {
-    pub(crate) fn new(class: Class) -> Self {
+    pub(crate) fn new(id: LoopId, class: Class) -> Self {
         Self {
             state: None,
-            core: LoopCore::new(class),
+            core: LoopCore::new(id, class),
             high: Batch::empty(),
             low: Batch::empty(),
             lanes: Lanes::default(),

@@ -1,22 +1,27 @@
-//! Names of things a loop owns. Each carries a generation, so a name outlives its thing harmlessly:
-//! it then names nothing.
+//! Names of things a loop owns. Each carries its loop and a generation, so a name outlives its thing
+//! harmlessly, and names nothing in another loop.
 
 use core::fmt;
 
-/// A slot and how often it has been given out.
+/// A slot of one loop and how often it has been given out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Key {
+    pub(crate) owner: LoopId,
     pub(crate) index: u32,
     pub(crate) generation: u32,
 }
 
 impl Key {
-    pub(crate) const NONE: Self = Self { index: u32::MAX, generation: u32::MAX };
+    pub(crate) const NONE: Self =
+        Self { owner: LoopId(u32::MAX), index: u32::MAX, generation: u32::MAX };
 }
 
 macro_rules! id {
     ($(#[$meta:meta])* $name:ident, $prefix:literal) => {
         $(#[$meta])*
+        ///
+        /// Only this loop knows it by the name: in another loop it names nothing, as it does in this
+        /// one when the thing is gone. What is asked for then does not happen, and the answer says so.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(pub(crate) Key);
 

@@ -129,12 +129,13 @@ impl<M: Send + 'static> LoopCell<M> {
         let state = StateWord::new(0);
         let moving = state.begin_move();
         debug_assert!(moving, "a new loop is at rest");
+        let id = dispatch.next_id();
         Arc::new(Self {
             header: Header {
                 state,
                 stop_asked: AtomicBool::new(false),
                 slot: AtomicU32::new(NOWHERE),
-                id: dispatch.next_id(),
+                id,
                 class,
                 name: name.into(),
                 dispatch,
@@ -143,7 +144,7 @@ impl<M: Send + 'static> LoopCell<M> {
             },
             high: Inbox::new(),
             low: Inbox::new(),
-            body: ExclusiveCell::new(Body::new(class)),
+            body: ExclusiveCell::new(Body::new(id, class)),
         })
     }
 
@@ -242,8 +243,8 @@ impl<M: Send + 'static> Runnable for LoopCell<M> {
     fn bury(&self, driver: &mut dyn Driver) {
         if let Some(mut body) = self.enter() {
             body.detach(driver);
-            let class = self.header.class;
-            let old = core::mem::replace(&mut *body, Body::new(class));
+            let empty = Body::new(self.header.id, self.header.class);
+            let old = core::mem::replace(&mut *body, empty);
             drop(body);
             old.bury();
         }

@@ -4,6 +4,7 @@ use dunlin_sync::Class;
 
 use crate::{
     agenda::Agenda,
+    ids::LoopId,
     kit::jobs::{JobPriority, Jobs},
     sockets::Sockets,
     time::Time,
@@ -29,13 +30,13 @@ pub(crate) struct LoopCore {
 }
 
 impl LoopCore {
-    pub(crate) fn new(class: Class) -> Self {
+    pub(crate) fn new(id: LoopId, class: Class) -> Self {
         Self {
-            timers: Timers::default(),
-            events: Agenda::default(),
-            works: Agenda::default(),
-            jobs: Jobs::default(),
-            sockets: Sockets::default(),
+            timers: Timers::new(id),
+            events: Agenda::new(id),
+            works: Agenda::new(id),
+            jobs: Jobs::new(id),
+            sockets: Sockets::new(id),
             class,
             slot: NOWHERE,
             stopping: false,

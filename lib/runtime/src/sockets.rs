@@ -6,13 +6,15 @@ use dunlin_sync::{Class, Classes};
 
 use crate::{
     driver::Endpoint,
-    ids::{Key, SocketId},
+    ids::{Key, LoopId, SocketId},
     runloop::{Interest, Ready},
 };
 
 /// All sockets of a loop, and those with readiness to report.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Sockets {
+    /// Whose sockets these are.
+    owner: LoopId,
     slots: Vec<Slot>,
     free: Vec<u32>,
     ready: [VecDeque<u32>; 4],
@@ -38,12 +40,18 @@ struct Socket {
 }
 
 impl Sockets {
+    pub(crate) fn new(owner: LoopId) -> Self {
+        let ready = core::array::from_fn(|_| VecDeque::new());
+        Self { owner, slots: Vec::new(), free: Vec::new(), ready, waiting: Classes::NONE }
+    }
+
     /// The name the next [`Sockets::insert`] will give.
     pub(crate) fn reserve(&self) -> SocketId {
-        let fresh = Key { index: self.slots.len() as u32, generation: 0 };
+        let owner = self.owner;
+        let fresh = Key { owner, index: self.slots.len() as u32, generation: 0 };
         let key = self.free.last().and_then(|&index| {
             let generation = self.slots.get(index as usize)?.generation;
-            Some(Key { index, generation })
+            Some(Key { owner, index, generation })
         });
         SocketId(key.unwrap_or(fresh))
     }
@@ -68,10 +76,7 @@ impl Sockets {
     }
 
     pub(crate) fn remove(&mut self, id: SocketId) -> io::Result<(Endpoint, u64)> {
-        let slot = self.slots.get_mut(id.0.index as usize).ok_or_else(unknown)?;
-        if slot.generation != id.0.generation {
-            return Err(unknown());
-        }
+        let slot = self.slot_mut(id)?;
         let socket = slot.socket.take().ok_or_else(unknown)?;
         slot.generation = slot.generation.wrapping_add(1);
         self.free.push(id.0.index);
@@ -128,7 +133,8 @@ impl Sockets {
             let mut ready = core::mem::take(&mut socket.ready);
             ready.readable &= socket.interest.read;
             ready.writable &= socket.interest.write;
-            let id = SocketId(Key { index, generation: slot.generation });
+            let key = Key { owner: self.owner, index, generation: slot.generation };
+            let id = SocketId(key);
             found = (ready != Ready::default()).then_some((id, ready));
         }
         if queue.is_empty() {
@@ -151,8 +157,10 @@ impl Sockets {
     pub(crate) fn each(
         &mut self,
     ) -> impl Iterator<Item = (SocketId, &Endpoint, &mut u64, Interest)> {
-        self.slots.iter_mut().enumerate().filter_map(|(index, slot)| {
-            let id = SocketId(Key { index: index as u32, generation: slot.generation });
+        let owner = self.owner;
+        self.slots.iter_mut().enumerate().filter_map(move |(index, slot)| {
+            let generation = slot.generation;
+            let id = SocketId(Key { owner, index: index as u32, generation });
             let socket = slot.socket.as_mut()?;
             Some((id, &socket.endpoint, &mut socket.registration, socket.interest))
         })
@@ -165,18 +173,21 @@ impl Sockets {
 
     fn socket(&self, id: SocketId) -> io::Result<&Socket> {
         let slot = self.slots.get(id.0.index as usize).ok_or_else(unknown)?;
-        if slot.generation != id.0.generation {
+        if slot.generation != id.0.generation || id.0.owner != self.owner {
             return Err(unknown());
         }
         slot.socket.as_ref().ok_or_else(unknown)
     }
 
     fn socket_mut(&mut self, id: SocketId) -> io::Result<&mut Socket> {
-        let slot = self.slots.get_mut(id.0.index as usize).ok_or_else(unknown)?;
-        if slot.generation != id.0.generation {
-            return Err(unknown());
-        }
+        let slot = self.slot_mut(id)?;
         slot.socket.as_mut().ok_or_else(unknown)
+    }
+
+    fn slot_mut(&mut self, id: SocketId) -> io::Result<&mut Slot> {
+        let slot = self.slots.get_mut(id.0.index as usize).ok_or_else(unknown)?;
+        let known = slot.generation == id.0.generation && id.0.owner == self.owner;
+        if known { Ok(slot) } else { Err(unknown()) }
     }
 }
 

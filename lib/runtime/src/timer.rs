@@ -6,13 +6,15 @@ use core::time::Duration;
 use dunlin_sync::Class;
 
 use crate::{
-    ids::{Key, TimerId},
+    ids::{Key, LoopId, TimerId},
     time::Time,
 };
 
 /// All timers of a loop. Arming, moving and disarming are O(log n); nothing expires early.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Timers {
+    /// Whose timers these are.
+    owner: LoopId,
     slots: Vec<Slot>,
     free: Vec<u32>,
     liveness: Heap,
@@ -41,6 +43,11 @@ pub(crate) struct Expired {
 }
 
 impl Timers {
+    pub(crate) fn new(owner: LoopId) -> Self {
+        let (liveness, rest) = (Heap::default(), Heap::default());
+        Self { owner, slots: Vec::new(), free: Vec::new(), liveness, rest, armings: 0 }
+    }
+
     pub(crate) fn create(&mut self, class: Class) -> TimerId {
         let slot = |generation| Slot {
             generation,
@@ -54,11 +61,11 @@ impl Timers {
             && let Some(old) = self.slots.get_mut(index as usize)
         {
             *old = slot(old.generation);
-            return TimerId(Key { index, generation: old.generation });
+            return TimerId(Key { owner: self.owner, index, generation: old.generation });
         }
         let index = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
         self.slots.push(slot(0));
-        TimerId(Key { index, generation: 0 })
+        TimerId(Key { owner: self.owner, index, generation: 0 })
     }
 
     pub(crate) fn remove(&mut self, timer: TimerId) {
@@ -92,8 +99,8 @@ impl Timers {
 
     pub(crate) fn expires(&self, timer: TimerId) -> Option<Time> {
         let slot = self.slots.get(timer.0.index as usize)?;
-        let armed = slot.generation == timer.0.generation && slot.position != UNARMED;
-        armed.then_some(slot.when)
+        let known = slot.generation == timer.0.generation && timer.0.owner == self.owner;
+        (known && slot.position != UNARMED).then_some(slot.when)
     }
 
     /// When the first liveness timer expires.
@@ -122,11 +129,12 @@ impl Timers {
     }
 
     fn expire(&mut self, of: Class, now: Time) -> Option<Expired> {
+        let owner = self.owner;
         let (heap, slots) = self.heap(of);
         let index = *heap.order.first()?;
         heap.take(slots, 0);
         let slot = slots.get_mut(index as usize)?;
-        let timer = TimerId(Key { index, generation: slot.generation });
+        let timer = TimerId(Key { owner, index, generation: slot.generation });
         let expired = Expired { timer, class: slot.class, due: slot.when };
         if let Some(period) = slot.period {
             let when = next_on_grid(slot.when, period, now);
@@ -153,7 +161,8 @@ impl Timers {
 
     fn slot_mut(&mut self, timer: TimerId) -> Option<&mut Slot> {
         let slot = self.slots.get_mut(timer.0.index as usize)?;
-        (slot.generation == timer.0.generation).then_some(slot)
+        let known = slot.generation == timer.0.generation && timer.0.owner == self.owner;
+        known.then_some(slot)
     }
 
     fn heap(&mut self, class: Class) -> (&mut Heap, &mut [Slot]) {
@@ -274,7 +283,7 @@ mod tests {
 
     #[test]
     fn order_is_by_moment_then_by_arming() {
-        let mut timers = Timers::default();
+        let mut timers = Timers::new(LoopId(1));
         let ids: Vec<_> = (0..4).map(|_| timers.create(Class::Control)).collect();
         timers.arm(ids[0], at(30));
         timers.arm(ids[1], at(10));
@@ -287,7 +296,7 @@ mod tests {
 
     #[test]
     fn move_and_disarm() {
-        let mut timers = Timers::default();
+        let mut timers = Timers::new(LoopId(1));
         let timer = timers.create(Class::Liveness);
         timers.arm(timer, at(10));
         timers.arm(timer, at(50));
@@ -301,7 +310,7 @@ mod tests {
 
     #[test]
     fn periods_do_not_drift_and_missed_ones_collapse() {
-        let mut timers = Timers::default();
+        let mut timers = Timers::new(LoopId(1));
         let timer = timers.create(Class::Routing);
         timers.arm_every(timer, at(0), Duration::from_micros(10));
         assert_eq!(drain(&mut timers, at(10_500)), [timer]);
@@ -312,7 +321,7 @@ mod tests {
 
     #[test]
     fn a_removed_timers_name_names_nothing() {
-        let mut timers = Timers::default();
+        let mut timers = Timers::new(LoopId(1));
         let old = timers.create(Class::Routing);
         timers.arm(old, at(1));
         timers.remove(old);
@@ -325,7 +334,7 @@ mod tests {
 
     #[test]
     fn random_operations_keep_the_heap() {
-        let mut timers = Timers::default();
+        let mut timers = Timers::new(LoopId(1));
         let ids: Vec<_> = (0..64).map(|_| timers.create(Class::Bulk)).collect();
         let mut model = vec![None; 64];
         let mut seed = 1u64;

@@ -9,7 +9,7 @@ use core::{fmt, time::Duration};
 use std::{collections::VecDeque, sync::Arc};
 
 use crate::{
-    ids::{JobId, Key},
+    ids::{JobId, Key, LoopId},
     runloop::Progress,
 };
 
@@ -86,8 +86,10 @@ pub struct JobStats {
 }
 
 /// The jobs of one loop.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Jobs {
+    /// Whose jobs these are.
+    owner: LoopId,
     slots: Vec<Slot>,
     /// Waiting for a step, first come first served.
     waiting: VecDeque<u32>,
@@ -119,6 +121,11 @@ struct Job {
 }
 
 impl Jobs {
+    pub(crate) fn new(owner: LoopId) -> Self {
+        let (slots, waiting) = (Vec::new(), VecDeque::new());
+        Self { owner, slots, waiting, granted: false, running: None, ran: None }
+    }
+
     pub(crate) fn create(&mut self, name: &str, priority: JobPriority) -> Key {
         let job = Job {
             name: name.into(),
@@ -137,7 +144,7 @@ impl Jobs {
             None => self.slots.push(Slot { generation: 0, job: Some(job) }),
         }
         let generation = self.slots.get(index).map_or(0, |slot| slot.generation);
-        Key { index: u32::try_from(index).unwrap_or(u32::MAX), generation }
+        Key { owner: self.owner, index: u32::try_from(index).unwrap_or(u32::MAX), generation }
     }
 
     /// True if it was waiting.
@@ -214,7 +221,7 @@ impl Jobs {
         let index = self.waiting.remove(at)?;
         let slot = self.slots.get_mut(index as usize)?;
         slot.job.as_mut()?.waiting = false;
-        Some(Key { index, generation: slot.generation })
+        Some(Key { owner: self.owner, index, generation: slot.generation })
     }
 
     /// A step begins; false if the job is gone, or runs already.
@@ -254,7 +261,7 @@ impl Jobs {
         each.filter_map(|(slot, index)| {
             let job = slot.job.as_ref()?;
             Some(JobStats {
-                id: JobId(Key { index, generation: slot.generation }),
+                id: JobId(Key { owner: self.owner, index, generation: slot.generation }),
                 name: Arc::clone(&job.name),
                 priority: job.priority,
                 waiting: job.waiting,
@@ -273,12 +280,14 @@ impl Jobs {
 
     fn get(&self, key: Key) -> Option<&Job> {
         let slot = self.slots.get(key.index as usize)?;
-        slot.job.as_ref().filter(|_| slot.generation == key.generation)
+        let known = slot.generation == key.generation && key.owner == self.owner;
+        slot.job.as_ref().filter(|_| known)
     }
 
     fn get_mut(&mut self, key: Key) -> Option<&mut Job> {
         let slot = self.slots.get_mut(key.index as usize)?;
-        slot.job.as_mut().filter(|_| slot.generation == key.generation)
+        let known = slot.generation == key.generation && key.owner == self.owner;
+        slot.job.as_mut().filter(|_| known)
     }
 }
 
@@ -297,7 +306,7 @@ mod tests {
 
     #[test]
     fn best_first_and_in_turns() {
-        let mut jobs = Jobs::default();
+        let mut jobs = Jobs::new(LoopId(1));
         let late = jobs.create("late", JobPriority::LAST);
         let a = jobs.create("a", JobPriority::new(3));
         let b = jobs.create("b", JobPriority::new(3));
@@ -318,7 +327,7 @@ mod tests {
 
     #[test]
     fn to_cancel_says_what_was_cancelled() {
-        let mut jobs = Jobs::default();
+        let mut jobs = Jobs::new(LoopId(1));
         let job = jobs.create("job", JobPriority::FIRST);
         assert_eq!(jobs.cancel(job), JobCancelled::Idle);
         jobs.start(job);
@@ -337,7 +346,7 @@ mod tests {
 
     #[test]
     fn a_job_that_is_gone_names_nothing() {
-        let mut jobs = Jobs::default();
+        let mut jobs = Jobs::new(LoopId(1));
         let old = jobs.create("old", JobPriority::FIRST);
         jobs.start(old);
         assert!(jobs.remove(old));
