@@ -10,6 +10,7 @@ use crate::{
     groups::GroupId,
     ids::LoopId,
     loop_cell::{self, LoopCell, Runnable},
+    outcome::Scheduling,
 };
 
 /// Where to send messages to a loop. Cheap to clone; sending takes no lock and, unless the loop's
@@ -134,19 +135,21 @@ impl EventHandle {
         Self { cell, event }
     }
 
-    /// Has the event run once, soon, seeing all that the caller did before. False if the event or
-    /// its loop is gone.
-    pub fn schedule(&self) -> bool {
-        let Some((node, class)) = &self.event else { return false };
+    /// Has the event run once, soon, seeing all that the caller did before.
+    /// [`Scheduling::AlreadyPending`] is about handles: what the event's own loop has scheduled, this
+    /// cannot see. Either way one run follows.
+    pub fn schedule(&self) -> Scheduling {
+        let Some((node, class)) = &self.event else { return Scheduling::Gone };
         if self.cell.header().state().is_closed() {
-            return false;
+            return Scheduling::Stopped;
         }
         match self.cell.schedule(node, *class, cause::current(*class)) {
             Scheduled::Pushed { .. } => loop_cell::notify_dyn(&self.cell, *class),
-            Scheduled::Pending | Scheduled::Revived => {}
-            Scheduled::Retired => return false,
+            Scheduled::Revived => {}
+            Scheduled::Pending => return Scheduling::AlreadyPending,
+            Scheduled::Retired => return Scheduling::Gone,
         }
-        true
+        Scheduling::Scheduled
     }
 
     /// Whether it is scheduled by a handle and has not begun to run.

@@ -7,75 +7,120 @@ use dunlin_sync::{Class, Classes, EventNode};
 use crate::{
     cause::Stamp,
     ids::{Key, LoopId},
+    outcome::Scheduling,
 };
 
-/// Registered things and, for each class, those that are to run, first come first served.
-/// Scheduling one that is to run already does nothing.
+/// Registered things and, for each class, those that are to run, first come first served; and those
+/// that are to run at the end of the turn. One that is to run in several ways runs once: the first
+/// run sees what all who asked for it did before.
 #[derive(Debug)]
 pub(crate) struct Agenda {
     /// Whose things these are.
     owner: LoopId,
     slots: Vec<Slot>,
+    /// Slots without a thing that stand in no queue.
     free: Vec<u32>,
     /// Slots to run. One whose slot is not live (any more) is a tombstone.
     queues: [VecDeque<u32>; 4],
     waiting: Classes,
+    /// Slots to run at the end of the turn. One whose slot is not deferred (any more) is a tombstone.
+    deferred: VecDeque<u32>,
 }
 
 #[derive(Debug)]
 struct Slot {
     generation: u32,
     class: Class,
+    /// There is a thing here.
+    exists: bool,
     /// Stands in its queue, perhaps as a tombstone.
     linked: bool,
     /// Is to run.
     live: bool,
+    /// Stands among the deferred, perhaps as a tombstone.
+    linked_deferred: bool,
+    /// Is to run at the end of the turn.
+    is_deferred: bool,
     /// How other loops schedule it, once one has asked.
     node: Option<Arc<EventNode<Stamp>>>,
 }
 
+impl Slot {
+    fn new(generation: u32, class: Class) -> Self {
+        Self {
+            generation,
+            class,
+            exists: true,
+            linked: false,
+            live: false,
+            linked_deferred: false,
+            is_deferred: false,
+            node: None,
+        }
+    }
+
+    /// Is to run, in whichever way.
+    #[inline]
+    fn is_pending(&self) -> bool {
+        self.live || self.is_deferred || self.node.as_ref().is_some_and(|node| node.is_pending())
+    }
+
+    /// It runs now, or not at all: nobody's wish is left. Takes over what schedulers in other loops
+    /// have published. True if it was to run.
+    #[inline]
+    fn settle(&mut self) -> bool {
+        let remote = self.node.as_ref().is_some_and(|node| node.is_pending() && node.cancel());
+        core::mem::take(&mut self.live) | core::mem::take(&mut self.is_deferred) | remote
+    }
+
+    fn is_free(&self) -> bool {
+        !self.exists && !self.linked && !self.linked_deferred
+    }
+}
+
 impl Agenda {
     pub(crate) fn new(owner: LoopId) -> Self {
-        let queues = core::array::from_fn(|_| VecDeque::new());
-        Self { owner, slots: Vec::new(), free: Vec::new(), queues, waiting: Classes::NONE }
+        Self {
+            owner,
+            slots: Vec::new(),
+            free: Vec::new(),
+            queues: core::array::from_fn(|_| VecDeque::new()),
+            waiting: Classes::NONE,
+            deferred: VecDeque::new(),
+        }
     }
 
     pub(crate) fn create(&mut self, class: Class) -> Key {
-        let slot = |generation| Slot { generation, class, linked: false, live: false, node: None };
-        // A slot that still has a tombstone standing is not reused until that is gone.
-        let reusable = self
-            .free
-            .iter()
-            .position(|&index| self.slots.get(index as usize).is_some_and(|slot| !slot.linked));
-        if let Some(position) = reusable {
-            let index = self.free.swap_remove(position);
-            if let Some(old) = self.slots.get_mut(index as usize) {
-                *old = slot(old.generation);
-                return Key { owner: self.owner, index, generation: old.generation };
-            }
+        if let Some(index) = self.free.pop()
+            && let Some(old) = self.slots.get_mut(index as usize)
+        {
+            *old = Slot::new(old.generation, class);
+            return Key { owner: self.owner, index, generation: old.generation };
         }
         let index = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
-        self.slots.push(slot(0));
+        self.slots.push(Slot::new(0, class));
         Key { owner: self.owner, index, generation: 0 }
     }
 
     pub(crate) fn remove(&mut self, key: Key) {
-        self.unschedule(key);
         let Some(slot) = self.slot_mut(key) else { return };
+        slot.settle();
         slot.generation = slot.generation.wrapping_add(1);
+        slot.exists = false;
         if let Some(node) = slot.node.take() {
             node.retire();
         }
-        self.free.push(key.index);
+        // One that still stands in a queue is free once that comes to it.
+        if slot.is_free() {
+            self.free.push(key.index);
+        }
     }
 
     #[inline]
-    pub(crate) fn schedule(&mut self, key: Key) {
-        let owner = self.owner;
-        let Some(slot) = self.slots.get_mut(key.index as usize) else { return };
-        if slot.generation != key.generation || key.owner != owner {
-            return;
-        }
+    pub(crate) fn schedule(&mut self, key: Key) -> Scheduling {
+        let Some(slot) = self.slot_mut(key) else { return Scheduling::Gone };
+        let was_pending = slot.is_pending();
+        // Even if another loop has scheduled it: that may not have reached us for a while.
         slot.live = true;
         if !slot.linked {
             slot.linked = true;
@@ -83,13 +128,24 @@ impl Agenda {
             self.queues[class.index()].push_back(key.index);
             self.waiting = self.waiting.with(class);
         }
+        if was_pending { Scheduling::AlreadyPending } else { Scheduling::Scheduled }
+    }
+
+    /// Has it run at the end of the turn.
+    pub(crate) fn defer(&mut self, key: Key) -> Scheduling {
+        let Some(slot) = self.slot_mut(key) else { return Scheduling::Gone };
+        if core::mem::replace(&mut slot.is_deferred, true) {
+            return Scheduling::AlreadyPending;
+        }
+        if !core::mem::replace(&mut slot.linked_deferred, true) {
+            self.deferred.push_back(key.index);
+        }
+        Scheduling::Scheduled
     }
 
     /// Takes back what was scheduled, here or through a handle; true if it was to run.
     pub(crate) fn unschedule(&mut self, key: Key) -> bool {
-        let Some(slot) = self.slot_mut(key) else { return false };
-        let remote = slot.node.as_ref().is_some_and(|node| node.cancel());
-        core::mem::take(&mut slot.live) || remote
+        self.slot_mut(key).is_some_and(Slot::settle)
     }
 
     /// The node other loops schedule it by; none if there is no such thing (any more).
@@ -99,12 +155,19 @@ impl Agenda {
         Some((Arc::clone(node), slot.class))
     }
 
-    /// One that another loop scheduled has come: it runs now, so a pending local scheduling has
-    /// no more to do.
+    /// The class of a thing that exists.
+    pub(crate) fn class(&self, key: Key) -> Option<Class> {
+        let slot = self.slots.get(key.index as usize)?;
+        let known = slot.generation == key.generation && key.owner == self.owner;
+        known.then_some(slot.class)
+    }
+
+    /// One that another loop scheduled has come: it runs now.
     pub(crate) fn arrived(&mut self, index: u32) -> Option<(Key, Class)> {
         let slot = self.slots.get_mut(index as usize)?;
-        slot.live = false;
-        Some((Key { owner: self.owner, index, generation: slot.generation }, slot.class))
+        slot.settle();
+        let key = Key { owner: self.owner, index, generation: slot.generation };
+        Some((key, slot.class))
     }
 
     /// Takes the next to run of `class`.
@@ -117,13 +180,39 @@ impl Agenda {
         {
             let Some(slot) = self.slots.get_mut(index as usize) else { continue };
             slot.linked = false;
-            let live = core::mem::take(&mut slot.live);
-            found = live.then_some(Key { owner: self.owner, index, generation: slot.generation });
+            if slot.live {
+                slot.settle();
+                found = Some(Key { owner: self.owner, index, generation: slot.generation });
+            } else if slot.is_free() {
+                self.free.push(index);
+            }
         }
         if queue.is_empty() {
             self.waiting = self.waiting.without(class);
         }
         found
+    }
+
+    /// Takes the next to run at the end of the turn.
+    pub(crate) fn pop_deferred(&mut self) -> Option<(Key, Class)> {
+        while let Some(index) = self.deferred.pop_front() {
+            let Some(slot) = self.slots.get_mut(index as usize) else { continue };
+            slot.linked_deferred = false;
+            if slot.is_deferred {
+                slot.settle();
+                let key = Key { owner: self.owner, index, generation: slot.generation };
+                return Some((key, slot.class));
+            } else if slot.is_free() {
+                self.free.push(index);
+            }
+        }
+        None
+    }
+
+    /// Whether something may be to run at the end of the turn.
+    #[inline]
+    pub(crate) fn has_deferred(&self) -> bool {
+        !self.deferred.is_empty()
     }
 
     /// How many stand in the queue of `class`, tombstones included.
@@ -145,6 +234,7 @@ impl Agenda {
         }
     }
 
+    #[inline]
     fn slot_mut(&mut self, key: Key) -> Option<&mut Slot> {
         let slot = self.slots.get_mut(key.index as usize)?;
         (slot.generation == key.generation && key.owner == self.owner).then_some(slot)
@@ -153,6 +243,8 @@ impl Agenda {
 
 #[cfg(test)]
 mod tests {
+    use dunlin_sync::Inbox;
+
     use super::*;
 
     #[test]
@@ -197,5 +289,47 @@ mod tests {
         assert_eq!(agenda.pop(Class::Bulk), None);
         agenda.schedule(new);
         assert_eq!(agenda.pop(Class::Bulk), Some(new));
+    }
+
+    #[test]
+    fn what_is_pending_in_several_ways_runs_once() {
+        let mut agenda = Agenda::new(LoopId(1));
+        let inbox = Inbox::<(), Stamp>::new();
+        let a = agenda.create(Class::Routing);
+        let (node, _) = agenda.share(a).unwrap();
+        let all = |agenda: &mut Agenda| {
+            assert_eq!(agenda.schedule(a), Scheduling::Scheduled);
+            assert_eq!(agenda.schedule(a), Scheduling::AlreadyPending);
+            agenda.defer(a);
+            inbox.schedule(&node, Stamp::default());
+        };
+        all(&mut agenda);
+        assert_eq!(agenda.pop(Class::Routing), Some(a));
+        assert_eq!((agenda.pop_deferred(), inbox.take_all().count()), (None, 0));
+        all(&mut agenda);
+        assert_eq!(agenda.pop_deferred(), Some((a, Class::Routing)));
+        assert_eq!((agenda.pop(Class::Routing), inbox.take_all().count()), (None, 0));
+        all(&mut agenda);
+        assert_eq!(inbox.take_all().count(), 1);
+        assert_eq!(agenda.arrived(0), Some((a, Class::Routing)));
+        assert_eq!((agenda.pop(Class::Routing), agenda.pop_deferred()), (None, None));
+        inbox.schedule(&node, Stamp::default());
+        assert_eq!(agenda.schedule(a), Scheduling::AlreadyPending);
+        assert!(agenda.unschedule(a));
+        assert_eq!((agenda.pop(Class::Routing), inbox.take_all().count()), (None, 0));
+    }
+
+    #[test]
+    fn slots_are_used_again_once_no_queue_has_them() {
+        let mut agenda = Agenda::new(LoopId(1));
+        for _ in 0..100 {
+            let key = agenda.create(Class::Control);
+            agenda.schedule(key);
+            agenda.defer(key);
+            agenda.remove(key);
+            assert_eq!(agenda.pop(Class::Control), None);
+            assert_eq!(agenda.pop_deferred(), None);
+        }
+        assert_eq!((agenda.slots.len(), agenda.free.len()), (1, 1));
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     context::Context,
     dispatch::report,
     driver::{Done, Driver, Pace},
-    ids::{EventId, JobId, Key, LoopId, SocketId, WorkId},
+    ids::{EventId, JobId, Key, LoopId, SocketId, Thing, WorkId},
     lanes::{self, Lane, Lanes},
     loop_cell::{Counters, Runnable},
     loop_core::{Deadlines, LoopCore},
@@ -34,6 +34,8 @@ pub(crate) struct Body<M> {
     lanes: Lanes,
     /// Handlers of high messages and liveness timers in a row.
     urgent_streak: u32,
+    /// The batch is over but for what has been deferred, of which so much has run.
+    draining: Option<u32>,
 }
 
 /// How a run ended.
@@ -42,13 +44,15 @@ pub(crate) struct Ended {
     /// Classes in which something is left.
     pub(crate) left: Classes,
     pub(crate) deadlines: Deadlines,
+    /// What has been deferred could not be finished: the loop comes next.
+    pub(crate) owes: bool,
     /// The loop is done for: close and bury it.
     pub(crate) stopped: bool,
 }
 
 impl Ended {
     pub(crate) const NOTHING: Self =
-        Self { left: Classes::NONE, deadlines: Deadlines::NEVER, stopped: false };
+        Self { left: Classes::NONE, deadlines: Deadlines::NEVER, owes: false, stopped: false };
 }
 
 /// What ran in a run.
@@ -80,6 +84,7 @@ impl<M: Send + 'static> Body<M> {
             low: Batch::empty(),
             lanes: Lanes::default(),
             urgent_streak: 0,
+            draining: None,
         }
     }
 
@@ -149,17 +154,34 @@ impl<M: Send + 'static> Body<M> {
             self.handle(step, own, driver, arena, now);
             arena.reset();
             let pace = driver.boundary(&done);
-            now = match pace {
-                Pace::Continue(now) | Pace::Yield(now) => now,
-            };
             if done.site == Site::JOB {
-                self.core.jobs.account(now.since(done.began));
+                self.core.jobs.account(pace.at().since(done.began));
             }
-            let yields = matches!(pace, Pace::Yield(_)) && !self.core.stopping;
-            if stopped || yields {
-                return self.ended(inboxes, pending, stopped);
+            if stopped {
+                return self.ended(inboxes, pending, true);
             }
+            let Some(at) = self.goes_on(pace) else { return self.ended(inboxes, pending, false) };
+            now = at;
         }
+    }
+
+    /// Whether another handler follows in this turn, and when that begins. A loop that stops goes on
+    /// to its last handler; one whose turn is over finishes what it deferred.
+    fn goes_on(&mut self, pace: Pace) -> Option<Time> {
+        let (is_over, at) = match pace {
+            Pace::Continue(now) => return Some(now),
+            Pace::Interrupt(now) => return self.core.stopping.then_some(now),
+            Pace::Yield(now) => (true, Some(now)),
+            Pace::Pause { is_over, .. } => (is_over, None),
+        };
+        if !self.core.stopping {
+            self.draining = match self.draining {
+                Some(_) if !self.core.events.has_deferred() => None,
+                None if is_over && self.core.events.has_deferred() => Some(0),
+                unchanged => unchanged,
+            };
+        }
+        at.filter(|_| self.core.stopping || self.draining.is_some())
     }
 
     fn handle(
@@ -171,10 +193,16 @@ impl<M: Send + 'static> Body<M> {
         now: Time,
     ) {
         let Some(state) = self.state.as_mut() else { return };
+        self.core.running = step.thing();
         let cx = &mut Context { core: &mut self.core, driver, cell: own, arena, now };
         match step {
             Step::Message(message, _) => state.message(cx, message),
-            Step::Timer(expired) => state.timer(cx, expired.timer),
+            Step::Timer(expired) => {
+                if expired.drifts {
+                    cx.core.timers.drift(expired.timer, now, cx.driver.random());
+                }
+                state.timer(cx, expired.timer);
+            }
             Step::Event(key, ..) => state.event(cx, EventId(key)),
             Step::Ready(socket, ready, _) => state.ready(cx, socket, ready),
             Step::Work(key, _) => {
@@ -202,7 +230,7 @@ impl<M: Send + 'static> Body<M> {
             return Some(if self.core.stopping { Step::Stop } else { Step::Start });
         }
         if self.core.stopping {
-            return Some(Step::Stop);
+            return Some(self.next_deferred().unwrap_or(Step::Stop));
         }
         if self.urgent_streak < LONGEST_STREAK {
             if let Some(step) = self.next_urgent(high, now) {
@@ -210,10 +238,37 @@ impl<M: Send + 'static> Body<M> {
                 return Some(step);
             }
             self.urgent_streak = 0;
-            return self.next_in_lanes(low, now);
+            return self.next_rest(low, now);
         }
         self.urgent_streak = 0;
-        self.next_in_lanes(low, now).or_else(|| self.next_urgent(high, now))
+        self.next_rest(low, now).or_else(|| self.next_urgent(high, now))
+    }
+
+    /// What is not urgent: the lanes, then what has been deferred; only that if the turn is over.
+    #[inline]
+    fn next_rest(&mut self, low: &Inbox<M, Stamp>, now: Time) -> Option<Step<M>> {
+        let is_draining = self.draining.is_some();
+        let step = if is_draining { None } else { self.next_in_lanes(low, now) };
+        if step.is_none() && (is_draining || self.core.events.has_deferred()) {
+            let deferred = self.next_deferred();
+            if deferred.is_none() {
+                self.draining = None;
+            }
+            return deferred;
+        }
+        step
+    }
+
+    /// None if too much has run in a row, too.
+    #[cold]
+    fn next_deferred(&mut self) -> Option<Step<M>> {
+        let ran = self.draining.get_or_insert(0);
+        *ran += 1;
+        if *ran > LONGEST_DRAIN {
+            return None;
+        }
+        let (key, class) = self.core.events.pop_deferred()?;
+        Some(Step::Event(key, class, Stamp::default()))
     }
 
     #[inline]
@@ -327,10 +382,14 @@ impl<M: Send + 'static> Body<M> {
             let liveness = pending.contains(Class::Liveness);
             left = left.with(if liveness { Class::Liveness } else { Class::Control });
         }
-        if self.core.stopping {
+        let has_deferred = self.core.events.has_deferred();
+        let owes = self.draining.is_some() && has_deferred;
+        if self.core.stopping || owes {
             left = left.with(Class::Control);
+        } else if has_deferred {
+            left = left.with(Class::Bulk);
         }
-        Ended { left, deadlines: self.core.deadlines(), stopped }
+        Ended { left, deadlines: self.core.deadlines(), owes, stopped }
     }
 
     /// See [`Runnable::attach`].
@@ -365,6 +424,16 @@ impl<M: Send + 'static> Body<M> {
 }
 
 impl<M> Step<M> {
+    /// Whose handler it is, if that can be cancelled.
+    fn thing(&self) -> Option<Thing> {
+        match self {
+            Self::Timer(expired) => Some(Thing::Timer(expired.timer.0)),
+            Self::Event(key, ..) => Some(Thing::Event(*key)),
+            Self::Work(key, _) => Some(Thing::Work(*key)),
+            Self::Start | Self::Message(..) | Self::Ready(..) | Self::Job(_) | Self::Stop => None,
+        }
+    }
+
     fn describe(&self, own: &Arc<dyn Runnable>, now: Time) -> Done {
         let none = RecordId::NONE;
         let (site, class, since, cause, argument) = match self {
@@ -389,5 +458,7 @@ impl<M> Step<M> {
 
 /// Urgent handlers in a row before something else gets a turn.
 const LONGEST_STREAK: u32 = 64;
+/// What is deferred may defer more; that so much has run in a row, then others get a turn.
+const LONGEST_DRAIN: u32 = 256;
 /// Messages or timers handled before other lanes get a turn.
 const MOST_AT_ONCE: usize = 64;

@@ -36,6 +36,11 @@ pub(crate) fn current(class: Class) -> Stamp {
     Stamp { class, ..CURRENT.get() }
 }
 
+/// The handler that runs on this thread.
+pub(crate) fn running() -> Stamp {
+    CURRENT.get()
+}
+
 /// Says which handler runs on this thread from now on.
 #[inline]
 pub(crate) fn enter(stamp: Stamp) {

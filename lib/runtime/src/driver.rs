@@ -53,8 +53,27 @@ pub(crate) struct Done {
 pub(crate) enum Pace {
     /// The next handler of the same loop.
     Continue(Time),
-    /// Another loop.
+    /// The turn is over: what has been deferred, then another loop.
     Yield(Time),
+    /// Another loop, which cannot wait even for what has been deferred.
+    Interrupt(Time),
+    /// Handlers of other workers, which in a simulation come between any two; perhaps the turn is over.
+    Pause {
+        /// When the handler ended.
+        now: Time,
+        /// As with [`Pace::Yield`].
+        is_over: bool,
+    },
+}
+
+impl Pace {
+    /// When the handler ended.
+    pub(crate) fn at(self) -> Time {
+        match self {
+            Self::Continue(now) | Self::Yield(now) | Self::Interrupt(now) => now,
+            Self::Pause { now, .. } => now,
+        }
+    }
 }
 
 /// Time, randomness and the network of one worker. Sockets given to a driver are of its own kind;
@@ -66,6 +85,10 @@ pub(crate) trait Driver {
     fn begin(&mut self, handler: &Done) -> RecordId;
     /// A handler has run.
     fn boundary(&mut self, handler: &Done) -> Pace;
+    /// Reads the clock in the midst of a handler, which is about to call another.
+    fn tick(&mut self) -> Time;
+    /// A handler that another called has run; that one's record goes on.
+    fn end_call(&mut self, caller: RecordId);
     /// A handler of this loop has panicked.
     fn panicked(&mut self, cell: &Arc<dyn Runnable>);
 

@@ -16,6 +16,14 @@ impl Key {
         Self { owner: LoopId(u32::MAX), index: u32::MAX, generation: u32::MAX };
 }
 
+/// Anything a loop owns, by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Thing {
+    Timer(Key),
+    Event(Key),
+    Work(Key),
+}
+
 macro_rules! id {
     ($(#[$meta:meta])* $name:ident, $prefix:literal) => {
         $(#[$meta])*

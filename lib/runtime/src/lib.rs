@@ -34,6 +34,7 @@ mod loop_cell;
 mod loop_core;
 mod moves;
 mod options;
+mod outcome;
 mod panic;
 mod placement;
 mod pool;
@@ -61,8 +62,10 @@ pub use moves::{MoveReason, MoveRecord};
 pub use options::{
     Budgets, ConnectOptions, ListenOptions, LogLevel, LogRecord, LogSink, RuntimeOptions,
 };
+pub use outcome::{Armed, Cancel, Cancellation, Scheduling};
 pub use panic::{Panic, keep_panic_place};
 pub use runloop::{Interest, Loop, Progress, Ready};
 pub use runtime::Runtime;
 pub use stats::{GroupStats, LoopStats, Stats, StatsReply, WorkerStats};
 pub use time::Time;
+pub use timer::{Rhythm, TimerInfo};

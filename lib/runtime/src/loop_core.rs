@@ -4,7 +4,7 @@ use dunlin_sync::Class;
 
 use crate::{
     agenda::Agenda,
-    ids::LoopId,
+    ids::{LoopId, Thing},
     kit::jobs::{JobPriority, Jobs},
     sockets::Sockets,
     time::Time,
@@ -23,6 +23,10 @@ pub(crate) struct LoopCore {
     pub(crate) class: Class,
     /// The loop's place in its worker's tables.
     pub(crate) slot: u32,
+    /// Whose handler runs, if it is that of a timer, event or job.
+    pub(crate) running: Option<Thing>,
+    /// Whose handlers have called the one that runs.
+    pub(crate) callers: Vec<Option<Thing>>,
     /// The loop has asked to be stopped.
     pub(crate) stopping: bool,
     /// `start` has run.
@@ -39,9 +43,16 @@ impl LoopCore {
             sockets: Sockets::new(id),
             class,
             slot: NOWHERE,
+            running: None,
+            callers: Vec::new(),
             stopping: false,
             started: false,
         }
+    }
+
+    /// Whether this is what runs, or has called what runs.
+    pub(crate) fn is_running(&self, thing: Thing) -> bool {
+        self.running == Some(thing) || self.callers.contains(&Some(thing))
     }
 
     /// When the loop's timers need the worker: the first liveness timer, the first other one; and

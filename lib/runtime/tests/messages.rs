@@ -17,7 +17,7 @@ use std::sync::{
 use common::{eventually, next, runtime, told};
 use dunlin_runtime::{
     Address, Class, Context, Duration, EventHandle, EventId, Loop, Progress, Runtime,
-    RuntimeOptions, WorkId,
+    RuntimeOptions, Scheduling, WorkId,
 };
 use dunlin_trace::{Options, Recorder, Site};
 
@@ -153,13 +153,13 @@ fn events_are_idempotent_and_jobs_run_piece_by_piece() {
     let (reply, handle) = std::sync::mpsc::channel();
     address.send(Class::Control, reply).unwrap();
     let handle = next(&handle);
-    assert!(handle.schedule());
+    assert_eq!(handle.schedule(), Scheduling::Scheduled);
     assert_eq!(next(&heard), "event 2");
-    assert!(handle.schedule());
+    assert_eq!(handle.schedule(), Scheduling::Scheduled);
     assert_eq!(next(&heard), "event 3");
     address.stop();
     eventually("stopped", || address.is_stopped());
-    assert!(!handle.schedule());
+    assert_eq!(handle.schedule(), Scheduling::Stopped);
 }
 
 struct Stops {

@@ -47,7 +47,9 @@ impl Loop for Fragile {
 
     fn message(&mut self, cx: &mut Context<'_>, message: &'static str) {
         match message {
-            "timer" => cx.arm(self.timer, cx.now()),
+            "timer" => {
+                cx.arm(self.timer, cx.now());
+            }
             message => panic!("as {message}"),
         }
     }

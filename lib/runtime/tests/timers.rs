@@ -16,7 +16,9 @@ use std::sync::{
 };
 
 use common::{burn, eventually, next, runtime, told};
-use dunlin_runtime::{Address, Class, Context, Duration, EventId, Loop, Runtime, Time, TimerId};
+use dunlin_runtime::{
+    Address, Cancel, Class, Context, Duration, EventId, Loop, Runtime, Time, TimerId,
+};
 
 struct Order {
     timers: Vec<TimerId>,
@@ -48,8 +50,8 @@ impl Loop for Order {
     fn timer(&mut self, cx: &mut Context<'_>, timer: TimerId) {
         assert_ne!(timer, self.cancelled);
         if timer == self.moved {
-            assert!(cx.disarm(self.cancelled));
-            assert!(!cx.disarm(self.cancelled));
+            assert_eq!(cx.disarm(self.cancelled), Cancel::Cancelled);
+            assert_eq!(cx.disarm(self.cancelled), Cancel::NotPending);
             return;
         }
         let place = self.timers.iter().position(|known| *known == timer).unwrap();

@@ -23,6 +23,10 @@ impl Site {
     pub const STOP: Self = Self(7);
     /// A job for idle time ran.
     pub const JOB: Self = Self(8);
+    /// A handler called that of an event.
+    pub const CALL: Self = Self(9);
+    /// Something another loop asked for was done between two handlers.
+    pub const ASK: Self = Self(10);
     /// A loop was made; the argument is its worker.
     pub const SPAWN: Self = Self(16);
     /// A loop left this worker; the argument is where it goes.
@@ -56,6 +60,8 @@ impl Site {
             Self::START => "start",
             Self::STOP => "stop",
             Self::JOB => "job",
+            Self::CALL => "call",
+            Self::ASK => "ask",
             Self::SPAWN => "spawn",
             Self::LEAVE => "leave",
             Self::ARRIVE => "arrive",

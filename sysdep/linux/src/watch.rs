@@ -206,7 +206,9 @@ impl Watcher {
     /// One of the two answers is complete.
     fn answered(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         match core::mem::replace(&mut self.scan, Scan::Idle) {
-            _ if self.again => cx.arm_after(self.retry_timer, RETRY),
+            _ if self.again => {
+                cx.arm_after(self.retry_timer, RETRY);
+            }
             Scan::Idle => {}
             Scan::Links(next) => {
                 self.scan = Scan::Addresses(next);
@@ -246,7 +248,9 @@ impl Watcher {
 
     fn set_interval(&self, cx: &mut Context<'_>) {
         match self.interval {
-            Some(interval) => cx.arm_every(self.interval_timer, interval),
+            Some(interval) => {
+                cx.arm_every(self.interval_timer, interval);
+            }
             None => {
                 cx.disarm(self.interval_timer);
             }

@@ -3,11 +3,16 @@
 use std::sync::Arc;
 
 use dunlin_sync::Class;
+use dunlin_trace::Site;
 
 use crate::{
     address::EventHandle,
+    cause::{self, Stamp},
     context::Context,
-    ids::{EventId, WorkId},
+    driver::Done,
+    ids::{EventId, Thing, WorkId},
+    outcome::{Cancel, Scheduling},
+    runloop::Loop,
 };
 
 /// Events and long jobs.
@@ -19,13 +24,56 @@ impl Context<'_> {
 
     /// Has the event run once, soon; nothing if it is to run already.
     #[inline]
-    pub fn schedule(&mut self, event: EventId) {
-        self.core.events.schedule(event.0);
+    pub fn schedule(&mut self, event: EventId) -> Scheduling {
+        self.core.events.schedule(event.0)
     }
 
-    /// Takes a scheduled event back; true if it was scheduled by this loop and has not run.
-    pub fn unschedule(&mut self, event: EventId) -> bool {
-        self.core.events.unschedule(event.0)
+    /// Has the event run at the end of this turn: after what the loop has to do now, and before its
+    /// worker runs another loop or waits. What is deferred runs first come first served and may
+    /// defer more, which belongs to the same turn. Only what is of the liveness class comes between.
+    ///
+    /// For effects that are to follow a batch of handlers, once: writing what many messages have
+    /// produced, or what a liveness handler is too urgent to do itself. A loop that defers without
+    /// end gives way to others after 256 in a row.
+    pub fn defer(&mut self, event: EventId) -> Scheduling {
+        self.core.events.defer(event.0)
+    }
+
+    /// Takes a scheduled or deferred event back, whoever scheduled it.
+    pub fn unschedule(&mut self, event: EventId) -> Cancel {
+        match self.core.events.unschedule(event.0) {
+            true => Cancel::Cancelled,
+            false => self.not_pending(Thing::Event(event.0)),
+        }
+    }
+
+    /// Runs an event's handler before this returns, instead of when it is scheduled for: a plain call
+    /// of `state`'s [`Loop::event`] that is recorded as a handler of its own (`call`), caused by the
+    /// one that runs. False if there is no such event.
+    pub fn run_now<L: Loop>(&mut self, state: &mut L, event: EventId) -> bool {
+        let Some(class) = self.core.events.class(event.0) else { return false };
+        self.core.events.unschedule(event.0);
+        let (outer, before) = (cause::running(), self.now);
+        let began = self.driver.tick();
+        let call = Done {
+            site: Site::CALL,
+            class,
+            loop_id: self.loop_id(),
+            began,
+            since: began,
+            cause: outer.record,
+            argument: event.0.index,
+        };
+        let caller = self.core.running.replace(Thing::Event(event.0));
+        self.core.callers.push(caller);
+        cause::enter(Stamp { sent: began, record: self.driver.begin(&call), class });
+        self.now = began;
+        state.event(self, event);
+        self.driver.end_call(outer.record);
+        cause::enter(outer);
+        self.now = before;
+        self.core.running = self.core.callers.pop().flatten();
+        true
     }
 
     /// A handle other loops schedule the event by.
@@ -33,7 +81,7 @@ impl Context<'_> {
         EventHandle::new(Arc::clone(self.cell), self.core.events.share(event.0))
     }
 
-    /// Gives an event up; handles to it do nothing from then on.
+    /// Gives an event up; it does not run, and handles to it do nothing from then on.
     pub fn remove_event(&mut self, event: EventId) {
         self.core.events.remove(event.0);
     }
@@ -44,17 +92,26 @@ impl Context<'_> {
     }
 
     /// Has the job run piece by piece until it is done; nothing if it is queued already.
-    pub fn queue(&mut self, work: WorkId) {
-        self.core.works.schedule(work.0);
+    pub fn queue(&mut self, work: WorkId) -> Scheduling {
+        self.core.works.schedule(work.0)
     }
 
-    /// Takes a queued job back; true if it was queued.
-    pub fn unqueue(&mut self, work: WorkId) -> bool {
-        self.core.works.unschedule(work.0)
+    /// Takes a queued job back. One that takes itself back in the midst of a piece and then says
+    /// [`Progress::More`](crate::Progress::More) goes on all the same.
+    pub fn unqueue(&mut self, work: WorkId) -> Cancel {
+        match self.core.works.unschedule(work.0) {
+            true => Cancel::Cancelled,
+            false => self.not_pending(Thing::Work(work.0)),
+        }
     }
 
     /// Gives a job up.
     pub fn remove_work(&mut self, work: WorkId) {
         self.core.works.remove(work.0);
+    }
+
+    /// What cancelling says of something that was not to come.
+    pub(super) fn not_pending(&self, thing: Thing) -> Cancel {
+        if self.core.is_running(thing) { Cancel::Running } else { Cancel::NotPending }
     }
 }

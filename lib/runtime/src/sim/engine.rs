@@ -87,8 +87,15 @@ impl Driver for Engine {
         self.hash.add(handler.began.as_nanos());
         self.hash.add(u64::from(handler.loop_id.number()) << 32 | self.worker as u64);
         self.hash.add(u64::from(handler.site.0) << 32 | u64::from(handler.argument));
-        Pace::Yield(self.now + self.consumed)
+        let now = self.now + self.consumed;
+        Pace::Pause { now, is_over: now >= self.turn_until }
     }
+
+    fn tick(&mut self) -> Time {
+        self.clock()
+    }
+
+    fn end_call(&mut self, _: RecordId) {}
 
     fn panicked(&mut self, _: &Arc<dyn Runnable>) {
         self.consumed += self.chance.span(&self.handler_cost);

@@ -68,6 +68,8 @@ pub(super) struct Turn {
     /// The class in whose queue it stood.
     from: Class,
     until: Time,
+    /// What has been deferred goes before the worker looks at its poller.
+    owes: bool,
 }
 
 pub(super) struct Resident {
@@ -208,7 +210,8 @@ impl Scheduler {
     fn look(&mut self, index: usize) {
         let worker = &self.workers[index];
         let idle = worker.turn.is_none() && worker.queue.is_empty();
-        if !idle && self.now.since(worker.polled) < POLL_INTERVAL {
+        let owes = worker.turn.as_ref().is_some_and(|turn| turn.owes);
+        if owes || !idle && self.now.since(worker.polled) < POLL_INTERVAL {
             return;
         }
         self.workers[index].polled = self.now;
@@ -283,7 +286,8 @@ impl Scheduler {
             let until = self.now + Duration::from_nanos(budget);
             worker.counts.turns += 1;
             let from = entry.class;
-            worker.turn = Some(Turn { entry, pending, left: pending, from, until });
+            let turn = Turn { entry, pending, left: pending, from, until, owes: false };
+            worker.turn = Some(turn);
             return true;
         }
     }
@@ -326,8 +330,8 @@ impl Scheduler {
             self.workers[index].idle.spent(now, jobs);
         }
         let due = ended.deadlines.liveness.min(ended.deadlines.rest) <= now;
-        if now < turn.until && (due || !ended.left.is_empty()) {
-            self.workers[index].turn = Some(Turn { left: ended.left, ..turn });
+        if ended.owes || (now < turn.until && (due || !ended.left.is_empty())) {
+            self.workers[index].turn = Some(Turn { left: ended.left, owes: ended.owes, ..turn });
         } else if let Some(class) = turn.entry.cell.header().state().end_run(ended.left) {
             let entry = RunEntry { class, ..turn.entry };
             self.workers[index].queue.push(class, entry);

@@ -46,6 +46,8 @@ pub(crate) struct Engine {
     pub(crate) turn_until: Time,
     /// When it has used up what it may take; it may be cut short before.
     pub(crate) budget_until: Time,
+    /// When another loop's liveness cannot wait any more.
+    liveness_at: Time,
     random: u64,
     buffer: Vec<u8>,
     pub(crate) tally: Tally,
@@ -79,6 +81,7 @@ impl Engine {
             record: RecordId::NONE,
             turn_until: Time::ZERO,
             budget_until: Time::ZERO,
+            liveness_at: Time::NEVER,
             random: dunlin_os::random::seed()?,
             buffer: Vec::new(),
             tally: Tally::default(),
@@ -95,11 +98,13 @@ impl Engine {
         self.now
     }
 
-    /// Sets when a turn of so many nanoseconds that begins now must end, unless it is `sooner`.
+    /// Sets when a turn of so many nanoseconds that begins now must end: when they are used up, when
+    /// the poller is to be looked at, or when the liveness of another loop cannot wait any more.
     #[inline]
-    pub(crate) fn begin_turn(&mut self, budget: u64, sooner: Time) {
+    pub(crate) fn begin_turn(&mut self, budget: u64, poll_at: Time, liveness_at: Time) {
         self.budget_until = Time::from_nanos(self.now.as_nanos().saturating_add(budget));
-        self.turn_until = self.budget_until.min(sooner);
+        self.turn_until = self.budget_until.min(poll_at).min(liveness_at);
+        self.liveness_at = liveness_at;
     }
 
     /// Whether something waits that does not wait for the end of a turn.
@@ -160,10 +165,24 @@ impl Driver for Engine {
             self.tally.jobs += took;
         }
         self.tally.longest = self.tally.longest.max(took);
-        if now >= self.turn_until || self.is_urgent() {
-            return Pace::Yield(now);
+        if now >= self.turn_until {
+            let is_urgent = now >= self.liveness_at || self.is_urgent();
+            return if is_urgent { Pace::Interrupt(now) } else { Pace::Yield(now) };
+        }
+        if self.is_urgent() {
+            return Pace::Interrupt(now);
         }
         Pace::Continue(now)
+    }
+
+    fn tick(&mut self) -> Time {
+        Self::tick(self)
+    }
+
+    fn end_call(&mut self, caller: RecordId) {
+        Self::tick(self);
+        self.ring.end(self.record, self.ticks);
+        self.record = caller;
     }
 
     fn panicked(&mut self, cell: &Arc<dyn Runnable>) {

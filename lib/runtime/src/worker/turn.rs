@@ -43,13 +43,13 @@ impl Worker {
         let Some(pending) = begin(&entry) else { return };
         let slot = entry.cell.header().slot();
         let began = self.engine.now;
-        let sooner = self.liveness.first_but(slot).min(self.polled + POLL_INTERVAL);
         let class = pending.highest().unwrap_or(entry.class);
         let number = entry.cell.header().id().number();
         let budget = self.turns.begin(class, number, self.queue.len());
         // What is run before liveness, so that it does not starve, gets one handler.
         let passes = self.queue.has_liveness() && entry.class != Class::Liveness;
-        self.engine.begin_turn(budget, if passes { began } else { sooner });
+        let liveness_at = if passes { began } else { self.liveness.first_but(slot) };
+        self.engine.begin_turn(budget, self.polled + POLL_INTERVAL, liveness_at);
         let ended = entry.cell.run(&entry.cell, pending, &mut self.engine, &mut self.arena);
         self.count(&entry, began);
         if ended.stopped {
@@ -59,7 +59,8 @@ impl Worker {
         self.note_deadlines(slot, &ended);
         if let Some(class) = entry.cell.header().state().end_run(ended.left) {
             let entry = RunEntry { class, ..entry };
-            if self.turns.end(class, number, self.engine.now, self.engine.budget_until) {
+            let goes_on = self.turns.end(class, number, self.engine.now, self.engine.budget_until);
+            if goes_on || ended.owes {
                 self.queue.push_front(class, entry);
             } else {
                 self.queue.push(class, entry);

@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "each test file uses a part")]
 #![allow(clippy::disallowed_methods, reason = "tests watch workers from outside")]
 
+pub(crate) mod script;
+
 use std::{
     sync::mpsc::{Receiver, Sender, channel},
     time::{Duration, Instant},

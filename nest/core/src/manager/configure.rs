@@ -51,7 +51,7 @@ impl Manager {
                 self.load(path, command, Some(reply), Some(notice));
             }
             ConfigureCommand::Confirm => {
-                let line = if cx.disarm(self.undo_timer) {
+                let line = if cx.disarm(self.undo_timer).is_cancelled() {
                     Line::new(18, "Reconfiguration confirmed")
                 } else {
                     Line::new(19, "Nothing to do")

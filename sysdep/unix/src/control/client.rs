@@ -84,7 +84,9 @@ impl Client {
                     cx.stop_self();
                 }
             }
-            Turn::Again => cx.schedule(self.again),
+            Turn::Again => {
+                cx.schedule(self.again);
+            }
             Turn::Gone => cx.stop_self(),
         }
     }
