@@ -1,7 +1,8 @@
-//! What threads share: the event queue, a loop's state word, a worker's wake word, snapshots.
+//! What threads share: the event queue, a loop's state word, a worker's wake word, credit, snapshots.
 //!
 //! Everything else in Dunlin has one owner. A loop's state belongs to the loop; what crosses
-//! threads is an item in an [`Inbox`], a bit in a [`StateWord`], or a published [`Snapshot`].
+//! threads is an item in an [`Inbox`], a bit in a [`StateWord`], an amount in a [`CreditWord`], or a
+//! published [`Snapshot`].
 //!
 //! How they fit together, from a sender's side:
 //!
@@ -24,6 +25,7 @@
 //! Deliberately absent: locks, condition variables, epochs, reference-counted nodes for messages.
 
 pub mod cell;
+pub mod credit;
 pub mod prim;
 pub mod queue;
 pub mod snapshot;
@@ -31,6 +33,7 @@ pub mod state;
 pub mod wake;
 
 pub use cell::{Entered, ExclusiveCell};
+pub use credit::CreditWord;
 pub use crossbeam_utils::CachePadded;
 pub use queue::{Batch, Entry, EventNode, Inbox, Item, Scheduled};
 pub use snapshot::Snapshot;
