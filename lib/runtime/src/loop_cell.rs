@@ -259,8 +259,9 @@ impl<M: Send + 'static> Runnable for LoopCell<M> {
         let counters = &self.header.counters;
         let nanos =
             |counter: &AtomicU64| core::time::Duration::from_nanos(counter.load(Ordering::Relaxed));
-        let (timers, sockets, jobs) = self.enter().map_or_else(Default::default, |body| {
-            (body.core.timers.len(), body.core.sockets.count(), body.core.jobs.stats())
+        let (timers, sockets, jobs, flows) = self.enter().map_or_else(Default::default, |body| {
+            let core = &body.core;
+            (core.timers.len(), core.sockets.count(), core.jobs.stats(), core.flows.stats())
         });
         LoopStats {
             id: self.header.id,
@@ -276,6 +277,7 @@ impl<M: Send + 'static> Runnable for LoopCell<M> {
             timers,
             sockets,
             jobs,
+            flows,
         }
     }
 }

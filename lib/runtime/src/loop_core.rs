@@ -5,7 +5,10 @@ use dunlin_sync::Class;
 use crate::{
     agenda::Agenda,
     ids::{LoopId, Thing},
-    kit::jobs::{JobPriority, Jobs},
+    kit::{
+        credit::Flows,
+        jobs::{JobPriority, Jobs},
+    },
     sockets::Sockets,
     time::Time,
     timer::Timers,
@@ -18,6 +21,7 @@ pub(crate) struct LoopCore {
     pub(crate) events: Agenda,
     pub(crate) works: Agenda,
     pub(crate) jobs: Jobs,
+    pub(crate) flows: Flows,
     pub(crate) sockets: Sockets,
     /// Class in which readiness of new sockets is served.
     pub(crate) class: Class,
@@ -40,6 +44,7 @@ impl LoopCore {
             events: Agenda::new(id),
             works: Agenda::new(id),
             jobs: Jobs::new(id),
+            flows: Flows::default(),
             sockets: Sockets::new(id),
             class,
             slot: NOWHERE,

@@ -8,7 +8,7 @@ use dunlin_sync::Class;
 use crate::{
     groups::{GroupId, GroupOptions, Groups},
     ids::LoopId,
-    kit::jobs::JobStats,
+    kit::{credit::FlowStats, jobs::JobStats},
     moves::MoveRecord,
     time::Time,
 };
@@ -123,6 +123,8 @@ pub struct LoopStats {
     pub sockets: usize,
     /// Its jobs for idle time.
     pub jobs: Vec<JobStats>,
+    /// The credit it sends by.
+    pub flows: Vec<FlowStats>,
 }
 
 /// Receives a picture of the runtime once it is complete.

@@ -5,5 +5,6 @@
 //! workers and in the simulation. Only jobs reach into the workers, who decide when there is nothing
 //! better to do.
 
+pub mod credit;
 pub(crate) mod idle;
 pub mod jobs;
