@@ -26,7 +26,7 @@ use dunlin_rib::encode::{Block, Encoder, Nets, Unsendable};
 use dunlin_rib::export::{
     DeltaBatch, DeltaSink, ExportPolicy, ExportVerdict, Exporter, ExporterKind, OutRoute, RouteView,
 };
-use dunlin_rib::import::{CreditGate, ImportBuilder, Slices};
+use dunlin_rib::import::{ImportBuilder, ImportCredit, SESSION, Slices};
 use dunlin_rib::limits::{LimitKind, TooMany};
 use dunlin_rib::registry::{
     GroupFigures, GroupFound, JoinSpec, Registry, RegistryMessage, next_exporter,
@@ -35,7 +35,7 @@ use dunlin_rib::resolver::Resolver;
 use dunlin_rib::slice::{Slice, SliceMessage, SliceStatistics};
 use dunlin_rib::source::{ChannelEvents, SourceSpec};
 use dunlin_rib::{Barrier, MemberId, Peer, SliceId, Source, SourceId, TableId};
-use dunlin_runtime::{Address, Class, Context, Loop, Runtime, RuntimeOptions};
+use dunlin_runtime::{Address, Class, Context, Loop, Runtime, RuntimeOptions, Time};
 
 const TABLE: TableId = TableId(0);
 const PER_SET: usize = 8;
@@ -124,16 +124,16 @@ fn stage(name: &str, routes: &Routes, slices: usize, threads: usize, listener: L
         Listener::Member => drop(world.join(&runtime, 2)),
     }
     world.barrier();
-    let gate = CreditGate::new(CREDIT, None);
+    let credit = ImportCredit::new("routes", CREDIT, None);
     let (slices, source) = (world.slices.clone(), world.source(1));
-    let mut builder = ImportBuilder::new(slices, source, Some(Arc::clone(&gate)));
+    let mut builder = ImportBuilder::new(slices, source, Some(Arc::clone(&credit)));
     let count = routes.nets.len() as f64;
 
     let meter = Meter::start();
     for (n, net) in routes.nets.iter().enumerate() {
         builder.announce(*net, 0, &routes.sets[n / PER_SET]);
         if n % BURST == BURST - 1 {
-            send(&mut builder, &gate);
+            send(&mut builder, &credit);
         }
     }
     builder.flush();
@@ -151,16 +151,16 @@ fn stage(name: &str, routes: &Routes, slices: usize, threads: usize, listener: L
         sets as f64 / count
     );
     if matches!(listener, Listener::Member) {
-        world.more(&runtime, &mut builder, &gate, routes);
+        world.more(&runtime, &mut builder, &credit, routes);
     }
     runtime.shutdown();
     cpu / count
 }
 
 /// Sends a burst, and waits while the slices have too many, as a session does.
-fn send(builder: &mut ImportBuilder<Prefix4>, gate: &CreditGate) {
+fn send(builder: &mut ImportBuilder<Prefix4>, credit: &ImportCredit) {
     builder.flush();
-    while gate.pause_if_full() {
+    while credit.wait_if_full(SESSION, Time::ZERO) {
         std::thread::park_timeout(Duration::from_micros(50));
     }
 }
@@ -320,7 +320,7 @@ impl World {
         &self,
         runtime: &Runtime,
         builder: &mut ImportBuilder<Prefix4>,
-        gate: &CreditGate,
+        credit: &ImportCredit,
         routes: &Routes,
     ) {
         let count = routes.nets.len() as f64;
@@ -334,7 +334,7 @@ impl World {
             for n in 0..routes.nets.len() {
                 op(builder, n);
                 if n % BURST == BURST - 1 {
-                    send(builder, gate);
+                    send(builder, credit);
                 }
             }
             builder.flush();

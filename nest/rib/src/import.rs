@@ -1,12 +1,15 @@
 //! The way into the tables: batches of announcements, one per slice and read burst.
 
 use core::fmt;
-use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
 
 use dunlin_attr::Attrs;
 use dunlin_net::{NetKey, NetType, Prefix, Prefix4, Prefix6};
-use dunlin_runtime::{Address, Class, EventHandle};
+use dunlin_runtime::{
+    Address, Class,
+    kit::credit::{Credit, Held, Stage},
+};
 
 use crate::Source;
 use crate::counters::ImportDelta;
@@ -129,98 +132,18 @@ pub struct ImportBatch {
     /// Set if other slices got parts of the same burst.
     pub burst: Option<Burst>,
     /// Given back when the batch has been processed.
-    pub credit: CreditToken,
+    pub credit: ImportHeld,
 }
+
+/// The stage of those who bring routes: sessions, static routes. Slices come next; see
+/// [`dunlin_runtime::kit::credit`] for what that means.
+pub const SESSION: Stage<1> = Stage;
 
 /// Bytes of batches under way from one session. Full means: stop reading the socket.
-pub struct CreditGate {
-    /// Bytes under way. Added to by the session, subtracted from by slices, read by the session;
-    /// `Relaxed`: a count.
-    outstanding: AtomicUsize,
-    /// The session waits for a wake. Set by the session after it saw the gate full, cleared by the
-    /// slice that wakes it; `AcqRel`, pairs the session's "paused" with the slice's "below".
-    paused: AtomicBool,
-    limit: usize,
-    wake: Option<EventHandle>,
-}
-
-impl CreditGate {
-    /// A gate that is full beyond `limit` bytes and schedules `wake` when it falls below half.
-    pub fn new(limit: usize, wake: Option<EventHandle>) -> Arc<Self> {
-        Arc::new(Self {
-            outstanding: AtomicUsize::new(0),
-            paused: AtomicBool::new(false),
-            limit,
-            wake,
-        })
-    }
-
-    /// Whether to stop reading. If true, `wake` is going to be scheduled.
-    pub fn pause_if_full(&self) -> bool {
-        if self.outstanding.load(Ordering::Relaxed) < self.limit {
-            return false;
-        }
-        self.paused.swap(true, Ordering::AcqRel);
-        // A slice may have given everything back before it could see `paused`. This is a
-        // read-modify-write of the word that slices change first: either it sees their change, or
-        // they see `paused`.
-        let full = self.outstanding.fetch_add(0, Ordering::AcqRel) > self.limit / 2;
-        full || !self.paused.swap(false, Ordering::AcqRel)
-    }
-
-    /// Bytes under way.
-    pub fn outstanding(&self) -> usize {
-        self.outstanding.load(Ordering::Relaxed)
-    }
-
-    fn give_back(&self, bytes: usize) {
-        let before = self.outstanding.fetch_sub(bytes, Ordering::AcqRel);
-        if before - bytes <= self.limit / 2
-            && self.paused.swap(false, Ordering::AcqRel)
-            && let Some(wake) = &self.wake
-        {
-            wake.schedule();
-        }
-    }
-}
-
-impl fmt::Debug for CreditGate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CreditGate")
-            .field("outstanding", &self.outstanding)
-            .field("limit", &self.limit)
-            .finish_non_exhaustive()
-    }
-}
+pub type ImportCredit = Credit<2>;
 
 /// Credit held by a batch; dropping it gives it back.
-#[derive(Debug)]
-pub struct CreditToken {
-    gate: Option<Arc<CreditGate>>,
-    bytes: usize,
-}
-
-impl CreditToken {
-    /// A token that holds nothing.
-    pub fn none() -> Self {
-        Self { gate: None, bytes: 0 }
-    }
-
-    fn take(gate: Option<&Arc<CreditGate>>, bytes: usize) -> Self {
-        if let Some(gate) = gate {
-            gate.outstanding.fetch_add(bytes, Ordering::Relaxed);
-        }
-        Self { gate: gate.cloned(), bytes }
-    }
-}
-
-impl Drop for CreditToken {
-    fn drop(&mut self) {
-        if let Some(gate) = &self.gate {
-            gate.give_back(self.bytes);
-        }
-    }
-}
+pub type ImportHeld = Held<2>;
 
 /// The slices of the daemon: where batches go.
 #[derive(Clone, Debug)]
@@ -283,7 +206,7 @@ struct Part<K> {
 pub struct ImportBuilder<K: TableKey> {
     slices: Slices,
     source: Arc<Source>,
-    gate: Option<Arc<CreditGate>>,
+    credit: Option<Arc<ImportCredit>>,
     parts: Vec<Part<K>>,
     mask: u32,
     queued: usize,
@@ -291,10 +214,10 @@ pub struct ImportBuilder<K: TableKey> {
 
 impl<K: TableKey> ImportBuilder<K> {
     /// A builder for one source.
-    pub fn new(slices: Slices, source: Arc<Source>, gate: Option<Arc<CreditGate>>) -> Self {
+    pub fn new(slices: Slices, source: Arc<Source>, credit: Option<Arc<ImportCredit>>) -> Self {
         let parts = (0..slices.count()).map(|_| Part { attrs: Vec::new(), ops: Vec::new() });
         let mask = slices.mask();
-        Self { parts: parts.collect(), slices, source, gate, mask, queued: 0 }
+        Self { parts: parts.collect(), slices, source, credit, mask, queued: 0 }
     }
 
     /// The source that is fed.
@@ -345,12 +268,13 @@ impl<K: TableKey> ImportBuilder<K> {
             let ops = core::mem::take(&mut part.ops);
             let attrs = core::mem::take(&mut part.attrs);
             let bytes = ops.len() * size_of::<Op<K>>() + attrs.len() * 64;
+            let held = self.credit.as_ref().map_or(ImportHeld::none(), |credit| credit.take(bytes));
             let batch = ImportBatch {
                 source: Arc::clone(&self.source),
                 attrs,
                 ops: K::ops(ops),
                 burst,
-                credit: CreditToken::take(self.gate.as_ref(), bytes),
+                credit: held,
             };
             // A stopped slice means that the daemon is going down.
             let _ = address.send(Class::Routing, SliceMessage::Import(Box::new(batch)));

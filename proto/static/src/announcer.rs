@@ -22,7 +22,7 @@ use dunlin_rib::slice::SliceMessage;
 use dunlin_runtime::{Address, Class, Context, EventId, Loop, Panic, Progress, WorkId};
 
 use crate::config::section_of;
-use crate::feed::Feed;
+use crate::feed::{CREDIT, Feed};
 use crate::plan::{Entry, merge};
 use crate::reach;
 use crate::statements::Origination;
@@ -116,7 +116,7 @@ impl Announcer {
 
     fn walk(&mut self, cx: &mut Context<'_>) -> Progress {
         while self.cursor < self.entries.len() {
-            if self.feed.as_ref().is_some_and(Feed::is_full) {
+            if self.feed.as_ref().is_some_and(|feed| feed.is_full(cx.now())) {
                 // The credit event goes on.
                 return Progress::Done;
             }
@@ -344,11 +344,11 @@ impl Loop for Announcer {
     fn start(&mut self, cx: &mut Context<'_>) {
         self.work = cx.work(Class::Routing);
         self.credit_event = cx.event(Class::Routing);
-        let wake = cx.event_handle(self.credit_event);
+        let credit = cx.credit("routes to the tables", CREDIT, self.credit_event);
         if let Some(channel) = self.config.channels.first() {
             let slices = self.environment.rib.slices.clone();
             let net_type = channel.kind.net_type();
-            self.feed = Some(Feed::new(slices, Arc::clone(&self.source), net_type, wake));
+            self.feed = Some(Feed::new(slices, Arc::clone(&self.source), net_type, credit));
         }
         self.environment.reporter.state(ProtocolState::Up);
         self.begin(cx);

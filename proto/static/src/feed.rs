@@ -5,32 +5,31 @@ use std::sync::Arc;
 use dunlin_attr::Attrs;
 use dunlin_net::{NetType, Prefix, Prefix4, Prefix6};
 use dunlin_rib::Source;
-use dunlin_rib::import::{CreditGate, ImportBuilder, Slices, TableKey};
-use dunlin_runtime::EventHandle;
+use dunlin_rib::import::{ImportBuilder, ImportCredit, SESSION, Slices, TableKey};
+use dunlin_runtime::Time;
 
 /// Announcements under way to the slices before it is full, in bytes.
-const CREDIT: usize = 1 << 20;
+pub(crate) const CREDIT: usize = 1 << 20;
 
 /// See the module.
 #[derive(Debug)]
 pub(crate) enum Feed {
-    V4(ImportBuilder<Prefix4>, Arc<CreditGate>),
-    V6(ImportBuilder<Prefix6>, Arc<CreditGate>),
+    V4(ImportBuilder<Prefix4>, Arc<ImportCredit>),
+    V6(ImportBuilder<Prefix6>, Arc<ImportCredit>),
 }
 
 impl Feed {
-    /// A feed of a source's routes; `wake` is scheduled when it is no longer full.
+    /// A feed of a source's routes; the credit's event is scheduled when it is no longer full.
     pub(crate) fn new(
         slices: Slices,
         source: Arc<Source>,
         net_type: NetType,
-        wake: EventHandle,
+        credit: Arc<ImportCredit>,
     ) -> Self {
-        let gate = CreditGate::new(CREDIT, Some(wake));
-        let shared = Some(Arc::clone(&gate));
+        let shared = Some(Arc::clone(&credit));
         match net_type {
-            NetType::Ip6 => Self::V6(ImportBuilder::new(slices, source, shared), gate),
-            _ => Self::V4(ImportBuilder::new(slices, source, shared), gate),
+            NetType::Ip6 => Self::V6(ImportBuilder::new(slices, source, shared), credit),
+            _ => Self::V4(ImportBuilder::new(slices, source, shared), credit),
         }
     }
 
@@ -61,9 +60,9 @@ impl Feed {
     }
 
     /// Whether to wait; then the event follows.
-    pub(crate) fn is_full(&self) -> bool {
-        let (Self::V4(_, gate) | Self::V6(_, gate)) = self;
-        gate.pause_if_full()
+    pub(crate) fn is_full(&self, now: Time) -> bool {
+        let (Self::V4(_, credit) | Self::V6(_, credit)) = self;
+        credit.wait_if_full(SESSION, now)
     }
 }
 

@@ -11,7 +11,7 @@ use dunlin_runtime::{Address, Class};
 
 use super::encoder::{OWN_HOP, UNSENDABLE, next_hop_member};
 use super::session::{Seen, Session, SessionMessage};
-use crate::import::{CreditGate, ImportBuilder, Slices};
+use crate::import::{ImportBuilder, ImportCredit, Slices};
 use crate::registry::{GroupFigures, Registry, RegistryMessage};
 use crate::resolver::{Resolver, ResolverMessage};
 use crate::slice::{Slice, SliceMessage, SliceStatistics};
@@ -95,7 +95,7 @@ impl World {
         &mut self,
         kind: Kind,
         address: std::net::IpAddr,
-        gate: Option<Arc<CreditGate>>,
+        credit: Option<Arc<ImportCredit>>,
         change: impl FnOnce(&mut Source),
     ) -> usize {
         let id = self.next_id;
@@ -109,7 +109,7 @@ impl World {
         let session = Session::new(source.id, address, 1, registry, Arc::clone(&seen));
         let session = self.sim.spawn(&format!("peer {id}"), Class::Routing, session);
         session.send(Class::Routing, SessionMessage::Join(kind, None)).unwrap();
-        let builder = ImportBuilder::new(self.slices.clone(), Arc::clone(&source), gate);
+        let builder = ImportBuilder::new(self.slices.clone(), Arc::clone(&source), credit);
         let untouched = self.model.nets.keys().copied().collect();
         self.peers.push(Peer { source, builder, session, seen, kind, address, untouched });
         self.peers.len() - 1

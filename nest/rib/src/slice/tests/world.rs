@@ -8,7 +8,7 @@ use dunlin_net::{NetKey, NetType, Prefix4};
 use crate::export::{
     BANDS, DeltaBatch, DeltaSink, Deltas, Exporter, ExporterKind, FeedRequest, To,
 };
-use crate::import::{Burst, CreditToken, ImportBatch, NONE, Op, Ops};
+use crate::import::{Burst, ImportBatch, ImportHeld, NONE, Op, Ops};
 use crate::slice::tables::{AnyTable, with_table};
 use crate::slice::{Slice, SliceMessage};
 use crate::testing::{
@@ -188,7 +188,7 @@ impl World {
                 attrs: sets,
                 ops: Ops::V4(list),
                 burst,
-                credit: CreditToken::none(),
+                credit: ImportHeld::none(),
             })));
         }
         if !source.is_alive() {

@@ -12,12 +12,12 @@ use dunlin_core::protocol::{ChannelConfig, ChannelKind, ProtocolLog};
 use dunlin_net::{Prefix4, Prefix6};
 use dunlin_rib::barrier::Barrier;
 use dunlin_rib::counters::ImportCounters;
-use dunlin_rib::import::{CreditGate, ImportBuilder, Slices};
+use dunlin_rib::import::{ImportBuilder, ImportCredit, Slices};
 use dunlin_rib::limits::{Limit, LimitKind, TooMany};
 use dunlin_rib::slice::SliceMessage;
 use dunlin_rib::source::{ChannelEvents, SourceSpec};
 use dunlin_rib::{Peer, Source, SourceId, TableId};
-use dunlin_runtime::{Address, Class, Context, Time};
+use dunlin_runtime::{Address, Class, Context, EventId, Time};
 
 use super::export::Membership;
 use super::figures::Figures;
@@ -42,7 +42,7 @@ pub(super) struct Up {
     pub(super) neighbor: Option<IpAddr>,
     pub(super) rules: DecodeRules,
     pub(super) channels: Vec<Channel>,
-    pub(super) gate: Arc<CreditGate>,
+    pub(super) credit: Arc<ImportCredit>,
     /// Made with the first route.
     pub(super) cache: Option<AttrCache>,
     pub(super) complaints: Patience,
@@ -158,8 +158,8 @@ impl Session {
         let configured: FamilySet =
             self.config.channels.iter().map(|channel| family(channel.kind)).collect();
         let families = agreed.families.and(configured);
-        let wake = self.handles.map(|handles| cx.event_handle(handles.credit));
-        let gate = CreditGate::new(CREDIT, wake);
+        let event = self.handles.map_or(EventId::NONE, |handles| handles.credit);
+        let credit = cx.credit("routes to the tables", CREDIT, event);
         let local =
             self.link(side).and_then(|link| link.local).map(|addr| addr.ip().to_canonical());
         let router_id = self.environment.router_id;
@@ -171,7 +171,7 @@ impl Session {
             complaints: Patience::default(),
             rules: decode_rules(&self.bgp, &agreed, families, router_id, neighbor),
             channels: Vec::new(),
-            gate,
+            credit,
             cache: None,
             agreed,
         };
@@ -199,10 +199,10 @@ impl Session {
         };
         let neighbor = self.neighbor()?;
         let source = Arc::new(self.source(up, config, options, table, neighbor));
-        let (slices, gate) = (self.environment.rib.slices.clone(), Some(Arc::clone(&up.gate)));
+        let (slices, credit) = (self.environment.rib.slices.clone(), Some(Arc::clone(&up.credit)));
         let builder = match family {
-            Carried::Ipv4 => Builder::V4(ImportBuilder::new(slices, Arc::clone(&source), gate)),
-            Carried::Ipv6 => Builder::V6(ImportBuilder::new(slices, Arc::clone(&source), gate)),
+            Carried::Ipv4 => Builder::V4(ImportBuilder::new(slices, Arc::clone(&source), credit)),
+            Carried::Ipv6 => Builder::V6(ImportBuilder::new(slices, Arc::clone(&source), credit)),
         };
         let next_hop =
             up.local.and_then(|local| our_next_hop(&self.environment, options, local, neighbor));

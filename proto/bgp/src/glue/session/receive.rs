@@ -9,6 +9,7 @@ use dunlin_core::log::LogClass;
 use dunlin_core::protocol::ProtocolLog;
 use dunlin_rib::Resolve;
 use dunlin_rib::counters::ImportDelta;
+use dunlin_rib::import::SESSION;
 use dunlin_runtime::{Context, Time};
 
 use super::channel::{Channel, Up};
@@ -188,7 +189,7 @@ impl Session {
         for channel in &mut up.channels {
             channel.builder.flush();
         }
-        let full = up.side == side && up.gate.pause_if_full();
+        let full = up.side == side && up.credit.wait_if_full(SESSION, cx.now());
         if let (true, Some(link)) = (full, self.link_mut(side)) {
             link.paused = true;
             link.update_interest(cx);
