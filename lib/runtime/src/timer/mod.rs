@@ -225,12 +225,12 @@ impl Timers {
 impl Timers {
     /// When the first liveness timer expires.
     pub(crate) fn next_liveness(&self) -> Time {
-        self.liveness.first(&self.slots)
+        self.liveness.first()
     }
 
     /// When the first of all other timers expires.
     pub(crate) fn next_rest(&self) -> Time {
-        self.rest.first(&self.slots)
+        self.rest.first()
     }
 
     /// Takes the first liveness timer that is due.
@@ -246,7 +246,7 @@ impl Timers {
     fn expire(&mut self, of: Class, now: Time) -> Option<Expired> {
         let owner = self.owner;
         let (heap, slots) = self.heap(of);
-        let index = *heap.order.first()?;
+        let index = heap.first_index()?;
         heap.take(slots, 0);
         let slot = slots.get_mut(index as usize)?;
         slot.expired = now;
