@@ -47,12 +47,19 @@ impl WakeWord {
 
     /// The worker acknowledges all notifications; call it *before* looking at the inbox. True if
     /// there was one since the last turn began.
+    #[inline]
     pub fn begin_turn(&self) -> bool {
+        // Nothing to acknowledge as far as can be seen. Who has notified and is not seen here is seen
+        // by `prepare_sleep`, which writes.
+        if self.word.load(Ordering::Relaxed) == AWAKE {
+            return false;
+        }
         self.word.swap(AWAKE, Ordering::AcqRel) == NOTIFIED
     }
 
     /// The worker found nothing to do: true if it may sleep now, and any later waker makes the system
     /// call; false if it was notified meanwhile and must look again.
+    #[inline]
     pub fn prepare_sleep(&self) -> bool {
         if mutant!("mutant-sleep-check") {
             self.word.store(SLEEPING, Ordering::Release);
@@ -67,6 +74,7 @@ impl WakeWord {
 
     /// Says that something was published for the worker; true if it sleeps, and the caller is the one
     /// to wake it by a system call.
+    #[inline]
     pub fn wake(&self) -> bool {
         if mutant!("mutant-wake-without-write") && self.word.load(Ordering::Acquire) != SLEEPING {
             return false;
@@ -75,12 +83,14 @@ impl WakeWord {
     }
 
     /// Whether the worker sleeps, or is about to: a glance for those who have work to share.
+    #[inline]
     pub fn is_asleep(&self) -> bool {
         self.word.load(Ordering::Relaxed) == SLEEPING
     }
 
     /// Whether somebody published something since the turn began: the "urgent word" a worker can look
     /// at between two handlers, for the price of a load.
+    #[inline]
     pub fn is_notified(&self) -> bool {
         self.word.load(Ordering::Relaxed) == NOTIFIED
     }

@@ -19,7 +19,8 @@ use crate::{
 impl Worker {
     /// Schedules the loops whose timers are due.
     pub(super) fn fire_deadlines(&mut self) {
-        let now = self.engine.tick();
+        // Read when the last handler ended or the poller was looked at.
+        let now = self.engine.now;
         if self.liveness.first().min(self.rest.first()) > now {
             return;
         }
