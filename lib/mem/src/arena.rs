@@ -31,11 +31,13 @@ impl Arena {
     }
 
     /// The arena to allocate from: `alloc`, `alloc_slice_copy`, `alloc_str`, ...
+    #[inline]
     pub fn bump(&self) -> &Bump {
         &self.bump
     }
 
     /// Empties it; the borrow checker sees to it that nothing allocated is still in use.
+    #[inline]
     pub fn reset(&mut self) {
         let held = self.bump.allocated_bytes();
         self.statistics.resets += 1;
@@ -62,6 +64,7 @@ impl Arena {
 impl core::ops::Deref for Arena {
     type Target = Bump;
 
+    #[inline]
     fn deref(&self) -> &Bump {
         &self.bump
     }

@@ -128,6 +128,7 @@ pub fn pair() -> (u64, u64) {
     (best.1, best.2)
 }
 
+#[inline]
 fn read(clock: ClockId) -> u64 {
     let now = clock_gettime(clock);
     (now.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(now.tv_nsec as u64)
@@ -188,10 +189,12 @@ mod counter {
 
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod counter {
+    #[inline]
     pub(super) fn usable() -> bool {
         false
     }
 
+    #[inline]
     pub(super) fn read() -> u64 {
         super::monotonic()
     }

@@ -19,6 +19,7 @@ pub(crate) struct Stamp {
 }
 
 impl Default for Stamp {
+    #[inline]
     fn default() -> Self {
         NOBODY
     }

@@ -23,18 +23,22 @@ impl Lane {
     /// The step of a job that the worker has granted.
     pub(crate) const JOB: Self = Self::new(Class::Bulk, SPECIAL);
 
+    #[inline]
     const fn new(class: Class, kind: u8) -> Self {
         Self(class as u8 * 4 + kind)
     }
 
+    #[inline]
     pub(crate) const fn bit(self) -> u16 {
         1 << self.0
     }
 
+    #[inline]
     pub(crate) const fn kind(self) -> u8 {
         self.0 & 3
     }
 
+    #[inline]
     pub(crate) const fn class(self) -> Class {
         Class::ALL[(self.0 >> 2) as usize & 3]
     }
@@ -111,6 +115,7 @@ pub(crate) fn spread(classes: Classes, kind: u8) -> u16 {
 }
 
 /// All lanes of a class.
+#[inline]
 pub(crate) const fn all_of(class: Class) -> u16 {
     0b1111 << (class as u8 * 4)
 }

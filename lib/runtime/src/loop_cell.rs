@@ -44,10 +44,12 @@ pub(crate) struct Header {
 }
 
 impl Header {
+    #[inline]
     pub(crate) fn id(&self) -> LoopId {
         self.id
     }
 
+    #[inline]
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
@@ -56,10 +58,12 @@ impl Header {
         Arc::clone(&self.name)
     }
 
+    #[inline]
     pub(crate) fn state(&self) -> &StateWord {
         &self.state
     }
 
+    #[inline]
     pub(crate) fn dispatch(&self) -> &Arc<dyn Dispatch> {
         &self.dispatch
     }
@@ -68,6 +72,7 @@ impl Header {
         RuntimeHandle::new(Arc::clone(&self.dispatch), self.wish.get().group)
     }
 
+    #[inline]
     pub(crate) fn slot(&self) -> u32 {
         self.slot.load(Ordering::Relaxed)
     }
@@ -80,6 +85,7 @@ impl Header {
         self.stop_asked.store(true, Ordering::Relaxed);
     }
 
+    #[inline]
     pub(crate) fn is_asked_to_stop(&self) -> bool {
         self.stop_asked.load(Ordering::Relaxed)
     }
@@ -97,10 +103,12 @@ pub(crate) struct Counters {
 
 impl Counters {
     /// Adds to a counter that only this thread writes just now.
+    #[inline]
     pub(crate) fn add(counter: &AtomicU64, amount: u64) {
         counter.store(counter.load(Ordering::Relaxed).wrapping_add(amount), Ordering::Relaxed);
     }
 
+    #[inline]
     pub(crate) fn raise(counter: &AtomicU64, value: u64) {
         if value > counter.load(Ordering::Relaxed) {
             counter.store(value, Ordering::Relaxed);
@@ -155,6 +163,7 @@ impl<M: Send + 'static> LoopCell<M> {
         }
     }
 
+    #[inline]
     pub(crate) fn inbox(&self, class: Class) -> &Inbox<M, Stamp> {
         match class {
             Class::Liveness | Class::Control => &self.high,
@@ -317,6 +326,7 @@ pub(crate) fn notify_dyn(cell: &Arc<dyn Runnable>, class: Class) {
 }
 
 /// Whether the run may begin, and with what pending.
+#[inline]
 pub(crate) fn begin(entry: &RunEntry) -> Option<Classes> {
     match entry.cell.header().state().begin_run(entry.class, entry.at) {
         Begin::Run(classes) => Some(classes),

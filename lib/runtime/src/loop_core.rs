@@ -62,6 +62,7 @@ impl LoopCore {
 
     /// When the loop's timers need the worker: the first liveness timer, the first other one; and
     /// whether a job waits for idle time.
+    #[inline]
     pub(crate) fn deadlines(&self) -> Deadlines {
         Deadlines {
             liveness: self.timers.next_liveness(),

@@ -144,11 +144,13 @@ impl Sockets {
     }
 
     /// Classes in which readiness may wait.
+    #[inline]
     pub(crate) fn waiting(&self) -> Classes {
         self.waiting
     }
 
     /// How many sockets of `class` have readiness noted.
+    #[inline]
     pub(crate) fn len(&self, class: Class) -> usize {
         self.ready[class.index()].len()
     }

@@ -143,6 +143,7 @@ impl<T, S: Copy + Default> Inbox<T, S> {
     }
 
     /// Whether nothing is linked; a hint, as a producer may push at any time.
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.head.load(Ordering::Relaxed).is_null()
     }
@@ -199,16 +200,19 @@ unsafe impl<T: Send, S: Send> Sync for Inbox<T, S> {}
 
 impl<T, S> Batch<T, S> {
     /// A batch of nothing.
+    #[inline]
     pub const fn empty() -> Self {
         Self { first: ptr::null_mut(), remaining: 0, owns: PhantomData }
     }
 
     /// Whether no node is left. (Nodes left may all be tombstones.)
+    #[inline]
     pub const fn is_empty(&self) -> bool {
         self.first.is_null()
     }
 
     /// How many nodes are left, tombstones included.
+    #[inline]
     pub const fn remaining(&self) -> usize {
         self.remaining
     }
@@ -235,6 +239,7 @@ impl<T, S> Batch<T, S> {
     }
 
     /// Unlinks the first node, which the caller then owns; null if there is none.
+    #[inline]
     fn unlink(&mut self) -> *mut Header<S> {
         let node = self.first;
         if !node.is_null() {
@@ -273,6 +278,7 @@ impl<T, S> Batch<T, S> {
 impl<T, S: Copy + Default> Batch<T, S> {
     /// Takes the inbox's content once this batch is used up, so that what is left over goes first;
     /// false if there is nothing in either.
+    #[inline]
     pub fn refill(&mut self, inbox: &Inbox<T, S>) -> bool {
         if self.is_empty() {
             *self = inbox.take_all();

@@ -50,6 +50,7 @@ pub enum Action {
 
 impl Action {
     /// Where to put an entry, if one is needed.
+    #[inline]
     pub const fn placement(self) -> Option<Placement> {
         match self {
             Self::Schedule(placement) | Self::Raise(placement) => Some(placement),
@@ -117,6 +118,7 @@ impl StateWord {
     ///
     /// It writes even if nothing changes: only so the run that clears the bit receives what this
     /// sender pushed.
+    #[inline]
     pub fn notify(&self, class: Class) -> Action {
         let bit = u64::from(Classes::of(class).0);
         if mutant!("mutant-notify-without-write") && self.word.load(Ordering::Acquire) & bit != 0 {
@@ -139,6 +141,7 @@ impl StateWord {
 
     /// A worker's step for an entry out of its run queue of `class`, *before* it looks at the loop's
     /// inboxes: takes all that is pending.
+    #[inline]
     pub fn begin_run(&self, class: Class, at: Placement) -> Begin {
         let entry = u64::from(Classes::of(class).0) << QUEUED_SHIFT;
         let stale = |word| placement(word) != at && !mutant!("mutant-stale-entry");
@@ -164,6 +167,7 @@ impl StateWord {
 
     /// As [`begin_run`](Self::begin_run) without an entry, and even if nothing is pending: for a due
     /// timer or a ready socket that the loop's own worker has in hand.
+    #[inline]
     pub fn enter(&self, at: Placement) -> Begin {
         let may = |word| may_run(word) && placement(word) == at && word & CLOSED == 0;
         let before = self.change(|word| if may(word) { begun(word) } else { word });
@@ -181,6 +185,7 @@ impl StateWord {
     /// The running worker's step when the run ends; `left` is what it took and did not finish. The
     /// class in which the caller must put an entry into its own run queue, if one is needed.
     #[must_use = "nobody else will schedule the loop"]
+    #[inline]
     pub fn end_run(&self, left: Classes) -> Option<Class> {
         let ended = |word: u64| {
             let kept = if mutant!("mutant-clear-after-drain") { word & !PENDING } else { word };
@@ -192,6 +197,7 @@ impl StateWord {
 
     /// What became pending since the run began; a hint. For a handler that loops: if there is
     /// something higher than it, let that go first.
+    #[inline]
     pub fn pending(&self) -> Classes {
         pending(self.word.load(Ordering::Relaxed))
     }
@@ -229,21 +235,25 @@ impl StateWord {
     }
 
     /// Whether it was closed; a sender may ask before it pushes.
+    #[inline]
     pub fn is_closed(&self) -> bool {
         self.word.load(Ordering::Relaxed) & CLOSED != 0
     }
 
     /// Whether a worker runs it just now; a hint.
+    #[inline]
     pub fn is_running(&self) -> bool {
         self.word.load(Ordering::Relaxed) & RUNNING != 0
     }
 
     /// Where it is; exact only for the worker that has it.
+    #[inline]
     pub fn placement(&self) -> Placement {
         placement(self.word.load(Ordering::Relaxed))
     }
 
     /// Applies `next` atomically; the word before. Always writes, see [`notify`](Self::notify).
+    #[inline]
     fn change(&self, next: impl Fn(u64) -> u64) -> u64 {
         let mut before = self.word.load(Ordering::Relaxed);
         loop {
@@ -270,6 +280,7 @@ impl fmt::Debug for StateWord {
     }
 }
 
+#[inline]
 const fn pending(word: u64) -> Classes {
     Classes((word & PENDING) as u8)
 }
@@ -278,6 +289,7 @@ const fn queued(word: u64) -> Classes {
     Classes(((word & QUEUED) >> QUEUED_SHIFT) as u8)
 }
 
+#[inline]
 const fn placement(word: u64) -> Placement {
     Placement {
         worker: (word >> WORKER_SHIFT) as u16,

@@ -38,6 +38,7 @@ impl core::fmt::Debug for Context<'_> {
 /// Time, chance, identity.
 impl<'a> Context<'a> {
     /// When this handler began. Costs nothing.
+    #[inline]
     pub fn now(&self) -> Time {
         self.now
     }
@@ -58,6 +59,7 @@ impl<'a> Context<'a> {
     }
 
     /// This loop's number.
+    #[inline]
     pub fn loop_id(&self) -> LoopId {
         self.cell.header().id()
     }
@@ -68,6 +70,7 @@ impl<'a> Context<'a> {
     }
 
     /// The index of the worker this handler runs on.
+    #[inline]
     pub fn worker(&self) -> usize {
         self.driver.worker()
     }

@@ -20,11 +20,13 @@ impl Context<'_> {
     }
 
     /// Arms a timer to expire once at `when` (at once if that is past), or moves it there.
+    #[inline]
     pub fn arm(&mut self, timer: TimerId, when: Time) -> Armed {
         self.core.timers.arm(timer, self.now, when)
     }
 
     /// Arms a timer to expire once after `span`, or moves it there.
+    #[inline]
     pub fn arm_after(&mut self, timer: TimerId, span: Duration) -> Armed {
         self.core.timers.arm(timer, self.now, self.now + span)
     }
@@ -65,6 +67,7 @@ impl Context<'_> {
     }
 
     /// Disarms a timer. It will not expire, even if already due.
+    #[inline]
     pub fn disarm(&mut self, timer: TimerId) -> Cancel {
         match self.core.timers.disarm(timer) {
             true => Cancel::Cancelled,

@@ -31,6 +31,7 @@ impl DeadlineHeap {
     }
 
     /// Sets a slot's moment; [`Time::NEVER`] takes it out.
+    #[inline]
     pub(crate) fn set(&mut self, slot: u32, when: Time) {
         let index = slot as usize;
         if index >= self.positions.len() {

@@ -21,6 +21,7 @@ impl Class {
     pub const ALL: [Self; 4] = [Self::Liveness, Self::Control, Self::Routing, Self::Bulk];
 
     /// 0 for the highest.
+    #[inline]
     pub const fn index(self) -> usize {
         self as usize
     }
@@ -37,39 +38,46 @@ impl Classes {
     pub const ALL: Self = Self(0b1111);
 
     /// One class.
+    #[inline]
     pub const fn of(class: Class) -> Self {
         Self(1 << class as u8)
     }
 
     /// These and `class`.
     #[must_use]
+    #[inline]
     pub const fn with(self, class: Class) -> Self {
         self.union(Self::of(class))
     }
 
     /// These but `class`.
     #[must_use]
+    #[inline]
     pub const fn without(self, class: Class) -> Self {
         Self(self.0 & !Self::of(class).0)
     }
 
     /// Those in either.
     #[must_use]
+    #[inline]
     pub const fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
     /// Whether `class` is among them.
+    #[inline]
     pub const fn contains(self, class: Class) -> bool {
         self.0 & Self::of(class).0 != 0
     }
 
     /// Whether there is none.
+    #[inline]
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
     /// The highest.
+    #[inline]
     pub const fn highest(self) -> Option<Class> {
         match self.0.trailing_zeros() {
             0 => Some(Class::Liveness),
@@ -81,6 +89,7 @@ impl Classes {
     }
 
     /// Whether one is as high as `class` or higher.
+    #[inline]
     pub const fn reaches(self, class: Class) -> bool {
         match self.highest() {
             Some(highest) => highest as u8 <= class as u8,
