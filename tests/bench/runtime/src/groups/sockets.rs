@@ -10,6 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use dunlin_os::socket::Socket;
 use dunlin_runtime::{Class, Context, Interest, Loop, OwnedSocket, Ready, Runtime, SocketId};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -59,17 +60,21 @@ const BYTES: usize = 64;
 
 /// Echoes on these sockets until they close.
 trait Server {
-    fn start(&self, sockets: Vec<UnixStream>) -> Option<Runtime>;
+    fn start(&self, sockets: Vec<Socket>) -> Option<Runtime>;
 }
 
 fn measure(out: &mut Out, server: &dyn Server, load: fn(&mut Out, &mut [UnixStream])) {
     raise_descriptor_limit();
-    let (mut ours, theirs): (Vec<_>, Vec<_>) =
-        (0..SOCKETS).map(|_| UnixStream::pair().unwrap()).unzip();
-    theirs.iter().for_each(|socket| socket.set_nonblocking(true).unwrap());
+    let (ours, theirs): (Vec<_>, Vec<_>) = (0..SOCKETS).map(|_| Socket::pair().unwrap()).unzip();
+    let mut ours: Vec<_> = ours.into_iter().map(stream).collect();
+    ours.iter().for_each(|socket| socket.set_nonblocking(false).unwrap());
     let _runtime = server.start(theirs);
     thread::sleep(Duration::from_millis(50));
     load(out, &mut ours);
+}
+
+fn stream(socket: Socket) -> UnixStream {
+    OwnedFd::from(socket).into()
 }
 
 fn one_hot(out: &mut Out, sockets: &mut [UnixStream]) {
@@ -106,10 +111,10 @@ fn all_hot(out: &mut Out, sockets: &mut [UnixStream]) {
 struct Dunlin(bool);
 
 impl Server for Dunlin {
-    fn start(&self, sockets: Vec<UnixStream>) -> Option<Runtime> {
+    fn start(&self, sockets: Vec<Socket>) -> Option<Runtime> {
         let runtime = runtime(1, self.0);
         for socket in sockets {
-            let given = Some(OwnedSocket::from_fd(OwnedFd::from(socket)));
+            let given = Some(OwnedSocket::from_socket(socket));
             runtime.spawn("echo", Class::Routing, Echo { given, pending: Vec::new() });
         }
         Some(runtime)
@@ -152,11 +157,11 @@ impl Loop for Echo {
 struct Tokio;
 
 impl Server for Tokio {
-    fn start(&self, sockets: Vec<UnixStream>) -> Option<Runtime> {
+    fn start(&self, sockets: Vec<Socket>) -> Option<Runtime> {
         thread::spawn(move || {
             tokio().block_on(async move {
                 for socket in sockets {
-                    let mut socket = tokio::net::UnixStream::from_std(socket).unwrap();
+                    let mut socket = tokio::net::UnixStream::from_std(stream(socket)).unwrap();
                     tokio::spawn(async move {
                         let mut buffer = vec![0; 4096];
                         while let Ok(count) = socket.read(&mut buffer).await
@@ -177,7 +182,8 @@ impl Server for Tokio {
 struct Epoll;
 
 impl Server for Epoll {
-    fn start(&self, mut sockets: Vec<UnixStream>) -> Option<Runtime> {
+    fn start(&self, sockets: Vec<Socket>) -> Option<Runtime> {
+        let mut sockets: Vec<_> = sockets.into_iter().map(stream).collect();
         thread::spawn(move || {
             // SAFETY: a call without pointers.
             let epoll = unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) };
