@@ -15,7 +15,7 @@ use dunlin_runtime::{
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Accepts connections.
-struct Listener(SocketAddr);
+pub(crate) struct Listener(pub(crate) SocketAddr);
 
 impl Loop for Listener {
     type Message = ();

@@ -1,11 +1,41 @@
-//! The event runtime: loops, their timers, events, sockets and messages, on a pool of workers that
-//! can grow and shrink while running, or on a simulated clock.
+//! An event runtime for protocols: many small loops on a few threads, each owning its state, its
+//! timers and its sockets; or the same loops on a simulated clock and network.
 //!
-//! A [`Loop`] owns its state and runs on one worker at a time. It meets time, chance, sockets and
-//! other loops only through the [`Context`] its handlers are given; that is why the same code runs
-//! in [`Runtime`] (threads and a kernel) and in [`sim::SimRuntime`] (a seed).
+//! A [`Loop`] runs on one worker at a time. It meets time, chance, sockets and other loops only
+//! through the [`Context`] its handlers are given; that is why the same code runs in [`Runtime`]
+//! (threads and a kernel) and in [`sim::SimRuntime`] (a seed). It knows nothing of routing: whatever
+//! has neighbours, timers and patience can be built on it.
+//!
+//! ```
+//! use dunlin_runtime::{Class, Context, Loop, Runtime, RuntimeOptions};
+//!
+//! struct Greeter;
+//!
+//! impl Loop for Greeter {
+//!     type Message = String;
+//!
+//!     fn message(&mut self, cx: &mut Context<'_>, name: String) {
+//!         println!("{}: hello, {name}", cx.name());
+//!         cx.runtime().shutdown();
+//!     }
+//! }
+//!
+//! let runtime = Runtime::new(RuntimeOptions::default())?;
+//! let greeter = runtime.spawn("greeter", Class::Control, Greeter);
+//! greeter.send(Class::Control, "world".to_owned()).unwrap();
+//! runtime.join();
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
+//! # Where to read on
+//!
+//! The [`guide`] teaches the rest, from an echo server to a routing protocol, and says what may be
+//! relied upon. [`Loop`] has the handlers, [`Context`] all that a handler can do, [`kit`] what is built
+//! above both, [`sim`] how to test.
 //!
 //! # Invariants
+//!
+//! In short; [`guide::guarantees`] has all of it, and what is not guaranteed.
 //!
 //! - Handlers of one loop never overlap, and each sees what the one before it did.
 //! - What is sent is handled once, or dropped when its loop stops; messages of one sender in one
@@ -26,6 +56,7 @@ mod context;
 mod dispatch;
 mod driver;
 mod groups;
+pub mod guide;
 mod handle;
 mod ids;
 pub mod kit;
