@@ -124,6 +124,17 @@ impl OwnRoutes {
         }
     }
 
+    /// What was counted since `earlier`, and what is held now.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        Self {
+            held: self.held,
+            updates: self.updates.saturating_sub(earlier.updates),
+            replacing: self.replacing.saturating_sub(earlier.replacing),
+            withdraws: self.withdraws.saturating_sub(earlier.withdraws),
+        }
+    }
+
     /// A group's figures as they are for the source's own session.
     #[must_use]
     pub fn seen_from(&self, group: &ExportDelta) -> ExportDelta {

@@ -25,6 +25,7 @@ pub mod counters;
 pub mod egress;
 pub mod encode;
 pub mod export;
+pub mod figures;
 pub mod ids;
 pub mod import;
 mod index;

@@ -329,6 +329,42 @@ fn what_changes_softly_besides_filters_leaves_groups_as_they_are() {
 }
 
 #[test]
+fn own_routes_stay_out_of_the_figures_in_another_group() {
+    let strict = "where net ~ [ 10.0.0.0/20+ ]";
+    let with = |export: &str| {
+        let ipv4 = |export: &str| format!("ipv4 {{ import all; export {export}; }};");
+        session("a", 11819, "127.0.0.2", 65002, &ipv4(export))
+            + &session("b", 11819, "127.0.0.3", 65003, &ipv4(strict))
+    };
+    let daemon = Daemon::start(&with("all"));
+    let mut a = Speaker::connect("127.0.0.2", "127.0.0.1:11819", 65002);
+    let mut b = Speaker::connect("127.0.0.3", "127.0.0.1:11819", 65003);
+    a.establish();
+    b.establish();
+    daemon.wait_groups(2);
+    a.announce(&prefixes(100), [127, 0, 0, 2], &[]);
+    b.until("routes", |b| b.routes.len() == 16);
+    daemon.configure(&with(strict));
+    daemon.wait_groups(1);
+    b.announce(&prefixes(101)[100..], [127, 0, 0, 3], &[]);
+    daemon.wait_imported("b", 1);
+    let figures = |daemon: &Daemon| {
+        let export = daemon.describe("a").channels[0].statistics.unwrap().export;
+        let filtered = export.updates_filtered;
+        [export.updates_received, export.updates_rejected, filtered, export.updates_accepted]
+    };
+    // Its own routes twice, of which the filter meets the feed's, and b's one that does not pass.
+    let wanted = [201, 116, 85, 0];
+    for _ in 0..500 {
+        if figures(&daemon) == wanted {
+            return;
+        }
+        support::daemon::nap();
+    }
+    panic!("{:?}, not {wanted:?}", figures(&daemon));
+}
+
+#[test]
 fn neighbours_out_of_a_range_get_sessions_of_their_own() {
     let config = "protocol bgp range1 { local 127.0.0.1 port 11796 as 65000; strict bind; \
                   neighbor range 127.0.0.0/8 external; multihop; rs client; \

@@ -2,12 +2,10 @@
 
 use std::sync::{Arc, Mutex};
 
-use dunlin_runtime::Class;
-
 use super::session::SessionMessage;
 use super::world::World;
-use crate::counters::{ExportDelta, OwnRoutes};
-use crate::slice::SliceMessage;
+use crate::counters::OwnRoutes;
+use crate::figures::ask_own_routes;
 use crate::testing::{Kind, Look, net};
 
 const LOOK: Look = Look { local_pref: 100, hops: 1, med: 0 };
@@ -16,29 +14,19 @@ const BETTER: Look = Look { local_pref: 200, hops: 1, med: 0 };
 /// Received, rejected, filtered, accepted; withdrawals received and accepted; exported.
 type Row = [u64; 7];
 
-/// A session's figures, put together as protocols do it.
+/// A session's figures.
 fn figures(world: &mut World, peer: usize) -> Row {
     let source = world.peers[peer].source.id;
-    let (group, exporter, feeds) = {
-        let seen = world.peers[peer].seen.lock().unwrap();
-        let group = seen.exports.as_ref().unwrap().read();
-        let exported = group.exported;
-        let group = ExportDelta { exported, ..group.since(&seen.base) };
-        (group, seen.exporter.unwrap(), seen.feeds)
-    };
+    let seen = Arc::clone(&world.peers[peer].seen);
+    let exporter = seen.lock().unwrap().figures.exporter().unwrap();
     let own: Arc<Mutex<OwnRoutes>> = Arc::default();
-    world.slices.send_all(Class::Routing, || {
-        let own = Arc::clone(&own);
-        let reply = Box::new(move |part| {
-            let mut own = own.lock().unwrap();
-            *own = own.plus(&part);
-        });
-        SliceMessage::OwnRoutes { exporter, source, reply }
+    let reply = Arc::clone(&own);
+    ask_own_routes(&world.slices, exporter, source, move |part| {
+        let mut own = reply.lock().unwrap();
+        *own = own.plus(&part);
     });
     world.run(10);
-    let own = *own.lock().unwrap();
-    let all = ExportDelta { exported: group.exported, ..group };
-    let all = own.seen_from(&all).plus(&ExportDelta { exported: 0, ..feeds });
+    let all = seen.lock().unwrap().figures.total(&own.lock().unwrap());
     [
         all.updates_received,
         all.updates_rejected,
@@ -116,5 +104,30 @@ fn what_a_feed_brings_counts_for_those_who_are_fed() {
     world.tell(a, SessionMessage::Refresh);
     world.settle();
     assert_eq!(figures(&mut world, a), [36, 24, 12, 0, 30, 0, 0], "own routes are not fed");
+    world.check();
+}
+
+#[test]
+fn own_routes_stay_apart_when_a_session_moves_to_another_group() {
+    let mut world = World::new(4, 3, 4_000_000);
+    let (a, b) = (world.add_peer(Kind::AcceptAll), world.add_peer(Kind::RejectNets(0)));
+    world.settle();
+    announce(&mut world, a, 0..30, LOOK);
+    assert_eq!(figures(&mut world, a), [30, 30, 0, 0, 0, 0, 0]);
+    assert_eq!(figures(&mut world, b), [30, 0, 10, 20, 0, 0, 20]);
+    // Into b's group, which has told b of a's routes long before; a is fed.
+    world.set_kind(a, Kind::RejectNets(0));
+    world.settle();
+    assert_eq!(figures(&mut world, a), [60, 50, 10, 0, 0, 0, 0]);
+    assert_eq!(figures(&mut world, b), [30, 0, 10, 20, 0, 0, 20]);
+    withdraw(&mut world, a, 0..30);
+    assert_eq!(figures(&mut world, a), [60, 50, 10, 0, 30, 0, 0]);
+    assert_eq!(figures(&mut world, b), [30, 0, 10, 20, 30, 20, 0]);
+    announce(&mut world, b, 0..30, LOOK);
+    assert_eq!(figures(&mut world, a), [90, 50, 20, 20, 30, 0, 20]);
+    // And back, to a group of its own.
+    world.set_kind(a, Kind::AcceptAll);
+    world.settle();
+    assert_eq!(figures(&mut world, a), [120, 50, 20, 50, 30, 0, 30]);
     world.check();
 }

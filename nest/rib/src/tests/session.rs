@@ -13,10 +13,12 @@ use crate::chunk::Chunk;
 use crate::counters::{ExportCounters, ExportDelta};
 use crate::egress::{EgressMessage, LogReader, LogSink, MemberSpec, Progress};
 use crate::export::{ExportLimit, SharingCounters};
+use crate::figures::{Found, MemberFigures, ask_own_routes};
+use crate::import::Slices;
 use crate::limits::TooMany;
 use crate::registry::{GroupFigures, GroupFound, JoinSpec, RegistryMessage};
 use crate::testing::{Kind, Look, TestPolicy};
-use crate::{ExporterId, MemberId, SourceId, TableId};
+use crate::{MemberId, SourceId, TableId};
 
 /// What the test sees of a session.
 #[derive(Debug, Default)]
@@ -33,11 +35,7 @@ pub(super) struct Seen {
     pub(super) moves: u32,
     pub(super) sharing: Option<Arc<SharingCounters>>,
     pub(super) exports: Option<Arc<ExportCounters>>,
-    pub(super) exporter: Option<ExporterId>,
-    /// The group's figures at the join.
-    pub(super) base: ExportDelta,
-    /// What feeds have brought.
-    pub(super) feeds: ExportDelta,
+    pub(super) figures: MemberFigures,
     /// Groups that it is in: none once it has left.
     pub(super) memberships: u32,
 }
@@ -87,14 +85,22 @@ impl LogSink for Sink {
     }
 }
 
-struct Found(Arc<Mutex<Seen>>);
+struct ToSeen {
+    seen: Arc<Mutex<Seen>>,
+    slices: Slices,
+    source: SourceId,
+}
 
-impl GroupFound for Found {
+impl GroupFound for ToSeen {
     fn found(&self, figures: &GroupFigures) {
-        let mut seen = self.0.lock().unwrap();
+        let mut seen = self.seen.lock().unwrap();
         seen.sharing = Some(Arc::clone(&figures.sharing));
         seen.exports = Some(Arc::clone(&figures.exports));
-        (seen.exporter, seen.base) = (Some(figures.exporter), figures.exports.read());
+        seen.figures.found(Found::new(figures));
+        let reply = Arc::clone(&self.seen);
+        ask_own_routes(&self.slices, figures.exporter, self.source, move |part| {
+            reply.lock().unwrap().figures.before(&part);
+        });
     }
 }
 
@@ -110,6 +116,7 @@ pub(super) struct Session {
     pub(super) table: TableId,
     pub(super) encoder: u64,
     pub(super) registry: Address<RegistryMessage>,
+    pub(super) slices: Slices,
     pub(super) seen: Arc<Mutex<Seen>>,
     pub(super) rate: usize,
     current: Option<Membership>,
@@ -127,7 +134,7 @@ impl Session {
         source: SourceId,
         address: std::net::IpAddr,
         encoder: u64,
-        registry: Address<RegistryMessage>,
+        (registry, slices): (Address<RegistryMessage>, Slices),
         seen: Arc<Mutex<Seen>>,
     ) -> Self {
         Self {
@@ -136,6 +143,7 @@ impl Session {
             table: TableId(0),
             encoder,
             registry,
+            slices,
             seen,
             rate: usize::MAX,
             current: None,
@@ -163,6 +171,7 @@ impl Session {
         let membership =
             Membership { ticket: self.tickets, progress: Arc::clone(&progress), reader: None };
         let resync = self.current.is_some();
+        self.leave_figures();
         let place = if resync { &mut self.next } else { &mut self.current };
         *place = Some(membership);
         self.seen.lock().unwrap().memberships += 1;
@@ -179,9 +188,22 @@ impl Session {
                 resync,
             },
             limit,
-            found: Arc::new(Found(Arc::clone(&self.seen))),
+            found: Arc::new(ToSeen {
+                seen: Arc::clone(&self.seen),
+                slices: self.slices.clone(),
+                source: self.source,
+            }),
         };
         self.registry.send(Class::Routing, RegistryMessage::Join(Box::new(spec))).unwrap();
+    }
+
+    /// What the group that is left has told of our routes is asked while it is there.
+    fn leave_figures(&self) {
+        let Some(exporter) = self.seen.lock().unwrap().figures.leave() else { return };
+        let seen = Arc::clone(&self.seen);
+        ask_own_routes(&self.slices, exporter, self.source, move |part| {
+            seen.lock().unwrap().figures.after(&part);
+        });
     }
 
     fn by_ticket(&mut self, ticket: u32) -> Option<&mut Membership> {
@@ -342,7 +364,7 @@ impl Loop for Session {
             SessionMessage::Fed(figures) => {
                 let mut seen = self.seen.lock().unwrap();
                 seen.fed += 1;
-                seen.feeds = seen.feeds.plus(&figures);
+                seen.figures.fed(&figures);
             }
             SessionMessage::Left(ticket) => self.left(ticket, cx),
         }

@@ -105,8 +105,8 @@ impl World {
         change(&mut source);
         let source = Arc::new(source);
         let seen: Arc<Mutex<Seen>> = Arc::default();
-        let registry = self.registry.clone();
-        let session = Session::new(source.id, address, 1, registry, Arc::clone(&seen));
+        let rib = (self.registry.clone(), self.slices.clone());
+        let session = Session::new(source.id, address, 1, rib, Arc::clone(&seen));
         let session = self.sim.spawn(&format!("peer {id}"), Class::Routing, session);
         session.send(Class::Routing, SessionMessage::Join(kind, None)).unwrap();
         let builder = ImportBuilder::new(self.slices.clone(), Arc::clone(&source), credit);

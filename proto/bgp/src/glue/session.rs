@@ -5,7 +5,7 @@
 //! * [`send`]: control messages and the logs of export groups to bytes.
 //! * [`channel`]: what a session has in the tables while it is established.
 //! * [`export`]: its places in export groups.
-//! * [`figures`]: what it has exported, told from the groups' figures.
+//! * [`figures`]: what it has exported, with what the slices say of its own routes.
 //! * [`limits`]: how many routes a channel may have, and what happens beyond.
 //! * [`drive`]: the state machine's actions.
 //! * [`range`]: sessions with neighbours out of a range.
@@ -21,6 +21,7 @@ use dunlin_core::protocol::{
 use dunlin_rib::SourceId;
 use dunlin_rib::chunk::Chunk;
 use dunlin_rib::counters::{ExportDelta, ImportCounters, OwnRoutes};
+use dunlin_rib::figures::Found;
 use dunlin_rib::limits::{LimitKind, TooMany};
 use dunlin_runtime::{
     Address, Class, Context, EventId, Loop, OwnedSocket, Panic, Ready, SocketId, Time, TimerId,
@@ -46,7 +47,7 @@ mod settings;
 
 use channel::{Patience, Up};
 pub(crate) use export::Entrance;
-use figures::{Asking, Found};
+use figures::{About, Asking};
 use link::Link;
 pub(crate) use range::Accepted;
 use range::{Claim, Place, PlaceEvent};
@@ -70,8 +71,8 @@ pub(crate) enum SessionMessage {
     Left(Ticket),
     /// The group, and its figures at the join.
     Found(Ticket, Found),
-    /// What a slice says of our own routes, to a question of this number.
-    OwnRoutes(u32, Carried, OwnRoutes),
+    /// What a slice says of the own routes of a channel with this source.
+    OwnRoutes(SourceId, About, OwnRoutes),
     /// A limit is exceeded.
     Limit(SourceId, LimitKind),
     /// The tables have no room for a channel's routes.
@@ -355,8 +356,8 @@ impl Loop for Session {
             SessionMessage::Fed(ticket, figures) => self.fed(ticket, &figures),
             SessionMessage::Left(ticket) => self.left(cx, ticket),
             SessionMessage::Found(ticket, found) => self.found(ticket, found),
-            SessionMessage::OwnRoutes(number, family, own) => {
-                self.own_routes(cx, number, family, &own);
+            SessionMessage::OwnRoutes(source, about, own) => {
+                self.own_routes(cx, source, about, &own);
             }
             SessionMessage::Limit(source, kind) => self.limit(cx, source, kind),
             SessionMessage::NoRoom(source, why) => self.no_room(cx, source, why),

@@ -12,6 +12,7 @@ use dunlin_core::protocol::{ChannelConfig, ChannelKind, ProtocolLog};
 use dunlin_net::{Prefix4, Prefix6};
 use dunlin_rib::barrier::Barrier;
 use dunlin_rib::counters::ImportCounters;
+use dunlin_rib::figures::MemberFigures;
 use dunlin_rib::import::{ImportBuilder, ImportCredit, Slices};
 use dunlin_rib::limits::{Limit, LimitKind, TooMany};
 use dunlin_rib::slice::SliceMessage;
@@ -20,7 +21,6 @@ use dunlin_rib::{Peer, Source, SourceId, TableId};
 use dunlin_runtime::{Address, Class, Context, EventId, Time};
 
 use super::export::Membership;
-use super::figures::Figures;
 use super::settings::{decode_rules, family, kind, order, our_next_hop, resolve};
 use super::{Session, SessionMessage};
 use crate::config::ChannelOptions;
@@ -93,7 +93,7 @@ pub(super) struct Channel {
     pub(super) old: Option<Membership>,
     /// What is exported changed while a group was being left.
     pub(super) again: bool,
-    pub(super) figures: Figures,
+    pub(super) figures: MemberFigures,
     pub(super) export_limit: Option<Arc<Limit>>,
     pub(super) fed: bool,
     /// Export filters that still hold for older routes.
@@ -216,7 +216,7 @@ impl Session {
             current: Membership::none(),
             old: None,
             again: false,
-            figures: Figures::default(),
+            figures: MemberFigures::default(),
             export_limit: None,
             fed: false,
             former: Vec::new(),

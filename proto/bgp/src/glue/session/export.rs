@@ -13,12 +13,13 @@ use dunlin_rib::counters::ExportDelta;
 use dunlin_rib::egress::{EgressMessage, LogReader, LogSink, MemberSpec, Progress};
 use dunlin_rib::encode::Encoder;
 use dunlin_rib::export::{ExportLimit, ExportPolicy};
+use dunlin_rib::figures::Found;
 use dunlin_rib::limits::TooMany;
 use dunlin_rib::registry::{GroupFigures, GroupFound, JoinSpec, RegistryMessage};
 use dunlin_runtime::{Address, Class, Context};
 
 use super::channel::{Channel, Up};
-use super::figures::Found;
+use super::figures::About;
 use super::limits::export_limit;
 use super::settings::{kind, peer_kind};
 use super::{Session, SessionMessage, Ticket};
@@ -193,10 +194,14 @@ impl Session {
         }
         let Some(()) = channel.replace(Membership::wanted(ticket.join, keys)) else { return };
         channel.fed = false;
-        channel.figures.leave();
+        let left = channel.figures.leave();
         channel.export_limit = limit;
         let sink = Arc::new(ToSession { session: self.own.clone(), ticket });
-        let spec = channel.join_spec(policy, encoder, address, sink);
+        let (source, spec) = (channel.source.id, channel.join_spec(policy, encoder, address, sink));
+        if let Some(exporter) = left {
+            // Before it is left, and perhaps gone.
+            self.ask_slices(source, exporter, About::Left);
+        }
         // Without a registry the daemon is going down.
         let registry = &self.environment.rib.registry;
         let _ = registry.send(Class::Routing, RegistryMessage::Join(Box::new(spec)));
@@ -276,8 +281,11 @@ impl Session {
     }
 
     pub(super) fn found(&mut self, ticket: Ticket, found: Found) {
+        let exporter = found.exporter;
         if let Some(channel) = self.by_ticket(ticket) {
             channel.figures.found(found);
+            let source = channel.source.id;
+            self.ask_slices(source, exporter, About::Joined);
         }
     }
 

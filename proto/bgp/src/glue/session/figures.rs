@@ -1,71 +1,24 @@
-//! A session's figures of what it exports.
-//!
-//! An export group counts for all its members. A session's own figures are what the group has counted
-//! since it joined, with what its own feeds brought, and without its own routes, which the group tells
-//! to everybody else. How many those are is asked of the slices when somebody wants to know.
-
-use std::sync::Arc;
+//! A session's figures of what it exports: asks the slices for what they need to be its own.
 
 use dunlin_core::protocol::{Description, Reply};
-use dunlin_rib::ExporterId;
-use dunlin_rib::counters::{ExportCounters, ExportDelta, OwnRoutes};
-use dunlin_rib::registry::GroupFigures;
-use dunlin_rib::slice::SliceMessage;
+use dunlin_rib::counters::OwnRoutes;
+use dunlin_rib::figures::ask_own_routes;
+use dunlin_rib::{ExporterId, SourceId};
 use dunlin_runtime::{Class, Context};
 
 use super::channel::Channel;
 use super::{Session, SessionMessage};
 use crate::wire::Carried;
 
-/// A group's figures when a channel joined it.
-pub(crate) struct Found {
-    exporter: ExporterId,
-    exports: Arc<ExportCounters>,
-    base: ExportDelta,
-}
-
-impl Found {
-    pub(super) fn new(figures: &GroupFigures) -> Self {
-        let exports = Arc::clone(&figures.exports);
-        Self { exporter: figures.exporter, base: exports.read(), exports }
-    }
-}
-
-/// What a channel has exported, by the group's figures and its own.
-#[derive(Default)]
-pub(super) struct Figures {
-    /// The present group.
-    group: Option<Found>,
-    /// Feeds and former groups.
-    rest: ExportDelta,
-}
-
-impl Figures {
-    pub(super) fn counters(&self) -> Option<&ExportCounters> {
-        self.group.as_ref().map(|group| &*group.exports)
-    }
-
-    pub(super) fn found(&mut self, found: Found) {
-        self.group = Some(found);
-    }
-
-    pub(super) fn fed(&mut self, figures: &ExportDelta) {
-        self.rest = self.rest.plus(figures);
-    }
-
-    /// The channel leaves its group for another one.
-    pub(super) fn leave(&mut self) {
-        self.rest = ExportDelta { exported: 0, ..self.total(&OwnRoutes::default()) };
-        self.group = None;
-    }
-
-    /// All of it. `own`: what the group's figures have of our routes.
-    pub(super) fn total(&self, own: &OwnRoutes) -> ExportDelta {
-        let Some(group) = &self.group else { return self.rest };
-        let now = group.exports.read();
-        let since = ExportDelta { exported: now.exported, ..now.since(&group.base) };
-        own.seen_from(&since.plus(&self.rest))
-    }
+/// What a slice was asked of our own routes for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum About {
+    /// A channel has joined the group.
+    Joined,
+    /// A channel has left it.
+    Left,
+    /// A description, by its number.
+    Description(u32),
 }
 
 /// Somebody who waits for a description, until the slices have answered.
@@ -92,37 +45,58 @@ impl Session {
 
     /// Asks of one channel; how many answers there will be.
     fn ask_of(&self, channel: &Channel, number: u32) -> usize {
-        let Some(exporter) = channel.figures.group.as_ref().map(|group| group.exporter) else {
-            return 0;
-        };
-        let (source, family) = (channel.source.id, channel.family);
-        let slices = &self.environment.rib.slices;
-        slices.send_all(Class::Bulk, || {
-            let session = self.own.clone();
-            let reply = Box::new(move |own| {
-                // A session that has stopped describes nothing.
-                let message = SessionMessage::OwnRoutes(number, family, own);
-                let _ = session.send(Class::Control, message);
-            });
-            SliceMessage::OwnRoutes { exporter, source, reply }
+        let Some(exporter) = channel.figures.exporter() else { return 0 };
+        self.ask_slices(channel.source.id, exporter, About::Description(number));
+        self.environment.rib.slices.count()
+    }
+
+    /// Asks all slices what a group has of a channel's routes.
+    pub(super) fn ask_slices(&self, source: SourceId, exporter: ExporterId, about: About) {
+        let session = self.own.clone();
+        ask_own_routes(&self.environment.rib.slices, exporter, source, move |own| {
+            // A session that has stopped has no figures.
+            let _ = session.send(Class::Control, SessionMessage::OwnRoutes(source, about, own));
         });
-        slices.count()
     }
 
     /// A slice has answered.
     pub(super) fn own_routes(
         &mut self,
         cx: &Context<'_>,
+        source: SourceId,
+        about: About,
+        part: &OwnRoutes,
+    ) {
+        let mut channels = self.up.iter_mut().flat_map(|up| &mut up.channels);
+        let channel = channels.find(|channel| channel.source.id == source);
+        match (about, channel) {
+            (About::Joined, Some(channel)) => channel.figures.before(part),
+            (About::Left, Some(channel)) => channel.figures.after(part),
+            (About::Description(number), channel) => {
+                let family = channel.map(|channel| channel.family);
+                self.describe_with(cx, number, family, part);
+            }
+            // It was of a session that is over.
+            (_, None) => {}
+        }
+    }
+
+    /// A slice has answered for a description; without a family the channel is gone meanwhile.
+    fn describe_with(
+        &mut self,
+        cx: &Context<'_>,
         number: u32,
-        family: Carried,
+        family: Option<Carried>,
         part: &OwnRoutes,
     ) {
         let Some(at) = self.asking.iter().position(|asking| asking.number == number) else {
             return;
         };
         let Some(asking) = self.asking.get_mut(at) else { return };
-        let own = asking.of(family);
-        *own = own.plus(part);
+        if let Some(family) = family {
+            let own = asking.of(family);
+            *own = own.plus(part);
+        }
         asking.missing -= 1;
         if asking.missing == 0 {
             let Asking { reply, own, .. } = self.asking.swap_remove(at);
