@@ -16,8 +16,8 @@ use std::sync::{
 
 use common::{burn, eventually, next, runtime, told};
 use dunlin_runtime::{
-    Address, Class, Context, Duration, EventId, JobId, Loop, Progress, TimerId,
-    kit::jobs::{FLOOR, JobCancelled, JobPriority},
+    Address, Cancel, Class, Context, Duration, EventId, JobId, Loop, Progress, Scheduling, TimerId,
+    kit::jobs::{FLOOR, JobPriority},
     sim::{SimOptions, SimRuntime},
 };
 
@@ -47,8 +47,8 @@ impl Loop for Steps {
 
     fn message(&mut self, cx: &mut Context<'_>, (): ()) {
         for job in &self.ids {
-            assert!(cx.start_job(*job));
-            assert!(!cx.start_job(*job));
+            assert_eq!(cx.start_job(*job), Scheduling::Scheduled);
+            assert_eq!(cx.start_job(*job), Scheduling::AlreadyPending);
         }
     }
 
@@ -298,11 +298,11 @@ impl Loop for Tried {
     fn message(&mut self, cx: &mut Context<'_>, what: &'static str) {
         let job = self.job;
         let said = match what {
-            "start" => format!("{}", cx.start_job(job)),
+            "start" => format!("{:?}", cx.start_job(job)),
             "cancel" => format!("{:?}", cx.cancel_job(job)),
             "now" => format!("{:?}", cx.run_job_now(self, job)),
             "start and cancel" => {
-                format!("{} {:?}", cx.start_job(job), cx.cancel_job(job))
+                format!("{:?} {:?}", cx.start_job(job), cx.cancel_job(job))
             }
             _ => format!("{}", cx.remove_job(job)),
         };
@@ -315,7 +315,7 @@ impl Loop for Tried {
         // A step within a step: no.
         assert_eq!(cx.run_job_now(self, job), None);
         if self.steps == 3 {
-            assert_eq!(cx.cancel_job(job), JobCancelled::Running);
+            assert_eq!(cx.cancel_job(job), Cancel::Running);
         }
         if self.steps < 5 { Progress::More } else { Progress::Done }
     }
@@ -323,15 +323,15 @@ impl Loop for Tried {
 
 fn try_all(address: &Address<&'static str>, mut told: impl FnMut() -> String) {
     let tries: [(_, &[_]); 9] = [
-        ("cancel", &["cancel: Idle, 0 steps"]),
-        ("start and cancel", &["start and cancel: true Cancelled, 0 steps"]),
+        ("cancel", &["cancel: NotPending, 0 steps"]),
+        ("start and cancel", &["start and cancel: Scheduled Cancelled, 0 steps"]),
         // It goes on by itself, until its third step cancels it.
         ("now", &["step 1", "now: Some(More), 1 steps", "step 2", "step 3"]),
-        ("cancel", &["cancel: Idle, 3 steps"]),
+        ("cancel", &["cancel: NotPending, 3 steps"]),
         ("now", &["step 4", "now: Some(More), 4 steps", "step 5"]),
-        ("start", &["start: true, 5 steps", "step 6"]),
+        ("start", &["start: Scheduled, 5 steps", "step 6"]),
         ("remove", &["remove: false, 6 steps"]),
-        ("start", &["start: false, 6 steps"]),
+        ("start", &["start: Gone, 6 steps"]),
         ("now", &["now: None, 6 steps"]),
     ];
     for (what, expected) in tries {

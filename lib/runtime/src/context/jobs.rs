@@ -3,7 +3,8 @@
 use crate::{
     context::Context,
     ids::JobId,
-    kit::jobs::{JobCancelled, JobPriority},
+    kit::jobs::JobPriority,
+    outcome::{Cancel, Scheduling},
     runloop::{Loop, Progress},
 };
 
@@ -15,13 +16,14 @@ impl Context<'_> {
     }
 
     /// Has the job run, step by step, whenever the worker has nothing better to do, until a step
-    /// says it is done. False if it was started already, or is gone.
-    pub fn start_job(&mut self, job: JobId) -> bool {
+    /// says it is done.
+    pub fn start_job(&mut self, job: JobId) -> Scheduling {
         self.core.jobs.start(job.0)
     }
 
-    /// Has no more steps run.
-    pub fn cancel_job(&mut self, job: JobId) -> JobCancelled {
+    /// Has no more steps run. [`Cancel::Running`] says that this is one: whatever it answers, there is
+    /// no other.
+    pub fn cancel_job(&mut self, job: JobId) -> Cancel {
         self.core.jobs.cancel(job.0)
     }
 

@@ -10,6 +10,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use crate::{
     ids::{JobId, Key, LoopId},
+    outcome::{Cancel, Scheduling},
     runloop::Progress,
 };
 
@@ -51,17 +52,6 @@ impl fmt::Display for JobPriority {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
-}
-
-/// What became of a job that was to be cancelled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum JobCancelled {
-    /// It was waiting for its next step, which will not come.
-    Cancelled,
-    /// This is its step: when that returns, whatever it returns, there will be no other.
-    Running,
-    /// It was not waiting: never started, done, or cancelled before.
-    Idle,
 }
 
 /// What a job has done; times are those of its steps.
@@ -149,7 +139,7 @@ impl Jobs {
 
     /// True if it was waiting.
     pub(crate) fn remove(&mut self, key: Key) -> bool {
-        let was_waiting = self.cancel(key) == JobCancelled::Cancelled;
+        let was_waiting = self.cancel(key) == Cancel::Cancelled;
         if self.get(key).is_some()
             && let Some(slot) = self.slots.get_mut(key.index as usize)
         {
@@ -158,27 +148,27 @@ impl Jobs {
         was_waiting
     }
 
-    /// Has the job wait for a step; false if it did already or is gone.
-    pub(crate) fn start(&mut self, key: Key) -> bool {
-        let Some(job) = self.get_mut(key) else { return false };
+    /// Has the job wait for a step.
+    pub(crate) fn start(&mut self, key: Key) -> Scheduling {
+        let Some(job) = self.get_mut(key) else { return Scheduling::Gone };
         job.cancelled = false;
         if core::mem::replace(&mut job.waiting, true) {
-            return false;
+            return Scheduling::AlreadyPending;
         }
         self.waiting.push_back(key.index);
-        true
+        Scheduling::Scheduled
     }
 
-    pub(crate) fn cancel(&mut self, key: Key) -> JobCancelled {
+    pub(crate) fn cancel(&mut self, key: Key) -> Cancel {
         let running = self.running == Some(key);
-        let Some(job) = self.get_mut(key) else { return JobCancelled::Idle };
+        let Some(job) = self.get_mut(key) else { return Cancel::NotPending };
         let was_waiting = job.waiting;
         job.cancelled = running;
         self.pass(key);
         match (running, was_waiting) {
-            (true, _) => JobCancelled::Running,
-            (false, true) => JobCancelled::Cancelled,
-            (false, false) => JobCancelled::Idle,
+            (true, _) => Cancel::Running,
+            (false, true) => Cancel::Cancelled,
+            (false, false) => Cancel::NotPending,
         }
     }
 
@@ -310,8 +300,10 @@ mod tests {
         let late = jobs.create("late", JobPriority::LAST);
         let a = jobs.create("a", JobPriority::new(3));
         let b = jobs.create("b", JobPriority::new(3));
-        assert!(jobs.start(late) && jobs.start(a) && jobs.start(b));
-        assert!(!jobs.start(b), "it waits already");
+        for job in [late, a, b] {
+            assert_eq!(jobs.start(job), Scheduling::Scheduled);
+        }
+        assert_eq!(jobs.start(b), Scheduling::AlreadyPending);
         assert_eq!(jobs.best(), Some(JobPriority::new(3)));
         assert_eq!(jobs.take(), None, "nothing is granted");
         assert_eq!(step(&mut jobs, Progress::More), Some(a));
@@ -329,19 +321,19 @@ mod tests {
     fn to_cancel_says_what_was_cancelled() {
         let mut jobs = Jobs::new(LoopId(1));
         let job = jobs.create("job", JobPriority::FIRST);
-        assert_eq!(jobs.cancel(job), JobCancelled::Idle);
+        assert_eq!(jobs.cancel(job), Cancel::NotPending);
         jobs.start(job);
-        assert_eq!(jobs.cancel(job), JobCancelled::Cancelled);
+        assert_eq!(jobs.cancel(job), Cancel::Cancelled);
         assert_eq!(step(&mut jobs, Progress::Done), None);
         jobs.start(job);
         jobs.grant();
         let key = jobs.take().unwrap();
         assert!(jobs.begin(key));
         assert!(!jobs.begin(key), "it runs already");
-        assert_eq!(jobs.cancel(job), JobCancelled::Running);
+        assert_eq!(jobs.cancel(job), Cancel::Running);
         jobs.end(key, Progress::More);
         assert_eq!(jobs.best(), None);
-        assert_eq!(jobs.cancel(job), JobCancelled::Idle);
+        assert_eq!(jobs.cancel(job), Cancel::NotPending);
     }
 
     #[test]
@@ -351,10 +343,10 @@ mod tests {
         jobs.start(old);
         assert!(jobs.remove(old));
         let new = jobs.create("new", JobPriority::FIRST);
-        assert!(!jobs.start(old));
-        assert_eq!(jobs.cancel(old), JobCancelled::Idle);
+        assert_eq!(jobs.start(old), Scheduling::Gone);
+        assert_eq!(jobs.cancel(old), Cancel::NotPending);
         assert!(!jobs.remove(old));
-        assert!(jobs.start(new));
+        assert!(jobs.start(new).will_run());
         assert_eq!(step(&mut jobs, Progress::Done), Some(new));
     }
 }
