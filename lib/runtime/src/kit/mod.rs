@@ -6,5 +6,6 @@
 //! better to do.
 
 pub mod credit;
+pub mod fan_out;
 pub(crate) mod idle;
 pub mod jobs;
