@@ -157,6 +157,10 @@ impl<M: Send + 'static> Body<M> {
             if done.site == Site::JOB {
                 self.core.jobs.account(pace.at().since(done.began));
             }
+            if !matches!(pace, Pace::Continue(_)) {
+                let over = pace.at().since(driver.turn_until()).min(pace.at().since(done.began));
+                own.header().counters.overruns.note(done.site, over);
+            }
             if stopped {
                 return self.ended(inboxes, pending, true);
             }

@@ -100,6 +100,10 @@ pub(crate) trait Driver {
     fn random(&mut self) -> u64;
     /// Whether the running handler should give way.
     fn over_budget(&mut self) -> bool;
+    /// How much time the running handler has left; zero when it should give way.
+    fn remaining(&mut self) -> Duration;
+    /// When its time was up, or will be.
+    fn turn_until(&self) -> Time;
     /// Lets simulated time pass inside a handler; nothing on real workers.
     fn consume(&mut self, span: Duration);
     /// The worker's index.

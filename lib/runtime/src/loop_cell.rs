@@ -19,6 +19,7 @@ use crate::{
     groups::GroupId,
     handle::RuntimeHandle,
     ids::{LoopId, SocketId},
+    kit::{budget::Overruns, client::ClientCounters, queue::QueueCounters},
     loop_core::{Deadlines, NOWHERE},
     runloop::{Loop, Ready},
     stats::LoopStats,
@@ -99,6 +100,7 @@ pub(crate) struct Counters {
     pub(crate) longest: AtomicU64,
     pub(crate) turns: AtomicU64,
     pub(crate) handlers: [AtomicU64; 4],
+    pub(crate) overruns: Overruns,
 }
 
 impl Counters {
@@ -268,10 +270,18 @@ impl<M: Send + 'static> Runnable for LoopCell<M> {
         let counters = &self.header.counters;
         let nanos =
             |counter: &AtomicU64| core::time::Duration::from_nanos(counter.load(Ordering::Relaxed));
-        let (timers, sockets, jobs, flows) = self.enter().map_or_else(Default::default, |body| {
-            let core = &body.core;
-            (core.timers.len(), core.sockets.count(), core.jobs.stats(), core.flows.stats())
-        });
+        let (timers, sockets, jobs, flows, queues, clients) =
+            self.enter().map_or_else(Default::default, |body| {
+                let core = &body.core;
+                (
+                    core.timers.len(),
+                    core.sockets.count(),
+                    core.jobs.stats(),
+                    core.flows.each(|flow| flow.stats()),
+                    core.queues.each(QueueCounters::stats),
+                    core.clients.each(ClientCounters::stats),
+                )
+            });
         LoopStats {
             id: self.header.id,
             name: self.header.shared_name(),
@@ -287,6 +297,9 @@ impl<M: Send + 'static> Runnable for LoopCell<M> {
             sockets,
             jobs,
             flows,
+            queues,
+            clients,
+            overruns: counters.overruns.stats(),
         }
     }
 }

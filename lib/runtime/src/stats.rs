@@ -4,11 +4,12 @@ use core::{fmt, time::Duration};
 use std::sync::Arc;
 
 use dunlin_sync::Class;
+use dunlin_trace::Site;
 
 use crate::{
     groups::{GroupId, GroupOptions, Groups},
     ids::LoopId,
-    kit::{credit::FlowStats, jobs::JobStats},
+    kit::{client::ClientStats, credit::FlowStats, jobs::JobStats, queue::QueueStats},
     moves::MoveRecord,
     time::Time,
 };
@@ -125,6 +126,13 @@ pub struct LoopStats {
     pub jobs: Vec<JobStats>,
     /// The credit it sends by.
     pub flows: Vec<FlowStats>,
+    /// Its work queues.
+    pub queues: Vec<QueueStats>,
+    /// Its clients that connect again.
+    pub clients: Vec<ClientStats>,
+    /// Handlers that went on for long after their time was up, by site; see
+    /// [`kit::budget`](crate::kit::budget).
+    pub overruns: Vec<(Site, u64)>,
 }
 
 /// Receives a picture of the runtime once it is complete.

@@ -111,6 +111,12 @@ impl<'a> Context<'a> {
         self.driver.over_budget()
     }
 
+    /// How much of its share the running handler has left; zero if [`Context::over_budget`] is true.
+    /// For those who have to say beforehand how much they are going to do.
+    pub fn remaining(&mut self) -> Duration {
+        self.driver.remaining()
+    }
+
     /// Scratch memory of the worker, gone after this handler.
     pub fn arena(&self) -> &'a Arena {
         self.arena

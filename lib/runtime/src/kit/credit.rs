@@ -218,27 +218,6 @@ impl<const INTO: u8> Flow for Credit<INTO> {
     }
 }
 
-/// The credits that a loop sends by, for those who look at the runtime.
-#[derive(Default)]
-pub(crate) struct Flows(Vec<Weak<dyn Flow>>);
-
-impl Flows {
-    fn add(&mut self, flow: Weak<dyn Flow>) {
-        self.0.retain(|flow| flow.strong_count() > 0);
-        self.0.push(flow);
-    }
-
-    pub(crate) fn stats(&self) -> Vec<FlowStats> {
-        self.0.iter().filter_map(Weak::upgrade).map(|flow| flow.stats()).collect()
-    }
-}
-
-impl fmt::Debug for Flows {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Flows({})", self.0.len())
-    }
-}
-
 /// Credit.
 impl crate::Context<'_> {
     /// Credit for what this loop sends to stage `INTO`: see [`Credit::new`]. `event`, one of this

@@ -5,7 +5,12 @@
 //! workers and in the simulation. Only jobs reach into the workers, who decide when there is nothing
 //! better to do.
 
+pub mod budget;
+pub mod client;
 pub mod credit;
 pub mod fan_out;
 pub(crate) mod idle;
 pub mod jobs;
+pub mod queue;
+pub(crate) mod shown;
+pub mod walk;

@@ -121,6 +121,18 @@ impl Driver for Engine {
         self.urgent || self.now + self.consumed >= self.turn_until
     }
 
+    fn remaining(&mut self) -> Duration {
+        if self.over_budget() {
+            Duration::ZERO
+        } else {
+            self.turn_until.since(self.now + self.consumed)
+        }
+    }
+
+    fn turn_until(&self) -> Time {
+        self.turn_until
+    }
+
     fn consume(&mut self, span: Duration) {
         self.consumed += span;
     }

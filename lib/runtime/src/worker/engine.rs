@@ -206,6 +206,17 @@ impl Driver for Engine {
         self.is_urgent() || self.clock.read().1 >= self.turn_until
     }
 
+    fn remaining(&mut self) -> Duration {
+        if self.is_urgent() {
+            return Duration::ZERO;
+        }
+        self.turn_until.since(self.clock.read().1)
+    }
+
+    fn turn_until(&self) -> Time {
+        self.turn_until
+    }
+
     fn consume(&mut self, _: Duration) {}
 
     fn worker(&self) -> usize {
