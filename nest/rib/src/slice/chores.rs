@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use dunlin_runtime::Progress;
+
 use super::Slice;
 use super::exports::Trailer;
-use super::jobs::{Job, Task};
+use super::jobs::{FROM_FIRST, Job, Task};
 use super::sources::Life;
 use super::tables::{AnyTable, find, finish, with_table};
 use crate::{Barrier, SourceId, TableId};
@@ -53,13 +55,14 @@ impl Slice {
         }
         let id = TableId(u16::try_from(job.table).unwrap_or(u16::MAX));
         let (tables, mut env) = self.parts();
-        let next = find(tables, id)
-            .and_then(|table| with_table!(table, t => t.piece(&job.task, job.cursor, &mut env)));
+        let progress = find(tables, id).map_or(
+            Progress::Done,
+            |table| with_table!(table, t => t.piece(&job.task, &mut job.walk, &mut env)),
+        );
         let again = matches!(job.task, Task::Import(_) | Task::Decide(_));
         finish(tables, id, &Trailer { again, ..Trailer::default() }, &mut env);
-        match next {
-            Some(cursor) => job.cursor = cursor,
-            None => (job.table, job.cursor) = (job.table + 1, 1),
+        if progress == Progress::Done {
+            (job.table, job.walk) = (job.table + 1, FROM_FIRST);
         }
         self.jobs.push_back(job);
     }

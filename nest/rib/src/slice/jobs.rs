@@ -2,6 +2,10 @@
 
 use std::sync::Arc;
 
+use dunlin_runtime::Progress;
+use dunlin_runtime::kit::budget::{Budget, Pieces};
+use dunlin_runtime::kit::walk::{Below, Walk};
+
 use super::attrs::NIL;
 use super::import_again::Memo;
 use super::table::{Env, Table};
@@ -11,6 +15,9 @@ use crate::{ExporterId, TableId};
 
 /// Records looked at in one piece.
 pub(crate) const PIECE: u32 = 1024;
+
+/// Record 0 of a store is none.
+pub(crate) const FROM_FIRST: Walk<u32> = Walk::starting_at(1);
 
 /// What is to be done to every record of every table, or of one.
 #[derive(Debug)]
@@ -53,28 +60,30 @@ pub(crate) struct Job {
     pub(crate) begun: bool,
     /// Index of the table that is worked on.
     pub(crate) table: usize,
-    /// Next record of it.
-    pub(crate) cursor: u32,
+    /// How far it has come there.
+    pub(crate) walk: Walk<u32>,
     /// Arrived at when it is finished.
     pub(crate) done: Vec<Arc<Barrier>>,
 }
 
 impl Job {
     pub(crate) fn new(task: Task, done: Option<Arc<Barrier>>) -> Self {
-        Self { task, begun: false, table: 0, cursor: 1, done: done.into_iter().collect() }
+        Self { task, begun: false, table: 0, walk: FROM_FIRST, done: done.into_iter().collect() }
     }
 }
 
 impl<K: TableKey> Table<K> {
-    /// Does a piece of a task from `cursor` on; returns where to go on, none at the end.
-    pub(crate) fn piece(&mut self, task: &Task, cursor: u32, env: &mut Env<'_>) -> Option<u32> {
-        let stop = cursor.saturating_add(PIECE).min(self.end_for(task));
+    /// Does a piece of a task.
+    pub(crate) fn piece(
+        &mut self,
+        task: &Task,
+        walk: &mut Walk<u32>,
+        env: &mut Env<'_>,
+    ) -> Progress {
         let mut memo = Memo::default();
-        for at in cursor..stop {
-            // A store that has been emptied begins anew.
-            if at >= self.end_for(task) {
-                break;
-            }
+        let mut budget = Pieces(PIECE);
+        let mut progress = Progress::Done;
+        while let Some(at) = walk.advance(&Below(self.end_for(task))) {
             match task {
                 Task::Sweep(sources) => self.sweep(at, |source, _| sources.contains(&source), env),
                 Task::Unpipe(_, pipe) => self.sweep(at, |_, via| via == *pipe, env),
@@ -84,9 +93,13 @@ impl<K: TableKey> Table<K> {
                 Task::Follow(_, follower) => self.follow(at, *follower, env),
                 Task::Repipe(_) => self.repipe(at, env),
             }
+            if budget.is_spent() {
+                progress = Progress::More;
+                break;
+            }
         }
         self.forget_memo(&mut memo, env);
-        (stop < self.end_for(task)).then_some(stop)
+        progress
     }
 
     fn end_for(&self, task: &Task) -> u32 {

@@ -6,6 +6,8 @@ use std::net::IpAddr;
 use dunlin_attr::{AttrId, Value};
 use dunlin_net::Prefix;
 use dunlin_runtime::Time;
+use dunlin_runtime::kit::budget::{Budget, Pieces};
+use dunlin_runtime::kit::walk::{Below, Walk as Steps};
 
 use super::attrs::NIL;
 use super::table::{Env, Table};
@@ -56,18 +58,20 @@ impl<K: TableKey> Table<K> {
         filtered: bool,
         env: &Env<'_>,
     ) -> WalkReply {
-        let end = self.nets.end();
+        let records = Below(self.nets.end());
         let mut reply = WalkReply::default();
-        let mut at = cursor.max(1);
-        let stop = at.saturating_add(RECORDS_PER_REPLY).min(end);
-        while at < stop && reply.nets.len() < max_nets as usize {
+        let mut walk = Steps::starting_at(cursor.max(1));
+        let mut budget = Pieces(RECORDS_PER_REPLY);
+        while let Some(at) = walk.advance(&records) {
             let wanted = inside.is_none_or(|prefix| prefix.contains(self.nets[at].key.prefix()));
             if wanted {
                 reply.nets.extend(self.rows(at, filtered, env));
             }
-            at += 1;
+            if budget.is_spent() || reply.nets.len() >= max_nets as usize {
+                reply.next = walk.advance(&records);
+                break;
+            }
         }
-        reply.next = (at < end).then_some(at);
         reply
     }
 
