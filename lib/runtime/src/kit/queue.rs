@@ -3,7 +3,7 @@
 //!
 //! The loop owns the [`WorkQueue`], implements [`Process`], and passes on what belongs to the queue:
 //!
-//! ```ignore
+//! ```text
 //! fn timer(&mut self, cx: &mut Context<'_>, timer: TimerId) {
 //!     self.queue.timer(cx, timer);
 //! }
