@@ -128,6 +128,33 @@ pub fn pair() -> (u64, u64) {
     (best.1, best.2)
 }
 
+/// The clocks of the system at one moment, in nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Together {
+    /// As [`monotonic`].
+    pub monotonic: u64,
+    /// As [`monotonic`], and it goes on while the system is suspended. Where there is no such clock, the same.
+    pub boot: u64,
+    /// As [`wall()`].
+    pub wall: u64,
+}
+
+/// Reads the clocks within 100 us; `None` if this thread was interrupted a few times on end.
+pub fn together() -> Option<Together> {
+    (0..4).find_map(|_| {
+        let monotonic = monotonic();
+        let together = Together { monotonic, boot: boot(), wall: read(ClockId::Realtime) };
+        (self::monotonic() - monotonic < 100_000).then_some(together)
+    })
+}
+
+fn boot() -> u64 {
+    #[cfg(target_os = "linux")]
+    return read(ClockId::Boottime);
+    #[cfg(not(target_os = "linux"))]
+    return monotonic();
+}
+
 #[inline]
 fn read(clock: ClockId) -> u64 {
     let now = clock_gettime(clock);
@@ -222,6 +249,15 @@ mod tests {
         let (ticks, now) = pair();
         let difference = scale.monotonic(ticks).abs_diff(now);
         assert!(difference < 1_000_000, "off by {difference} ns");
+    }
+
+    #[test]
+    fn clocks_read_together_agree_with_those_read_alone() {
+        let before = (monotonic(), wall().as_nanos() as u64);
+        let together = std::iter::repeat_with(together).flatten().next().unwrap();
+        assert!((before.0..=monotonic()).contains(&together.monotonic));
+        assert!((before.1..=wall().as_nanos() as u64).contains(&together.wall));
+        assert!(together.boot >= together.monotonic);
     }
 
     #[test]

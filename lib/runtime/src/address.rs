@@ -6,15 +6,17 @@ use std::sync::Arc;
 use dunlin_sync::{Class, EventNode, Scheduled};
 
 use crate::{
+    ask::Canceller,
     cause::{self, Stamp},
     groups::GroupId,
-    ids::LoopId,
+    ids::{EventId, LoopId, Thing},
     loop_cell::{self, LoopCell, Runnable},
-    outcome::Scheduling,
+    outcome::{Cancellation, Scheduling},
 };
 
-/// Where to send messages to a loop. Cheap to clone; sending takes no lock and, unless the loop's
-/// worker sleeps, no system call.
+/// Where to send messages to a loop, from any thread. Cheap to clone; sending takes no lock and,
+/// unless the loop's worker sleeps, no system call. What a thread that is no worker sends is
+/// recorded without a cause.
 pub struct Address<M> {
     cell: Arc<LoopCell<M>>,
 }
@@ -123,6 +125,7 @@ impl<M> core::error::Error for Stopped<M> {}
 #[derive(Clone)]
 pub struct EventHandle {
     cell: Arc<dyn Runnable>,
+    name: EventId,
     /// None for an event that was gone when the handle was made.
     event: Option<(Arc<EventNode<Stamp>>, Class)>,
 }
@@ -130,9 +133,10 @@ pub struct EventHandle {
 impl EventHandle {
     pub(crate) fn new(
         cell: Arc<dyn Runnable>,
+        name: EventId,
         event: Option<(Arc<EventNode<Stamp>>, Class)>,
     ) -> Self {
-        Self { cell, event }
+        Self { cell, name, event }
     }
 
     /// Has the event run once, soon, seeing all that the caller did before.
@@ -155,6 +159,16 @@ impl EventHandle {
     /// Whether it is scheduled by a handle and has not begun to run.
     pub fn is_pending(&self) -> bool {
         self.event.as_ref().is_some_and(|(node, _)| node.is_pending())
+    }
+
+    /// Has the event cancelled, whoever scheduled it; see [`Canceller`].
+    pub fn cancel_with(&self, completion: impl FnOnce(Cancellation) + Send + 'static) {
+        self.canceller().cancel_with(completion);
+    }
+
+    /// What cancels the event from anywhere.
+    pub fn canceller(&self) -> Canceller {
+        Canceller::new(Arc::clone(&self.cell), Thing::Event(self.name.0))
     }
 
     /// The loop whose event this is.

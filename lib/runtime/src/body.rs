@@ -8,6 +8,7 @@ use dunlin_sync::{Batch, Class, Classes, Inbox, Item};
 use dunlin_trace::{RecordId, Site};
 
 use crate::{
+    ask::Ask,
     cause::{self, Stamp},
     context::Context,
     dispatch::report,
@@ -31,6 +32,8 @@ pub(crate) struct Body<M> {
     /// What has been taken from the inboxes and not been handled: goes first.
     high: Batch<M, Stamp>,
     low: Batch<M, Stamp>,
+    /// What others ask of the loop.
+    asks: Batch<Ask, Stamp>,
     lanes: Lanes,
     /// Handlers of high messages and liveness timers in a row.
     urgent_streak: u32,
@@ -72,6 +75,7 @@ enum Step<M> {
     Ready(SocketId, Ready, Class),
     Work(Key, Class),
     Job(Key),
+    Ask(Ask, Stamp),
     Stop,
 }
 
@@ -82,6 +86,7 @@ impl<M: Send + 'static> Body<M> {
             core: LoopCore::new(id, class),
             high: Batch::empty(),
             low: Batch::empty(),
+            asks: Batch::empty(),
             lanes: Lanes::default(),
             urgent_streak: 0,
             draining: None,
@@ -140,6 +145,9 @@ impl<M: Send + 'static> Body<M> {
     ) -> Ended {
         if own.header().is_asked_to_stop() {
             self.core.stopping = true;
+        }
+        if !own.header().asks().is_empty() {
+            self.asks.refill(own.header().asks());
         }
         let mut now = driver.turn_time();
         loop {
@@ -224,6 +232,8 @@ impl<M: Send + 'static> Body<M> {
                 cx.core.started = true;
                 state.start(cx);
             }
+            Step::Ask(Ask::Cancel(ask), _) => ask.perform(cx.core, own),
+            Step::Ask(Ask::Clock(jump), _) => state.clock_jumped(cx, &jump),
             Step::Stop => state.stop(cx),
         }
     }
@@ -232,6 +242,11 @@ impl<M: Send + 'static> Body<M> {
     fn next_step(&mut self, [high, low]: [&Inbox<M, Stamp>; 2], now: Time) -> Option<Step<M>> {
         if !self.core.started {
             return Some(if self.core.stopping { Step::Stop } else { Step::Start });
+        }
+        if let Some(entry) = self.asks.next()
+            && let Item::Message(ask) = entry.item
+        {
+            return Some(Step::Ask(ask, entry.stamp));
         }
         if self.core.stopping {
             return Some(self.next_deferred().unwrap_or(Step::Stop));
@@ -388,7 +403,7 @@ impl<M: Send + 'static> Body<M> {
         }
         let has_deferred = self.core.events.has_deferred();
         let owes = self.draining.is_some() && has_deferred;
-        if self.core.stopping || owes {
+        if self.core.stopping || owes || !self.asks.is_empty() {
             left = left.with(Class::Control);
         } else if has_deferred {
             left = left.with(Class::Bulk);
@@ -434,7 +449,12 @@ impl<M> Step<M> {
             Self::Timer(expired) => Some(Thing::Timer(expired.timer.0)),
             Self::Event(key, ..) => Some(Thing::Event(*key)),
             Self::Work(key, _) => Some(Thing::Work(*key)),
-            Self::Start | Self::Message(..) | Self::Ready(..) | Self::Job(_) | Self::Stop => None,
+            Self::Start
+            | Self::Message(..)
+            | Self::Ready(..)
+            | Self::Job(_)
+            | Self::Ask(..)
+            | Self::Stop => None,
         }
     }
 
@@ -443,6 +463,7 @@ impl<M> Step<M> {
         let (site, class, since, cause, argument) = match self {
             Self::Start => (Site::START, Class::Control, now, none, 0),
             Self::Stop => (Site::STOP, Class::Control, now, none, 0),
+            Self::Ask(_, stamp) => (Site::ASK, Class::Control, stamp.sent, stamp.record, 0),
             Self::Message(_, stamp) => (Site::MESSAGE, stamp.class, stamp.sent, stamp.record, 0),
             Self::Timer(expired) => {
                 (Site::TIMER, expired.class, expired.due, none, expired.timer.0.index)

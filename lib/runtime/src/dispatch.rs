@@ -5,11 +5,13 @@ use std::sync::Arc;
 use dunlin_sync::{Class, Placement};
 
 use crate::{
+    clocks::{ClockSource, ClockWatch},
     groups::{GroupId, GroupOptions, Threads},
     ids::LoopId,
     loop_cell::Runnable,
     options::{LogLevel, LogRecord},
     stats::StatsReply,
+    time::Time,
 };
 
 /// One loop in one run queue.
@@ -40,6 +42,8 @@ pub(crate) trait Dispatch: Send + Sync + 'static {
     fn collect(&self, reply: StatsReply);
     /// Stops every loop, then the workers.
     fn shutdown(&self);
+    /// What looks at the clocks.
+    fn clock_watch(&self) -> &ClockWatch;
     /// Reports something.
     fn log(&self, record: &LogRecord);
 }
@@ -53,4 +57,16 @@ pub(crate) fn report(level: LogLevel, cell: &Arc<dyn Runnable>, text: String) {
         loop_name: Some(header.shared_name()),
         text,
     });
+}
+
+/// Looks at the clocks if it is time to, and reports what happened to them.
+#[inline]
+pub(crate) fn look_at_clocks(dispatch: &dyn Dispatch, now: Time, source: &dyn ClockSource) {
+    let watch = dispatch.clock_watch();
+    if watch.is_due(now)
+        && let Some(jump) = watch.look(now, source)
+    {
+        let (level, text) = (LogLevel::Warning, jump.to_string());
+        dispatch.log(&LogRecord { level, loop_id: None, loop_name: None, text });
+    }
 }

@@ -166,6 +166,10 @@ pub(crate) trait Driver {
     ) -> io::Result<u64>;
     /// Changes what is watched for.
     fn modify(&mut self, key: u64, socket: &Endpoint, interest: Interest) -> io::Result<()>;
+    /// Stops watching for a while; not even errors are reported.
+    fn suspend(&mut self, key: u64, socket: &Endpoint);
+    /// Watches again.
+    fn resume(&mut self, key: u64, socket: &Endpoint, interest: Interest) -> io::Result<()>;
     /// Stops watching. Readiness already reported is dropped.
     fn deregister(&mut self, key: u64, socket: &Endpoint);
 }

@@ -22,6 +22,9 @@ pub(crate) enum Thing {
     Timer(Key),
     Event(Key),
     Work(Key),
+    Job(Key),
+    Socket(Key),
+    Scope(Key),
 }
 
 macro_rules! id {
@@ -67,6 +70,10 @@ id! {
 id! {
     /// A job of this loop for idle time.
     JobId, "job"
+}
+id! {
+    /// A scope of this loop: an owner of other things.
+    ScopeId, "scope"
 }
 id! {
     /// A socket of this loop.

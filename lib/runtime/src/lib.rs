@@ -43,15 +43,26 @@
 //! - Between any two handlers a worker compares the clock with its earliest liveness deadline.
 //! - Nothing waits for another thread: not a sender, not a worker, not a loop that moves.
 //! - A panic in a handler ends its loop and no other; it is reported, to the loop too.
-//! - A name of a timer, event, job or socket carries a generation; a stale one names nothing.
+//! - A name of a timer, event, job, socket or scope carries its loop and a generation: a stale one,
+//!   and one of another loop, names nothing.
+//! - After a cancellation has been answered the handler is not running and does not run again by
+//!   itself, in this loop or in another.
+//!
+//! # Other threads
+//!
+//! [`Address`], [`EventHandle`], [`Canceller`] and [`RuntimeHandle`] work from any thread, whether a
+//! worker of this runtime or not: they wake a sleeping worker, never wait, and say when the loop
+//! has stopped.
 //!
 //! Deliberately absent: locks, blocking calls, a way to enter another loop.
 
 mod accept;
 mod address;
 mod agenda;
+mod ask;
 mod body;
 mod cause;
+mod clocks;
 mod context;
 mod dispatch;
 mod driver;
@@ -71,6 +82,7 @@ mod placement;
 mod pool;
 mod runloop;
 mod runtime;
+mod scopes;
 pub mod sim;
 mod sockets;
 mod stats;
@@ -83,12 +95,14 @@ pub use core::time::Duration;
 
 pub use accept::AcceptPause;
 pub use address::{Address, EventHandle, Stopped};
+pub use ask::Canceller;
+pub use clocks::{ClockJump, ClockReading, ClockSource, SystemClocks};
 pub use context::{Context, OwnedSocket};
 pub use dunlin_mem::Arena;
 pub use dunlin_sync::Class;
 pub use groups::{GroupId, GroupOptions, Threads};
 pub use handle::RuntimeHandle;
-pub use ids::{EventId, JobId, LoopId, SocketId, TimerId, WorkId};
+pub use ids::{EventId, JobId, LoopId, ScopeId, SocketId, TimerId, WorkId};
 pub use moves::{MoveReason, MoveRecord};
 pub use options::{
     Budgets, ConnectOptions, ListenOptions, LogLevel, LogRecord, LogSink, RuntimeOptions,

@@ -12,6 +12,7 @@ use dunlin_sync::{
 };
 
 use crate::{
+    ask::Ask,
     body::{Body, Ended},
     cause::Stamp,
     dispatch::{Dispatch, RunEntry},
@@ -22,6 +23,7 @@ use crate::{
     kit::{budget::Overruns, client::ClientCounters, queue::QueueCounters},
     loop_core::{Deadlines, NOWHERE},
     runloop::{Loop, Ready},
+    sockets::Marked,
     stats::LoopStats,
     wish::WishCell,
 };
@@ -35,6 +37,8 @@ pub(crate) struct Header {
     /// The loop's place in its worker's tables. Written by the worker that takes it in, before the
     /// move is finished, which publishes it; read by the same.
     slot: AtomicU32,
+    /// What others ask of the loop itself. Empty but for moments; looked at when a turn begins.
+    asks: Inbox<Ask, Stamp>,
     id: LoopId,
     class: Class,
     name: Arc<str>,
@@ -71,6 +75,11 @@ impl Header {
 
     pub(crate) fn runtime(&self) -> RuntimeHandle {
         RuntimeHandle::new(Arc::clone(&self.dispatch), self.wish.get().group)
+    }
+
+    #[inline]
+    pub(crate) fn asks(&self) -> &Inbox<Ask, Stamp> {
+        &self.asks
     }
 
     #[inline]
@@ -145,6 +154,7 @@ impl<M: Send + 'static> LoopCell<M> {
                 state,
                 stop_asked: AtomicBool::new(false),
                 slot: AtomicU32::new(NOWHERE),
+                asks: Inbox::new(),
                 id,
                 class,
                 name: name.into(),
@@ -176,6 +186,7 @@ impl<M: Send + 'static> LoopCell<M> {
     fn drop_messages(&self) {
         drop(self.high.take_all());
         drop(self.low.take_all());
+        drop(self.header.asks.take_all());
     }
 }
 
@@ -199,7 +210,7 @@ pub(crate) trait Runnable: Send + Sync + 'static {
     /// The reverse: nothing of the loop is left with the worker.
     fn detach(&self, driver: &mut dyn Driver);
     /// Notes a socket's readiness; the class to notify, if there is something to serve.
-    fn mark_ready(&self, socket: SocketId, ready: Ready) -> Option<Class>;
+    fn mark_ready(&self, socket: SocketId, ready: Ready, driver: &mut dyn Driver) -> Option<Class>;
     /// Grants a job one step; false if none waits. If true, notify the loop.
     fn grant_job(&self) -> bool;
     /// Drops the loop's state after it has been closed.
@@ -243,8 +254,18 @@ impl<M: Send + 'static> Runnable for LoopCell<M> {
         }
     }
 
-    fn mark_ready(&self, socket: SocketId, ready: Ready) -> Option<Class> {
-        self.enter()?.core.sockets.mark(socket, ready)
+    fn mark_ready(&self, socket: SocketId, ready: Ready, driver: &mut dyn Driver) -> Option<Class> {
+        let sockets = &mut self.enter()?.core.sockets;
+        match sockets.mark(socket, ready) {
+            Marked::Nothing => None,
+            Marked::Serve(class) => Some(class),
+            Marked::Suspend(key) => {
+                if let Ok(endpoint) = sockets.endpoint(socket) {
+                    driver.suspend(key, endpoint);
+                }
+                None
+            }
+        }
     }
 
     fn grant_job(&self) -> bool {

@@ -4,7 +4,7 @@ use dunlin_sync::Class;
 
 use crate::{
     agenda::Agenda,
-    ids::{LoopId, Thing},
+    ids::{Key, LoopId, SocketId, Thing, TimerId},
     kit::{
         client::ClientCounters,
         credit::Flow,
@@ -12,6 +12,8 @@ use crate::{
         queue::QueueCounters,
         shown::Shown,
     },
+    outcome::Cancellation,
+    scopes::Scopes,
     sockets::Sockets,
     time::Time,
     timer::Timers,
@@ -28,6 +30,7 @@ pub(crate) struct LoopCore {
     pub(crate) queues: Shown<QueueCounters>,
     pub(crate) clients: Shown<ClientCounters>,
     pub(crate) sockets: Sockets,
+    pub(crate) scopes: Scopes,
     /// Class in which readiness of new sockets is served.
     pub(crate) class: Class,
     /// The loop's place in its worker's tables.
@@ -36,6 +39,8 @@ pub(crate) struct LoopCore {
     pub(crate) running: Option<Thing>,
     /// Whose handlers have called the one that runs.
     pub(crate) callers: Vec<Option<Thing>>,
+    /// The loop is told of jumps of the clocks.
+    pub(crate) watches_clock: bool,
     /// The loop has asked to be stopped.
     pub(crate) stopping: bool,
     /// `start` has run.
@@ -53,12 +58,50 @@ impl LoopCore {
             queues: Shown::default(),
             clients: Shown::default(),
             sockets: Sockets::new(id),
+            scopes: Scopes::new(id),
             class,
             slot: NOWHERE,
             running: None,
             callers: Vec::new(),
+            watches_clock: false,
             stopping: false,
             started: false,
+        }
+    }
+
+    /// Whether this still names something.
+    pub(crate) fn exists(&self, thing: Thing) -> bool {
+        match thing {
+            Thing::Timer(key) => self.timers.exists(TimerId(key)),
+            Thing::Event(key) => self.events.class(key).is_some(),
+            Thing::Work(key) => self.works.class(key).is_some(),
+            Thing::Job(key) => self.jobs.exists(key),
+            Thing::Socket(key) => self.sockets.endpoint(SocketId(key)).is_ok(),
+            Thing::Scope(key) => self.scopes.exists(key),
+        }
+    }
+
+    /// Forgets what a scope lists and is gone.
+    #[cold]
+    pub(crate) fn sweep_scope(&mut self, scope: Key) {
+        let mut things = self.scopes.take_list(scope);
+        things.retain(|thing| self.exists(*thing));
+        self.scopes.put_list(scope, things);
+    }
+
+    /// Takes something back for another loop, between two handlers.
+    pub(crate) fn cancel(&mut self, thing: Thing) -> Cancellation {
+        let exists = self.exists(thing);
+        let was_pending = match thing {
+            Thing::Timer(key) => self.timers.disarm(TimerId(key)),
+            Thing::Event(key) => self.events.unschedule(key),
+            Thing::Work(key) => self.works.unschedule(key),
+            Thing::Job(_) | Thing::Socket(_) | Thing::Scope(_) => false,
+        };
+        match (exists, was_pending) {
+            (_, true) => Cancellation::Cancelled,
+            (true, false) => Cancellation::AlreadyRan,
+            (false, false) => Cancellation::Gone,
         }
     }
 

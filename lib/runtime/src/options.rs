@@ -6,6 +6,7 @@ use std::sync::Arc;
 use dunlin_trace::Recorder;
 
 use crate::{
+    clocks::{ClockSource, SystemClocks},
     groups::{GroupId, GroupOptions, Groups, Threads},
     ids::LoopId,
 };
@@ -21,6 +22,9 @@ pub struct RuntimeOptions {
     pub groups: Vec<GroupOptions>,
     /// Where flight records go. Without one nothing is recorded.
     pub recorder: Option<Recorder>,
+    /// Where it is looked for jumps of the wall clock and for suspends of the system. Timers do not
+    /// depend on it.
+    pub clocks: Arc<dyn ClockSource>,
     /// Where the runtime says what it has to say, which is seldom.
     pub log: Arc<dyn LogSink>,
     /// How long a turn of each class may last before another loop gets the worker.
@@ -47,6 +51,7 @@ impl Default for RuntimeOptions {
             max_threads: 64,
             groups: Vec::new(),
             recorder: None,
+            clocks: Arc::new(SystemClocks),
             log: Arc::new(Silent),
             budgets: Budgets::default(),
         }

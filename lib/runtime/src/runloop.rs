@@ -1,6 +1,7 @@
 //! What a loop is.
 
 use crate::{
+    clocks::ClockJump,
     context::Context,
     ids::{EventId, JobId, SocketId, TimerId, WorkId},
     panic::Panic,
@@ -52,6 +53,12 @@ pub trait Loop: Send + 'static {
     fn job(&mut self, cx: &mut Context<'_>, job: JobId) -> Progress {
         let _ = (cx, job);
         Progress::Done
+    }
+
+    /// The wall clock was set, or the system was suspended: for loops that asked by
+    /// [`Context::watch_clock`].
+    fn clock_jumped(&mut self, cx: &mut Context<'_>, jump: &ClockJump) {
+        let _ = (cx, jump);
     }
 
     /// Last handler of all; what the loop owns goes right after. Not after a panic.

@@ -37,6 +37,33 @@ struct Socket {
     interest: Interest,
     class: Class,
     ready: Ready,
+    /// Readiness is reported once.
+    once: bool,
+    /// It has been reported: nothing more until armed again.
+    spent: bool,
+    /// Out of the poller, which would report it on and on.
+    suspended: bool,
+}
+
+/// What the driver is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    None,
+    /// The interest of this registration.
+    Modify(u64),
+    /// Watch it again.
+    Resume(u64),
+}
+
+/// What becomes of readiness.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Marked {
+    /// Nobody wants to hear of it.
+    Nothing,
+    /// It is to be served in this class.
+    Serve(Class),
+    /// Nobody wants to hear of it until armed again: stop watching this registration.
+    Suspend(u64),
 }
 
 impl Sockets {
@@ -65,7 +92,9 @@ impl Sockets {
         class: Class,
     ) {
         let ready = Ready::default();
-        let socket = Some(Socket { endpoint, registration, interest, class, ready });
+        let (once, spent, suspended) = (false, false, false);
+        let socket =
+            Some(Socket { endpoint, registration, interest, class, ready, once, spent, suspended });
         match self.slots.get_mut(id.0.index as usize) {
             Some(slot) => {
                 self.free.pop();
@@ -87,16 +116,21 @@ impl Sockets {
         Ok(&self.socket(id)?.endpoint)
     }
 
-    /// Changes the interest; the registration to change, if it is another than before.
+    /// Changes the interest.
     pub(crate) fn set_interest(
         &mut self,
         id: SocketId,
         interest: Interest,
-    ) -> io::Result<Option<u64>> {
+        once: bool,
+    ) -> io::Result<Change> {
         let socket = self.socket_mut(id)?;
-        let changed = socket.interest != interest;
-        socket.interest = interest;
-        Ok(changed.then_some(socket.registration))
+        (socket.once, socket.spent) = (once, false);
+        let is_same = core::mem::replace(&mut socket.interest, interest) == interest;
+        Ok(match core::mem::take(&mut socket.suspended) {
+            true => Change::Resume(socket.registration),
+            false if is_same => Change::None,
+            false => Change::Modify(socket.registration),
+        })
     }
 
     pub(crate) fn set_class(&mut self, id: SocketId, class: Class) -> io::Result<()> {
@@ -104,20 +138,24 @@ impl Sockets {
         Ok(())
     }
 
-    /// Notes readiness; the class in which it is to be served.
-    pub(crate) fn mark(&mut self, id: SocketId, ready: Ready) -> Option<Class> {
-        let socket = self.socket_mut(id).ok()?;
+    /// Notes readiness.
+    pub(crate) fn mark(&mut self, id: SocketId, ready: Ready) -> Marked {
+        let Ok(slot) = self.slot_mut(id) else { return Marked::Nothing };
+        let Some(socket) = slot.socket.as_mut() else { return Marked::Nothing };
+        if socket.spent {
+            let was_suspended = core::mem::replace(&mut socket.suspended, true);
+            let registration = socket.registration;
+            return if was_suspended { Marked::Nothing } else { Marked::Suspend(registration) };
+        }
         socket.ready.readable |= ready.readable;
         socket.ready.writable |= ready.writable;
         socket.ready.error |= ready.error;
         let class = socket.class;
-        let slot = self.slots.get_mut(id.0.index as usize)?;
-        if !slot.queued {
-            slot.queued = true;
+        if !core::mem::replace(&mut slot.queued, true) {
             self.ready[class.index()].push_back(id.0.index);
             self.waiting = self.waiting.with(class);
         }
-        Some(class)
+        Marked::Serve(class)
     }
 
     /// Takes the next socket of `class` with readiness its interest asks for.
@@ -135,7 +173,10 @@ impl Sockets {
             ready.writable &= socket.interest.write;
             let key = Key { owner: self.owner, index, generation: slot.generation };
             let id = SocketId(key);
-            found = (ready != Ready::default()).then_some((id, ready));
+            if ready != Ready::default() {
+                socket.spent = socket.once;
+                found = Some((id, ready));
+            }
         }
         if queue.is_empty() {
             self.waiting = self.waiting.without(class);
@@ -155,7 +196,7 @@ impl Sockets {
         self.ready[class.index()].len()
     }
 
-    /// Every socket: its name, endpoint, registration and interest.
+    /// Every socket, to be watched anew or no more: its name, endpoint, registration and interest.
     pub(crate) fn each(
         &mut self,
     ) -> impl Iterator<Item = (SocketId, &Endpoint, &mut u64, Interest)> {
@@ -164,6 +205,7 @@ impl Sockets {
             let generation = slot.generation;
             let id = SocketId(Key { owner, index: index as u32, generation });
             let socket = slot.socket.as_mut()?;
+            socket.suspended = false;
             Some((id, &socket.endpoint, &mut socket.registration, socket.interest))
         })
     }

@@ -168,6 +168,31 @@ fn cancelling_races_with_scheduling_and_draining() {
     });
 }
 
+/// The consumer takes a scheduling over before it has arrived: it must see what the scheduler did.
+#[test]
+fn who_cancels_sees_what_the_scheduler_did() {
+    loom::model(|| {
+        let inbox = Shared::default();
+        let event = EventNode::new(3);
+        let cell = Arc::new(UnsafeCell::new(0_u32));
+        let (there, scheduled, written) = (inbox.clone(), event.clone(), cell.clone());
+        let sender = thread::spawn(move || {
+            // SAFETY: the consumer reads only once it has found the event scheduled; the checker
+            // verifies that this is so.
+            written.with_mut(|value| unsafe { *value = 1 });
+            there.schedule(&scheduled, ());
+        });
+        let taken_over = event.is_pending() && event.cancel();
+        if taken_over {
+            // SAFETY: what was cancelled can only have come from the sender's scheduling.
+            assert_eq!(cell.with(|value| unsafe { *value }), 1);
+        }
+        sender.join().unwrap();
+        assert_eq!(inbox.take_all().count(), usize::from(!taken_over));
+        assert_eq!(Arc::strong_count(&event), 1, "no list holds it");
+    });
+}
+
 #[test]
 fn a_retired_event_does_not_run_after() {
     loom::model(|| {

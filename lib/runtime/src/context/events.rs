@@ -7,6 +7,7 @@ use dunlin_trace::Site;
 
 use crate::{
     address::EventHandle,
+    ask::Canceller,
     cause::{self, Stamp},
     context::Context,
     driver::Done,
@@ -19,7 +20,9 @@ use crate::{
 impl Context<'_> {
     /// A new event.
     pub fn event(&mut self, class: Class) -> EventId {
-        EventId(self.core.events.create(class))
+        let key = self.core.events.create(class);
+        self.made(Thing::Event(key));
+        EventId(key)
     }
 
     /// Has the event run once, soon; nothing if it is to run already.
@@ -78,7 +81,7 @@ impl Context<'_> {
 
     /// A handle other loops schedule the event by.
     pub fn event_handle(&mut self, event: EventId) -> EventHandle {
-        EventHandle::new(Arc::clone(self.cell), self.core.events.share(event.0))
+        EventHandle::new(Arc::clone(self.cell), event, self.core.events.share(event.0))
     }
 
     /// Gives an event up; it does not run, and handles to it do nothing from then on.
@@ -88,7 +91,9 @@ impl Context<'_> {
 
     /// A new long job.
     pub fn work(&mut self, class: Class) -> WorkId {
-        WorkId(self.core.works.create(class))
+        let key = self.core.works.create(class);
+        self.made(Thing::Work(key));
+        WorkId(key)
     }
 
     /// Has the job run piece by piece until it is done; nothing if it is queued already.
@@ -103,6 +108,11 @@ impl Context<'_> {
             true => Cancel::Cancelled,
             false => self.not_pending(Thing::Work(work.0)),
         }
+    }
+
+    /// What cancels a job of this loop from elsewhere, between two of its pieces.
+    pub fn work_canceller(&self, work: WorkId) -> Canceller {
+        Canceller::new(Arc::clone(self.cell), Thing::Work(work.0))
     }
 
     /// Gives a job up.

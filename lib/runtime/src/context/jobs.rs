@@ -2,7 +2,7 @@
 
 use crate::{
     context::Context,
-    ids::JobId,
+    ids::{JobId, Thing},
     kit::jobs::JobPriority,
     outcome::{Cancel, Scheduling},
     runloop::{Loop, Progress},
@@ -12,7 +12,9 @@ use crate::{
 impl Context<'_> {
     /// A new job, not started. The name is for those who look at the runtime.
     pub fn job(&mut self, name: &str, priority: JobPriority) -> JobId {
-        JobId(self.core.jobs.create(name, priority))
+        let key = self.core.jobs.create(name, priority);
+        self.made(Thing::Job(key));
+        JobId(key)
     }
 
     /// Has the job run, step by step, whenever the worker has nothing better to do, until a step

@@ -2,6 +2,7 @@
 
 mod events;
 mod jobs;
+mod scopes;
 mod sockets;
 mod timers;
 
@@ -51,6 +52,15 @@ impl<'a> Context<'a> {
     /// Wall-clock time since 1970-01-01 00:00 UTC, for display only.
     pub fn wall(&mut self) -> Duration {
         self.driver.wall()
+    }
+
+    /// Has this loop told, by [`Loop::clock_jumped`], when the wall clock is set or the system was
+    /// suspended. It is noticed by the next worker that looks at its poller, which looks at the clocks
+    /// at most every 100 ms; the log is told as well.
+    pub fn watch_clock(&mut self) {
+        if !core::mem::replace(&mut self.core.watches_clock, true) {
+            self.cell.header().dispatch().clock_watch().join(self.cell);
+        }
     }
 
     /// Sixty-four random bits, not for secrets.

@@ -16,9 +16,10 @@ use dunlin_sync::Class;
 use crate::{
     context::Context,
     driver::Endpoint,
-    ids::SocketId,
+    ids::{SocketId, Thing},
     options::{ConnectOptions, ListenOptions},
     runloop::Interest,
+    sockets::Change,
 };
 
 /// Sockets.
@@ -93,12 +94,28 @@ impl Context<'_> {
         self.write_vectored(socket, &[IoSlice::new(bytes)])
     }
 
-    /// Says what readiness to report from now on.
+    /// Says what readiness to report from now on, each time and as long as it holds.
     pub fn interest(&mut self, socket: SocketId, interest: Interest) -> io::Result<()> {
-        if let Some(key) = self.core.sockets.set_interest(socket, interest)? {
-            self.driver.modify(key, self.core.sockets.endpoint(socket)?, interest)?;
+        self.watch(socket, interest, false)
+    }
+
+    /// Says what readiness to report once: after the next report, whatever it was, the socket is
+    /// silent until it is armed again, by this or by [`Context::interest`]. Arming it again is free of
+    /// system calls unless it stayed ready and unheeded until the worker looked at its poller again.
+    pub fn interest_once(&mut self, socket: SocketId, interest: Interest) -> io::Result<()> {
+        self.watch(socket, interest, true)
+    }
+
+    fn watch(&mut self, socket: SocketId, interest: Interest, once: bool) -> io::Result<()> {
+        match self.core.sockets.set_interest(socket, interest, once)? {
+            Change::None => Ok(()),
+            Change::Modify(key) => {
+                self.driver.modify(key, self.core.sockets.endpoint(socket)?, interest)
+            }
+            Change::Resume(key) => {
+                self.driver.resume(key, self.core.sockets.endpoint(socket)?, interest)
+            }
         }
-        Ok(())
     }
 
     /// Changes the class in which a socket's readiness is served.
@@ -160,9 +177,13 @@ impl Context<'_> {
     }
 
     fn enter(&mut self, endpoint: Endpoint, interest: Interest) -> io::Result<SocketId> {
+        if self.core.scopes.is_current_closed() {
+            return Err(io::Error::new(io::ErrorKind::NotFound, "the scope has been closed"));
+        }
         let id = self.core.sockets.reserve();
         let key = self.driver.register(self.core.slot, id, &endpoint, interest)?;
         self.core.sockets.insert(id, endpoint, key, interest, self.core.class);
+        self.made(Thing::Socket(id.0));
         Ok(id)
     }
 }

@@ -1,10 +1,12 @@
 //! Timers of a loop.
 
 use core::time::Duration;
+use std::sync::Arc;
 
 use dunlin_sync::Class;
 
 use crate::{
+    ask::Canceller,
     context::Context,
     ids::{Thing, TimerId},
     outcome::{Armed, Cancel},
@@ -16,7 +18,9 @@ use crate::{
 impl Context<'_> {
     /// A new timer, disarmed.
     pub fn timer(&mut self, class: Class) -> TimerId {
-        self.core.timers.create(class)
+        let timer = self.core.timers.create(class);
+        self.made(Thing::Timer(timer.0));
+        timer
     }
 
     /// Arms a timer to expire once at `when` (at once if that is past), or moves it there.
@@ -73,6 +77,11 @@ impl Context<'_> {
             true => Cancel::Cancelled,
             false => self.not_pending(Thing::Timer(timer.0)),
         }
+    }
+
+    /// What disarms a timer of this loop from elsewhere.
+    pub fn timer_canceller(&self, timer: TimerId) -> Canceller {
+        Canceller::new(Arc::clone(self.cell), Thing::Timer(timer.0))
     }
 
     /// When an armed timer expires.

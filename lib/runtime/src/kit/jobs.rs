@@ -137,6 +137,10 @@ impl Jobs {
         Key { owner: self.owner, index: u32::try_from(index).unwrap_or(u32::MAX), generation }
     }
 
+    pub(crate) fn exists(&self, key: Key) -> bool {
+        self.get(key).is_some()
+    }
+
     /// True if it was waiting.
     pub(crate) fn remove(&mut self, key: Key) -> bool {
         let was_waiting = self.cancel(key) == Cancel::Cancelled;

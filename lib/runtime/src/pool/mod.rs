@@ -15,6 +15,7 @@ pub(crate) use shared::{Arrival, Command, Injected, LIVENESS_BIT, WAITING_UNIT, 
 pub(crate) use table::Table;
 
 use crate::{
+    clocks::ClockWatch,
     dispatch::{Dispatch, RunEntry},
     groups::{GroupId, GroupOptions, Groups, Names, Threads},
     ids::LoopId,
@@ -31,6 +32,7 @@ pub(crate) struct Pool {
     /// Names of groups.
     names: Names,
     next_loop: AtomicU32,
+    clock_watch: ClockWatch,
     /// Worker 0 has been told to shut down, or cannot be told anything any more.
     pub(crate) stopping: AtomicBool,
 }
@@ -46,6 +48,7 @@ impl Pool {
             names: Names::new(table.groups.each().map(|(_, group)| &group.options.name)),
             table: Snapshot::new(table),
             next_loop: AtomicU32::new(1),
+            clock_watch: ClockWatch::new(),
             stopping: AtomicBool::new(false),
         }))
     }
@@ -186,6 +189,10 @@ impl Dispatch for Pool {
 
     fn shutdown(&self) {
         self.tell_first(Command::Shutdown);
+    }
+
+    fn clock_watch(&self) -> &ClockWatch {
+        &self.clock_watch
     }
 
     fn log(&self, record: &LogRecord) {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use dunlin_sync::Inbox;
 
 use crate::{
+    clocks::ClockWatch,
     dispatch::{Dispatch, RunEntry},
     groups::{GroupId, GroupOptions, Groups, Names, Threads},
     ids::LoopId,
@@ -18,6 +19,7 @@ use crate::{
 pub(super) struct SimDispatch {
     pub(super) inbox: Inbox<Injected>,
     next_loop: AtomicU32,
+    clock_watch: ClockWatch,
     /// Workers of the default group.
     pub(super) threads: AtomicUsize,
     names: Names,
@@ -39,6 +41,7 @@ impl SimDispatch {
         Arc::new(Self {
             inbox: Inbox::new(),
             next_loop: AtomicU32::new(1),
+            clock_watch: ClockWatch::new(),
             threads: AtomicUsize::new(1),
             names: Names::new(groups.each().map(|(_, group)| &group.options.name)),
             log,
@@ -83,6 +86,10 @@ impl Dispatch for SimDispatch {
 
     fn shutdown(&self) {
         self.inbox.push(Injected::Shutdown, ());
+    }
+
+    fn clock_watch(&self) -> &ClockWatch {
+        &self.clock_watch
     }
 
     fn log(&self, record: &LogRecord) {

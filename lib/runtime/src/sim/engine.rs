@@ -15,6 +15,7 @@ use dunlin_trace::{RecordId, Site};
 
 use super::{SimOptions, net::SimNet};
 use crate::{
+    clocks::{ClockReading, ClockSource},
     driver::{Done, Driver, Endpoint, Pace},
     ids::SocketId,
     loop_cell::Runnable,
@@ -42,6 +43,10 @@ pub(super) struct Engine {
     pub(super) liveness_late: Duration,
     /// What the running handler has spent as the step of a job.
     pub(super) jobs: Duration,
+    /// Nanoseconds the wall clock has been set forward.
+    pub(super) wall_set: i64,
+    /// Nanoseconds the system has been suspended.
+    pub(super) suspended: u64,
     handler_cost: RangeInclusive<Duration>,
     buffer: Vec<u8>,
 }
@@ -60,9 +65,30 @@ impl Engine {
             handlers: 0,
             liveness_late: Duration::ZERO,
             jobs: Duration::ZERO,
+            wall_set: 0,
+            suspended: 0,
             handler_cost: options.handler_cost.clone(),
             buffer: Vec::new(),
         }
+    }
+}
+
+impl Engine {
+    /// The clocks as they are now.
+    pub(super) fn clocks(&self) -> SimClocks {
+        let monotonic = self.now.as_nanos();
+        let boot = monotonic.saturating_add(self.suspended);
+        let wall = nanos(WALL).saturating_add(boot).saturating_add_signed(self.wall_set);
+        SimClocks(ClockReading { monotonic, boot, wall })
+    }
+}
+
+/// The clocks of the simulation at one moment.
+pub(super) struct SimClocks(pub(super) ClockReading);
+
+impl ClockSource for SimClocks {
+    fn read(&self) -> Option<ClockReading> {
+        Some(self.0)
     }
 }
 
@@ -108,7 +134,7 @@ impl Driver for Engine {
     }
 
     fn wall(&mut self) -> Duration {
-        WALL + Duration::from_nanos(self.now.as_nanos())
+        Duration::from_nanos(self.clocks().0.wall)
     }
 
     fn random(&mut self) -> u64 {
@@ -243,6 +269,16 @@ impl Driver for Engine {
     }
 
     fn modify(&mut self, key: u64, _: &Endpoint, interest: Interest) -> io::Result<()> {
+        self.net.set_interest(key as u32, interest);
+        Ok(())
+    }
+
+    fn suspend(&mut self, key: u64, _: &Endpoint) {
+        self.net.set_suspended(key as u32, true);
+    }
+
+    fn resume(&mut self, key: u64, _: &Endpoint, interest: Interest) -> io::Result<()> {
+        self.net.set_suspended(key as u32, false);
         self.net.set_interest(key as u32, interest);
         Ok(())
     }

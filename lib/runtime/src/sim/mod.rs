@@ -178,6 +178,18 @@ impl SimRuntime {
         self.sched.block(index, span);
     }
 
+    /// Sets the wall clock forward by so many nanoseconds, or back if negative.
+    pub fn set_wall(&mut self, by: i64) {
+        self.sched.engine.wall_set = self.sched.engine.wall_set.saturating_add(by);
+    }
+
+    /// Suspends the system for `span` and resumes it: the monotonic clock stands still, all others go
+    /// on.
+    pub fn suspend(&mut self, span: Duration) {
+        let suspended = &mut self.sched.engine.suspended;
+        *suspended = suspended.saturating_add(crate::time::nanos(span));
+    }
+
     /// Stops every loop; run on to see it happen.
     pub fn shutdown(&mut self) {
         self.handle().shutdown();

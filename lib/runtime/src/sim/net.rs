@@ -91,6 +91,8 @@ pub(super) struct Watch {
     pub(super) slot: u32,
     pub(super) id: SocketId,
     interest: Interest,
+    /// Out of the poller for a while.
+    suspended: bool,
 }
 
 /// What may go wrong.
@@ -347,7 +349,7 @@ impl SimNet {
         interest: Interest,
     ) {
         if let Some(socket) = self.socket_mut(id) {
-            socket.watch = Some(Watch { worker, slot, id: name, interest });
+            socket.watch = Some(Watch { worker, slot, id: name, interest, suspended: false });
         }
         self.refresh(id);
     }
@@ -355,6 +357,13 @@ impl SimNet {
     pub(super) fn set_interest(&mut self, id: u32, interest: Interest) {
         if let Some(watch) = self.socket_mut(id).and_then(|socket| socket.watch.as_mut()) {
             watch.interest = interest;
+        }
+        self.refresh(id);
+    }
+
+    pub(super) fn set_suspended(&mut self, id: u32, suspended: bool) {
+        if let Some(watch) = self.socket_mut(id).and_then(|socket| socket.watch.as_mut()) {
+            watch.suspended = suspended;
         }
         self.refresh(id);
     }
@@ -416,7 +425,10 @@ impl SimNet {
     /// What a poller would report of a socket, if anything.
     fn reportable(&self, id: u32) -> Option<Ready> {
         let socket = self.socket(id)?;
-        let interest = socket.watch?.interest;
+        let Watch { interest, suspended, .. } = socket.watch?;
+        if suspended {
+            return None;
+        }
         let mut ready = match &socket.kind {
             Kind::Listener(listener, _) => {
                 Ready { readable: !listener.backlog.is_empty(), ..Ready::default() }

@@ -13,7 +13,7 @@ use super::{
     net::SimNet,
 };
 use crate::{
-    dispatch::{Dispatch, RunEntry},
+    dispatch::{Dispatch, RunEntry, look_at_clocks},
     groups::{GroupId, Groups},
     handle::RuntimeHandle,
     kit::idle::Idle,
@@ -215,10 +215,11 @@ impl Scheduler {
             return;
         }
         self.workers[index].polled = self.now;
+        look_at_clocks(&*self.dispatch, self.now, &self.engine.clocks());
         for (watch, ready) in self.engine.net.poll(index) {
             let resident = self.loops.get(watch.slot as usize).and_then(Option::as_ref);
             if let Some(resident) = resident
-                && let Some(class) = resident.cell.mark_ready(watch.id, ready)
+                && let Some(class) = resident.cell.mark_ready(watch.id, ready, &mut self.engine)
             {
                 notify_dyn(&resident.cell, class);
             }

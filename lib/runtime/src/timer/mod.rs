@@ -277,6 +277,10 @@ impl Timers {
         (slot.position != UNARMED).then_some(slot.when)
     }
 
+    pub(crate) fn exists(&self, timer: TimerId) -> bool {
+        self.slot(timer).is_some()
+    }
+
     /// Timers that exist.
     pub(crate) fn len(&self) -> usize {
         self.slots.len().saturating_sub(self.free.len())

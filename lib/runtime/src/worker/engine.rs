@@ -370,6 +370,17 @@ impl Driver for Engine {
         self.poller.modify(descriptor(socket)?, key, wanted(interest))
     }
 
+    fn suspend(&mut self, _: u64, socket: &Endpoint) {
+        if let Ok(fd) = descriptor(socket) {
+            // Fails only if the descriptor is in no set, which is what is wanted.
+            let _ = self.poller.delete(fd);
+        }
+    }
+
+    fn resume(&mut self, key: u64, socket: &Endpoint, interest: Interest) -> io::Result<()> {
+        self.poller.add(descriptor(socket)?, key, wanted(interest))
+    }
+
     fn deregister(&mut self, key: u64, socket: &Endpoint) {
         if self.registry.find(key).is_some() {
             self.registry.remove(key);

@@ -21,7 +21,7 @@ use dunlin_sync::{Batch, Item};
 use dunlin_trace::Ring;
 
 use crate::{
-    dispatch::RunEntry,
+    dispatch::{RunEntry, look_at_clocks},
     kit::idle::Idle,
     loop_cell::{Counters, Runnable, notify_dyn},
     moves::MoveLog,
@@ -197,6 +197,7 @@ impl Worker {
         }
         self.polled = self.engine.tick();
         self.engine.shared.counters.seen.store(self.polled.as_nanos(), Ordering::Relaxed);
+        look_at_clocks(&*self.pool, self.polled, &*self.pool.options.clocks);
         for event in self.events.iter() {
             if event.key == WAKER_KEY {
                 // Left readable at worst, which costs a turn.
@@ -209,7 +210,7 @@ impl Worker {
             let Some(resident) = resident else { continue };
             let ready =
                 Ready { readable: event.readable, writable: event.writable, error: event.error };
-            if let Some(class) = resident.cell.mark_ready(socket, ready) {
+            if let Some(class) = resident.cell.mark_ready(socket, ready, &mut self.engine) {
                 notify_dyn(&resident.cell, class);
             }
         }

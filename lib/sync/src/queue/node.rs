@@ -53,10 +53,13 @@ impl<S> EventNode<S> {
 
     /// Cancels; true if it was pending, and then that scheduling will not run. False: it is idle,
     /// or has been handed out to run. The consumer's own thread, which knows whether the handler runs,
-    /// gets an exact answer from this.
+    /// gets an exact answer from this; and if true, it sees all that the schedulers did before, so it may
+    /// run the handler now instead.
     pub fn cancel(&self) -> bool {
         let gone = if mutant!("mutant-cancel-unlinks") { LIVE | LINKED } else { LIVE };
-        self.state.fetch_and(!gone, Ordering::AcqRel) & (LIVE | RETIRED) == LIVE
+        let order =
+            if mutant!("mutant-relaxed-cancel") { Ordering::Relaxed } else { Ordering::AcqRel };
+        self.state.fetch_and(!gone, order) & (LIVE | RETIRED) == LIVE
     }
 
     /// Cancels for good: scheduling does nothing from now on. Returns as [`cancel`](Self::cancel). For

@@ -1,0 +1,123 @@
+//! What others ask of a loop itself, done between two of its handlers.
+
+use core::fmt;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+
+use dunlin_sync::Class;
+
+use crate::{
+    address::Address,
+    cause,
+    clocks::ClockJump,
+    dispatch::report,
+    ids::{LoopId, Thing},
+    loop_cell::{Runnable, notify_dyn},
+    loop_core::LoopCore,
+    options::LogLevel,
+    outcome::Cancellation,
+};
+
+/// Something asked of a loop.
+pub(crate) enum Ask {
+    /// Cancel something of yours.
+    Cancel(CancelAsk),
+    /// Hear what happened to the clocks.
+    Clock(ClockJump),
+}
+
+/// A wish to have something cancelled. Whatever becomes of it, the completion is called once.
+pub(crate) struct CancelAsk {
+    thing: Thing,
+    /// None once it has been called.
+    completion: Option<Completion>,
+}
+
+type Completion = Box<dyn FnOnce(Cancellation) + Send>;
+
+impl CancelAsk {
+    /// Does it and says so. A completion that panics is its author's fault and not this loop's.
+    pub(crate) fn perform(mut self, core: &mut LoopCore, cell: &Arc<dyn Runnable>) {
+        let outcome = core.cancel(self.thing);
+        let Some(completion) = self.completion.take() else { return };
+        if catch_unwind(AssertUnwindSafe(|| completion(outcome))).is_err() {
+            let text = "what was to follow a cancellation panicked".to_owned();
+            report(LogLevel::Error, cell, text);
+        }
+    }
+}
+
+impl Drop for CancelAsk {
+    fn drop(&mut self) {
+        if let Some(completion) = self.completion.take() {
+            completion(Cancellation::Stopped);
+        }
+    }
+}
+
+/// Asks something of a loop; dropped if the loop has stopped.
+pub(crate) fn ask(cell: &Arc<dyn Runnable>, ask: Ask) {
+    let header = cell.header();
+    if header.state().is_closed() {
+        return;
+    }
+    header.asks().push(ask, cause::current(Class::Control));
+    // If it has closed meanwhile, this clears up.
+    notify_dyn(cell, Class::Control);
+}
+
+/// Cancels a timer, event or job of a loop from elsewhere. Cheap to clone.
+///
+/// Cancelling never waits: the answer comes when the loop is between two of its handlers, which may
+/// be after the one that runs now. When it has come the handler is not running, and it does not run
+/// again unless it is armed or scheduled after. Two loops may cancel things of each other at the
+/// same time. The wish overtakes messages sent before it.
+#[derive(Clone)]
+pub struct Canceller {
+    cell: Arc<dyn Runnable>,
+    thing: Thing,
+}
+
+impl Canceller {
+    pub(crate) fn new(cell: Arc<dyn Runnable>, thing: Thing) -> Self {
+        Self { cell, thing }
+    }
+
+    /// Asks for it to be cancelled. `completion` is called once, on the worker of the loop it belongs
+    /// to, or right here if that has stopped; it must be short and had best send a message, as
+    /// [`cancel_to`](Self::cancel_to) does. What is scheduled before it is called is cancelled too.
+    pub fn cancel_with(&self, completion: impl FnOnce(Cancellation) + Send + 'static) {
+        let completion = Some(Box::new(completion) as Completion);
+        ask(&self.cell, Ask::Cancel(CancelAsk { thing: self.thing, completion }));
+    }
+
+    /// Asks for it to be cancelled. What came of it goes to `answer_to` as a message made by `make`.
+    pub fn cancel_to<M: Send + 'static>(
+        &self,
+        answer_to: &Address<M>,
+        class: Class,
+        make: impl FnOnce(Cancellation) -> M + Send + 'static,
+    ) {
+        let answer_to = answer_to.clone();
+        self.cancel_with(move |outcome| {
+            // Nobody to be told if that loop has stopped.
+            let _ = answer_to.send(class, make(outcome));
+        });
+    }
+
+    /// The loop whose thing this is.
+    pub fn loop_id(&self) -> LoopId {
+        self.cell.header().id()
+    }
+}
+
+impl fmt::Debug for Canceller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Canceller")
+            .field("loop", &self.loop_id())
+            .field("thing", &self.thing)
+            .finish_non_exhaustive()
+    }
+}
