@@ -8,6 +8,7 @@
 mod crew;
 mod dispatch;
 mod engine;
+mod faults;
 mod moves;
 mod net;
 mod sched;
@@ -49,8 +50,15 @@ pub struct SimOptions {
     pub shuffle: bool,
     /// How often, in 1000 handlers, a loop moves to another worker for no reason.
     pub moves: u32,
+    /// How often, in 1000 times that a worker is woken from sleep, the system lets it wait.
+    pub late_wakes: u32,
+    /// For how long it waits then.
+    pub wake_delay: RangeInclusive<Duration>,
     /// How long a segment is under way.
     pub latency: RangeInclusive<Duration>,
+    /// How many of 1000 segments are lost, each time they are sent: they come later, as does what
+    /// was sent after them.
+    pub loss: u32,
     /// Bytes a connection holds in each direction: sent and not yet read.
     pub buffer: usize,
     /// How often, in 1000 writes, only a part is taken although there is room.
@@ -62,7 +70,8 @@ pub struct SimOptions {
 }
 
 impl SimOptions {
-    /// Two workers, a millisecond of latency, a bit of everything that may happen.
+    /// Two workers, a millisecond of latency, a bit of everything that may happen on a sound machine
+    /// with a sound network.
     pub fn new(seed: u64) -> Self {
         let micros = Duration::from_micros;
         Self {
@@ -73,7 +82,10 @@ impl SimOptions {
             handler_cost: Duration::from_nanos(200)..=micros(20),
             shuffle: true,
             moves: 2,
+            late_wakes: 0,
+            wake_delay: micros(50)..=micros(5000),
             latency: micros(200)..=micros(1500),
+            loss: 0,
             buffer: 128 * 1024,
             partial_writes: 100,
             partial_reads: 100,
@@ -93,7 +105,8 @@ impl fmt::Debug for SimOptions {
 }
 
 /// A runtime on a virtual clock. Nothing happens but in [`step`](Self::step) and the `run_`
-/// methods, all on the calling thread.
+/// methods, all on the calling thread. One that is dropped by a panic, as by a test that fails, prints
+/// its seed and its trace.
 pub struct SimRuntime {
     sched: sched::Scheduler,
 }
@@ -162,7 +175,7 @@ impl SimRuntime {
         true
     }
 
-    /// The network: partitions, resets, latency.
+    /// The network: partitions, resets, loss, latency.
     pub fn net(&mut self) -> &mut SimNet {
         self.sched.net()
     }
@@ -209,6 +222,20 @@ impl SimRuntime {
     /// A picture of the runtime.
     pub fn stats(&self) -> Stats {
         self.sched.stats()
+    }
+}
+
+impl Drop for SimRuntime {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!(
+                "simulation: seed {} failed at {:?}, trace {:#018x}, {} handlers",
+                self.sched.options.seed,
+                self.now(),
+                self.trace_hash(),
+                self.handlers()
+            );
+        }
     }
 }
 

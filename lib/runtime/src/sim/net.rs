@@ -17,7 +17,7 @@ use crossbeam_queue::SegQueue;
 use super::{
     SimOptions,
     engine::Chance,
-    stream::{Listener, Phase, Segment, Stream},
+    stream::{Listener, Segment, Stream},
 };
 use crate::{
     ids::SocketId,
@@ -58,8 +58,12 @@ pub struct SimNet {
     pub(super) sequence: u64,
     /// By worker: sockets with readiness somebody wants to hear of.
     hot: BTreeMap<usize, BTreeSet<u32>>,
-    pub(super) partitions: BTreeSet<(IpAddr, IpAddr)>,
+    /// From which host to which nothing gets through.
+    pub(super) cuts: BTreeSet<(IpAddr, IpAddr)>,
     pub(super) latency: RangeInclusive<Duration>,
+    /// How many of 1000 segments are lost on their way, each time they are sent.
+    pub(super) loss: u32,
+    pub(super) retransmissions: u64,
     buffer: usize,
     partial_writes: u32,
     partial_reads: u32,
@@ -95,44 +99,6 @@ pub(super) struct Watch {
     suspended: bool,
 }
 
-/// What may go wrong.
-impl SimNet {
-    /// Nothing gets from one host to the other or back until they are healed; connections stay,
-    /// and what was sent arrives afterwards.
-    pub fn partition(&mut self, one: IpAddr, other: IpAddr) {
-        self.partitions.insert(ordered(one, other));
-    }
-
-    /// Ends a partition.
-    pub fn heal(&mut self, one: IpAddr, other: IpAddr) {
-        self.partitions.remove(&ordered(one, other));
-    }
-
-    /// Resets every connection between two hosts.
-    pub fn reset(&mut self, one: IpAddr, other: IpAddr) {
-        let pair = ordered(one, other);
-        for id in 0..self.sockets.len() as u32 {
-            if let Some(stream) = self.stream_mut(id)
-                && ordered(stream.local.ip(), stream.remote.ip()) == pair
-            {
-                stream.fail(ErrorKind::ConnectionReset);
-                self.refresh(id);
-            }
-        }
-    }
-
-    /// Changes how long segments are under way from now on.
-    pub fn set_latency(&mut self, latency: RangeInclusive<Duration>) {
-        self.latency = latency;
-    }
-
-    /// Connections that are open, each counted once.
-    pub fn connections(&self) -> usize {
-        let open = |socket: &&Socket| matches!(&socket.kind, Kind::Stream(stream) if stream.phase == Phase::Open);
-        self.sockets.iter().flatten().filter(open).count().div_ceil(2)
-    }
-}
-
 /// For the scheduler.
 impl SimNet {
     pub(super) fn new(options: &SimOptions) -> Self {
@@ -143,8 +109,10 @@ impl SimNet {
             wire: BTreeMap::new(),
             sequence: 0,
             hot: BTreeMap::new(),
-            partitions: BTreeSet::new(),
+            cuts: BTreeSet::new(),
             latency: options.latency.clone(),
+            loss: options.loss,
+            retransmissions: 0,
             buffer: options.buffer.max(1),
             partial_writes: options.partial_writes,
             partial_reads: options.partial_reads,
@@ -160,7 +128,7 @@ impl SimNet {
     /// Lets the next segment arrive.
     pub(super) fn deliver(&mut self, now: Time, chance: &mut Chance) {
         let Some((_, (to, segment))) = self.wire.pop_first() else { return };
-        if self.is_cut(to) {
+        if self.is_cut(to, &segment) {
             self.hold(now, to, segment);
             return;
         }
@@ -453,10 +421,6 @@ impl SimNet {
             hot.remove(&id);
         }
     }
-}
-
-pub(super) fn ordered(one: IpAddr, other: IpAddr) -> (IpAddr, IpAddr) {
-    if one <= other { (one, other) } else { (other, one) }
 }
 
 fn unspecified(like: IpAddr) -> IpAddr {

@@ -186,6 +186,9 @@ impl Scheduler {
 
     /// One step of one worker: looks around, then runs one handler.
     fn act(&mut self, index: usize) {
+        if self.oversleeps(index) {
+            return;
+        }
         self.engine.worker = index;
         self.engine.now = self.now;
         self.engine.consumed = Duration::ZERO;
@@ -204,6 +207,17 @@ impl Scheduler {
         if self.engine.chance.per_mille(self.options.moves) {
             self.move_any();
         }
+    }
+
+    /// Whether a worker that was asleep has to wait for a processor first.
+    fn oversleeps(&mut self, index: usize) -> bool {
+        let slept = self.workers[index].free_at < self.now;
+        let late = slept && self.engine.chance.per_mille(self.options.late_wakes);
+        if late {
+            self.workers[index].free_at =
+                self.now + self.engine.chance.span(&self.options.wake_delay);
+        }
+        late
     }
 
     /// Hands out readiness, as often as a real worker does.

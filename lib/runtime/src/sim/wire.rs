@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 
 use super::{
     engine::Chance,
-    net::{Kind, SimNet, Socket, ordered},
+    net::{Kind, SimNet, Socket},
     stream::{Segment, Stream},
 };
 use crate::time::Time;
@@ -20,8 +20,7 @@ impl SimNet {
         to: u32,
         segment: Segment,
     ) {
-        let latency = self.latency.clone();
-        let mut when = now + chance.span(&latency);
+        let mut when = now + self.travel(chance);
         if let Some(stream) = self.stream_mut(from) {
             when = when.max(stream.last_arrival);
             stream.last_arrival = when;
@@ -34,17 +33,9 @@ impl SimNet {
         self.wire.insert((when, self.sequence), (to, segment));
     }
 
-    /// Whether a partition lies between the ends.
-    pub(super) fn is_cut(&self, to: u32) -> bool {
-        if self.partitions.is_empty() {
-            return false;
-        }
-        match self.socket(to).map(|socket| &socket.kind) {
-            Some(Kind::Stream(stream)) => {
-                self.partitions.contains(&ordered(stream.local.ip(), stream.remote.ip()))
-            }
-            _ => false,
-        }
+    /// How long a segment is under way.
+    fn travel(&mut self, chance: &mut Chance) -> Duration {
+        chance.span(&self.latency) + self.lateness(chance)
     }
 
     /// Keeps all that is on its way to a socket behind a partition for a while, in order: it is
@@ -142,8 +133,7 @@ impl SimNet {
         } else {
             Segment::End
         };
-        let latency = self.latency.clone();
-        let when = (now + chance.span(&latency)).max(stream.last_arrival);
+        let when = (now + self.travel(chance)).max(stream.last_arrival);
         self.put(when, peer, segment);
         if let Some(other) = self.stream_mut(peer) {
             other.peer_is_gone = true;
