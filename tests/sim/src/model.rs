@@ -3,7 +3,7 @@
 //! The shortest path wins; routes are made so that no two of one network have paths of the same
 //! length where they compete. A static route beats all. Nobody is told of their own route.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use dunlin_net::Prefix;
@@ -60,8 +60,8 @@ pub enum From {
     Static(usize),
     /// A speaker.
     Speaker(usize),
-    /// The other daemon.
-    Link,
+    /// Another daemon.
+    Link(usize),
 }
 
 /// A daemon's best route of a network.
@@ -78,8 +78,10 @@ pub struct Best {
 /// See the module.
 #[derive(Clone, Debug, Default)]
 pub struct Model {
-    /// AS numbers of the daemons; two of them are linked.
+    /// AS numbers of the daemons; the lower its index, the lower a daemon's router id.
     pub daemons: Vec<u32>,
+    /// Pairs of daemons whose session is up, the lower index first.
+    pub links: BTreeSet<(usize, usize)>,
     /// All speakers.
     pub speakers: Vec<Neighbor>,
     /// What the only daemon's import filters put in front of paths.
@@ -103,7 +105,7 @@ impl Model {
                     && self.speakers[*index].daemon == daemon
                     && other.len() == path.len()
             }
-            From::Static(_) | From::Link => false,
+            From::Static(_) | From::Link(_) => false,
         };
         assert!(!routes.iter().any(same), "the test's routes for {net} are ambiguous");
     }
@@ -136,26 +138,50 @@ impl Model {
                 let speaker = &self.speakers[*index];
                 speaker.up && speaker.daemon == daemon
             }
-            From::Link => false,
+            From::Link(_) => false,
         };
         let candidates = routes.iter().filter(|(from, _)| here(from));
         let best = candidates.min_by_key(|(from, path)| (rank(**from), path.len()));
         best.map(|(from, path)| (*from, Arc::clone(path)))
     }
 
-    /// What a daemon has from the other one.
-    fn by_link(&self, daemon: usize, routes: &BTreeMap<From, Path>) -> Option<Path> {
-        let other = 1 - daemon;
-        let asn = *self.daemons.get(other)?;
-        let (from, path) = self.own(other, routes)?;
-        if let Some((own, own_path)) = self.own(daemon, routes)
-            && rank(from) == 1
-            && (rank(own) == 0 || own_path.len() + 1 < path.len())
-        {
-            // The other daemon's best route is ours.
-            return None;
+    /// Best routes of one network at all daemons: each hears from its neighbours until nothing
+    /// changes. Paths get longer with each daemon, so that comes to an end.
+    fn settle(&self, routes: &BTreeMap<From, Path>) -> Vec<Option<(From, Path)>> {
+        let daemons = 0..self.daemons.len();
+        let own: Vec<_> = daemons.clone().map(|daemon| self.own(daemon, routes)).collect();
+        let mut best = own.clone();
+        loop {
+            let choose = |daemon: usize| {
+                let heard =
+                    self.heard(daemon, &best).map(|(other, path)| (From::Link(other), path));
+                let key = |(from, path): &(From, Path)| (rank(*from), path.len(), *from);
+                own[daemon].clone().into_iter().chain(heard).min_by_key(key)
+            };
+            let next: Vec<_> = daemons.clone().map(choose).collect();
+            if next == best {
+                return best;
+            }
+            best = next;
         }
-        Some(prepend(asn, &path))
+    }
+
+    /// What other daemons tell a daemon of a network: their best routes, but for those that they
+    /// have from it. What has been here before is refused.
+    fn heard<'a>(
+        &'a self,
+        daemon: usize,
+        best: &'a [Option<(From, Path)>],
+    ) -> impl Iterator<Item = (usize, Path)> + 'a {
+        let linked = move |other: &usize| {
+            self.links.contains(&(daemon.min(*other), daemon.max(*other))) && *other != daemon
+        };
+        (0..self.daemons.len()).filter(linked).filter_map(move |other| {
+            let (from, path) = best[other].as_ref()?;
+            let path = prepend(self.daemons[other], path);
+            (*from != From::Link(daemon) && !path.contains(&self.daemons[daemon]))
+                .then_some((other, path))
+        })
     }
 
     /// How many routes a daemon's tables hold.
@@ -166,9 +192,9 @@ impl Model {
                 From::Speaker(index) => {
                     self.speakers[*index].up && self.speakers[*index].daemon == daemon
                 }
-                From::Link => false,
+                From::Link(_) => false,
             });
-            here.count() + usize::from(self.by_link(daemon, routes).is_some())
+            here.count() + self.heard(daemon, &self.settle(routes)).count()
         };
         self.routes.values().map(of).sum()
     }
@@ -176,16 +202,10 @@ impl Model {
     /// A daemon's best routes.
     pub fn best(&self, daemon: usize) -> BTreeMap<Prefix, Best> {
         let asn = self.daemons[daemon];
-        let choose = |routes: &BTreeMap<From, Path>| {
-            let own = self.own(daemon, routes);
-            let link = self.by_link(daemon, routes).map(|path| (From::Link, path));
-            let key = |(from, path): &(From, Path)| (rank(*from), path.len());
-            own.into_iter().chain(link).min_by_key(key)
-        };
         self.routes
             .iter()
             .filter_map(|(net, routes)| {
-                let (from, mut path) = choose(routes)?;
+                let (from, mut path) = self.settle(routes)[daemon].clone()?;
                 if let (Some(mark), From::Speaker(_)) = (self.mark, from) {
                     path = prepend(mark, &path);
                 }
@@ -212,7 +232,7 @@ impl Model {
 fn rank(from: From) -> u8 {
     match from {
         From::Static(_) => 0,
-        From::Speaker(_) | From::Link => 1,
+        From::Speaker(_) | From::Link(_) => 1,
     }
 }
 

@@ -126,8 +126,11 @@ impl World {
         self.neighbors.len() - 1
     }
 
-    /// Starts all that was planned. Two daemons have a session with each other.
+    /// Starts all that was planned. Any two daemons have a session with each other.
     pub fn start(&mut self) {
+        let count = self.planned.len();
+        self.model.links =
+            (0..count).flat_map(|one| (one + 1..count).map(move |two| (one, two))).collect();
         for index in 0..self.planned.len() {
             let sessions = self.sessions(index);
             let spec = self.planned[index].clone();
@@ -160,20 +163,32 @@ impl World {
                 export: options.policy.clause(),
             }
         };
-        let link = match &self.planned[..] {
-            [one, two] => Some(if daemon == 0 { two } else { one }),
-            _ => None,
-        };
-        let link = link.map(|other| SessionSpec {
-            name: "link".to_owned(),
+        let link = |other: &DaemonSpec| SessionSpec {
+            name: format!("link{}", other.index),
             address: other.address(),
             asn: other.asn,
             hold: 9,
             transparent: false,
             passive: false,
             export: "export all;",
-        });
-        (0..self.neighbors.len()).filter(of).map(session).chain(link).collect()
+        };
+        let links = self.planned.iter().filter(|other| other.index != daemon).map(link);
+        (0..self.neighbors.len()).filter(of).map(session).chain(links).collect()
+    }
+
+    /// Nothing gets from one daemon to the other, until it is healed. Their session ends when its
+    /// hold time does.
+    pub fn part(&mut self, one: usize, other: usize) {
+        let (near, far) = (self.daemon_address(one), self.daemon_address(other));
+        self.sim.net().partition(near, far);
+        self.model.links.remove(&(one.min(other), one.max(other)));
+    }
+
+    /// Ends that.
+    pub fn join(&mut self, one: usize, other: usize) {
+        let (near, far) = (self.daemon_address(one), self.daemon_address(other));
+        self.sim.net().heal(near, far);
+        self.model.links.insert((one.min(other), one.max(other)));
     }
 
     fn start_speaker(&mut self, index: usize) {

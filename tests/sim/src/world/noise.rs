@@ -1,4 +1,4 @@
-//! What goes on while time passes: workers come and go, the network is slow or fast.
+//! What goes on while time passes: workers come and go, wake late, the network is slow or fast.
 
 use core::time::Duration;
 
@@ -18,6 +18,9 @@ pub(super) fn options(seed: u64, chance: &mut Chance) -> SimOptions {
     options.buffer = 1024 << chance.within(3..=8);
     options.partial_writes = chance.within(0..=300) as u32;
     options.partial_reads = chance.within(0..=300) as u32;
+    options.late_wakes = chance.within(0..=50) as u32;
+    // A network that loses nothing is as likely as one that loses some.
+    options.loss = chance.within(0..=10).saturating_sub(5) as u32;
     options
 }
 

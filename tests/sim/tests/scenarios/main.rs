@@ -15,6 +15,7 @@ mod pause;
 mod reload;
 mod restart;
 mod slow;
+mod three;
 
 use core::time::Duration;
 

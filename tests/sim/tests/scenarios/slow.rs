@@ -44,6 +44,8 @@ fn left_log(world: &mut World, daemon: usize) -> u64 {
 fn slow(seed: u64) -> u64 {
     let mut world = World::with_options("slow", seed, |options| {
         options.buffer = options.buffer.min(16 << 10);
+        // Delays count here, and what is lost comes late.
+        options.loss = 0;
     });
     world.noise.blocks = 0;
     let daemon = world.plan_daemon(|spec| {
