@@ -88,6 +88,9 @@ impl Process<Task> for Shop {
     fn process(&mut self, cx: &mut Context<'_>, task: &mut Task) -> Verdict {
         self.tell(cx, task.name.to_owned());
         cx.sim_consume(task.takes);
+        if task.name == "plugs" {
+            self.queue().plug(cx);
+        }
         if task.verdicts.len() > 1 { task.verdicts.remove(0) } else { task.verdicts[0] }
     }
 
@@ -226,6 +229,14 @@ fn a_plugged_queue_takes_and_does_not_run() {
     assert_eq!(world.order(Order::Clear, 1), ["cleared b later"]);
     assert_eq!(world.order(Order::Unplug, 1), Vec::<String>::new());
     assert_eq!(world.order(Order::Push(vec![task("c", SUCCESS)]), 1).len(), 3);
+}
+
+#[test]
+fn a_queue_plugged_by_one_of_its_items_stops_behind_it() {
+    let mut world = World::new(QueueOptions::default());
+    let told = world.order(Order::Push(vec![task("plugs", SUCCESS), task("a", SUCCESS)]), 100);
+    assert_eq!(told, ["plugs", "plugs Success"]);
+    assert_eq!(world.order(Order::Unplug, 1), ["a", "a Success", "drained"]);
 }
 
 #[test]
