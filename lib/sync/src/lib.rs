@@ -1,8 +1,9 @@
-//! What threads share: the event queue, a loop's state word, a worker's wake word, credit, snapshots.
+//! What threads share: the event queue, a loop's state word, a worker's wake word, credit, bulletins,
+//! snapshots.
 //!
 //! Everything else in Dunlin has one owner. A loop's state belongs to the loop; what crosses
-//! threads is an item in an [`Inbox`], a bit in a [`StateWord`], an amount in a [`CreditWord`], or a
-//! published [`Snapshot`].
+//! threads is an item in an [`Inbox`], a bit in a [`StateWord`], an amount in a [`CreditWord`], a word
+//! of a [`Bulletin`], or a published [`Snapshot`].
 //!
 //! How they fit together, from a sender's side:
 //!
@@ -18,12 +19,14 @@
 //!    `state.end_run(left)`, which says whether the loop goes back into a run queue.
 //! 3. Nothing left: `wake.prepare_sleep()`; only if it agrees, wait in the poller.
 //!
-//! Each step is one read-modify-write on one word. There are no fences, no sequentially consistent
+//! Each step is one read-modify-write on one word. (A [`Bulletin`], which nobody acts upon, has one writer
+//! and needs none.) There are no fences, no sequentially consistent
 //! accesses and no waiting for another thread's progress: neither side ever waits for the other.
 //! Both the model checker and the thread sanitizer understand every ordering used here.
 //!
 //! Deliberately absent: locks, condition variables, epochs, reference-counted nodes for messages.
 
+pub mod bulletin;
 pub mod cell;
 pub mod credit;
 pub mod prim;
@@ -32,6 +35,7 @@ pub mod snapshot;
 pub mod state;
 pub mod wake;
 
+pub use bulletin::{Bulletin, Shown};
 pub use cell::{Entered, ExclusiveCell};
 pub use credit::CreditWord;
 pub use crossbeam_utils::CachePadded;
