@@ -17,4 +17,5 @@ pub mod process;
 pub mod random;
 pub mod signal;
 pub mod socket;
+pub mod task;
 pub mod thread;

@@ -5,9 +5,11 @@ use std::{collections::VecDeque, sync::Arc};
 use dunlin_sync::{Class, Classes, EventNode};
 
 use crate::{
-    cause::Stamp,
+    cause::{self, Stamp},
     ids::{Key, LoopId},
     outcome::Scheduling,
+    stats::TaskStats,
+    time::Time,
 };
 
 /// Registered things and, for each class, those that are to run, first come first served; and those
@@ -41,6 +43,8 @@ struct Slot {
     linked_deferred: bool,
     /// Is to run at the end of the turn.
     is_deferred: bool,
+    /// Who in this loop scheduled it first, and when, if it is to run or has just been taken.
+    stamp: Stamp,
     /// How other loops schedule it, once one has asked.
     node: Option<Arc<EventNode<Stamp>>>,
 }
@@ -55,6 +59,7 @@ impl Slot {
             live: false,
             linked_deferred: false,
             is_deferred: false,
+            stamp: Stamp::default(),
             node: None,
         }
     }
@@ -121,7 +126,9 @@ impl Agenda {
         let Some(slot) = self.slot_mut(key) else { return Scheduling::Gone };
         let was_pending = slot.is_pending();
         // Even if another loop has scheduled it: that may not have reached us for a while.
-        slot.live = true;
+        if !core::mem::replace(&mut slot.live, true) && !slot.is_deferred {
+            slot.stamp = cause::current(slot.class);
+        }
         if !slot.linked {
             slot.linked = true;
             let class = slot.class;
@@ -136,6 +143,9 @@ impl Agenda {
         let Some(slot) = self.slot_mut(key) else { return Scheduling::Gone };
         if core::mem::replace(&mut slot.is_deferred, true) {
             return Scheduling::AlreadyPending;
+        }
+        if !slot.live {
+            slot.stamp = cause::current(slot.class);
         }
         if !core::mem::replace(&mut slot.linked_deferred, true) {
             self.deferred.push_back(key.index);
@@ -225,6 +235,31 @@ impl Agenda {
     #[inline]
     pub(crate) fn waiting(&self) -> Classes {
         self.waiting
+    }
+
+    /// Who scheduled what has just been taken, and when.
+    #[inline]
+    pub(crate) fn stamp(&self, key: Key) -> Stamp {
+        self.slots.get(key.index as usize).map_or_else(Stamp::default, |slot| slot.stamp)
+    }
+
+    /// All that exist.
+    pub(crate) fn describe(&self) -> impl Iterator<Item = TaskStats> {
+        let existing = (0u32..).zip(&self.slots).filter(|(_, slot)| slot.exists);
+        existing.map(|(number, slot)| {
+            let here = slot.live || slot.is_deferred;
+            let since = Some(slot.stamp.sent).filter(|&at| here && at != Time::ZERO);
+            TaskStats { number, class: slot.class, pending: slot.is_pending(), since }
+        })
+    }
+
+    /// How many are to run, of each class; those of other loops are in the inbox.
+    pub(crate) fn pending(&self) -> [usize; 4] {
+        let mut pending = [0; 4];
+        for slot in self.slots.iter().filter(|slot| slot.live || slot.is_deferred) {
+            pending[slot.class.index()] += 1;
+        }
+        pending
     }
 
     /// Retires all handles: the loop goes.

@@ -14,12 +14,14 @@ use crate::{
     dispatch::report,
     driver::{Done, Driver, Pace},
     ids::{EventId, JobId, Key, LoopId, SocketId, Thing, WorkId},
+    kit::{client::ClientCounters, queue::QueueCounters},
     lanes::{self, Lane, Lanes},
     loop_cell::{Counters, Runnable},
     loop_core::{Deadlines, LoopCore},
     options::LogLevel,
     panic::Panic,
     runloop::{Loop, Progress, Ready},
+    stats::{LoopDetails, LoopStats, Waiting},
     time::Time,
     timer::Expired,
 };
@@ -72,8 +74,8 @@ enum Step<M> {
     Message(M, Stamp),
     Timer(Expired),
     Event(Key, Class, Stamp),
-    Ready(SocketId, Ready, Class),
-    Work(Key, Class),
+    Ready(SocketId, Ready, Class, Time),
+    Work(Key, Class, Stamp),
     Job(Key),
     Ask(Ask, Stamp),
     Stop,
@@ -169,6 +171,7 @@ impl<M: Send + 'static> Body<M> {
                 let over = pace.at().since(driver.turn_until()).min(pace.at().since(done.began));
                 own.header().counters.overruns.note(done.site, over);
             }
+            own.header().counters.ran(&done, pace.at());
             if stopped {
                 return self.ended(inboxes, pending, true);
             }
@@ -216,8 +219,8 @@ impl<M: Send + 'static> Body<M> {
                 state.timer(cx, expired.timer);
             }
             Step::Event(key, ..) => state.event(cx, EventId(key)),
-            Step::Ready(socket, ready, _) => state.ready(cx, socket, ready),
-            Step::Work(key, _) => {
+            Step::Ready(socket, ready, ..) => state.ready(cx, socket, ready),
+            Step::Work(key, ..) => {
                 if state.work(cx, WorkId(key)) == Progress::More {
                     self.core.works.schedule(key);
                 }
@@ -287,7 +290,7 @@ impl<M: Send + 'static> Body<M> {
             return None;
         }
         let (key, class) = self.core.events.pop_deferred()?;
-        Some(Step::Event(key, class, Stamp::default()))
+        Some(Step::Event(key, class, self.core.events.stamp(key)))
     }
 
     #[inline]
@@ -361,13 +364,16 @@ impl<M: Send + 'static> Body<M> {
         match lane.kind() {
             lanes::EVENTS => {
                 let key = self.core.events.pop(class)?;
-                Some(Step::Event(key, class, Stamp::default()))
+                Some(Step::Event(key, class, self.core.events.stamp(key)))
             }
             lanes::SOCKETS => {
-                let (socket, ready) = self.core.sockets.pop(class)?;
-                Some(Step::Ready(socket, ready, class))
+                let (socket, ready, since) = self.core.sockets.pop(class)?;
+                Some(Step::Ready(socket, ready, class, since))
             }
-            lanes::WORKS => Some(Step::Work(self.core.works.pop(class)?, class)),
+            lanes::WORKS => {
+                let key = self.core.works.pop(class)?;
+                Some(Step::Work(key, class, self.core.works.stamp(key)))
+            }
             _ if lane == Lane::TIMERS => self.core.timers.expire_rest(now).map(Step::Timer),
             _ if lane == Lane::JOB => self.core.jobs.take().map(Step::Job),
             _ => {
@@ -422,7 +428,8 @@ impl<M: Send + 'static> Body<M> {
             }
         }
         for id in lost {
-            self.core.sockets.mark(id, Ready { readable: true, writable: true, error: true });
+            let ready = Ready { readable: true, writable: true, error: true };
+            self.core.sockets.mark(id, ready, Time::ZERO);
         }
         self.core.deadlines()
     }
@@ -433,6 +440,41 @@ impl<M: Send + 'static> Body<M> {
             driver.deregister(*registration, endpoint);
         }
         self.core.slot = crate::loop_core::NOWHERE;
+    }
+
+    /// See [`Runnable::stats`].
+    pub(crate) fn describe(
+        &mut self,
+        [high, low]: [&Inbox<M, Stamp>; 2],
+        stats: &mut LoopStats,
+        details: Option<&dyn Driver>,
+    ) {
+        // To be counted they must have been taken; the run to come is no other for it.
+        self.high.refill(high);
+        self.low.refill(low);
+        let core = &self.core;
+        stats.timers = core.timers.len();
+        stats.sockets = core.sockets.count();
+        stats.jobs = core.jobs.stats();
+        stats.flows = core.flows.each(|flow| flow.stats());
+        stats.queues = core.queues.each(QueueCounters::stats);
+        stats.clients = core.clients.each(ClientCounters::stats);
+        stats.waiting = Waiting {
+            urgent: self.high.remaining(),
+            rest: self.low.remaining(),
+            more: !high.is_empty() || !low.is_empty(),
+            events: core.events.pending(),
+            ready: Class::ALL.map(|class| core.sockets.len(class)),
+            works: core.works.pending(),
+        };
+        stats.details = details.map(|driver| {
+            Box::new(LoopDetails {
+                timers: core.timers.list().collect(),
+                events: core.events.describe().collect(),
+                works: core.works.describe().collect(),
+                sockets: core.sockets.describe(driver).collect(),
+            })
+        });
     }
 
     /// Drops the loop's state. Its own destructors may panic.
@@ -448,7 +490,7 @@ impl<M> Step<M> {
         match self {
             Self::Timer(expired) => Some(Thing::Timer(expired.timer.0)),
             Self::Event(key, ..) => Some(Thing::Event(*key)),
-            Self::Work(key, _) => Some(Thing::Work(*key)),
+            Self::Work(key, ..) => Some(Thing::Work(*key)),
             Self::Start
             | Self::Message(..)
             | Self::Ready(..)
@@ -461,23 +503,28 @@ impl<M> Step<M> {
     fn describe(&self, own: &Arc<dyn Runnable>, now: Time) -> Done {
         let none = RecordId::NONE;
         let (site, class, since, cause, argument) = match self {
-            Self::Start => (Site::START, Class::Control, now, none, 0),
-            Self::Stop => (Site::STOP, Class::Control, now, none, 0),
+            Self::Start => (Site::START, Class::Control, Time::ZERO, none, 0),
+            Self::Stop => (Site::STOP, Class::Control, Time::ZERO, none, 0),
             Self::Ask(_, stamp) => (Site::ASK, Class::Control, stamp.sent, stamp.record, 0),
             Self::Message(_, stamp) => (Site::MESSAGE, stamp.class, stamp.sent, stamp.record, 0),
             Self::Timer(expired) => {
-                (Site::TIMER, expired.class, expired.due, none, expired.timer.0.index)
+                (Site::TIMER, expired.class, expired.due, expired.cause, expired.timer.0.index)
             }
             Self::Event(key, class, stamp) => {
                 (Site::EVENT, *class, stamp.sent, stamp.record, key.index)
             }
-            Self::Ready(socket, _, class) => (Site::READY, *class, now, none, socket.0.index),
-            Self::Work(key, class) => (Site::WORK, *class, now, none, key.index),
-            Self::Job(key) => (Site::JOB, Class::Bulk, now, none, key.index),
+            Self::Ready(socket, _, class, since) => {
+                (Site::READY, *class, *since, none, socket.0.index)
+            }
+            Self::Work(key, class, stamp) => {
+                (Site::WORK, *class, stamp.sent, stamp.record, key.index)
+            }
+            Self::Job(key) => (Site::JOB, Class::Bulk, Time::ZERO, none, key.index),
         };
-        let since = if since == Time::ZERO { now } else { since.min(now) };
-        let loop_id = own.header().id();
-        Done { site, class, since, cause, argument, loop_id, began: now }
+        let waited = since != Time::ZERO;
+        let since = if waited { since.min(now) } else { now };
+        let (loop_id, kind) = (own.header().id(), own.header().kind());
+        Done { site, class, since, waited, cause, argument, loop_id, kind, began: now }
     }
 }
 

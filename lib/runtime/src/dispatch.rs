@@ -9,8 +9,8 @@ use crate::{
     groups::{GroupId, GroupOptions, Threads},
     ids::LoopId,
     loop_cell::Runnable,
-    options::{LogLevel, LogRecord},
-    stats::StatsReply,
+    options::{LogLevel, LogRecord, Watch},
+    stats::{StatsReply, Survey},
     time::Time,
 };
 
@@ -38,8 +38,12 @@ pub(crate) trait Dispatch: Send + Sync + 'static {
     fn group(&self, name: &str) -> GroupId;
     /// Replaces the groups.
     fn set_groups(&self, groups: Vec<GroupOptions>, default: &str);
-    /// Has the statistics collected and handed to `reply`, on whichever worker is last.
-    fn collect(&self, reply: StatsReply);
+    /// Has what is asked for collected and handed to `reply`, on whichever worker is last.
+    fn collect(&self, survey: Survey, reply: StatsReply);
+    /// Has every worker forget what it has measured.
+    fn clear_stats(&self);
+    /// Changes what is reported.
+    fn watch(&self, watch: &Watch);
     /// Stops every loop, then the workers.
     fn shutdown(&self);
     /// What looks at the clocks.

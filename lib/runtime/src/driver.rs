@@ -4,6 +4,7 @@ use core::{net::SocketAddr, time::Duration};
 use std::{
     fs::File,
     io::{self, IoSlice},
+    os::fd::{AsFd, AsRawFd},
     path::Path,
     sync::Arc,
 };
@@ -32,16 +33,31 @@ pub(crate) enum Endpoint {
     Sim(SimSocket),
 }
 
+impl Endpoint {
+    /// The descriptor's number, if it has one.
+    pub(crate) fn descriptor(&self) -> Option<i32> {
+        match self {
+            Self::Os(socket) => Some(socket.as_fd().as_raw_fd()),
+            Self::File(file) => Some(file.as_fd().as_raw_fd()),
+            Self::Sim(_) => None,
+        }
+    }
+}
+
 /// One handler: what it was and why it ran.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Done {
     pub(crate) site: Site,
     pub(crate) class: Class,
     pub(crate) loop_id: LoopId,
+    /// The kind of the loop: its type's name.
+    pub(crate) kind: &'static str,
     /// When it began.
     pub(crate) began: Time,
-    /// When it was asked for or due.
+    /// When it was asked for or due; when it began, if nobody knows.
     pub(crate) since: Time,
+    /// Whether it is known.
+    pub(crate) waited: bool,
     /// The handler that asked for it.
     pub(crate) cause: RecordId,
     /// Which timer, event, socket or job.

@@ -10,8 +10,9 @@ use crate::{
     dispatch::Dispatch,
     groups::{GroupId, GroupOptions, Threads},
     loop_cell::LoopCell,
+    options::Watch,
     runloop::Loop,
-    stats::StatsReply,
+    stats::{StatsReply, Survey, kind_of},
 };
 
 /// A handle to a runtime, real or simulated. Cheap to clone; nothing here blocks.
@@ -47,7 +48,8 @@ impl RuntimeHandle {
         class: Class,
         make: impl FnOnce(Address<L::Message>) -> L,
     ) -> Address<L::Message> {
-        let cell = LoopCell::new(name, class, self.group, Arc::clone(&self.dispatch));
+        let dispatch = Arc::clone(&self.dispatch);
+        let cell = LoopCell::new(name, kind_of::<L>(), class, self.group, dispatch);
         let address = Address::new(Arc::clone(&cell));
         cell.fill(Box::new(make(address.clone())));
         self.dispatch.admit(cell);
@@ -87,7 +89,24 @@ impl RuntimeHandle {
 
     /// Has statistics collected from all workers and given to `reply`.
     pub fn collect_stats(&self, reply: StatsReply) {
-        self.dispatch.collect(reply);
+        self.survey(Survey::default(), reply);
+    }
+
+    /// Has what `survey` asks for collected from all workers and given to `reply`. A worker that does
+    /// not answer within half a second is left out ([`crate::Stats::complete`]).
+    pub fn survey(&self, survey: Survey, reply: StatsReply) {
+        self.dispatch.collect(survey, reply);
+    }
+
+    /// Forgets what has been measured so far: histograms, maxima, counts. What placement goes by and
+    /// what belongs to the loops themselves stays.
+    pub fn clear_stats(&self) {
+        self.dispatch.clear_stats();
+    }
+
+    /// Changes what is reported from now on.
+    pub fn watch(&self, watch: &Watch) {
+        self.dispatch.watch(watch);
     }
 
     /// Stops every loop, then the workers.

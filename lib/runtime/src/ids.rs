@@ -39,6 +39,11 @@ macro_rules! id {
         impl $name {
             /// Names nothing, now and later; what a field holds before the loop has started.
             pub const NONE: Self = Self(Key::NONE);
+
+            /// Its number in its loop; used again for another once it has been given up.
+            pub const fn number(self) -> u32 {
+                self.0.index
+            }
         }
 
         impl Default for $name {

@@ -88,6 +88,7 @@ mod sockets;
 mod stats;
 mod time;
 mod timer;
+mod watch;
 mod wish;
 mod worker;
 
@@ -105,12 +106,16 @@ pub use handle::RuntimeHandle;
 pub use ids::{EventId, JobId, LoopId, ScopeId, SocketId, TimerId, WorkId};
 pub use moves::{MoveReason, MoveRecord};
 pub use options::{
-    Budgets, ConnectOptions, ListenOptions, LogLevel, LogRecord, LogSink, RuntimeOptions,
+    Budgets, ConnectOptions, ListenOptions, LogLevel, LogRecord, LogSink, RuntimeOptions, Watch,
 };
 pub use outcome::{Armed, Cancel, Cancellation, Scheduling};
 pub use panic::{Panic, keep_panic_place};
 pub use runloop::{Interest, Loop, Progress, Ready};
 pub use runtime::Runtime;
-pub use stats::{GroupStats, LoopStats, Stats, StatsReply, WorkerStats};
+pub use stats::{
+    Culprit, GroupStats, Handler, HandlerStats, Histogram, LoopDetails, LoopStats, Loops,
+    SiteStats, SocketStats, Stats, StatsReply, Survey, TaskStats, Waiting, Wanted, Who,
+    WorkerStats, Worst,
+};
 pub use time::Time;
 pub use timer::{Rhythm, TimerInfo};

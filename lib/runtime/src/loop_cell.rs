@@ -16,15 +16,16 @@ use crate::{
     body::{Body, Ended},
     cause::Stamp,
     dispatch::{Dispatch, RunEntry},
-    driver::Driver,
+    driver::{Done, Driver},
     groups::GroupId,
     handle::RuntimeHandle,
     ids::{LoopId, SocketId},
-    kit::{budget::Overruns, client::ClientCounters, queue::QueueCounters},
+    kit::budget::Overruns,
     loop_core::{Deadlines, NOWHERE},
     runloop::{Loop, Ready},
     sockets::Marked,
-    stats::LoopStats,
+    stats::{Handler, LoopStats},
+    time::{Time, nanos},
     wish::WishCell,
 };
 
@@ -42,6 +43,8 @@ pub(crate) struct Header {
     id: LoopId,
     class: Class,
     name: Arc<str>,
+    /// The name of the loop's type.
+    kind: &'static str,
     dispatch: Arc<dyn Dispatch>,
     /// Where it is to run.
     pub(crate) wish: WishCell,
@@ -54,9 +57,18 @@ impl Header {
         self.id
     }
 
+    pub(crate) fn class(&self) -> Class {
+        self.class
+    }
+
     #[inline]
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The kind of loop: the name of its type.
+    pub(crate) fn kind(&self) -> &'static str {
+        self.kind
     }
 
     pub(crate) fn shared_name(&self) -> Arc<str> {
@@ -105,12 +117,28 @@ impl Header {
 /// hangs on them.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
+    /// Time in turns, for placement.
     pub(crate) run: AtomicU64,
-    pub(crate) longest: AtomicU64,
     pub(crate) turns: AtomicU64,
     pub(crate) handlers: [AtomicU64; 4],
     pub(crate) overruns: Overruns,
+    /// By [`Handler`]; start, stop and idle jobs are counted together, as loops are many.
+    pub(crate) sites: [SiteCounters; SITES],
+    /// The longest handler.
+    pub(crate) longest: AtomicU64,
+    /// The longest that a handler has waited for its turn.
+    pub(crate) latest: AtomicU64,
 }
+
+/// Handlers of one kind of one loop.
+#[derive(Debug, Default)]
+pub(crate) struct SiteCounters {
+    pub(crate) count: AtomicU64,
+    pub(crate) run: AtomicU64,
+}
+
+/// Kinds of handlers that are counted for each loop.
+pub(crate) const SITES: usize = 6;
 
 impl Counters {
     /// Adds to a counter that only this thread writes just now.
@@ -123,6 +151,26 @@ impl Counters {
     pub(crate) fn raise(counter: &AtomicU64, value: u64) {
         if value > counter.load(Ordering::Relaxed) {
             counter.store(value, Ordering::Relaxed);
+        }
+    }
+
+    /// A handler has run, and ended now.
+    #[inline]
+    pub(crate) fn ran(&self, handler: &Done, now: Time) {
+        let site = &self.sites[Handler::of(handler.site).index().min(SITES - 1)];
+        let took = nanos(now.since(handler.began));
+        Self::add(&site.count, 1);
+        Self::add(&site.run, took);
+        Self::raise(&self.longest, took);
+        Self::raise(&self.latest, nanos(handler.began.since(handler.since)));
+    }
+
+    /// Forgets all but what placement goes by. Only where the loop runs.
+    pub(crate) fn clear(&self) {
+        let sites = self.sites.iter().flat_map(|site| [&site.count, &site.run]);
+        for counter in sites.chain(&self.handlers).chain([&self.turns, &self.longest, &self.latest])
+        {
+            counter.store(0, Ordering::Relaxed);
         }
     }
 }
@@ -141,6 +189,7 @@ impl<M: Send + 'static> LoopCell<M> {
     /// A loop without state yet, on its way to a worker.
     pub(crate) fn new(
         name: &str,
+        kind: &'static str,
         class: Class,
         group: GroupId,
         dispatch: Arc<dyn Dispatch>,
@@ -158,6 +207,7 @@ impl<M: Send + 'static> LoopCell<M> {
                 id,
                 class,
                 name: name.into(),
+                kind,
                 dispatch,
                 wish: WishCell::new(group),
                 counters: Counters::default(),
@@ -217,7 +267,8 @@ pub(crate) trait Runnable: Send + Sync + 'static {
     fn bury(&self, driver: &mut dyn Driver);
     /// Drops messages nobody will look at.
     fn sweep(&self);
-    fn stats(&self) -> LoopStats;
+    /// What is known of the loop, with all that it owns if `details` are wanted. Only on its worker.
+    fn stats(&self, details: Option<&dyn Driver>) -> LoopStats;
 }
 
 impl<M: Send + 'static> Runnable for LoopCell<M> {
@@ -256,7 +307,7 @@ impl<M: Send + 'static> Runnable for LoopCell<M> {
 
     fn mark_ready(&self, socket: SocketId, ready: Ready, driver: &mut dyn Driver) -> Option<Class> {
         let sockets = &mut self.enter()?.core.sockets;
-        match sockets.mark(socket, ready) {
+        match sockets.mark(socket, ready, driver.turn_time()) {
             Marked::Nothing => None,
             Marked::Serve(class) => Some(class),
             Marked::Suspend(key) => {
@@ -287,41 +338,12 @@ impl<M: Send + 'static> Runnable for LoopCell<M> {
         self.drop_messages();
     }
 
-    fn stats(&self) -> LoopStats {
-        let counters = &self.header.counters;
-        let nanos =
-            |counter: &AtomicU64| core::time::Duration::from_nanos(counter.load(Ordering::Relaxed));
-        let (timers, sockets, jobs, flows, queues, clients) =
-            self.enter().map_or_else(Default::default, |body| {
-                let core = &body.core;
-                (
-                    core.timers.len(),
-                    core.sockets.count(),
-                    core.jobs.stats(),
-                    core.flows.each(|flow| flow.stats()),
-                    core.queues.each(QueueCounters::stats),
-                    core.clients.each(ClientCounters::stats),
-                )
-            });
-        LoopStats {
-            id: self.header.id,
-            name: self.header.shared_name(),
-            class: self.header.class,
-            worker: self.header.state.placement().worker.into(),
-            group: self.header.wish.get().group,
-            pinned: self.header.wish.get().pin.map(usize::from),
-            run: nanos(&counters.run),
-            longest: nanos(&counters.longest),
-            turns: counters.turns.load(Ordering::Relaxed),
-            handlers: core::array::from_fn(|i| counters.handlers[i].load(Ordering::Relaxed)),
-            timers,
-            sockets,
-            jobs,
-            flows,
-            queues,
-            clients,
-            overruns: counters.overruns.stats(),
+    fn stats(&self, details: Option<&dyn Driver>) -> LoopStats {
+        let mut stats = LoopStats::new(&self.header);
+        if let Some(mut body) = self.enter() {
+            body.describe([&self.high, &self.low], &mut stats, details);
         }
+        stats
     }
 }
 

@@ -3,6 +3,7 @@
 use core::{fmt, net::SocketAddr, time::Duration};
 use std::sync::Arc;
 
+use dunlin_sync::Class;
 use dunlin_trace::Recorder;
 
 use crate::{
@@ -29,6 +30,8 @@ pub struct RuntimeOptions {
     pub log: Arc<dyn LogSink>,
     /// How long a turn of each class may last before another loop gets the worker.
     pub budgets: Budgets,
+    /// What is reported of handlers and workers.
+    pub watch: Watch,
 }
 
 /// The groups of a runtime that begins: those asked for, or the built-in ones. Their numbers are
@@ -54,6 +57,7 @@ impl Default for RuntimeOptions {
             clocks: Arc::new(SystemClocks),
             log: Arc::new(Silent),
             budgets: Budgets::default(),
+            watch: Watch::default(),
         }
     }
 }
@@ -85,6 +89,44 @@ impl Default for Budgets {
                 Duration::from_micros(500),
             ],
         }
+    }
+}
+
+/// When handlers and workers are reported. Each limit can be changed while the runtime runs
+/// ([`crate::RuntimeHandle::watch`]); `None` is no limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Watch {
+    /// A handler that runs for longer is named, while it still does. In the order of
+    /// [`crate::Class::ALL`].
+    pub overrun: [Option<Duration>; Class::ALL.len()],
+    /// A handler that begins later than it should is reported, with who kept it waiting.
+    pub late: [Option<Duration>; Class::ALL.len()],
+    /// A worker that has something to do and does nothing for longer is reported.
+    pub stall: Option<Duration>,
+    /// A handler that runs for longer ends the process ([`LogLevel::Fatal`]).
+    pub abort: Option<Duration>,
+}
+
+impl Watch {
+    /// Nothing is reported.
+    pub const OFF: Self = Self {
+        overrun: [None; Class::ALL.len()],
+        late: [None; Class::ALL.len()],
+        stall: None,
+        abort: None,
+    };
+}
+
+impl Default for Watch {
+    fn default() -> Self {
+        let mut watch = Self {
+            overrun: [Some(Duration::from_millis(100)); Class::ALL.len()],
+            stall: Some(Duration::from_millis(200)),
+            ..Self::OFF
+        };
+        watch.overrun[Class::Liveness.index()] = Some(Duration::from_millis(50));
+        watch.late[Class::Liveness.index()] = Some(Duration::from_millis(100));
+        watch
     }
 }
 

@@ -18,6 +18,7 @@ use crate::{
     pool::{Pool, WorkerShared, local, worker_stats},
     runloop::Loop,
     stats::{GroupStats, Stats, StatsReply},
+    watch::WatchThread,
     worker::Worker,
 };
 
@@ -27,6 +28,7 @@ pub struct Runtime {
     handle: RuntimeHandle,
     pool: PoolRef,
     first: Option<JoinHandle<()>>,
+    watch: WatchThread,
 }
 
 struct PoolRef(Arc<Pool>);
@@ -51,7 +53,8 @@ impl Runtime {
         if let Some(group) = default {
             handle.resize_group(GroupId::DEFAULT, group.options.threads);
         }
-        Ok(Self { handle, pool: PoolRef(pool), first })
+        let watch = WatchThread::start(&pool)?;
+        Ok(Self { handle, pool: PoolRef(pool), first, watch })
     }
 
     /// A handle for loops and other threads.
@@ -115,6 +118,7 @@ impl Runtime {
             // A worker that panicked has said so.
             let _ = first.join();
         }
+        self.watch.end(&self.pool.0);
     }
 }
 

@@ -5,9 +5,11 @@ use std::{collections::VecDeque, io};
 use dunlin_sync::{Class, Classes};
 
 use crate::{
-    driver::Endpoint,
+    driver::{Driver, Endpoint},
     ids::{Key, LoopId, SocketId},
     runloop::{Interest, Ready},
+    stats::SocketStats,
+    time::Time,
 };
 
 /// All sockets of a loop, and those with readiness to report.
@@ -43,6 +45,8 @@ struct Socket {
     spent: bool,
     /// Out of the poller, which would report it on and on.
     suspended: bool,
+    /// Since when it is ready, if it is.
+    since: Time,
 }
 
 /// What the driver is to do.
@@ -92,9 +96,18 @@ impl Sockets {
         class: Class,
     ) {
         let ready = Ready::default();
-        let (once, spent, suspended) = (false, false, false);
-        let socket =
-            Some(Socket { endpoint, registration, interest, class, ready, once, spent, suspended });
+        let (once, spent, suspended, since) = (false, false, false, Time::ZERO);
+        let socket = Some(Socket {
+            endpoint,
+            registration,
+            interest,
+            class,
+            ready,
+            once,
+            spent,
+            suspended,
+            since,
+        });
         match self.slots.get_mut(id.0.index as usize) {
             Some(slot) => {
                 self.free.pop();
@@ -138,14 +151,17 @@ impl Sockets {
         Ok(())
     }
 
-    /// Notes readiness.
-    pub(crate) fn mark(&mut self, id: SocketId, ready: Ready) -> Marked {
+    /// Notes readiness seen now.
+    pub(crate) fn mark(&mut self, id: SocketId, ready: Ready, now: Time) -> Marked {
         let Ok(slot) = self.slot_mut(id) else { return Marked::Nothing };
         let Some(socket) = slot.socket.as_mut() else { return Marked::Nothing };
         if socket.spent {
             let was_suspended = core::mem::replace(&mut socket.suspended, true);
             let registration = socket.registration;
             return if was_suspended { Marked::Nothing } else { Marked::Suspend(registration) };
+        }
+        if socket.ready == Ready::default() {
+            socket.since = now;
         }
         socket.ready.readable |= ready.readable;
         socket.ready.writable |= ready.writable;
@@ -158,8 +174,8 @@ impl Sockets {
         Marked::Serve(class)
     }
 
-    /// Takes the next socket of `class` with readiness its interest asks for.
-    pub(crate) fn pop(&mut self, class: Class) -> Option<(SocketId, Ready)> {
+    /// Takes the next socket of `class` with readiness its interest asks for, and since when.
+    pub(crate) fn pop(&mut self, class: Class) -> Option<(SocketId, Ready, Time)> {
         let queue = &mut self.ready[class.index()];
         let mut found = None;
         while found.is_none()
@@ -175,7 +191,7 @@ impl Sockets {
             let id = SocketId(key);
             if ready != Ready::default() {
                 socket.spent = socket.once;
-                found = Some((id, ready));
+                found = Some((id, ready, socket.since));
             }
         }
         if queue.is_empty() {
@@ -207,6 +223,25 @@ impl Sockets {
             let socket = slot.socket.as_mut()?;
             socket.suspended = false;
             Some((id, &socket.endpoint, &mut socket.registration, socket.interest))
+        })
+    }
+
+    /// All that exist.
+    pub(crate) fn describe(&self, driver: &dyn Driver) -> impl Iterator<Item = SocketStats> {
+        (0u32..).zip(&self.slots).filter_map(|(number, slot)| {
+            let socket = slot.socket.as_ref()?;
+            let endpoint = &socket.endpoint;
+            Some(SocketStats {
+                number,
+                class: socket.class,
+                is_file: matches!(endpoint, Endpoint::File(_)),
+                descriptor: endpoint.descriptor(),
+                local: driver.local_addr(endpoint).ok(),
+                peer: driver.peer_addr(endpoint).ok(),
+                interest: socket.interest,
+                ready: slot.queued,
+                unread: driver.unread(endpoint).ok(),
+            })
         })
     }
 

@@ -72,6 +72,8 @@ fn start() -> (Runtime, Receiver<LogRecord>) {
     }));
     let (log, logged) = told();
     let options = RuntimeOptions {
+        // Others may keep the processor from this test.
+        watch: dunlin_runtime::Watch::OFF,
         log: Arc::new(move |record: &LogRecord| drop(log.send(record.clone()))),
         ..RuntimeOptions::default()
     };

@@ -62,8 +62,10 @@ impl Context<'_> {
             site: Site::CALL,
             class,
             loop_id: self.loop_id(),
+            kind: self.cell.header().kind(),
             began,
             since: began,
+            waited: false,
             cause: outer.record,
             argument: event.0.index,
         };

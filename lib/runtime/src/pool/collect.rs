@@ -1,7 +1,7 @@
 //! Statistics from all workers, put together by the last one to answer.
 
 use core::{
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
     time::Duration,
 };
 
@@ -10,13 +10,15 @@ use dunlin_sync::{ExclusiveCell, Inbox, Item};
 use super::{Table, WorkerShared};
 use crate::{
     groups::GroupId,
-    moves::{MoveLog, MoveRecord},
-    stats::{GroupStats, LoopStats, Stats, StatsReply, WorkerStats},
+    stats::{
+        GroupStats, HandlerStats, Page, Part, Running, StatsReply, Survey, WorkerStats, picture,
+    },
     time::Time,
 };
 
 /// One collection under way.
 pub(crate) struct Collector {
+    survey: Survey,
     parts: Inbox<Part>,
     /// Workers that have not answered. Each decrements it after it has pushed its part (AcqRel), so the
     /// last one sees all parts.
@@ -25,23 +27,21 @@ pub(crate) struct Collector {
     reply: ExclusiveCell<Option<StatsReply>>,
 }
 
-/// What one worker knows.
-pub(crate) struct Part {
-    pub(crate) worker: WorkerStats,
-    pub(crate) loops: Vec<LoopStats>,
-    pub(crate) moves: Vec<MoveRecord>,
-    pub(crate) now: Time,
-}
-
 impl Collector {
     /// For the workers of this table.
-    pub(crate) fn new(table: &Table, reply: StatsReply) -> Self {
+    pub(crate) fn new(table: &Table, survey: Survey, reply: StatsReply) -> Self {
         Self {
+            survey,
             parts: Inbox::new(),
             waiting: AtomicUsize::new(table.all().count()),
             groups: GroupStats::all(&table.groups),
             reply: ExclusiveCell::new(Some(reply)),
         }
+    }
+
+    /// What is asked for.
+    pub(crate) fn survey(&self) -> &Survey {
+        &self.survey
     }
 
     /// A worker's answer.
@@ -56,37 +56,88 @@ impl Collector {
     }
 
     fn count_down(&self) {
-        if self.waiting.fetch_sub(1, Ordering::AcqRel) != 1 {
-            return;
+        if self.waiting.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.finish(None);
         }
-        let mut stats = Stats { complete: true, groups: self.groups.clone(), ..Stats::default() };
+    }
+
+    /// Whether the picture has been handed over.
+    pub(crate) fn is_done(&self) -> bool {
+        self.waiting.load(Ordering::Acquire) == 0
+    }
+
+    /// Hands over what there is, if that has not been done; for those workers of `table` that have not
+    /// answered, if it is given, with what others see of them.
+    pub(crate) fn finish(&self, table: Option<&Table>) {
+        let mut parts = Vec::new();
+        let Some(reply) = self.reply.enter().and_then(|mut reply| reply.take()) else { return };
         for entry in self.parts.take_all() {
             if let Item::Message(part) = entry.item {
-                stats.workers.push(part.worker);
-                stats.loops.extend(part.loops);
-                stats.moves.extend(part.moves);
-                stats.now = stats.now.max(part.now);
+                parts.push(part);
             }
         }
-        stats.workers.sort_by_key(|worker| worker.index);
-        stats.loops.sort_by_key(|one| one.id);
-        stats.moves = MoveLog::merged(stats.moves);
-        if let Some(reply) = self.reply.enter().and_then(|mut reply| reply.take()) {
-            (reply.0)(stats);
+        for shared in table.into_iter().flat_map(Table::all) {
+            if !parts.iter().any(|part| part.worker.index == usize::from(shared.index)) {
+                let group = table.and_then(|table| table.groups.of_worker(shared.index));
+                parts.push(self.seen_from_outside(shared, group));
+            }
+        }
+        (reply.0)(picture(&self.survey, parts, self.groups.clone(), table.is_none()));
+    }
+
+    /// What is known of a worker that does not answer.
+    fn seen_from_outside(&self, shared: &WorkerShared, group: Option<GroupId>) -> Part {
+        let running = Running::read(&shared.gauge);
+        let running = running.map(|running| (running.who, running.began));
+        Part {
+            worker: WorkerStats { running, ..worker_stats(shared, group) },
+            page: Page::default(),
+            handlers: if self.survey.handlers { handler_stats(shared) } else { Vec::new() },
+            moves: Vec::new(),
+            now: Time::ZERO,
         }
     }
 }
 
-/// What a worker's counters say.
+/// What a worker has measured of handlers.
+pub(crate) fn handler_stats(shared: &WorkerShared) -> Vec<HandlerStats> {
+    shared.gauge.kinds.load().iter().flat_map(|kind| kind.read()).collect()
+}
+
+/// What a worker's counters say, since they were last cleared.
 pub(crate) fn worker_stats(shared: &WorkerShared, group: Option<GroupId>) -> WorkerStats {
-    let counters = &shared.counters;
-    let read = |counter: &core::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+    let (now, before) = (counted(shared), **shared.cleared.load());
+    let less = |one: [u64; 4], other: [u64; 4]| {
+        core::array::from_fn(|at| one[at].saturating_sub(other[at]))
+    };
+    WorkerStats {
+        group,
+        busy: now.busy.saturating_sub(before.busy),
+        overhead: now.overhead.saturating_sub(before.overhead),
+        idle: now.idle.saturating_sub(before.idle),
+        turns: now.turns.saturating_sub(before.turns),
+        handlers: less(now.handlers, before.handlers),
+        messages: now.messages.saturating_sub(before.messages),
+        sleeps: now.sleeps.saturating_sub(before.sleeps),
+        polls: now.polls.saturating_sub(before.polls),
+        jobs: now.jobs.saturating_sub(before.jobs),
+        floor: now.floor.saturating_sub(before.floor),
+        moved_in: now.moved_in.saturating_sub(before.moved_in),
+        moved_out: now.moved_out.saturating_sub(before.moved_out),
+        ..now
+    }
+}
+
+/// What a worker's counters say since it started.
+pub(crate) fn counted(shared: &WorkerShared) -> WorkerStats {
+    let (counters, gauge) = (&shared.counters, &shared.gauge);
+    let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     let nanos = |counter| Duration::from_nanos(read(counter));
     let (busy, idle) = (nanos(&counters.busy), nanos(&counters.idle));
     let total = nanos(&counters.seen).saturating_sub(nanos(&counters.started));
     WorkerStats {
         index: shared.index.into(),
-        group,
+        group: None,
         busy,
         overhead: total.saturating_sub(busy + idle),
         idle,
@@ -102,5 +153,9 @@ pub(crate) fn worker_stats(shared: &WorkerShared, group: Option<GroupId>) -> Wor
         liveness_late: nanos(&counters.liveness_late),
         moved_in: read(&counters.moved_in),
         moved_out: read(&counters.moved_out),
+        waiting: None,
+        running: None,
+        overruns: core::array::from_fn(|class| read(&gauge.overruns[class])),
+        lates: core::array::from_fn(|class| read(&gauge.lates[class])),
     }
 }

@@ -10,7 +10,7 @@ use std::{io, sync::Arc};
 
 use dunlin_sync::{Item, Snapshot};
 
-pub(crate) use collect::{Collector, Part, worker_stats};
+pub(crate) use collect::{Collector, handler_stats, worker_stats};
 pub(crate) use shared::{Arrival, Command, Injected, LIVENESS_BIT, WAITING_UNIT, WorkerShared};
 pub(crate) use table::Table;
 
@@ -20,8 +20,9 @@ use crate::{
     groups::{GroupId, GroupOptions, Groups, Names, Threads},
     ids::LoopId,
     loop_cell::Runnable,
-    options::{LogLevel, LogRecord, RuntimeOptions, first_groups},
-    stats::StatsReply,
+    options::{LogLevel, LogRecord, RuntimeOptions, Watch, first_groups},
+    stats::{Limits, StatsReply, Survey},
+    watch::WatchPost,
 };
 
 /// What all threads of a runtime share.
@@ -33,6 +34,10 @@ pub(crate) struct Pool {
     names: Names,
     next_loop: AtomicU32,
     clock_watch: ClockWatch,
+    /// When handlers and workers are reported.
+    pub(crate) limits: Arc<Limits>,
+    /// What the watcher is told.
+    pub(crate) watch_post: WatchPost,
     /// Worker 0 has been told to shut down, or cannot be told anything any more.
     pub(crate) stopping: AtomicBool,
 }
@@ -43,7 +48,10 @@ impl Pool {
         let mut table = Table::new(first_groups(&options.groups, options.threads));
         let default = table.groups.default();
         table.insert(WorkerShared::new(0)?, default);
+        let limits = Arc::new(Limits::new(&options.watch));
         Ok(Arc::new(Self {
+            limits,
+            watch_post: WatchPost::new(),
             options,
             names: Names::new(table.groups.each().map(|(_, group)| &group.options.name)),
             table: Snapshot::new(table),
@@ -97,6 +105,7 @@ impl Pool {
                 | Command::Resize { .. }
                 | Command::SetGroups { .. }
                 | Command::Regroup
+                | Command::ClearStats
                 | Command::Shutdown => {}
             }
         }
@@ -154,6 +163,7 @@ impl Dispatch for Pool {
     }
 
     fn admit(&self, cell: Arc<dyn Runnable>) {
+        self.watch_post.came(cell.header().id(), cell.header().shared_name());
         if let Some(recorder) = &self.options.recorder {
             recorder.name_loop(cell.header().id().number(), cell.header().name());
         }
@@ -179,12 +189,24 @@ impl Dispatch for Pool {
         self.tell_first(Command::SetGroups { groups });
     }
 
-    fn collect(&self, reply: StatsReply) {
+    fn collect(&self, survey: Survey, reply: StatsReply) {
         let table = self.table();
-        let collector = Arc::new(Collector::new(&table, reply));
+        let collector = Arc::new(Collector::new(&table, survey, reply));
+        self.watch_post.survey(Arc::clone(&collector));
         for worker in table.all() {
             self.tell(worker, Command::Report(Arc::clone(&collector)));
         }
+    }
+
+    fn clear_stats(&self) {
+        let table = self.table();
+        for worker in table.all() {
+            self.tell(worker, Command::ClearStats);
+        }
+    }
+
+    fn watch(&self, watch: &Watch) {
+        self.limits.set(watch);
     }
 
     fn shutdown(&self) {

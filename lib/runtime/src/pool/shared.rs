@@ -4,14 +4,15 @@ use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering
 use std::{io, sync::Arc};
 
 use dunlin_os::poll::Waker;
-use dunlin_sync::{CachePadded, Class, Inbox, WakeWord};
+use dunlin_sync::{CachePadded, Class, Inbox, Snapshot, WakeWord};
 
 use crate::{
     dispatch::RunEntry,
     groups::{GroupId, Groups, Threads},
     loop_cell::Runnable,
     moves::{MoveLog, MoveReason},
-    pool::collect::Collector,
+    pool::collect::{Collector, counted},
+    stats::{Gauge, WorkerStats},
 };
 
 /// A worker as other threads see it.
@@ -30,6 +31,13 @@ pub(crate) struct WorkerShared {
     /// Loops the worker has or is about to get.
     pub(crate) loops: AtomicUsize,
     pub(crate) counters: WorkerCounters,
+    /// The kernel's number of its thread, 0 before it runs. Written by the worker, read by the watcher;
+    /// relaxed.
+    pub(crate) thread: AtomicU32,
+    /// What the counters said when they were last cleared; published by the worker.
+    pub(crate) cleared: Snapshot<WorkerStats>,
+    /// What the worker measures.
+    pub(crate) gauge: Arc<Gauge>,
 }
 
 /// One waiting loop in [`WorkerCounters::waiting`].
@@ -93,6 +101,8 @@ pub(crate) enum Command {
     Regroup,
     /// Tell what you know.
     Report(Arc<Collector>),
+    /// Forget what you have measured.
+    ClearStats,
     /// Stop all loops and end (to worker 0, which tells the others).
     Shutdown,
 }
@@ -108,6 +118,9 @@ impl WorkerShared {
             closed: AtomicBool::new(false),
             loops: AtomicUsize::new(0),
             counters: WorkerCounters::default(),
+            thread: AtomicU32::new(0),
+            cleared: Snapshot::new(WorkerStats::default()),
+            gauge: Gauge::new(),
         }))
     }
 
@@ -137,6 +150,18 @@ impl WorkerShared {
     /// The worker's last step but one: whatever is posted from now on is seen to by the poster.
     pub(crate) fn close(&self) {
         self.closed.swap(true, Ordering::AcqRel);
+    }
+
+    /// Whether the worker has ended as it should.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// What has been counted so far counts no more. Only on the worker itself.
+    pub(crate) fn clear_counters(&self) {
+        self.counters.longest.store(0, Ordering::Relaxed);
+        self.counters.liveness_late.store(0, Ordering::Relaxed);
+        self.cleared.store(Arc::new(counted(self)));
     }
 
     #[inline]

@@ -11,8 +11,8 @@ use crate::{
     groups::{GroupId, GroupOptions, Groups, Names, Threads},
     ids::LoopId,
     loop_cell::Runnable,
-    options::{LogRecord, LogSink},
-    stats::StatsReply,
+    options::{LogRecord, LogSink, Watch},
+    stats::{Limits, StatsReply, Survey},
 };
 
 /// Collects what is for the scheduler, which looks here after every handler.
@@ -24,6 +24,8 @@ pub(super) struct SimDispatch {
     pub(super) threads: AtomicUsize,
     names: Names,
     log: Option<Arc<dyn LogSink>>,
+    /// When handlers are reported.
+    pub(super) limits: Arc<Limits>,
 }
 
 /// What is for the scheduler.
@@ -32,7 +34,8 @@ pub(super) enum Injected {
     Admit(Arc<dyn Runnable>),
     Resize(GroupId, Threads),
     SetGroups(Groups),
-    Report(StatsReply),
+    Report(Survey, StatsReply),
+    ClearStats,
     Shutdown,
 }
 
@@ -45,6 +48,7 @@ impl SimDispatch {
             threads: AtomicUsize::new(1),
             names: Names::new(groups.each().map(|(_, group)| &group.options.name)),
             log,
+            limits: Arc::new(Limits::new(&Watch::default())),
         })
     }
 }
@@ -80,8 +84,16 @@ impl Dispatch for SimDispatch {
         self.inbox.push(Injected::SetGroups(groups), ());
     }
 
-    fn collect(&self, reply: StatsReply) {
-        self.inbox.push(Injected::Report(reply), ());
+    fn collect(&self, survey: Survey, reply: StatsReply) {
+        self.inbox.push(Injected::Report(survey, reply), ());
+    }
+
+    fn clear_stats(&self) {
+        self.inbox.push(Injected::ClearStats, ());
+    }
+
+    fn watch(&self, watch: &Watch) {
+        self.limits.set(watch);
     }
 
     fn shutdown(&self) {

@@ -21,6 +21,7 @@ use crate::{
     loop_cell::Runnable,
     options::{ConnectOptions, ListenOptions},
     runloop::Interest,
+    stats::{Gauge, Limits, Meter},
     time::{Time, nanos},
     worker::engine::split_mix,
 };
@@ -47,12 +48,15 @@ pub(super) struct Engine {
     pub(super) wall_set: i64,
     /// Nanoseconds the system has been suspended.
     pub(super) suspended: u64,
+    limits: Arc<Limits>,
+    /// One for each worker that there has been.
+    pub(super) meters: Vec<Meter>,
     handler_cost: RangeInclusive<Duration>,
     buffer: Vec<u8>,
 }
 
 impl Engine {
-    pub(super) fn new(options: &SimOptions) -> Self {
+    pub(super) fn new(options: &SimOptions, limits: Arc<Limits>) -> Self {
         Self {
             now: START,
             consumed: Duration::ZERO,
@@ -67,6 +71,8 @@ impl Engine {
             jobs: Duration::ZERO,
             wall_set: 0,
             suspended: 0,
+            limits,
+            meters: Vec::new(),
             handler_cost: options.handler_cost.clone(),
             buffer: Vec::new(),
         }
@@ -74,6 +80,14 @@ impl Engine {
 }
 
 impl Engine {
+    /// What the running worker measures.
+    pub(super) fn meter(&mut self) -> &mut Meter {
+        while self.meters.len() <= self.worker {
+            self.meters.push(Meter::new(Gauge::new(), Arc::clone(&self.limits)));
+        }
+        &mut self.meters[self.worker]
+    }
+
     /// The clocks as they are now.
     pub(super) fn clocks(&self) -> SimClocks {
         let monotonic = self.now.as_nanos();
@@ -101,6 +115,7 @@ impl Driver for Engine {
         if handler.class == dunlin_sync::Class::Liveness {
             self.liveness_late = self.liveness_late.max(handler.began.since(handler.since));
         }
+        self.meter().begin(handler);
         RecordId::NONE
     }
 
@@ -114,6 +129,7 @@ impl Driver for Engine {
         self.hash.add(u64::from(handler.loop_id.number()) << 32 | self.worker as u64);
         self.hash.add(u64::from(handler.site.0) << 32 | u64::from(handler.argument));
         let now = self.now + self.consumed;
+        self.meter().end(handler, now);
         Pace::Pause { now, is_over: now >= self.turn_until }
     }
 
@@ -121,9 +137,12 @@ impl Driver for Engine {
         self.clock()
     }
 
-    fn end_call(&mut self, _: RecordId) {}
+    fn end_call(&mut self, _: RecordId) {
+        self.meter().end_call();
+    }
 
     fn panicked(&mut self, _: &Arc<dyn Runnable>) {
+        self.meter().abandon();
         self.consumed += self.chance.span(&self.handler_cost);
     }
 

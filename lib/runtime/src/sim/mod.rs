@@ -12,6 +12,7 @@ mod faults;
 mod moves;
 mod net;
 mod sched;
+mod stats;
 mod stream;
 mod wire;
 
@@ -29,7 +30,7 @@ use crate::{
     handle::RuntimeHandle,
     options::{Budgets, LogRecord, LogSink},
     runloop::Loop,
-    stats::Stats,
+    stats::{Stats, Survey},
     time::Time,
 };
 
@@ -221,7 +222,12 @@ impl SimRuntime {
 
     /// A picture of the runtime.
     pub fn stats(&self) -> Stats {
-        self.sched.stats()
+        self.sched.survey(&Survey::default())
+    }
+
+    /// As [`stats`](Self::stats), with what is asked for.
+    pub fn survey(&self, survey: &Survey) -> Stats {
+        self.sched.survey(survey)
     }
 }
 

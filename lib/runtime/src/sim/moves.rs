@@ -10,9 +10,8 @@ use crate::{
     dispatch::RunEntry,
     loop_cell::{Runnable, notify_dyn},
     loop_core::Deadlines,
-    moves::{MoveLog, MoveReason, MoveRecord},
+    moves::{MoveReason, MoveRecord},
     placement::{self, Load},
-    stats::{GroupStats, Stats, WorkerStats},
     wish::Wish,
 };
 
@@ -155,25 +154,6 @@ impl Scheduler {
         for resident in self.loops.iter().flatten() {
             resident.cell.header().ask_to_stop();
             notify_dyn(&resident.cell, Class::Control);
-        }
-    }
-
-    pub(super) fn stats(&self) -> Stats {
-        let workers = self.workers.iter().enumerate().filter(|(_, worker)| !worker.ended);
-        let workers = workers.map(|(index, worker)| WorkerStats {
-            group: self.groups.of_worker(index as u16),
-            loops: self.count_of(index),
-            liveness_late: self.engine.liveness_late,
-            ..worker.counts
-        });
-        let loops = self.loops.iter().flatten().map(|resident| resident.cell.stats());
-        Stats {
-            workers: workers.collect(),
-            loops: loops.collect(),
-            groups: GroupStats::all(&self.groups),
-            moves: MoveLog::merged(self.moves.iter().cloned().collect()),
-            now: self.now,
-            complete: true,
         }
     }
 }

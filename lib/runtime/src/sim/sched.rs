@@ -21,7 +21,7 @@ use crate::{
     loop_core::Deadlines,
     moves::MoveLog,
     options::first_groups,
-    stats::WorkerStats,
+    stats::{Finding, Throttle, WorkerStats},
     time::{Time, nanos},
     worker::{POLL_INTERVAL, budget::Turns, deadlines::DeadlineHeap, queue::RunQueue},
 };
@@ -56,6 +56,7 @@ pub(super) struct Worker {
     rest: DeadlineHeap,
     idle: Idle,
     pub(super) counts: WorkerStats,
+    pub(super) reports: Throttle<{ Finding::KINDS }>,
 }
 
 /// A turn under way: handlers of other workers may come between its handlers.
@@ -86,11 +87,12 @@ enum Next {
 
 impl Scheduler {
     pub(super) fn new(options: SimOptions) -> Self {
-        let engine = Engine::new(&options);
-        let now = engine.now;
         let groups = first_groups(&options.groups, options.workers);
+        let dispatch = SimDispatch::new(&groups, options.log.clone());
+        let engine = Engine::new(&options, Arc::clone(&dispatch.limits));
+        let now = engine.now;
         let mut new = Self {
-            dispatch: SimDispatch::new(&groups, options.log.clone()),
+            dispatch,
             engine,
             arena: Arena::new(1 << 20),
             options,
@@ -229,6 +231,9 @@ impl Scheduler {
             return;
         }
         self.workers[index].polled = self.now;
+        if idle {
+            self.engine.meter().woke(self.now);
+        }
         look_at_clocks(&*self.dispatch, self.now, &self.engine.clocks());
         for (watch, ready) in self.engine.net.poll(index) {
             let resident = self.loops.get(watch.slot as usize).and_then(Option::as_ref);
@@ -357,11 +362,11 @@ impl Scheduler {
     fn count(&mut self, index: usize, cell: &Arc<dyn Runnable>, took: Duration) {
         let counters = &cell.header().counters;
         Counters::add(&counters.run, nanos(took));
-        Counters::raise(&counters.longest, nanos(took));
         Counters::add(&counters.turns, 1);
         let counts = &mut self.workers[index].counts;
         counts.busy += took;
         counts.longest = counts.longest.max(took);
+        self.report_findings(index);
     }
 
     pub(super) fn note_deadlines(&mut self, index: usize, slot: u32, deadlines: Deadlines) {
@@ -386,7 +391,8 @@ impl Scheduler {
                     Injected::Admit(cell) => self.admit(cell),
                     Injected::Resize(group, threads) => self.resize(group, threads),
                     Injected::SetGroups(groups) => self.set_groups(groups),
-                    Injected::Report(reply) => (reply.0)(self.stats()),
+                    Injected::Report(survey, reply) => (reply.0)(self.survey(&survey)),
+                    Injected::ClearStats => self.clear_stats(),
                     Injected::Shutdown => self.shut_down(),
                 }
             }
@@ -416,6 +422,7 @@ impl Worker {
             rest: DeadlineHeap::default(),
             idle: Idle::new(),
             counts: WorkerStats { index, ..WorkerStats::default() },
+            reports: Throttle::new(),
         }
     }
 }

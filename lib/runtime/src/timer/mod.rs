@@ -8,9 +8,11 @@ mod tests;
 use core::time::Duration;
 
 use dunlin_sync::Class;
+use dunlin_trace::RecordId;
 
 use self::heap::Heap;
 use crate::{
+    cause,
     ids::{Key, LoopId, TimerId},
     outcome::Armed,
     time::{Time, nanos},
@@ -86,6 +88,8 @@ struct Slot {
     slack: u64,
     /// When it expired last; zero if it has not.
     expired: Time,
+    /// Flight record of the handler that armed it.
+    cause: RecordId,
 }
 
 /// A timer that has expired.
@@ -96,6 +100,8 @@ pub(crate) struct Expired {
     pub(crate) due: Time,
     /// It goes on from when it expired: see [`Timers::drift`].
     pub(crate) drifts: bool,
+    /// Flight record of the handler that armed it; a periodic one was armed but once.
+    pub(crate) cause: RecordId,
 }
 
 /// Making, arming, disarming.
@@ -127,12 +133,12 @@ impl Timers {
     }
 
     pub(crate) fn arm(&mut self, timer: TimerId, now: Time, when: Time) -> Armed {
-        self.set(timer, Span { began: now, due: when, rhythm: Rhythm::Once })
+        self.set_by(timer, Span { began: now, due: when, rhythm: Rhythm::Once })
     }
 
     pub(crate) fn arm_every(&mut self, timer: TimerId, now: Time, period: Duration) -> Armed {
         let period = period.max(SHORTEST_PERIOD);
-        self.set(timer, Span::new(now, Rhythm::Anchored { period }, 0))
+        self.set_by(timer, Span::new(now, Rhythm::Anchored { period }, 0))
     }
 
     /// `random` decides the jitter of the first expiry.
@@ -146,7 +152,7 @@ impl Timers {
     ) -> Armed {
         let interval = interval.max(SHORTEST_PERIOD);
         let jitter = jitter.min(interval / 2);
-        self.set(timer, Span::new(now, Rhythm::Drifting { interval, jitter }, random))
+        self.set_by(timer, Span::new(now, Rhythm::Drifting { interval, jitter }, random))
     }
 
     /// Arms a timer as it was armed last, from now on; none if it never was.
@@ -159,7 +165,7 @@ impl Timers {
             Rhythm::Once => Span { began: now, due: now + (slot.due - slot.began), ..slot.span() },
             rhythm => Span::new(now, rhythm, random),
         };
-        Some(self.set(timer, span))
+        Some(self.set_by(timer, span))
     }
 
     /// Changes the interval of a periodic timer; what runs now ends an interval after it began. None
@@ -180,7 +186,7 @@ impl Timers {
             }
         };
         let (began, armed) = (slot.began, slot.position != UNARMED);
-        armed.then(|| self.set(timer, Span::new(began, rhythm, random)))
+        armed.then(|| self.set_by(timer, Span::new(began, rhythm, random)))
     }
 
     /// Lets a timer expire up to so much late, from its next arming on; false if there is none.
@@ -199,6 +205,14 @@ impl Timers {
         let (heap, slots) = self.heap(class);
         heap.take(slots, position);
         true
+    }
+
+    /// As [`set`](Self::set), on behalf of the handler that runs.
+    fn set_by(&mut self, timer: TimerId, span: Span) -> Armed {
+        if let Some(slot) = self.slot_mut(timer) {
+            slot.cause = cause::running().record;
+        }
+        self.set(timer, span)
     }
 
     fn set(&mut self, timer: TimerId, span: Span) -> Armed {
@@ -252,7 +266,8 @@ impl Timers {
         slot.expired = now;
         let timer = TimerId(Key { owner, index, generation: slot.generation });
         let drifts = matches!(slot.rhythm, Rhythm::Drifting { .. });
-        let expired = Expired { timer, class: slot.class, due: slot.when, drifts };
+        let expired =
+            Expired { timer, class: slot.class, due: slot.when, drifts, cause: slot.cause };
         if let Rhythm::Anchored { period } = slot.rhythm {
             let due = next_on_grid(slot.due, period, now);
             let span = Span { began: due - period, due, rhythm: slot.rhythm };
@@ -338,6 +353,7 @@ impl Slot {
             rhythm: Rhythm::Once,
             slack: 0,
             expired: Time::ZERO,
+            cause: RecordId::NONE,
         }
     }
 

@@ -26,6 +26,7 @@ use crate::{
     options::{ConnectOptions, ListenOptions},
     pool::{LIVENESS_BIT, WorkerShared, local},
     runloop::Interest,
+    stats::Meter,
     time::Time,
     worker::registry::Registry,
 };
@@ -51,6 +52,7 @@ pub(crate) struct Engine {
     random: u64,
     buffer: Vec<u8>,
     pub(crate) tally: Tally,
+    pub(crate) meter: Meter,
 }
 
 /// What a worker counts in a turn before it publishes it.
@@ -65,7 +67,7 @@ pub(crate) struct Tally {
 }
 
 impl Engine {
-    pub(crate) fn new(shared: Arc<WorkerShared>, ring: Ring) -> io::Result<Self> {
+    pub(crate) fn new(shared: Arc<WorkerShared>, ring: Ring, meter: Meter) -> io::Result<Self> {
         let poller = Poller::new()?;
         poller.add(shared.waker.as_fd(), WAKER_KEY, poll::Interest::READ)?;
         let clock = FineClock::new();
@@ -85,6 +87,7 @@ impl Engine {
             random: dunlin_os::random::seed()?,
             buffer: Vec::new(),
             tally: Tally::default(),
+            meter,
         })
     }
 
@@ -151,6 +154,7 @@ impl Driver for Engine {
             cause: handler.cause,
             argument: handler.argument,
         });
+        self.meter.begin(handler);
         self.record
     }
 
@@ -165,6 +169,7 @@ impl Driver for Engine {
             self.tally.jobs += took;
         }
         self.tally.longest = self.tally.longest.max(took);
+        self.meter.end(handler, now);
         if now >= self.turn_until {
             let is_urgent = now >= self.liveness_at || self.is_urgent();
             return if is_urgent { Pace::Interrupt(now) } else { Pace::Yield(now) };
@@ -183,10 +188,12 @@ impl Driver for Engine {
         Self::tick(self);
         self.ring.end(self.record, self.ticks);
         self.record = caller;
+        self.meter.end_call();
     }
 
     fn panicked(&mut self, cell: &Arc<dyn Runnable>) {
         self.tick();
+        self.meter.abandon();
         self.note(Site::PANIC, cell.header().id().number(), 0);
     }
 
@@ -393,14 +400,14 @@ impl Driver for Engine {
 }
 
 /// The processor's counter in nanoseconds.
-struct FineClock {
+pub(crate) struct FineClock {
     scale: Scale,
     /// Ticks per nanosecond times 2^32.
     inverse: u64,
 }
 
 impl FineClock {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let scale = *clock::scale();
         let inverse = (1u128 << 64) / u128::from(scale.rate().max(1));
         Self { scale, inverse: u64::try_from(inverse).unwrap_or(u64::MAX) }
@@ -410,6 +417,11 @@ impl FineClock {
     fn read(&self) -> (u64, Time) {
         let ticks = clock::ticks();
         (ticks, Time::from_nanos(self.scale.monotonic(ticks)))
+    }
+
+    /// The time.
+    pub(crate) fn now(&self) -> Time {
+        self.read().1
     }
 
     #[inline]

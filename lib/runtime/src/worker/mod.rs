@@ -9,6 +9,7 @@ mod idle;
 mod moves;
 pub(crate) mod queue;
 mod registry;
+mod reports;
 mod spread;
 mod turn;
 
@@ -25,8 +26,9 @@ use crate::{
     kit::idle::Idle,
     loop_cell::{Counters, Runnable, notify_dyn},
     moves::MoveLog,
-    pool::{Command, Injected, Part, Pool, WorkerShared, local, worker_stats},
+    pool::{Command, Injected, Pool, WorkerShared, handler_stats, local, worker_stats},
     runloop::Ready,
+    stats::{Meter, Part, Survey, WorkerStats},
     time::Time,
     worker::{
         budget::Turns,
@@ -55,8 +57,8 @@ pub(crate) struct Worker {
     /// The last sleep was short and another thread ended it: it pays to look around for a moment
     /// before the next.
     spins: bool,
-    /// When a long handler was last reported.
-    complained: Time,
+    /// Which reports may be made now.
+    reports: reports::Reports,
     stage: Stage,
     home: home::Home,
     turns: Turns,
@@ -94,7 +96,8 @@ impl Worker {
         let recorder = pool.options.recorder.as_ref();
         let ring = recorder.and_then(|recorder| recorder.ring(shared.index).ok());
         let ring = ring.unwrap_or(Ring::disabled());
-        Engine::new(Arc::clone(shared), ring)
+        let meter = Meter::new(Arc::clone(&shared.gauge), Arc::clone(&pool.limits));
+        Engine::new(Arc::clone(shared), ring, meter)
     }
 
     /// A worker for the calling thread to [`run`](Self::run).
@@ -115,7 +118,7 @@ impl Worker {
             idle: Idle::new(),
             polled: engine.now,
             spins: false,
-            complained: Time::ZERO,
+            reports: reports::Reports::new(),
             stage: Stage::Working,
             balance: moves::Balance::new(engine.now),
             calm: spread::Calm::new(engine.now),
@@ -129,6 +132,7 @@ impl Worker {
     /// Works until retired or shut down.
     pub(crate) fn run(mut self) {
         local::enter(self.pool.mark(), self.engine.shared.index);
+        self.engine.shared.thread.store(dunlin_os::thread::id(), Ordering::Relaxed);
         // A wish: without it a worker that wakes waits for longer behind others.
         let _ = dunlin_os::thread::set_slice(SLICE);
         let started = self.engine.tick().as_nanos();
@@ -168,6 +172,7 @@ impl Worker {
             Counters::add(&self.engine.shared.counters.sleeps, 1);
             self.engine.shared.counters.waiting.store(0, Ordering::Relaxed);
             let woken = self.look(timeout);
+            self.engine.meter.woke(self.engine.now);
             let slept = self.engine.now.since(now);
             Counters::add(&self.engine.shared.counters.idle, slept.as_nanos() as u64);
             self.spins = woken && slept < SHORT_SLEEP;
@@ -244,20 +249,36 @@ impl Worker {
             Command::Regroup => self.regroup(),
             Command::Report(collector) => {
                 self.account();
-                collector.answer(self.part());
+                collector.answer(self.part(collector.survey()));
             }
+            Command::ClearStats => self.clear_stats(),
             Command::Shutdown => self.shut_down(),
         }
     }
 
-    /// What this worker knows of itself and its loops.
-    fn part(&self) -> Part {
-        let loops = self.loops.iter().flatten();
+    /// What this worker knows of itself and its loops, as far as it is asked for.
+    fn part(&self, survey: &Survey) -> Part {
+        let shared = &self.engine.shared;
+        let cells = self.loops.iter().flatten().map(|resident| &resident.cell);
         Part {
-            worker: worker_stats(&self.engine.shared, self.home.group),
-            loops: loops.map(|resident| resident.cell.stats()).collect(),
+            worker: WorkerStats {
+                waiting: Some(self.queue.lengths()),
+                ..worker_stats(shared, self.home.group)
+            },
+            page: survey.loops.pick(cells, &self.engine),
+            handlers: if survey.handlers { handler_stats(shared) } else { Vec::new() },
             moves: self.arrivals.iter().cloned().collect(),
             now: self.engine.now,
+        }
+    }
+
+    /// Forgets what has been measured.
+    fn clear_stats(&mut self) {
+        self.account();
+        self.engine.meter.clear();
+        self.engine.shared.clear_counters();
+        for resident in self.loops.iter().flatten() {
+            resident.cell.header().counters.clear();
         }
     }
 

@@ -106,6 +106,11 @@ impl<T> RunQueue<T> {
         self.queues.iter().flatten()
     }
 
+    /// Entries of each class.
+    pub(crate) fn lengths(&self) -> [usize; 4] {
+        self.queues.each_ref().map(VecDeque::len)
+    }
+
     /// Entries in all.
     #[inline]
     pub(crate) fn len(&self) -> usize {

@@ -1,17 +1,15 @@
 //! One turn of one loop.
 
-use core::{sync::atomic::Ordering, time::Duration};
+use core::sync::atomic::Ordering;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use dunlin_sync::Class;
-use dunlin_trace::Site;
 
 use super::{POLL_INTERVAL, Worker};
 use crate::{
     body::Ended,
-    dispatch::{RunEntry, report},
+    dispatch::RunEntry,
     loop_cell::{Counters, begin, notify_dyn},
-    options::LogLevel,
     pool::WAITING_UNIT,
     time::Time,
 };
@@ -82,7 +80,6 @@ impl Worker {
         let of_loop = &entry.cell.header().counters;
         Counters::add(&of_loop.run, took);
         Counters::add(&of_loop.turns, 1);
-        Counters::raise(&of_loop.longest, self.engine.tally.longest);
         let of_worker = &self.engine.shared.counters;
         Counters::add(&of_worker.busy, took);
         Counters::add(&of_worker.turns, 1);
@@ -90,30 +87,18 @@ impl Worker {
         let before = waiting.load(Ordering::Relaxed);
         let now = self.queue.len() as u64 * WAITING_UNIT;
         waiting.store(before - before / 64 + now / 64, Ordering::Relaxed);
-        if self.engine.tally.longest >= OVERRUN {
-            self.complain(entry, self.engine.tally.longest);
+        if !self.engine.meter.findings.is_empty() {
+            self.report_findings();
         }
         self.count_jobs();
         self.engine.publish();
-    }
-
-    /// A handler has kept everybody waiting.
-    #[cold]
-    fn complain(&mut self, entry: &RunEntry, took: u64) {
-        let number = entry.cell.header().id().number();
-        let millis = took / 1_000_000;
-        self.engine.note(Site::OVERRUN, number, u32::try_from(millis).unwrap_or(u32::MAX));
-        if self.engine.now.since(self.complained) >= COMPLAINT_INTERVAL {
-            self.complained = self.engine.now;
-            let text = format!("a handler took {millis} ms");
-            report(LogLevel::Warning, &entry.cell, text);
-        }
     }
 
     /// The loop in this slot has run for the last time.
     fn bury(&mut self, slot: u32) {
         let Some(resident) = self.remove(slot) else { return };
         let header = resident.cell.header();
+        self.pool.watch_post.went(header.id());
         header.state().close();
         // Dropping what the loop owns runs its code; a panic there ends there.
         let buried = catch_unwind(AssertUnwindSafe(|| resident.cell.bury(&mut self.engine)));
@@ -127,8 +112,3 @@ impl Worker {
         }
     }
 }
-
-/// A handler this long, in nanoseconds, is reported.
-const OVERRUN: u64 = 100_000_000;
-/// Such reports are this far apart at least.
-const COMPLAINT_INTERVAL: Duration = Duration::from_secs(10);

@@ -1,0 +1,90 @@
+//! What a simulation tells of itself: the same figures as a real runtime, on virtual time.
+
+use core::{sync::atomic::Ordering, time::Duration};
+
+use super::sched::Scheduler;
+use crate::{
+    dispatch::Dispatch,
+    moves::MoveLog,
+    options::{LogLevel, LogRecord},
+    stats::{GroupStats, Part, Stats, Survey, Who, WorkerStats, picture, with_held_back},
+};
+
+impl Scheduler {
+    pub(super) fn survey(&self, survey: &Survey) -> Stats {
+        let workers = self.workers.iter().enumerate().filter(|(_, worker)| !worker.ended);
+        let parts = workers.map(|(index, _)| self.part(survey, index)).collect();
+        let groups = GroupStats::all(&self.groups);
+        let moves = MoveLog::merged(self.moves.iter().cloned().collect());
+        Stats { moves, ..picture(survey, parts, groups, true) }
+    }
+
+    fn part(&self, survey: &Survey, index: usize) -> Part {
+        let cells = self.loops.iter().flatten().filter(|resident| resident.worker == index);
+        let meter = self.engine.meters.get(index).filter(|_| survey.handlers);
+        let kinds = meter.map(|meter| meter.gauge().kinds.load_full());
+        let handlers = kinds.iter().flat_map(|kinds| kinds.iter()).flat_map(|kind| kind.read());
+        Part {
+            worker: self.worker_stats(index),
+            page: survey.loops.pick(cells.map(|resident| &resident.cell), &self.engine),
+            handlers: handlers.collect(),
+            moves: Vec::new(),
+            now: self.now,
+        }
+    }
+
+    fn worker_stats(&self, index: usize) -> WorkerStats {
+        let worker = &self.workers[index];
+        let mut stats = WorkerStats {
+            group: self.groups.of_worker(index as u16),
+            loops: self.count_of(index),
+            liveness_late: self.engine.liveness_late,
+            waiting: Some(worker.queue.lengths()),
+            ..worker.counts
+        };
+        if let Some(meter) = self.engine.meters.get(index) {
+            let read = |counters: &[core::sync::atomic::AtomicU64; 4]| {
+                counters.each_ref().map(|counter| counter.load(Ordering::Relaxed))
+            };
+            stats.overruns = read(&meter.gauge().overruns);
+            stats.lates = read(&meter.gauge().lates);
+        }
+        stats
+    }
+
+    pub(super) fn clear_stats(&mut self) {
+        self.engine.liveness_late = Duration::ZERO;
+        for meter in &mut self.engine.meters {
+            meter.clear();
+        }
+        for worker in &mut self.workers {
+            let index = worker.counts.index;
+            worker.counts = WorkerStats { index, ..WorkerStats::default() };
+        }
+        for resident in self.loops.iter().flatten() {
+            resident.cell.header().counters.clear();
+        }
+    }
+
+    /// Reports what the meter has found in the handler that is over.
+    pub(super) fn report_findings(&mut self, index: usize) {
+        let Some(meter) = self.engine.meters.get_mut(index) else { return };
+        for finding in core::mem::take(&mut meter.findings) {
+            let reports = &mut self.workers[index].reports;
+            let Some(held) = reports.admit(finding.kind(), self.now) else { continue };
+            let text = finding.text(&|who| self.name_of(who));
+            self.dispatch.log(&LogRecord {
+                level: LogLevel::Warning,
+                loop_id: Some(finding.who().loop_id),
+                loop_name: None,
+                text: with_held_back(text, held),
+            });
+        }
+    }
+
+    fn name_of(&self, who: Who) -> String {
+        let mut cells = self.loops.iter().flatten().map(|resident| &resident.cell);
+        let cell = cells.find(|cell| cell.header().id() == who.loop_id);
+        who.describe(cell.map(|cell| cell.header().name()))
+    }
+}

@@ -1,0 +1,289 @@
+//! What a worker measures at the boundaries of handlers, for the real worker and the simulated one.
+
+use core::{sync::atomic::AtomicU64, time::Duration};
+use std::sync::Arc;
+
+use dunlin_sync::{Bulletin, Class};
+use dunlin_trace::{RecordId, Site};
+
+use super::{
+    findings::{Finding, Limits},
+    handlers::{Culprit, Kind, Kinds, Who},
+};
+use crate::{
+    driver::Done,
+    ids::LoopId,
+    loop_cell::Counters,
+    time::{Time, nanos},
+};
+
+/// What others see of a worker's measurements.
+pub(crate) struct Gauge {
+    /// Histograms.
+    pub(crate) kinds: Kinds,
+    /// The handler that runs: names, kinds, when it began, its cause.
+    pub(crate) running: Bulletin<4>,
+    /// Handlers that ran longer than they may, by class. Written by the worker, read by anyone.
+    pub(crate) overruns: [AtomicU64; CLASSES],
+    /// Handlers that ran later than they may, by class.
+    pub(crate) lates: [AtomicU64; CLASSES],
+    /// The version of `running` of the last handler that the watcher has reported. Written by the
+    /// watcher, read by the worker, so that one of them reports; relaxed, as two reports do no harm.
+    pub(crate) reported: AtomicU64,
+}
+
+/// Classes there are.
+pub(crate) const CLASSES: usize = Class::ALL.len();
+
+impl Gauge {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            kinds: Kinds::new(Vec::new()),
+            running: Bulletin::new(),
+            overruns: Default::default(),
+            lates: Default::default(),
+            reported: AtomicU64::new(0),
+        })
+    }
+}
+
+/// A handler under way, as the watcher reads it from [`Gauge::running`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Running {
+    pub(crate) who: Who,
+    pub(crate) began: Time,
+    /// The flight record of who asked for it.
+    pub(crate) cause: RecordId,
+    /// Tells it from all other handlers of this worker.
+    pub(crate) version: u64,
+}
+
+impl Running {
+    pub(crate) fn read(gauge: &Gauge) -> Option<Self> {
+        let shown = gauge.running.read()?;
+        let [names, kinds, began, cause] = shown.words;
+        Some(Self {
+            who: Who::unpack([names, kinds])?,
+            began: Time::from_nanos(began),
+            cause: RecordId::from_bits(cause),
+            version: shown.version,
+        })
+    }
+}
+
+/// The measuring end, owned by the worker.
+pub(crate) struct Meter {
+    gauge: Arc<Gauge>,
+    limits: Arc<Limits>,
+    kinds: Vec<Arc<Kind>>,
+    /// The loop whose turn it is, and its kind.
+    current: (LoopId, Arc<Kind>),
+    long: LongHandlers,
+    /// Handlers that have called the one that runs.
+    calls: Vec<[u64; 4]>,
+    /// When the worker last came out of a sleep.
+    woke: Time,
+    /// What is to be reported when the turn is over.
+    pub(crate) findings: Vec<Finding>,
+}
+
+impl Meter {
+    pub(crate) fn new(gauge: Arc<Gauge>, limits: Arc<Limits>) -> Self {
+        Self {
+            gauge,
+            limits,
+            kinds: Vec::new(),
+            current: (LoopId(0), Arc::new(Kind::new(""))),
+            long: LongHandlers::default(),
+            calls: Vec::new(),
+            woke: Time::ZERO,
+            findings: Vec::new(),
+        }
+    }
+
+    /// What others see.
+    pub(crate) fn gauge(&self) -> &Gauge {
+        &self.gauge
+    }
+
+    /// A handler begins.
+    #[inline]
+    pub(crate) fn begin(&mut self, handler: &Done) {
+        let [names, kinds] = Who::of(handler).pack();
+        let (began, cause) = (handler.began.as_nanos(), handler.cause.to_bits());
+        if handler.site == Site::CALL {
+            self.calls.extend(self.gauge.running.read().map(|shown| shown.words));
+        }
+        self.gauge.running.show([names, kinds, began, cause]);
+    }
+
+    /// A call within a handler is over: the handler goes on. Its time is the handler's.
+    pub(crate) fn end_call(&mut self) {
+        if let Some(caller) = self.calls.pop() {
+            self.gauge.running.show(caller);
+        }
+    }
+
+    /// It has ended.
+    #[inline]
+    pub(crate) fn end(&mut self, handler: &Done, now: Time) {
+        if self.current.0 != handler.loop_id {
+            self.enter(handler);
+        }
+        let took = nanos(now.since(handler.began));
+        let waited = nanos(handler.began.since(handler.since));
+        let who = Who::of(handler);
+        let cell = self.current.1.cell(handler.class, who.handler);
+        cell.run.add(took);
+        if cell.longest.is_exceeded_by(took) {
+            cell.longest.raise(took, now, who, None);
+        }
+        if handler.waited {
+            cell.wait.add(waited);
+        }
+        if cell.latest.is_exceeded_by(waited) {
+            let culprit = self.long.blame(handler.since, handler.began, self.woke);
+            cell.latest.raise(waited, handler.began, who, Some(culprit));
+        }
+        if waited >= self.limits.late(handler.class) {
+            self.late(handler, waited);
+        }
+        if took >= LONG {
+            self.long(handler, now);
+        }
+        self.gauge.running.take_down();
+    }
+
+    /// The handler panicked: its time is not measured.
+    #[cold]
+    pub(crate) fn abandon(&mut self) {
+        self.calls.clear();
+        self.gauge.running.take_down();
+    }
+
+    /// The worker has slept, until now.
+    pub(crate) fn woke(&mut self, now: Time) {
+        self.woke = now;
+    }
+
+    /// Forgets what has been measured.
+    pub(crate) fn clear(&mut self) {
+        for kind in &self.kinds {
+            kind.clear();
+        }
+        for counter in self.gauge.overruns.iter().chain(&self.gauge.lates) {
+            counter.store(0, core::sync::atomic::Ordering::Relaxed);
+        }
+    }
+
+    /// Another loop's turn.
+    fn enter(&mut self, handler: &Done) {
+        let found = self.kinds.iter().position(|kind| kind.name == handler.kind);
+        let at = found.unwrap_or_else(|| self.meet(handler.kind));
+        self.current = (handler.loop_id, Arc::clone(&self.kinds[at]));
+    }
+
+    /// The first loop of its kind here.
+    #[cold]
+    fn meet(&mut self, name: &'static str) -> usize {
+        self.kinds.push(Arc::new(Kind::new(name)));
+        self.gauge.kinds.store(Arc::new(self.kinds.clone()));
+        self.kinds.len() - 1
+    }
+
+    #[cold]
+    fn long(&mut self, handler: &Done, now: Time) {
+        let who = Who::of(handler);
+        self.long.add(Held { began: handler.began, ended: now, who });
+        let took = now.since(handler.began);
+        if nanos(took) >= self.limits.overrun(handler.class) {
+            Counters::add(&self.gauge.overruns[handler.class.index()], 1);
+            let version = self.gauge.running.version();
+            let reported = self.gauge.reported.load(core::sync::atomic::Ordering::Relaxed);
+            self.findings.push(Finding::Overrun { who, took, reported: reported == version });
+        }
+    }
+
+    #[cold]
+    fn late(&mut self, handler: &Done, waited: u64) {
+        Counters::add(&self.gauge.lates[handler.class.index()], 1);
+        let culprit = self.long.blame(handler.since, handler.began, self.woke);
+        let late = Duration::from_nanos(waited);
+        self.findings.push(Finding::Late { who: Who::of(handler), late, culprit });
+    }
+}
+
+/// The handlers that held the worker for long, the last few.
+#[derive(Default)]
+struct LongHandlers {
+    held: [Option<Held>; 16],
+    next: usize,
+}
+
+#[derive(Clone, Copy)]
+struct Held {
+    began: Time,
+    ended: Time,
+    who: Who,
+}
+
+impl LongHandlers {
+    fn add(&mut self, held: Held) {
+        self.held[self.next % self.held.len()] = Some(held);
+        self.next += 1;
+    }
+
+    /// Who held a worker that woke at `woke` from `from` to `until`.
+    #[cold]
+    fn blame(&self, from: Time, until: Time, woke: Time) -> Culprit {
+        let most = until.since(from) / 2;
+        let overlap = |held: &Held| held.ended.min(until).since(held.began.max(from));
+        let longest = self.held.iter().flatten().max_by_key(|held| overlap(held));
+        match longest {
+            Some(held) if overlap(held) > most => {
+                Culprit::Handler(held.who, held.ended.since(held.began))
+            }
+            _ if woke.min(until).since(from) > most => Culprit::System,
+            _ => Culprit::Several,
+        }
+    }
+}
+
+/// A handler that holds its worker this long, in nanoseconds, is remembered.
+const LONG: u64 = 50_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::Handler;
+
+    fn held(began: u64, ended: u64, loop_id: u32) -> Held {
+        let who = Who {
+            loop_id: LoopId(loop_id),
+            handler: Handler::Work,
+            class: Class::Bulk,
+            argument: 0,
+        };
+        let at = Time::from_nanos;
+        Held { began: at(began), ended: at(ended), who }
+    }
+
+    #[test]
+    fn who_held_the_worker_most_of_the_time_is_to_blame() {
+        let at = Time::from_nanos;
+        let mut long = LongHandlers::default();
+        assert_eq!(long.blame(at(0), at(100), at(0)), Culprit::Several);
+        assert_eq!(long.blame(at(0), at(100), at(90)), Culprit::System);
+        for number in 0..20 {
+            long.add(held(0, 40, 100 + number));
+        }
+        long.add(held(30, 100, 1));
+        let blamed = |culprit| match culprit {
+            Culprit::Handler(who, span) => (who.loop_id.number(), span.as_nanos()),
+            _ => (0, 0),
+        };
+        assert_eq!(blamed(long.blame(at(20), at(100), at(0))), (1, 70));
+        assert_eq!(long.blame(at(0), at(1000), at(0)), Culprit::Several);
+        assert_eq!(long.blame(at(60), at(1000), at(990)), Culprit::System, "woken late");
+    }
+}

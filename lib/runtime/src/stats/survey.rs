@@ -1,0 +1,260 @@
+//! What is asked of the workers, and how one of them answers.
+
+use core::fmt;
+use std::{collections::BinaryHeap, sync::Arc};
+
+use super::{GroupStats, HandlerStats, LoopStats, Stats, WorkerStats};
+use crate::{
+    driver::Driver,
+    ids::LoopId,
+    loop_cell::Runnable,
+    moves::{MoveLog, MoveRecord},
+    time::Time,
+};
+
+/// What a picture of the runtime is to show, besides the workers.
+#[derive(Clone, Debug, Default)]
+pub struct Survey {
+    /// Which loops.
+    pub loops: Loops,
+    /// Whether handlers are wanted, with their histograms.
+    pub handlers: bool,
+}
+
+/// Which loops a picture shows.
+#[derive(Clone, Default)]
+pub enum Loops {
+    /// None.
+    None,
+    /// All, without details.
+    #[default]
+    All,
+    /// Some of them, in the order of their numbers: for listings that must not keep a worker busy for
+    /// long. A loop that moves to another worker at this very moment may be left out.
+    Page {
+        /// Only loops with a greater number.
+        after: Option<LoopId>,
+        /// Not more than this many.
+        most: usize,
+        /// Only those; all if none is given. Called on the workers.
+        wanted: Option<Wanted>,
+        /// Whether timers, events, jobs and sockets are wanted, too.
+        details: bool,
+    },
+}
+
+/// Tells by its name and number whether a loop is wanted.
+pub type Wanted = Arc<dyn Fn(&str, LoopId) -> bool + Send + Sync>;
+
+impl fmt::Debug for Loops {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("None"),
+            Self::All => f.write_str("All"),
+            Self::Page { after, most, details, .. } => {
+                let mut page = f.debug_struct("Page");
+                page.field("after", after).field("most", most).field("details", details);
+                page.finish_non_exhaustive()
+            }
+        }
+    }
+}
+
+/// The loops of one worker, or of all, that a survey asks for.
+#[derive(Debug, Default)]
+pub(crate) struct Page {
+    pub(crate) loops: Vec<LoopStats>,
+    /// There are more behind these.
+    pub(crate) more: bool,
+}
+
+impl Loops {
+    /// Picks from the loops of a worker. It takes one look at each, and describes those picked.
+    pub(crate) fn pick<'c>(
+        &self,
+        cells: impl Iterator<Item = &'c Arc<dyn Runnable>>,
+        driver: &dyn Driver,
+    ) -> Page {
+        match self {
+            Self::None => Page::default(),
+            Self::All => Page { loops: cells.map(|cell| cell.stats(None)).collect(), more: false },
+            Self::Page { after, most, wanted, details } => {
+                let is_wanted = |cell: &&Arc<dyn Runnable>| {
+                    let header = cell.header();
+                    after.is_none_or(|after| header.id() > after)
+                        && wanted.as_ref().is_none_or(|wanted| wanted(header.name(), header.id()))
+                };
+                let (picked, more) = lowest(cells.filter(is_wanted), *most);
+                let details = details.then_some(driver);
+                Page { loops: picked.iter().map(|cell| cell.stats(details)).collect(), more }
+            }
+        }
+    }
+
+    /// Puts together what the workers have picked. What a worker left out may come before what
+    /// another picked; only what is before that is shown.
+    pub(crate) fn merge(&self, pages: Vec<Page>) -> (Vec<LoopStats>, Option<LoopId>) {
+        let last = |page: &Page| page.loops.last().map(|one| one.id).filter(|_| page.more);
+        let limit = pages.iter().filter_map(last).min();
+        let mut loops: Vec<_> = pages.into_iter().flat_map(|page| page.loops).collect();
+        loops.sort_by_key(|one| one.id);
+        loops.dedup_by_key(|one| one.id);
+        let all = loops.len();
+        if let Some(limit) = limit {
+            loops.retain(|one| one.id <= limit);
+        }
+        if let Self::Page { most, .. } = self {
+            loops.truncate(*most);
+        }
+        let more = limit.is_some() || loops.len() < all;
+        let next = loops.last().map(|one| one.id).filter(|_| more);
+        (loops, next)
+    }
+}
+
+/// The `most` loops with the lowest numbers, in order, and whether there are more.
+fn lowest<'c>(
+    cells: impl Iterator<Item = &'c Arc<dyn Runnable>>,
+    most: usize,
+) -> (Vec<&'c Arc<dyn Runnable>>, bool) {
+    let mut heap = BinaryHeap::with_capacity(most + 1);
+    let mut more = false;
+    for cell in cells {
+        heap.push(ByNumber(cell));
+        if heap.len() > most {
+            heap.pop();
+            more = true;
+        }
+    }
+    (heap.into_sorted_vec().into_iter().map(|one| one.0).collect(), more)
+}
+
+struct ByNumber<'c>(&'c Arc<dyn Runnable>);
+
+impl ByNumber<'_> {
+    fn number(&self) -> LoopId {
+        self.0.header().id()
+    }
+}
+
+impl PartialEq for ByNumber<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.number() == other.number()
+    }
+}
+
+impl Eq for ByNumber<'_> {}
+
+impl PartialOrd for ByNumber<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<core::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for ByNumber<'_> {
+    fn cmp(&self, other: &Self) -> core::cmp::Ordering {
+        self.number().cmp(&other.number())
+    }
+}
+
+/// What one worker answers.
+pub(crate) struct Part {
+    pub(crate) worker: WorkerStats,
+    pub(crate) page: Page,
+    pub(crate) handlers: Vec<HandlerStats>,
+    pub(crate) moves: Vec<MoveRecord>,
+    pub(crate) now: Time,
+}
+
+/// Puts together what workers have answered.
+pub(crate) fn picture(
+    survey: &Survey,
+    parts: Vec<Part>,
+    groups: Vec<GroupStats>,
+    complete: bool,
+) -> Stats {
+    let mut stats = Stats { complete, groups, ..Stats::default() };
+    let mut pages = Vec::new();
+    for part in parts {
+        stats.workers.push(part.worker);
+        pages.push(part.page);
+        stats.handlers.extend(part.handlers);
+        stats.moves.extend(part.moves);
+        stats.now = stats.now.max(part.now);
+    }
+    stats.workers.sort_by_key(|worker| worker.index);
+    stats.moves = MoveLog::merged(stats.moves);
+    stats.handlers = together(stats.handlers);
+    (stats.loops, stats.next) = survey.loops.merge(pages);
+    stats
+}
+
+/// The same handlers of several workers as one, ordered by kind, class and handler.
+fn together(mut all: Vec<HandlerStats>) -> Vec<HandlerStats> {
+    let key = |one: &HandlerStats| (one.kind, one.class.index(), one.handler);
+    all.sort_by_key(key);
+    all.dedup_by(|next, first| {
+        let same = key(next) == key(first);
+        if same {
+            first.merge(next);
+        }
+        same
+    });
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Class, Context, Loop, sim::SimRuntime};
+
+    struct Nothing;
+
+    impl Loop for Nothing {
+        type Message = ();
+
+        fn message(&mut self, _: &mut Context<'_>, (): ()) {}
+    }
+
+    fn page(after: Option<LoopId>, most: usize, wanted: Option<Wanted>) -> Loops {
+        Loops::Page { after, most, wanted, details: false }
+    }
+
+    #[test]
+    fn pages_show_every_loop_once_and_in_order() {
+        let mut sim = SimRuntime::new(3);
+        for number in 0..50 {
+            sim.spawn(&format!("loop{number}"), Class::Bulk, Nothing);
+        }
+        sim.run_for(core::time::Duration::from_secs(1));
+        let (mut seen, mut after) = (Vec::new(), None);
+        loop {
+            let survey = Survey { loops: page(after, 7, None), handlers: false };
+            let stats = sim.survey(&survey);
+            assert!(stats.loops.len() <= 7);
+            seen.extend(stats.loops.iter().map(|one| one.id.number()));
+            after = stats.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(seen, (1..=50).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn only_those_wanted() {
+        let mut sim = SimRuntime::new(3);
+        for number in 0..20 {
+            sim.spawn(&format!("loop{}", number % 4), Class::Bulk, Nothing);
+        }
+        sim.run_for(core::time::Duration::from_secs(1));
+        let wanted: Wanted = Arc::new(|name, id| name == "loop1" && id.number() > 2);
+        let survey = Survey { loops: page(None, 100, Some(wanted)), handlers: false };
+        let stats = sim.survey(&survey);
+        let names: Vec<_> = stats.loops.iter().map(|one| one.id.number()).collect();
+        assert_eq!(names, [6, 10, 14, 18]);
+        assert_eq!(stats.next, None);
+        let none = sim.survey(&Survey { loops: Loops::None, handlers: true });
+        assert!(none.loops.is_empty() && !none.handlers.is_empty());
+    }
+}

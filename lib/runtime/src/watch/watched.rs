@@ -1,0 +1,154 @@
+//! One worker, as the watcher sees it.
+
+use core::{sync::atomic::Ordering, time::Duration};
+use std::sync::Arc;
+
+use dunlin_os::task::{Task, TaskState, TaskTimes};
+
+use super::judge::{Held, Verdict, judge};
+use crate::{
+    pool::WorkerShared,
+    stats::{Limits, Running},
+    time::{Time, nanos},
+};
+
+pub(super) struct Watched {
+    shared: Arc<WorkerShared>,
+    /// What it was about at the look before.
+    mark: Mark,
+    /// When that was first seen, and what its thread had had by then.
+    since: (Time, Option<TaskTimes>),
+    /// What has been reported already.
+    reported: Reported,
+    is_busy: bool,
+}
+
+/// Unchanged as long as a worker does not get on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Mark {
+    /// Version of the bulletin of handlers.
+    handler: u64,
+    turns: u64,
+    polls: u64,
+    /// There is something for it to do: it does not sleep, or should not.
+    wanted: bool,
+}
+
+/// What has been reported of the present [`Mark`].
+#[derive(Clone, Copy, Debug, Default)]
+struct Reported {
+    held: bool,
+    given_up: bool,
+    gone: bool,
+}
+
+impl Watched {
+    pub(super) fn new(shared: Arc<WorkerShared>) -> Self {
+        Self {
+            shared,
+            mark: Mark::default(),
+            since: (Time::ZERO, None),
+            reported: Reported::default(),
+            is_busy: false,
+        }
+    }
+
+    /// Whether this is about that worker, not about one with its index that was before.
+    pub(super) fn is_of(&self, shared: &Arc<WorkerShared>) -> bool {
+        Arc::ptr_eq(&self.shared, shared)
+    }
+
+    /// Whether it should be looked at again soon.
+    pub(super) fn is_busy(&self) -> bool {
+        self.is_busy
+    }
+
+    /// Takes a look; what there is to report. The kernel is asked only if something is under way.
+    pub(super) fn look(&mut self, now: Time, limits: &Limits) -> Option<Verdict> {
+        let running = Running::read(&self.shared.gauge);
+        let is_new = self.note(running);
+        self.is_busy = running.is_some() || self.mark.wanted;
+        let id = self.shared.thread.load(Ordering::Relaxed);
+        if !self.is_busy || id == 0 {
+            return None;
+        }
+        let task = Task::new(id);
+        let times = task.times().ok();
+        if times.is_none() && task.state() == TaskState::Ended && !self.shared.is_closed() {
+            self.is_busy = false;
+            return (!core::mem::replace(&mut self.reported.gone, true)).then_some(Verdict::Gone);
+        }
+        if is_new {
+            self.since = (now, times);
+        }
+        match running {
+            Some(running) => self.overrun(running, now, task, limits),
+            None => self.stall(now, task, limits),
+        }
+    }
+
+    /// Notes what it is about; true if that is something else than at the look before.
+    fn note(&mut self, running: Option<Running>) -> bool {
+        let counters = &self.shared.counters;
+        let mark = Mark {
+            handler: self.shared.gauge.running.version(),
+            turns: counters.turns.load(Ordering::Relaxed),
+            polls: counters.polls.load(Ordering::Relaxed),
+            wanted: running.is_none()
+                && !(self.shared.wake.is_asleep() && self.shared.inbox.is_empty()),
+        };
+        let is_new = mark != self.mark;
+        if is_new {
+            self.mark = mark;
+            self.reported = Reported { gone: self.reported.gone, ..Reported::default() };
+        }
+        is_new
+    }
+
+    fn overrun(
+        &mut self,
+        running: Running,
+        now: Time,
+        task: Task,
+        limits: &Limits,
+    ) -> Option<Verdict> {
+        let span = now.since(running.began);
+        if nanos(span) >= limits.abort() && !self.reported.given_up {
+            self.reported.given_up = true;
+            return Some(Verdict::GivenUp { running, span });
+        }
+        if nanos(span) < limits.overrun(running.who.class) || self.reported.held {
+            return None;
+        }
+        let by = self.held_by(now, task)?;
+        self.reported.held = true;
+        self.shared.gauge.reported.store(running.version, Ordering::Relaxed);
+        Some(Verdict::Held { running, span, by })
+    }
+
+    fn stall(&mut self, now: Time, task: Task, limits: &Limits) -> Option<Verdict> {
+        let span = now.since(self.since.0);
+        if nanos(span) < limits.stall() || self.reported.held {
+            return None;
+        }
+        let by = self.held_by(now, task)?;
+        self.reported.held = true;
+        Some(Verdict::Stalled { span, by })
+    }
+
+    /// What its thread is about since it was first seen at this; nothing if that cannot be told yet.
+    fn held_by(&self, now: Time, task: Task) -> Option<Held> {
+        let (since, before) = self.since;
+        let span = now.since(since);
+        if span < LEAST {
+            return None;
+        }
+        match (before, task.times()) {
+            (Some(before), Ok(after)) => Some(judge(span, before, after, task.state())),
+            _ => Some(Held::Unknown),
+        }
+    }
+}
+
+/// The kernel brings its figures up to date every four milliseconds, or ten.
+const LEAST: Duration = Duration::from_millis(8);

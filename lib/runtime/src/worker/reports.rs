@@ -1,0 +1,45 @@
+//! What a worker says of handlers that ran for too long or too late.
+
+use dunlin_trace::Site;
+
+use super::Worker;
+use crate::{
+    options::{LogLevel, LogRecord},
+    stats::{Finding, Throttle, Who, with_held_back},
+};
+
+/// Which reports may be made.
+pub(super) type Reports = Throttle<{ Finding::KINDS }>;
+
+impl Worker {
+    /// Reports what the meter has found in the turn that is over.
+    #[cold]
+    pub(super) fn report_findings(&mut self) {
+        for finding in core::mem::take(&mut self.engine.meter.findings) {
+            let (site, span) = match finding {
+                Finding::Overrun { took, .. } => (Site::OVERRUN, took),
+                Finding::Late { late, .. } => (Site::LATE, late),
+            };
+            let (who, millis) = (finding.who(), u32::try_from(span.as_millis()));
+            self.engine.note(site, who.loop_id.number(), millis.unwrap_or(u32::MAX));
+            let Some(held) = self.reports.admit(finding.kind(), self.engine.now) else { continue };
+            let text = finding.text(&|who| self.name_of(who));
+            self.pool.options.log.log(&LogRecord {
+                level: LogLevel::Warning,
+                loop_id: Some(who.loop_id),
+                // The text names loops, more than one perhaps.
+                loop_name: None,
+                text: with_held_back(text, held),
+            });
+        }
+    }
+
+    fn cell_of(&self, who: Who) -> Option<&std::sync::Arc<dyn crate::loop_cell::Runnable>> {
+        let mut cells = self.loops.iter().flatten().map(|resident| &resident.cell);
+        cells.find(|cell| cell.header().id() == who.loop_id)
+    }
+
+    fn name_of(&self, who: Who) -> String {
+        who.describe(self.cell_of(who).map(|cell| cell.header().name()))
+    }
+}

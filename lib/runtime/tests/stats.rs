@@ -1,0 +1,298 @@
+//! What the runtime measures of itself, on threads and on virtual time.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+#![allow(clippy::disallowed_types, reason = "tests collect what workers say")]
+
+mod common;
+
+use std::sync::{Arc, Mutex, mpsc::Sender};
+
+use common::{burn, eventually, next, told};
+use dunlin_runtime::{
+    Class, Context, Culprit, Duration, EventId, Handler, HandlerStats, LogRecord, Loop, LoopId,
+    Loops, Progress, Rhythm, Runtime, RuntimeHandle, RuntimeOptions, Stats, StatsReply, Survey,
+    TimerId, WorkId,
+    sim::{SimOptions, SimRuntime},
+};
+
+/// What has been reported.
+#[derive(Clone, Default)]
+struct Reports(Arc<Mutex<Vec<String>>>);
+
+impl Reports {
+    fn sink(&self) -> Arc<dyn dunlin_runtime::LogSink> {
+        let reports = self.clone();
+        Arc::new(move |record: &LogRecord| reports.0.lock().unwrap().push(record.text.clone()))
+    }
+
+    fn all(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+/// A simulation in which nothing is up to chance, and its reports.
+fn quiet(workers: usize) -> (SimRuntime, Reports) {
+    let reports = Reports::default();
+    let micro = Duration::from_micros(1);
+    let options = SimOptions {
+        workers,
+        handler_cost: micro..=micro,
+        shuffle: false,
+        moves: 0,
+        log: Some(reports.sink()),
+        ..SimOptions::new(1)
+    };
+    (SimRuntime::with_options(options), reports)
+}
+
+fn handlers(sim: &SimRuntime) -> Vec<HandlerStats> {
+    sim.survey(&Survey { loops: Loops::None, handlers: true }).handlers
+}
+
+fn of<'h>(all: &'h [HandlerStats], kind: &str, class: Class, handler: Handler) -> &'h HandlerStats {
+    let is = |one: &&HandlerStats| (one.kind, one.class, one.handler) == (kind, class, handler);
+    all.iter().find(is).unwrap_or_else(|| panic!("no {kind} {class:?} {handler}: {all:#?}"))
+}
+
+fn millis(count: u64) -> Duration {
+    Duration::from_millis(count)
+}
+
+/// Is told how long to work in an event of its class.
+struct Hog {
+    class: Class,
+    event: EventId,
+    span: Duration,
+    real: bool,
+}
+
+impl Hog {
+    fn new(class: Class, real: bool) -> Self {
+        Self { class, event: EventId::NONE, span: Duration::ZERO, real }
+    }
+}
+
+impl Loop for Hog {
+    type Message = Duration;
+
+    fn start(&mut self, cx: &mut Context<'_>) {
+        self.event = cx.event(self.class);
+    }
+
+    fn message(&mut self, cx: &mut Context<'_>, span: Duration) {
+        self.span = span;
+        cx.schedule(self.event);
+    }
+
+    fn event(&mut self, cx: &mut Context<'_>, _: EventId) {
+        if self.real { burn(self.span) } else { cx.sim_consume(self.span) }
+    }
+}
+
+/// Has a timer after each message.
+struct Punctual {
+    class: Class,
+    timer: TimerId,
+    fired: Option<Sender<()>>,
+}
+
+impl Loop for Punctual {
+    type Message = Duration;
+
+    fn start(&mut self, cx: &mut Context<'_>) {
+        self.timer = cx.timer(self.class);
+    }
+
+    fn message(&mut self, cx: &mut Context<'_>, after: Duration) {
+        cx.arm_after(self.timer, after);
+    }
+
+    fn timer(&mut self, _: &mut Context<'_>, _: TimerId) {
+        if let Some(fired) = &self.fired {
+            fired.send(()).unwrap();
+        }
+    }
+}
+
+#[test]
+fn an_overrun_is_counted_and_named_in_every_class() {
+    for class in Class::ALL {
+        let (mut sim, reports) = quiet(1);
+        let hog = sim.spawn("the hog", class, Hog::new(class, false));
+        hog.send(Class::Control, millis(40)).unwrap();
+        sim.run_for(millis(500));
+        assert_eq!(sim.stats().workers[0].overruns, [0; 4], "40 ms are allowed to all");
+        hog.send(Class::Control, millis(205)).unwrap();
+        sim.run_for(millis(500));
+        let mut expected = [0; 4];
+        expected[class.index()] = 1;
+        assert_eq!(sim.stats().workers[0].overruns, expected);
+        let text =
+            format!("event 0 of the hog ({}) took 205.0 ms", format!("{class:?}").to_lowercase());
+        assert_eq!(reports.all(), [text]);
+        let all = handlers(&sim);
+        let stats = of(&all, "Hog", class, Handler::Event);
+        assert_eq!(stats.run.count(), 2);
+        let longest = stats.longest.unwrap();
+        assert!(longest.span >= millis(205) && longest.span < millis(206));
+        assert_eq!(longest.who.loop_id, hog.loop_id());
+        assert!(stats.run.per_mille(999) >= longest.span);
+        assert!(stats.run.per_mille(500) >= millis(40) && stats.run.per_mille(500) < millis(46));
+    }
+}
+
+#[test]
+fn a_late_liveness_timer_says_who_held_the_worker() {
+    let (mut sim, reports) = quiet(1);
+    let hog = sim.spawn("the hog", Class::Bulk, Hog::new(Class::Bulk, false));
+    let punctual = Punctual { class: Class::Liveness, timer: TimerId::NONE, fired: None };
+    let punctual = sim.spawn("the punctual", Class::Liveness, punctual);
+    punctual.send(Class::Control, millis(10)).unwrap();
+    sim.run_for(millis(9));
+    hog.send(Class::Control, millis(301)).unwrap();
+    sim.run_for(millis(500));
+    let all = handlers(&sim);
+    let latest = of(&all, "Punctual", Class::Liveness, Handler::Timer).latest.unwrap();
+    assert!(latest.span > millis(299) && latest.span < millis(301), "{latest:?}");
+    assert_eq!(latest.who.loop_id, punctual.loop_id());
+    let Some(Culprit::Handler(who, held)) = latest.culprit else { panic!("{latest:?}") };
+    assert_eq!((who.loop_id, who.handler, who.class), (hog.loop_id(), Handler::Event, Class::Bulk));
+    assert!(held > millis(300));
+    assert_eq!(sim.stats().workers[0].lates, [1, 0, 0, 0]);
+    let late: Vec<_> = reports.all().into_iter().filter(|text| text.contains(" late")).collect();
+    let [late] = &late[..] else { panic!("{late:?}") };
+    assert!(late.starts_with("timer 0 of the punctual (liveness) ran "), "{late}");
+    assert!(late.ends_with("event 0 of the hog (bulk) held the worker for 301.0 ms"), "{late}");
+}
+
+#[test]
+fn a_worker_that_was_not_run_in_time_blames_the_system() {
+    let (mut sim, _) = quiet(1);
+    let punctual = Punctual { class: Class::Liveness, timer: TimerId::NONE, fired: None };
+    let punctual = sim.spawn("the punctual", Class::Liveness, punctual);
+    punctual.send(Class::Control, millis(10)).unwrap();
+    sim.run_for(millis(5));
+    sim.block_worker(0, millis(200));
+    sim.run_for(millis(500));
+    let all = handlers(&sim);
+    let latest = of(&all, "Punctual", Class::Liveness, Handler::Timer).latest.unwrap();
+    assert!(latest.span > millis(190), "{latest:?}");
+    assert_eq!(latest.culprit, Some(Culprit::System));
+}
+
+#[test]
+fn what_is_reported_can_be_changed_while_it_runs() {
+    let (mut sim, reports) = quiet(1);
+    let mut watch = dunlin_runtime::Watch::OFF;
+    sim.handle().watch(&watch);
+    let hog = sim.spawn("the hog", Class::Bulk, Hog::new(Class::Bulk, false));
+    hog.send(Class::Control, millis(900)).unwrap();
+    sim.run_for(millis(1000));
+    assert_eq!(reports.all(), [""; 0]);
+    watch.overrun[Class::Bulk.index()] = Some(millis(5));
+    sim.handle().watch(&watch);
+    hog.send(Class::Control, millis(6)).unwrap();
+    sim.run_for(millis(1000));
+    assert_eq!(reports.all(), ["event 0 of the hog (bulk) took 6.0 ms"]);
+}
+
+/// Works in pieces.
+struct Pieces {
+    left: u32,
+}
+
+impl Loop for Pieces {
+    type Message = ();
+
+    fn start(&mut self, cx: &mut Context<'_>) {
+        let work = cx.work(Class::Bulk);
+        cx.queue(work);
+    }
+
+    fn message(&mut self, _: &mut Context<'_>, (): ()) {}
+
+    fn work(&mut self, _: &mut Context<'_>, _: WorkId) -> Progress {
+        self.left -= 1;
+        if self.left == 0 { Progress::Done } else { Progress::More }
+    }
+}
+
+fn ask(handle: &RuntimeHandle, survey: Survey) -> Stats {
+    let (sender, receiver) = told();
+    handle.survey(survey, StatsReply::new(move |stats| sender.send(stats).unwrap()));
+    next(&receiver)
+}
+
+/// The same on threads: kinds, classes, waits, and that clearing clears.
+#[test]
+fn threads_count_by_kind_class_and_handler() {
+    let runtime = Runtime::new(RuntimeOptions { threads: 2, ..RuntimeOptions::default() }).unwrap();
+    let all = || ask(&runtime.handle(), Survey { loops: Loops::All, handlers: true });
+    let (sender, fired) = told();
+    let punctual = Punctual { class: Class::Routing, timer: TimerId::NONE, fired: Some(sender) };
+    let punctual = runtime.spawn("punctual", Class::Routing, punctual);
+    runtime.spawn("pieces", Class::Bulk, Pieces { left: 100 });
+    for _ in 0..50 {
+        punctual.send(Class::Control, millis(1)).unwrap();
+        next(&fired);
+    }
+    let hog = runtime.spawn("hog", Class::Bulk, Hog::new(Class::Bulk, true));
+    hog.send(Class::Control, millis(20)).unwrap();
+    eventually("the hog has worked", || {
+        all().loops.iter().any(|one| one.kind == "Hog" && one.longest >= millis(20))
+    });
+    let stats = all();
+    assert!(stats.complete);
+    let timer = of(&stats.handlers, "Punctual", Class::Routing, Handler::Timer);
+    assert_eq!((timer.run.count(), timer.wait.count()), (50, 50));
+    assert!(timer.latest.unwrap().span > Duration::ZERO);
+    let message = of(&stats.handlers, "Punctual", Class::Control, Handler::Message);
+    assert_eq!(message.run.count(), 50);
+    assert_eq!(message.wait.count(), 0, "sent by no handler: nobody knows how long they waited");
+    let pieces = of(&stats.handlers, "Pieces", Class::Bulk, Handler::Work);
+    assert_eq!((pieces.run.count(), pieces.wait.count()), (100, 100));
+    let hog = of(&stats.handlers, "Hog", Class::Bulk, Handler::Event);
+    assert!(hog.run.sum() >= millis(20));
+    let one = stats.loops.iter().find(|one| one.name.as_ref() == "punctual").unwrap();
+    assert_eq!(one.sites[Handler::Timer.index()].count, 50);
+    assert_eq!(one.handlers, [0, 51, 50, 0]);
+
+    runtime.handle().clear_stats();
+    let stats = all();
+    let gone = |one: &&HandlerStats| one.handler == Handler::Timer || one.handler == Handler::Work;
+    assert_eq!(stats.handlers.iter().filter(gone).count(), 0);
+    assert!(stats.loops.iter().all(|one| one.run == Duration::ZERO && one.turns == 0));
+    assert!(stats.workers.iter().all(|worker| worker.longest < millis(20) && worker.turns < 10));
+}
+
+#[test]
+fn what_loops_own_and_what_waits_for_them_is_told() {
+    let (mut sim, _) = quiet(1);
+    let punctual = Punctual { class: Class::Liveness, timer: TimerId::NONE, fired: None };
+    let punctual = sim.spawn("punctual", Class::Liveness, punctual);
+    let hog = sim.spawn("hog", Class::Bulk, Hog::new(Class::Bulk, false));
+    sim.run_for(millis(1));
+    punctual.send(Class::Control, millis(1000)).unwrap();
+    sim.run_for(millis(1));
+    for _ in 0..3 {
+        hog.send(Class::Bulk, millis(1)).unwrap();
+    }
+    let page = |after: Option<LoopId>| Loops::Page { after, most: 1, wanted: None, details: true };
+    let first = sim.survey(&Survey { loops: page(None), handlers: false });
+    let details = first.loops[0].details.as_ref().unwrap();
+    let timer = details.timers[0];
+    assert_eq!((timer.class, timer.rhythm), (Class::Liveness, Rhythm::Once));
+    let left = timer.expires.unwrap().since(sim.now());
+    assert!(left > millis(990) && left < millis(1000), "{left:?}");
+    assert!(details.events.is_empty() && details.works.is_empty() && details.sockets.is_empty());
+    let second = sim.survey(&Survey { loops: page(first.next), handlers: false });
+    let hog = &second.loops[0];
+    assert_eq!((hog.waiting.urgent, hog.waiting.rest, hog.waiting.more), (0, 3, false));
+    let event = hog.details.as_ref().unwrap().events[0];
+    assert!(!event.pending && event.since.is_none());
+    assert_eq!(second.next, None);
+}
