@@ -2,6 +2,7 @@
 //! then the signal takes its normal course, core file included.
 #![expect(unsafe_code, reason = "signal handlers and their stacks")]
 
+mod frames;
 mod writer;
 
 use std::ffi::{c_int, c_void};
@@ -12,7 +13,8 @@ use std::ptr;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-pub use self::writer::{Writer, set_output};
+pub use self::frames::{write_address, write_backtrace};
+pub use self::writer::{Writer, has_output, set_output};
 
 /// The signals that end the process with a report.
 pub const SIGNALS: [i32; 5] =
@@ -60,6 +62,7 @@ pub fn install(hook: Hook) -> io::Result<()> {
     if let Some(stack) = SignalStack::install() {
         std::mem::forget(stack);
     }
+    frames::prepare();
     SIGNALS.iter().try_for_each(|signal| set_handler(*signal, true))
 }
 

@@ -29,13 +29,32 @@ unsafe impl Send for MappedRegion {}
 unsafe impl Sync for MappedRegion {}
 
 impl MappedRegion {
-    /// Maps a new file of `bytes` bytes (rounded up to pages) at `path`, readable by its owner only. A file
-    /// that is there already is renamed to `path.old`, replacing an older one; one that a living process has
-    /// mapped is [`io::ErrorKind::ResourceBusy`]. The first `reserve` bytes are allocated at once, so that a
-    /// full file system is an error here and not a signal later; see [`MappedRegion::reserve`].
-    pub fn create(path: &Path, bytes: usize, reserve: usize) -> io::Result<Self> {
+    /// Maps a new file of `bytes` bytes (rounded up to pages) at `path`, readable by its owner only. What a dead
+    /// process left at `path` is given to `retire`, which is to move it away; a file that a living process
+    /// has mapped is [`io::ErrorKind::ResourceBusy`]. The first `reserve` bytes are allocated at once, so
+    /// that a full file system is an error here and not a signal later; see [`MappedRegion::reserve`].
+    ///
+    /// Any number of processes may do this at the same time with the same path: one has it, the others are told
+    /// that it is busy.
+    pub fn create(
+        path: &Path,
+        bytes: usize,
+        reserve: usize,
+        retire: impl Fn(&Path) -> io::Result<()>,
+    ) -> io::Result<Self> {
         let bytes = pages(bytes)?;
-        retire(path)?;
+        // Complete and locked before it has its name: nobody ever sees one that is neither.
+        let new = with_suffix(path, &format!(".new-{}", rustix::process::getpid().as_raw_pid()));
+        let _ = std::fs::remove_file(&new);
+        let result = Self::create_at(&new, bytes, reserve).and_then(|region| {
+            take_place(path, &new, retire)?;
+            Ok(region)
+        });
+        let _ = std::fs::remove_file(&new);
+        result
+    }
+
+    fn create_at(path: &Path, bytes: usize, reserve: usize) -> io::Result<Self> {
         let file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -44,11 +63,7 @@ impl MappedRegion {
             .custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC)
             .open(path)?;
         rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)?;
-        let result = Self::map_new(file, bytes, reserve);
-        if result.is_err() {
-            let _ = std::fs::remove_file(path);
-        }
-        result
+        Self::map_new(file, bytes, reserve)
     }
 
     /// Maps `bytes` bytes (rounded up to pages) that die with the process.
@@ -127,12 +142,31 @@ pub fn directory() -> PathBuf {
         .unwrap_or_else(std::env::temp_dir)
 }
 
-/// Renames what an earlier process left at `path`.
-fn retire(path: &Path) -> io::Result<()> {
+/// Gives the file `new` the name `path` too, unless a living process has that; what a dead one has left there is
+/// retired first.
+fn take_place(path: &Path, new: &Path, retire: impl Fn(&Path) -> io::Result<()>) -> io::Result<()> {
+    for _ in 0..TRIES {
+        if let Some(old) = claim_old(path)? {
+            retire(path)?;
+            drop(old);
+        }
+        match std::fs::hard_link(new, path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            result => return result,
+        }
+    }
+    Err(busy(path))
+}
+
+/// How often a place is tried that others take and leave meanwhile.
+const TRIES: usize = 16;
+
+/// The lock of what an earlier process left at `path`: who has it may move the file. `None` if nothing is there.
+fn claim_old(path: &Path) -> io::Result<Option<File>> {
     let options = libc::O_NOFOLLOW | libc::O_CLOEXEC | libc::O_NONBLOCK;
     let old = match OpenOptions::new().read(true).custom_flags(options).open(path) {
         Ok(old) => old,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
     let metadata = old.metadata()?;
@@ -140,13 +174,43 @@ fn retire(path: &Path) -> io::Result<()> {
         let message = format!("{} is not a file of ours", path.display());
         return Err(io::Error::new(io::ErrorKind::AlreadyExists, message));
     }
-    if is_locked(&old) {
-        let message = format!("{} belongs to a running process", path.display());
-        return Err(io::Error::new(io::ErrorKind::ResourceBusy, message));
+    if rustix::fs::flock(&old, FlockOperation::NonBlockingLockExclusive).is_err() {
+        return Err(busy(path));
     }
-    let mut renamed = path.as_os_str().to_owned();
-    renamed.push(".old");
-    std::fs::rename(path, renamed)
+    // Another process may have moved it between our opening and our locking it.
+    let same = std::fs::symlink_metadata(path)
+        .is_ok_and(|now| (now.dev(), now.ino()) == (metadata.dev(), metadata.ino()));
+    Ok(same.then_some(old))
+}
+
+fn busy(path: &Path) -> io::Error {
+    let message = format!("{} belongs to a running process", path.display());
+    io::Error::new(io::ErrorKind::ResourceBusy, message)
+}
+
+/// Moves `path` to `path.1`, what was there to `path.2`, and so on; what would be beyond `path.keep` is
+/// removed. With `keep` 0, `path` itself is. A file that is not there is no error.
+pub fn rotate(path: &Path, keep: u32) -> io::Result<()> {
+    let place = |number: u32| match number {
+        0 => path.to_owned(),
+        _ => with_suffix(path, &format!(".{number}")),
+    };
+    let absent = |error: io::Error| match error.kind() {
+        io::ErrorKind::NotFound => Ok(()),
+        _ => Err(error),
+    };
+    std::fs::remove_file(place(keep)).or_else(absent)?;
+    for number in (0..keep).rev() {
+        std::fs::rename(place(number), place(number + 1)).or_else(absent)?;
+    }
+    Ok(())
+}
+
+/// The path with something behind its last part.
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut longer = path.as_os_str().to_owned();
+    longer.push(suffix);
+    longer.into()
 }
 
 fn is_locked(file: &File) -> bool {
@@ -163,6 +227,7 @@ fn pages(bytes: usize) -> io::Result<usize> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Barrier;
     use std::sync::atomic::Ordering;
 
     use super::*;
@@ -171,15 +236,23 @@ mod tests {
         directory().join(format!("dunlin-os-map-{name}-{}", std::process::id()))
     }
 
+    fn keep_one(path: &Path) -> io::Result<()> {
+        rotate(path, 1)
+    }
+
+    fn create(path: &Path, bytes: usize) -> io::Result<MappedRegion> {
+        MappedRegion::create(path, bytes, bytes, keep_one)
+    }
+
     fn remove(path: &Path) {
         let _ = std::fs::remove_file(path);
-        let _ = std::fs::remove_file(path.with_extension("old"));
+        let _ = std::fs::remove_file(with_suffix(path, ".1"));
     }
 
     #[test]
     fn what_is_written_is_in_the_file() {
         let path = path("written");
-        let region = MappedRegion::create(&path, 5000, 5000).unwrap();
+        let region = create(&path, 5000).unwrap();
         assert_eq!(region.words().len(), 1024);
         assert!(region.words().iter().all(|word| word.load(Ordering::Relaxed) == 0));
         region.words()[1000].store(0x0123_4567_89ab_cdef, Ordering::Relaxed);
@@ -192,26 +265,72 @@ mod tests {
     #[test]
     fn a_file_in_use_is_refused_and_an_old_one_is_kept() {
         let path = path("kept");
-        let first = MappedRegion::create(&path, 100, 100).unwrap();
+        let first = create(&path, 100).unwrap();
         first.words()[0].store(7, Ordering::Relaxed);
         assert!(is_mapped(&path).unwrap());
-        let error = MappedRegion::create(&path, 100, 100).unwrap_err();
+        let error = create(&path, 100).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::ResourceBusy);
         drop(first);
         assert!(!is_mapped(&path).unwrap());
-        let second = MappedRegion::create(&path, 100, 100).unwrap();
+        let second = create(&path, 100).unwrap();
         assert_eq!(second.words()[0].load(Ordering::Relaxed), 0);
-        let old = path.with_file_name(format!("{}.old", path.file_name().unwrap().display()));
+        let old = with_suffix(&path, ".1");
         assert_eq!(std::fs::read(&old).unwrap()[..8], 7u64.to_ne_bytes());
         remove(&path);
-        remove(&old);
+    }
+
+    #[test]
+    fn of_many_that_come_at_once_one_has_the_place() {
+        let path = path("race");
+        // A dead process's file is there, so that each also has to move something away.
+        drop(create(&path, 100).unwrap());
+        for _ in 0..20 {
+            let barrier = Barrier::new(4);
+            let outcomes: Vec<_> = std::thread::scope(|scope| {
+                let one = || {
+                    // Each with another name for what it makes, as processes have.
+                    barrier.wait();
+                    let new =
+                        with_suffix(&path, &format!(".new-{:?}", std::thread::current().id()));
+                    let region = MappedRegion::create_at(&new, 4096, 4096).unwrap();
+                    let taken = take_place(&path, &new, keep_one).map(|()| region);
+                    std::fs::remove_file(&new).unwrap();
+                    taken
+                };
+                let threads: Vec<_> = (0..4).map(|_| scope.spawn(one)).collect();
+                threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+            });
+            let busy = |error: &io::Error| error.kind() == io::ErrorKind::ResourceBusy;
+            assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1);
+            assert!(outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).all(busy));
+            assert!(is_mapped(&path).unwrap());
+        }
+        remove(&path);
+    }
+
+    #[test]
+    fn so_many_are_kept_as_said() {
+        let path = path("rotated");
+        let numbered = |number: u32| with_suffix(&path, &format!(".{number}"));
+        for number in 0..5 {
+            std::fs::write(&path, [number]).unwrap();
+            rotate(&path, 3).unwrap();
+            assert!(!path.exists());
+        }
+        let kept = [1, 2, 3].map(|number| std::fs::read(numbered(number)).unwrap());
+        assert_eq!(kept, [[4], [3], [2]]);
+        assert!(!numbered(4).exists());
+        std::fs::write(&path, [9]).unwrap();
+        rotate(&path, 0).unwrap();
+        assert!(!path.exists());
+        (1..4).for_each(|number| std::fs::remove_file(numbered(number)).unwrap());
     }
 
     #[test]
     fn a_link_is_not_followed() {
         let path = path("link");
         std::os::unix::fs::symlink("/dev/null", &path).unwrap();
-        MappedRegion::create(&path, 100, 100).unwrap_err();
+        create(&path, 100).unwrap_err();
         assert!(path.is_symlink());
         remove(&path);
     }
@@ -220,7 +339,7 @@ mod tests {
     fn a_full_file_system_is_an_error() {
         let path = path("full");
         // More than any machine has; the file is gone again afterwards.
-        MappedRegion::create(&path, 1 << 46, 1 << 46).unwrap_err();
+        create(&path, 1 << 46).unwrap_err();
         assert!(!path.exists());
     }
 

@@ -51,6 +51,12 @@ pub fn hostname() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
+/// The name and the release of the system: `Linux 6.12.0`.
+pub fn system() -> String {
+    let system = rustix::system::uname();
+    format!("{} {}", system.sysname().to_string_lossy(), system.release().to_string_lossy())
+}
+
 /// The effective user.
 pub fn user() -> u32 {
     rustix::process::geteuid().as_raw()

@@ -341,9 +341,9 @@ fn a_handler_called_by_another_is_recorded_with_its_cause() {
     });
     let trace = recorder.snapshot();
     let of = |address: &Address<()>, site| {
-        let records = trace.records.iter();
+        let records = trace.records().into_iter();
         let number = address.loop_id().number();
-        records.filter(|one| one.loop_id == number && one.site == site).copied().collect::<Vec<_>>()
+        records.filter(|one| one.loop_id == number && one.site == site).collect::<Vec<_>>()
     };
     let (message, called) = (of(&calls, Site::MESSAGE), of(&calls, Site::CALL));
     let name = |one: &dunlin_trace::Record| Some((one.ring, one.index));

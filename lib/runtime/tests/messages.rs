@@ -389,12 +389,12 @@ fn a_handler_that_takes_too_long_is_reported_and_recorded_with_its_cause() {
     let trace = recorder.snapshot();
     let of = |address: &Address<()>| {
         let number = address.loop_id().number();
-        let mut records = trace.records.iter();
-        *records.find(|one| one.loop_id == number && one.site == Site::MESSAGE).unwrap()
+        let mut records = trace.records().into_iter();
+        records.find(|one| one.loop_id == number && one.site == Site::MESSAGE).unwrap()
     };
     let (cause, effect) = (of(&first), of(&second));
     assert!(cause.duration.unwrap() >= 119_000_000, "{cause:?}");
     assert_eq!(effect.cause, Some((cause.ring, cause.index)));
     assert!(effect.delay >= 119_000_000, "waited for the one that sent it: {effect:?}");
-    assert_eq!(trace.loop_name(first.loop_id().number()), Some("first"));
+    assert_eq!(trace.loop_name(first.loop_id().number()).as_deref(), Some("first"));
 }

@@ -1,142 +1,135 @@
-//! The last records as text from a signal handler, where nothing may be allocated, locked or formatted.
+//! The report of a crash, from a signal handler, where nothing may be allocated, locked or formatted; and of a
+//! panic, where it is the same.
 
+use std::fs::OpenOptions;
 use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use dunlin_os::clock;
 use dunlin_os::crash::{self, Crash, Writer};
 
-use crate::layout::{RECORD, RING_HEADER, ring};
-use crate::record::{RecordId, Site, class_name, unpack};
 use crate::recorder::Recorder;
-use crate::snapshot::first_whole;
-use crate::source::Source;
+use crate::text::date;
 
-/// How many panics are worth a dump: a panic that is caught may come again and again.
+/// How many panics are worth a report: a panic that is caught may come again and again.
 const PANICS: u32 = 4;
 
-/// What is dumped; set once, before the handlers that read it are installed.
-static DUMP: OnceLock<(Recorder, u32)> = OnceLock::new();
+/// What a report is made of, and where it goes.
+#[derive(Debug, Clone)]
+pub struct CrashReport {
+    /// The recorder whose records it shows.
+    pub recorder: Recorder,
+    /// Its file, which is made at once and may stay empty; `None`: standard error.
+    pub path: Option<PathBuf>,
+    /// Records of each worker in it.
+    pub last: u32,
+}
+
+/// What is reported; set once, before the handlers that read it are installed.
+static REPORT: OnceLock<CrashReport> = OnceLock::new();
+
+/// Why the process is going to end itself.
+static REASON: OnceLock<String> = OnceLock::new();
 
 /// Panics so far. Relaxed: it publishes nothing.
 static PANICKED: AtomicU32 = AtomicU32::new(0);
 
-/// From now on a fatal signal, and each of the first few panics, writes the last `last` records of every
-/// worker to standard error or where [`crash::set_output`] said. Once per process.
-pub fn install_crash_dump(recorder: &Recorder, last: u32) -> io::Result<()> {
-    if DUMP.set((recorder.clone(), last)).is_err() {
-        let message = "a crash dump is installed";
+/// From now on a fatal signal, and each of the first few panics, writes a report: what happened when, to which
+/// program, what each worker is doing, the calls that led there, and the last records. All of them go into one file,
+/// and a line about each to standard error. Once per process.
+pub fn install_crash_report(report: CrashReport) -> io::Result<()> {
+    let file = report
+        .path
+        .as_ref()
+        .map(|path| OpenOptions::new().create(true).append(true).mode(0o600).open(path));
+    if REPORT.set(report).is_err() {
+        let message = "a crash report is installed";
         return Err(io::Error::new(io::ErrorKind::AlreadyExists, message));
     }
     crash::install(report_signal)?;
-    crash::on_panic(|_, out| {
+    crash::on_panic(|info, out| {
         if PANICKED.fetch_add(1, Ordering::Relaxed) < PANICS {
-            out.text("dunlin: panic in thread ").decimal(dunlin_os::thread::id().into()).text("\n");
-            report_rings(out);
+            let what = format!("{info}");
+            report_all(
+                out,
+                |out| {
+                    out.text("panic in thread ").decimal(dunlin_os::thread::id().into());
+                },
+                Some(&what),
+            );
         }
     });
-    Ok(())
+    file.map_or(Ok(()), |file| {
+        crash::set_output(file?.into());
+        Ok(())
+    })
+}
+
+/// Why the process is going to end itself: a line in the report that comes of it. The first one counts.
+pub fn set_crash_reason(reason: String) {
+    let _ = REASON.set(reason);
 }
 
 fn report_signal(crash: &Crash, out: &mut Writer) {
-    out.text("\ndunlin: ").text(crash.name()).text(" in thread ").decimal(crash.thread.into());
-    out.text(", address ").hex(crash.address as u64);
-    out.text(", instruction ").hex(crash.instruction as u64).text("\n");
-    report_rings(out);
+    let what = |out: &mut Writer| {
+        out.text(crash.name()).text(" in thread ").decimal(crash.thread.into());
+        if crash.signal != SIGABRT {
+            out.text(", address ").hex(crash.address as u64);
+        }
+        out.text(", instruction ");
+        crash::write_address(out, crash.instruction);
+    };
+    report_all(out, what, REASON.get().map(String::as_str));
 }
 
-fn report_rings(out: &mut Writer) {
-    let Some((recorder, last)) = DUMP.get() else { return };
-    if let Some(path) = recorder.path() {
-        out.text("dunlin: flight recorder in ");
-        out.bytes(path.as_os_str().as_encoded_bytes()).text("\n");
+const SIGABRT: i32 = 6;
+
+/// The whole report, and a line about it where somebody may be looking.
+fn report_all(out: &mut Writer, what: impl Fn(&mut Writer), why: Option<&str>) {
+    let Some(CrashReport { recorder, path, last }) = REPORT.get() else { return };
+    if crash::has_output()
+        && let Some(path) = path
+    {
+        let mut terminal = Writer::stderr();
+        terminal.text("dunlin: ");
+        what(&mut terminal);
+        terminal.text(", report in ").bytes(path.as_os_str().as_encoded_bytes()).text("\n");
     }
+    out.text("\ndunlin: ");
+    what(out);
+    out.text("\n");
+    if let Some(why) = why {
+        out.text("Reason: ").text(why).text("\n");
+    }
+    out.text("Time: ");
+    write_utc(out, clock::wall().as_secs());
+    out.text(" UTC, after ").decimal(recorder.age() / SECOND).text(" s\n");
+    recorder.dump_program(out);
+    out.text("Running now:\n");
+    recorder.dump_running(out);
+    out.text("Calls, innermost first (addr2line -Cfpie FILE +NUMBER):\n");
+    // So far nothing can have gone wrong.
+    out.flush();
+    crash::write_backtrace(out);
+    out.text("Last records:\n");
     recorder.dump(out, *last);
+    out.text("End of report\n");
     out.flush();
 }
 
-impl Recorder {
-    /// Writes the last `last` records of every ring, oldest first, while their owners go on. Async-signal-safe.
-    pub fn dump(&self, out: &mut Writer, last: u32) {
-        let (words, geometry) = (self.words(), self.header().geometry);
-        // What only simulated clocks know is shown as it is.
-        let now = self.is_real().then(clock::ticks);
-        for number in 0..geometry.rings {
-            let start = geometry.ring(number);
-            let head = words.word(start + ring::HEAD);
-            if head == 0 {
-                continue;
-            }
-            let whole = |head| first_whole(head, geometry.records);
-            let first = whole(head).max(head.saturating_sub(last.into()));
-            out.text("worker ")
-                .decimal(number as u64)
-                .text(": ")
-                .decimal(head)
-                .text(" records, the last ");
-            out.decimal(head - first).text(":\n");
-            for index in first..head {
-                let slot = index as usize & (geometry.records - 1);
-                let mut record = [0; RECORD];
-                let read = words.read(start + RING_HEADER + slot * RECORD, &mut record);
-                // Overwritten meanwhile, perhaps in part.
-                if read && index >= whole(words.word(start + ring::HEAD)) {
-                    self.dump_record(out, index, record, now);
-                }
-            }
-        }
-    }
+const SECOND: u64 = 1_000_000_000;
 
-    fn dump_record(&self, out: &mut Writer, index: u64, record: [u64; RECORD], now: Option<u64>) {
-        let raw = unpack(record);
-        let scale = &self.header().scale;
-        match now {
-            Some(now) => {
-                let ago = scale.nanoseconds(now.saturating_sub(raw.at));
-                out.text("  -").decimal(ago / 1_000_000_000).text(".");
-                out.padded(ago % 1_000_000_000, 9);
-            }
-            None => _ = out.text("  ").decimal(scale.monotonic(raw.at)),
-        }
-        out.text(" #").decimal(index).text(" ");
-        self.dump_site(out, raw.site);
-        if raw.loop_id != 0 {
-            out.text(" ");
-            if let Some(name) = self.header().geometry.loop_names().find(self.words(), raw.loop_id)
-            {
-                out.bytes(name.bytes()).text(" ");
-            }
-            out.text("[").decimal(raw.loop_id.into()).text("]");
-        }
-        out.text(" ").text(class_name(raw.class));
-        out.text(" waited ").decimal(scale.nanoseconds(raw.delay)).text(" ns, ");
-        match raw.duration {
-            None => _ = out.text("not ended"),
-            Some(ticks) => _ = out.text("took ").decimal(scale.nanoseconds(ticks)).text(" ns"),
-        }
-        if raw.argument != 0 {
-            out.text(", argument ").decimal(raw.argument.into());
-        }
-        dump_cause(out, raw.cause);
-        out.text("\n");
-    }
-
-    fn dump_site(&self, out: &mut Writer, site: Site) {
-        if let Some(name) = site.name() {
-            out.text(name);
-        } else if let Some(name) = self.header().geometry.sites().find(self.words(), site.0.into())
-        {
-            out.bytes(name.bytes());
-        } else {
-            out.text("site ").decimal(site.0.into());
-        }
-    }
-}
-
-/// Only the low half of the number is known here, which is all of it for the first four thousand million.
-fn dump_cause(out: &mut Writer, cause: RecordId) {
-    if !cause.is_none() {
-        out.text(", after w").decimal(cause.ring().into()).text(" #").decimal(cause.index().into());
-    }
+/// A time in seconds since 1970 as `2026-11-22 15:45:11`.
+fn write_utc(out: &mut Writer, seconds: u64) {
+    let (year, month, day) = date(seconds / 86_400);
+    let second = seconds % 86_400;
+    out.decimal(year).text("-").padded(month, 2).text("-").padded(day, 2).text(" ");
+    out.padded(second / 3600, 2)
+        .text(":")
+        .padded(second / 60 % 60, 2)
+        .text(":")
+        .padded(second % 60, 2);
 }

@@ -1,4 +1,4 @@
-//! Where things are in the file: a page of header, the table of site names, the table of loop names, then the
+//! Where things are in the file: a page of header with what is known of the program, the table of site names, the table of loop names, then the
 //! rings. All in 64-bit words of the machine's own order.
 
 use dunlin_os::clock::Scale;
@@ -9,7 +9,7 @@ use crate::source::Source;
 /// "DUNLINTR" as the machine stores it, so a file of another byte order is not taken for one of ours.
 pub(crate) const MAGIC: u64 = u64::from_ne_bytes(*b"DUNLINTR");
 /// Changed whenever a reader of the old layout would misread the new one.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 /// Words of a record.
 pub(crate) const RECORD: usize = 4;
@@ -33,6 +33,14 @@ mod at {
     pub(super) const RATE: usize = 8;
     pub(super) const END: usize = 9;
 }
+
+/// The hash of the configuration in force, 0 if it has none. Stored by whoever puts it into force.
+pub(crate) const CONFIGURATION: usize = 16;
+/// The length in bytes of what is said of the program, and where it is.
+pub(crate) const FACTS_LENGTH: usize = 63;
+pub(crate) const FACTS: usize = 64;
+/// Words for it.
+pub(crate) const FACTS_WORDS: usize = 192;
 
 /// Word offsets in a ring's header.
 pub(crate) mod ring {
@@ -122,7 +130,7 @@ impl Header {
     }
 
     /// Reads and checks a header; the error is the version found, or `None` if it is no trace at all.
-    pub(crate) fn read(source: &impl Source) -> Result<Self, Option<u32>> {
+    pub(crate) fn read(source: &(impl Source + ?Sized)) -> Result<Self, Option<u32>> {
         let mut words = [0; at::END];
         if !source.read(0, &mut words) || words[at::MAGIC] != MAGIC {
             return Err(None);
@@ -154,7 +162,8 @@ mod tests {
     fn parts_do_not_overlap() {
         let geometry = Geometry::new(3, 1000, 100);
         assert_eq!(geometry.records, 1024);
-        assert!(HEADER >= at::END && geometry.sites().end() == HEADER + SITES * 8);
+        const { assert!(at::END <= CONFIGURATION && FACTS + FACTS_WORDS <= HEADER) };
+        assert!(geometry.sites().end() == HEADER + SITES * 8);
         assert!(geometry.loop_names().end() <= geometry.ring(0));
         assert!(geometry.ring(0) + RING_HEADER + 1024 * RECORD <= geometry.ring(1));
         assert_eq!(geometry.words(), geometry.ring(3));

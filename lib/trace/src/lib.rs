@@ -15,24 +15,35 @@
 //!
 //! Deliberately absent: levels and filters. What is worth a record is always recorded.
 
+mod chains;
 mod crash;
+mod dump;
 mod export;
 mod layout;
+mod lines;
+mod listing;
 mod names;
+mod perfetto;
 mod record;
 mod recorder;
 mod ring;
 mod snapshot;
 mod source;
+mod taking;
 mod text;
 
 #[cfg(test)]
 mod tests;
 
-pub use crash::install_crash_dump;
-pub use export::write_chrome_json;
-pub use record::{Entry, Record, RecordId, Site, class_name};
+pub use chains::{Origin, write_chains};
+pub use crash::{CrashReport, install_crash_report, set_crash_reason};
+pub use export::{write_chrome_json, write_json, write_json_heading, write_json_record};
+pub use lines::Lines;
+pub use listing::{Filter, Listing, LoopChoice, Progress};
+pub use perfetto::write_perfetto;
+pub use record::{CLASSES, Entry, Record, RecordId, Site, class_name, move_of};
 pub use recorder::{Options, Recorder};
 pub use ring::Ring;
-pub use snapshot::{Snapshot, TraceError};
+pub use snapshot::{Cause, Snapshot, TraceError};
+pub use taking::Taking;
 pub use text::{write_heading, write_record, write_records, write_time};

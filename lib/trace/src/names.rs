@@ -115,6 +115,19 @@ impl Table {
         None
     }
 
+    /// Gives `each` every number with its name.
+    pub(crate) fn each(&self, source: &(impl Source + ?Sized), mut each: impl FnMut(u32, &Name)) {
+        for entry in 0..self.entries {
+            let state = source.word(self.start + entry * ENTRY);
+            let number = (state >> 32) as u32;
+            if matches!(state & 0xff, LIVE | ENDED)
+                && let Some(name) = self.find(source, number)
+            {
+                each(number, &name);
+            }
+        }
+    }
+
     /// The entry to write: that of the number, or an empty one, or an ended one, or the first.
     fn place(&self, words: &[AtomicU64], number: u32) -> usize {
         let rank = |at: &usize| {

@@ -2,90 +2,102 @@
 
 use crate::layout::RECORD;
 
-/// What kind of thing a record is about.
+/// What kind of thing a record is about. Below 16 are handlers: what a worker does one after the other, with a
+/// begin and an end. From 16 on are notes about something that takes no time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Site(pub u16);
 
-impl Site {
+/// The sites of the runtime: name, number, what records show, and what the record says.
+macro_rules! sites {
+    ($($(#[doc = $what:literal])+ $name:ident = $number:literal, $shown:literal;)+) => {
+        impl Site {
+            $($(#[doc = $what])+ pub const $name: Self = Self($number);)+
+
+            /// The name of a site defined here.
+            pub const fn name(self) -> Option<&'static str> {
+                match self.0 {
+                    $($number => Some($shown),)+
+                    _ => None,
+                }
+            }
+
+            #[cfg(test)]
+            const ALL: &[(Self, &'static str)] = &[$((Self::$name, $shown),)+];
+        }
+    };
+}
+
+sites! {
     /// A loop handled a message.
-    pub const MESSAGE: Self = Self(1);
+    MESSAGE = 1, "message";
     /// A loop handled an event.
-    pub const EVENT: Self = Self(2);
+    EVENT = 2, "event";
     /// A loop handled a timer.
-    pub const TIMER: Self = Self(3);
+    TIMER = 3, "timer";
     /// A loop handled a socket's readiness.
-    pub const READY: Self = Self(4);
+    READY = 4, "ready";
     /// A loop did a part of long work.
-    pub const WORK: Self = Self(5);
+    WORK = 5, "work";
     /// A loop started.
-    pub const START: Self = Self(6);
+    START = 6, "start";
     /// A loop stopped.
-    pub const STOP: Self = Self(7);
+    STOP = 7, "stop";
     /// A job for idle time ran.
-    pub const JOB: Self = Self(8);
+    JOB = 8, "job";
     /// A handler called that of an event.
-    pub const CALL: Self = Self(9);
+    CALL = 9, "call";
     /// Something another loop asked for was done between two handlers.
-    pub const ASK: Self = Self(10);
+    ASK = 10, "ask";
     /// A loop was made; the argument is its worker.
-    pub const SPAWN: Self = Self(16);
-    /// A loop left this worker; the argument is where it goes.
-    pub const LEAVE: Self = Self(17);
-    /// A loop came to this worker; the argument is where it was.
-    pub const ARRIVE: Self = Self(18);
+    SPAWN = 16, "spawn";
+    /// A loop left this worker; the argument is where it goes and why: see [`move_of`].
+    LEAVE = 17, "leave";
+    /// A loop came to this worker; the argument is where it was and why: see [`move_of`].
+    ARRIVE = 18, "arrive";
     /// The number of workers changed; the argument is the new one.
-    pub const RESIZE: Self = Self(19);
+    RESIZE = 19, "resize";
     /// A worker waited in its poller.
-    pub const IDLE: Self = Self(20);
+    IDLE = 20, "idle";
     /// A worker was woken by another.
-    pub const WAKE: Self = Self(21);
+    WAKE = 21, "wake";
     /// A handler ran longer than it may.
-    pub const OVERRUN: Self = Self(22);
+    OVERRUN = 22, "overrun";
     /// A liveness deadline was missed.
-    pub const LATE: Self = Self(23);
+    LATE = 23, "late";
     /// A handler panicked.
-    pub const PANIC: Self = Self(24);
+    PANIC = 24, "panic";
+}
+
+impl Site {
     /// The first site that is free for the users of the runtime, who name theirs with
     /// [`Recorder::name_site`](crate::Recorder::name_site).
     pub const FIRST_FREE: Self = Self(256);
 
-    /// The name of a site defined here.
-    pub const fn name(self) -> Option<&'static str> {
-        Some(match self {
-            Self::MESSAGE => "message",
-            Self::EVENT => "event",
-            Self::TIMER => "timer",
-            Self::READY => "ready",
-            Self::WORK => "work",
-            Self::START => "start",
-            Self::STOP => "stop",
-            Self::JOB => "job",
-            Self::CALL => "call",
-            Self::ASK => "ask",
-            Self::SPAWN => "spawn",
-            Self::LEAVE => "leave",
-            Self::ARRIVE => "arrive",
-            Self::RESIZE => "resize",
-            Self::IDLE => "idle",
-            Self::WAKE => "wake",
-            Self::OVERRUN => "overrun",
-            Self::LATE => "late",
-            Self::PANIC => "panic",
-            _ => return None,
-        })
+    /// Whether a worker does it from begin to end, before anything else.
+    pub const fn is_handler(self) -> bool {
+        self.0 < 16 || self.0 >= Self::FIRST_FREE.0
     }
 }
 
+/// What the argument of [`Site::LEAVE`] or [`Site::ARRIVE`] says: the other worker, and why the loop moved, if
+/// that is known here.
+pub fn move_of(argument: u32) -> (u16, Option<&'static str>) {
+    (
+        argument as u16,
+        REASONS.get((argument >> 16) as usize).copied().filter(|name| !name.is_empty()),
+    )
+}
+
+/// Why a loop moves, by the numbers of the runtime's `MoveReason`.
+const REASONS: [&str; 9] =
+    ["", "gathered", "spread", "relief", "grown", "retired", "group", "pinned", "chance"];
+
+/// The priority classes by their numbers, highest first.
+pub const CLASSES: [&str; 5] = ["liveness", "control", "routing", "bulk", "idle"];
+
 /// The name of a priority class by its number, highest first.
 pub const fn class_name(class: u8) -> &'static str {
-    match class {
-        0 => "liveness",
-        1 => "control",
-        2 => "routing",
-        3 => "bulk",
-        4 => "idle",
-        _ => "-",
-    }
+    if (class as usize) < CLASSES.len() { CLASSES[class as usize] } else { "-" }
 }
 
 /// Names a record, so that what it caused can refer to it: the ring and the low half of the record's number
@@ -260,6 +272,17 @@ mod tests {
         assert_eq!((raw.delay, raw.duration), (0x7000, Some(0x120)));
         assert_eq!((raw.cause.ring(), raw.cause.index()), (4094, 0x8765_4321));
         assert_eq!(unpack(pack(&entry, RUNNING)).duration, None);
+    }
+
+    #[test]
+    fn no_two_sites_share_a_number_or_a_name() {
+        for (at, (site, name)) in Site::ALL.iter().enumerate() {
+            assert_eq!(site.name(), Some(*name));
+            let others = Site::ALL.iter().skip(at + 1);
+            assert!(others.clone().all(|(other, shown)| other != site && shown != name), "{name}");
+            assert!(*site != Site(0) && site.0 < Site::FIRST_FREE.0);
+        }
+        assert_eq!(Site::FIRST_FREE.name(), None);
     }
 
     #[test]

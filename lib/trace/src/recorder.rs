@@ -10,10 +10,11 @@ use dunlin_os::clock::{self, Scale};
 use dunlin_os::map::{self, MappedRegion};
 use dunlin_os::process;
 
-use crate::layout::{Geometry, Header};
+use crate::layout::{self, Geometry, Header};
 use crate::record::Site;
 use crate::ring::Ring;
 use crate::snapshot::Snapshot;
+use crate::taking::Taking;
 
 /// How a recorder is made.
 #[derive(Debug, Clone)]
@@ -27,13 +28,25 @@ pub struct Options {
     pub records: u32,
     /// How many loops can have a name, 64 bytes each.
     pub loops: u32,
+    /// What a reader shall know of the program: versions; the first 1536 bytes are kept.
+    pub facts: String,
+    /// How many files of dead processes are kept: `PATH.1`, the youngest, to `PATH.keep`.
+    pub keep: u32,
     /// The clock of a simulation; `None`: the processor's.
     pub scale: Option<Scale>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { path: None, rings: 64, records: 1 << 15, loops: 8192, scale: None }
+        Self {
+            path: None,
+            rings: 64,
+            records: 1 << 15,
+            loops: 8192,
+            facts: String::new(),
+            keep: 3,
+            scale: None,
+        }
     }
 }
 
@@ -69,7 +82,8 @@ impl Recorder {
         let bytes = geometry.words() * 8;
         let mut problem = None;
         let file = options.path.as_deref().and_then(|path| {
-            MappedRegion::create(path, bytes, geometry.before_rings() * 8)
+            let retire = |path: &Path| map::rotate(path, options.keep);
+            MappedRegion::create(path, bytes, geometry.before_rings() * 8, retire)
                 .map_err(|error| problem = Some(error))
                 .ok()
         });
@@ -86,6 +100,7 @@ impl Recorder {
             start_wall: if real { start_wall(&scale) } else { 0 },
             scale,
         };
+        write_facts(&region, &options.facts);
         write_header(&region, &header);
         Ok(Self { shared: Arc::new(Shared { region, header, real, path, problem }) })
     }
@@ -119,9 +134,28 @@ impl Recorder {
         self.header().geometry.sites().set(self.shared.region.words(), site.0.into(), name);
     }
 
-    /// What the rings hold now. The workers go on meanwhile.
+    /// The configuration that is in force from now on, by its hash.
+    pub fn set_configuration(&self, hash: u64) {
+        if let Some(word) = self.words().get(layout::CONFIGURATION) {
+            // Read by whoever shows it; publishes nothing else.
+            word.store(hash, Ordering::Relaxed);
+        }
+    }
+
+    /// What the rings hold now. The workers go on meanwhile. Takes milliseconds where much is recorded; who may not
+    /// take so long uses [`Recorder::take`].
     pub fn snapshot(&self) -> Snapshot {
-        Snapshot::take(self.shared.region.words(), self.header())
+        let mut taking = self.take(usize::MAX);
+        loop {
+            if let Some(snapshot) = taking.step() {
+                return snapshot;
+            }
+        }
+    }
+
+    /// Begins to copy what the rings hold, at most so many records of each and some more for causes.
+    pub fn take(&self, records: usize) -> Taking {
+        Taking::new(self.clone(), records)
     }
 
     /// The file, if there is one.
@@ -137,6 +171,11 @@ impl Recorder {
     /// Removes the file, at the regular end of the process.
     pub fn remove_file(&self) -> io::Result<()> {
         self.path().map_or(Ok(()), std::fs::remove_file)
+    }
+
+    /// Nanoseconds since it was made. Async-signal-safe.
+    pub(crate) fn age(&self) -> u64 {
+        clock::monotonic().saturating_sub(self.header().scale.origin())
     }
 
     pub(crate) fn header(&self) -> &Header {
@@ -167,6 +206,21 @@ impl fmt::Debug for Shared {
 fn start_wall(scale: &Scale) -> u64 {
     let (wall, now) = (clock::wall().as_nanos() as u64, clock::monotonic());
     wall.saturating_sub(now.saturating_sub(scale.origin()))
+}
+
+/// What is said of the program; whole characters only.
+fn write_facts(region: &MappedRegion, facts: &str) {
+    let room = layout::FACTS_WORDS * 8;
+    let end = (0..=room.min(facts.len())).rev().find(|end| facts.is_char_boundary(*end));
+    let bytes = facts.as_bytes().get(..end.unwrap_or(0)).unwrap_or_default();
+    for (word, chunk) in region.words().iter().skip(layout::FACTS).zip(bytes.chunks(8)) {
+        let mut padded = [0; 8];
+        padded[..chunk.len()].copy_from_slice(chunk);
+        word.store(u64::from_ne_bytes(padded), Ordering::Relaxed);
+    }
+    if let Some(length) = region.words().get(layout::FACTS_LENGTH) {
+        length.store(bytes.len() as u64, Ordering::Relaxed);
+    }
 }
 
 /// The magic comes last: a file without it is not one yet.

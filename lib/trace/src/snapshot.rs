@@ -1,6 +1,7 @@
-//! Reading the rings: of this process while it runs, or a file.
+//! What the rings held at one moment, of this process while it runs or in a file.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs::File;
 use std::io;
@@ -9,50 +10,155 @@ use std::path::Path;
 use dunlin_os::clock::Scale;
 use dunlin_os::map;
 
-use crate::layout::{Header, RECORD, RING_HEADER, ring};
+use crate::layout::{self, Header, RECORD, ring};
+use crate::listing::{Filter, Listing, Progress};
+use crate::names::{Name, Table};
 use crate::record::{Record, RecordId, Site, unpack};
 use crate::source::Source;
+use crate::taking::Copying;
 
-/// What the rings held at one moment, merged in the order of time.
+/// What the rings held at one moment. Records are decoded when they are asked for.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     /// The process.
     pub process: u32,
     /// Whether the process runs; of a file, as its lock says.
     pub running: bool,
-    /// The records of all rings, oldest first.
-    pub records: Vec<Record>,
-    /// The rings that were ever used: number and how many records were made, most of them gone.
-    pub rings: Vec<(u16, u64)>,
-    /// Positions in `records` in the order of ring and number.
-    by_number: Vec<u32>,
-    loops: BTreeMap<u32, String>,
-    sites: BTreeMap<u16, String>,
+    /// What is known of the program: its versions.
+    pub facts: String,
+    /// The hash of the configuration in force, if one was.
+    pub configuration: Option<u64>,
+    /// The rings that were ever used, in the order of their numbers.
+    parts: Vec<Part>,
+    /// What all rings had recorded.
+    heads: Vec<u64>,
+    /// The words before the rings, in which names are looked up.
+    words: Vec<u64>,
+    loops: Table,
+    sites: Table,
     clock: Clock,
+}
+
+/// What was left of a ring.
+#[derive(Debug, Clone)]
+pub(crate) struct Part {
+    pub(crate) number: u16,
+    /// How many records were made, most of them gone.
+    pub(crate) made: u64,
+    /// The number of the first record that is here.
+    pub(crate) first: u64,
+    /// The records, oldest first.
+    pub(crate) words: Vec<u64>,
+}
+
+impl Part {
+    /// The number behind that of the last record here.
+    pub(crate) fn end(&self) -> u64 {
+        self.first.saturating_add(self.len() as u64)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.words.len() / RECORD
+    }
+
+    /// The record at a position.
+    pub(crate) fn at(&self, position: usize) -> Option<&[u64; RECORD]> {
+        self.words.as_chunks().0.get(position)
+    }
+
+    /// When the record at a position began, in ticks.
+    pub(crate) fn ticks(&self, position: usize) -> Option<u64> {
+        self.at(position).map(|[at, ..]| *at)
+    }
+
+    /// Leaves records before this number out.
+    pub(crate) fn drop_before(&mut self, number: u64) {
+        let count = (number.saturating_sub(self.first) as usize).min(self.len());
+        self.words.drain(..count * RECORD);
+        self.first = self.first.saturating_add(count as u64);
+    }
 }
 
 /// How record times become wall times.
 #[derive(Debug, Clone, Copy)]
-struct Clock {
+pub(crate) struct Clock {
     scale: Scale,
     monotonic: u64,
     wall: u64,
+}
+
+/// What is known of who asked for a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// Nobody, or somebody who has no records.
+    None,
+    /// The handler of this record.
+    Known(Record),
+    /// A handler whose record is gone: this ring and number.
+    Gone(u16, u64),
 }
 
 impl Snapshot {
     /// Reads the file of a process, dead or running.
     pub fn open(path: &Path) -> Result<Self, TraceError> {
         let file = File::open(path)?;
-        let header = Header::read(&file).map_err(|version| match version {
-            None => TraceError::NotATrace,
-            Some(version) => TraceError::Version(version),
-        })?;
         let words = file.metadata()?.len() / 8;
-        if words < header.geometry.words() as u64 {
-            return Err(TraceError::NotATrace);
-        }
+        let header = check(&file, words)?;
         let running = map::is_mapped(path)?;
-        Ok(Self { running, ..Self::take(&file, &header) })
+        Ok(Copying::new(header, usize::MAX).whole(&file, running))
+    }
+
+    /// Reads what was in such a file; of a process that is not asked whether it runs.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, TraceError> {
+        let header = check(bytes, bytes.len() as u64 / 8)?;
+        Ok(Copying::new(header, usize::MAX).whole(bytes, false))
+    }
+
+    pub(crate) fn new(
+        header: &Header,
+        running: bool,
+        clock: Clock,
+        heads: Vec<u64>,
+        parts: Vec<Part>,
+        words: Vec<u64>,
+    ) -> Self {
+        let source = words.as_slice();
+        let configuration = source.word(layout::CONFIGURATION);
+        Self {
+            process: header.process,
+            running,
+            facts: facts(source),
+            configuration: (configuration != 0).then_some(configuration),
+            parts,
+            heads,
+            words,
+            loops: header.geometry.loop_names(),
+            sites: header.geometry.sites(),
+            clock,
+        }
+    }
+
+    /// The rings that were ever used: number and how many records were made, most of them gone.
+    pub fn rings(&self) -> impl Iterator<Item = (u16, u64)> {
+        self.parts.iter().map(|part| (part.number, part.made))
+    }
+
+    /// How many records there are.
+    pub fn len(&self) -> usize {
+        self.parts.iter().map(Part::len).sum()
+    }
+
+    /// Whether there is no record.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// All records in the order of time. Where there may be many, a [`Listing`] takes less memory.
+    pub fn records(&self) -> Vec<Record> {
+        let mut records = Vec::with_capacity(self.len());
+        let mut listing = Listing::new(self.clone(), Filter::default());
+        while listing.step(usize::MAX, |_, record| records.push(*record)) == Progress::More {}
+        records
     }
 
     /// Nanoseconds since 1970 at which a record began; 0-based in a simulation.
@@ -62,83 +168,98 @@ impl Snapshot {
     }
 
     /// The name of a loop.
-    pub fn loop_name(&self, loop_id: u32) -> Option<&str> {
-        self.loops.get(&loop_id).map(String::as_str)
+    pub fn loop_name(&self, loop_id: u32) -> Option<String> {
+        self.loops.find(self.words.as_slice(), loop_id).map(text).filter(|name| !name.is_empty())
+    }
+
+    /// The loops whose names `fits` says yes to; some of them may have no records any more.
+    pub(crate) fn loops_where(&self, fits: impl Fn(&str) -> bool) -> BTreeSet<u32> {
+        let mut found = BTreeSet::new();
+        self.loops.each(self.words.as_slice(), |number, name| {
+            if fits(&String::from_utf8_lossy(name.bytes())) {
+                found.insert(number);
+            }
+        });
+        found
     }
 
     /// The name of a site.
-    pub fn site_name(&self, site: Site) -> Option<&str> {
-        site.name().or_else(|| self.sites.get(&site.0).map(String::as_str))
+    pub fn site_name(&self, site: Site) -> Option<Cow<'static, str>> {
+        let own = || self.sites.find(self.words.as_slice(), site.0.into()).map(text);
+        let known = site.name().map(Cow::Borrowed);
+        known.or_else(|| own().map(Cow::Owned)).filter(|name| !name.is_empty())
     }
 
     /// A record by ring and number, if it is still there.
-    pub fn find(&self, ring: u16, index: u64) -> Option<&Record> {
-        let record = |position: &u32| self.records.get(*position as usize);
-        let number = |position: &u32| record(position).map(|record| (record.ring, record.index));
-        let found = self.by_number.binary_search_by_key(&Some((ring, index)), number).ok()?;
-        self.by_number.get(found).and_then(record)
+    pub fn find(&self, ring: u16, index: u64) -> Option<Record> {
+        let part = self.parts.iter().find(|part| part.number == ring)?;
+        let position = usize::try_from(index.checked_sub(part.first)?).ok()?;
+        self.decode(part, position)
     }
 
-    /// The last `count` records.
-    pub fn last(&self, count: usize) -> &[Record] {
-        self.records.get(self.records.len().saturating_sub(count)..).unwrap_or_default()
-    }
-
-    pub(crate) fn take(source: &(impl Source + ?Sized), header: &Header) -> Self {
-        let geometry = header.geometry;
-        let clock = Clock::read(source, header);
-        let heads: Vec<u64> =
-            (0..geometry.rings).map(|n| source.word(geometry.ring(n) + ring::HEAD)).collect();
-        let mut records = Vec::new();
-        let mut rings = Vec::new();
-        for (number, head) in heads.iter().enumerate().filter(|(_, head)| **head > 0) {
-            rings.push((number as u16, *head));
-            let start = geometry.ring(number);
-            read_ring(source, start, geometry.records, *head, |index, words| {
-                records.push(decode(number as u16, index, words, &clock.scale, &heads));
-            });
+    /// Who asked for a record. A number whose low half was used again meanwhile is not taken for the old
+    /// one: causes come before what they cause.
+    pub fn cause(&self, record: &Record) -> Cause {
+        let Some((ring, index)) = record.cause else { return Cause::None };
+        match self.find(ring, index) {
+            // Counters of two processors may differ by a little.
+            Some(cause) if cause.at <= record.at.saturating_add(SKEW) => Cause::Known(cause),
+            _ => Cause::Gone(ring, index),
         }
-        records.sort_by_key(|record: &Record| (record.at, record.ring, record.index));
-        let mut by_number: Vec<u32> = (0..records.len() as u32).collect();
-        by_number.sort_by_key(|position| {
-            records.get(*position as usize).map(|record| (record.ring, record.index))
-        });
-        let mut snapshot = Self {
-            by_number,
-            process: header.process,
-            running: true,
-            records,
-            rings,
-            loops: BTreeMap::new(),
-            sites: BTreeMap::new(),
-            clock,
-        };
-        snapshot.read_names(source, header);
-        snapshot
     }
 
-    fn read_names(&mut self, source: &(impl Source + ?Sized), header: &Header) {
-        let (loops, sites) = (header.geometry.loop_names(), header.geometry.sites());
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        for record in &self.records {
-            self.loops.entry(record.loop_id).or_insert_with(|| {
-                loops.find(source, record.loop_id).map_or_else(String::new, |n| text(n.bytes()))
-            });
-            if record.site.name().is_none() {
-                self.sites.entry(record.site.0).or_insert_with(|| {
-                    let name = sites.find(source, record.site.0.into());
-                    name.map_or_else(String::new, |n| text(n.bytes()))
-                });
-            }
-        }
-        self.loops.retain(|_, name| !name.is_empty());
-        self.sites.retain(|_, name| !name.is_empty());
+    pub(crate) fn parts(&self) -> &[Part] {
+        &self.parts
     }
+
+    /// The record of a part at a position.
+    pub(crate) fn decode(&self, part: &Part, position: usize) -> Option<Record> {
+        let raw = unpack(*part.at(position)?);
+        let scale = &self.clock.scale;
+        Some(Record {
+            ring: part.number,
+            index: part.first + position as u64,
+            at: scale.monotonic(raw.at),
+            site: raw.site,
+            class: raw.class,
+            loop_id: raw.loop_id,
+            delay: scale.nanoseconds(raw.delay),
+            duration: raw.duration.map(|ticks| scale.nanoseconds(ticks)),
+            cause: whole_index(raw.cause, &self.heads),
+            argument: raw.argument,
+        })
+    }
+}
+
+/// A cause may seem to have begun so much later, in nanoseconds.
+const SKEW: u64 = 100_000;
+
+/// Reads and checks the header of a file of so many words.
+fn check(source: &(impl Source + ?Sized), words: u64) -> Result<Header, TraceError> {
+    let header = Header::read(source).map_err(|version| match version {
+        None => TraceError::NotATrace,
+        Some(version) => TraceError::Version(version),
+    })?;
+    let whole = words >= header.geometry.words() as u64;
+    whole.then_some(header).ok_or(TraceError::NotATrace)
+}
+
+fn text(name: Name) -> String {
+    String::from_utf8_lossy(name.bytes()).into_owned()
+}
+
+fn facts(source: &(impl Source + ?Sized)) -> String {
+    let mut words = [0; layout::FACTS_WORDS];
+    source.read(layout::FACTS, &mut words);
+    let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_ne_bytes()).collect();
+    let length = usize::try_from(source.word(layout::FACTS_LENGTH)).unwrap_or(usize::MAX);
+    let said = bytes.get(..length.min(bytes.len())).unwrap_or_default();
+    String::from_utf8_lossy(said).into_owned()
 }
 
 impl Clock {
     /// From the latest pair any ring noted, else from the start.
-    fn read(source: &(impl Source + ?Sized), header: &Header) -> Self {
+    pub(crate) fn read(source: &(impl Source + ?Sized), header: &Header) -> Self {
         let (scale, geometry) = (header.scale, header.geometry);
         let mut clock = Self { scale, monotonic: scale.origin(), wall: header.start_wall };
         for number in 0..geometry.rings {
@@ -180,11 +301,8 @@ impl fmt::Display for TraceError {
             Self::Io(error) => write!(f, "{error}"),
             Self::NotATrace => f.write_str("not a flight recorder file"),
             Self::Version(version) => {
-                write!(
-                    f,
-                    "flight recorder file of version {version}, this is {}",
-                    crate::layout::VERSION
-                )
+                let own = layout::VERSION;
+                write!(f, "flight recorder file of version {version}, this is {own}")
             }
         }
     }
@@ -198,31 +316,9 @@ impl From<io::Error> for TraceError {
     }
 }
 
-/// Gives `each` the records of a ring that were whole while they were copied, oldest first.
-fn read_ring(
-    source: &(impl Source + ?Sized),
-    start: usize,
-    capacity: usize,
-    head: u64,
-    mut each: impl FnMut(u64, [u64; RECORD]),
-) {
-    let mut words = vec![0; capacity * RECORD];
-    if !source.read(start + RING_HEADER, &mut words) {
-        return;
-    }
-    // Read after the words: what may have been overwritten by now, even in part, is dropped.
-    let now = source.word(start + ring::HEAD);
-    let (slots, _) = words.as_chunks::<RECORD>();
-    for index in first_whole(now.max(head), capacity)..head {
-        if let Some(words) = slots.get(index as usize & (capacity - 1)) {
-            each(index, *words);
-        }
-    }
-}
-
 /// The oldest record that the writer, which may be busy with record `head`, has not touched again.
 pub(crate) const fn first_whole(head: u64, capacity: usize) -> u64 {
-    (head + 1).saturating_sub(capacity as u64)
+    head.saturating_add(1).saturating_sub(capacity as u64)
 }
 
 fn read_sync(source: &(impl Source + ?Sized), start: usize) -> Option<[u64; 3]> {
@@ -238,22 +334,6 @@ fn read_sync(source: &(impl Source + ?Sized), start: usize) -> Option<[u64; 3]> 
         }
     }
     None
-}
-
-fn decode(ring: u16, index: u64, words: [u64; RECORD], scale: &Scale, heads: &[u64]) -> Record {
-    let raw = unpack(words);
-    Record {
-        ring,
-        index,
-        at: scale.monotonic(raw.at),
-        site: raw.site,
-        class: raw.class,
-        loop_id: raw.loop_id,
-        delay: scale.nanoseconds(raw.delay),
-        duration: raw.duration.map(|ticks| scale.nanoseconds(ticks)),
-        cause: whole_index(raw.cause, heads),
-        argument: raw.argument,
-    }
 }
 
 /// The full number of a record of which the low half is known: the last one before the ring's head.

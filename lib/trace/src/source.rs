@@ -34,6 +34,30 @@ impl Source for [AtomicU64] {
     }
 }
 
+impl Source for [u64] {
+    fn read(&self, at: usize, out: &mut [u64]) -> bool {
+        let found = self.get(at..).and_then(|rest| rest.get(..out.len()));
+        found.is_some_and(|words| {
+            out.copy_from_slice(words);
+            true
+        })
+    }
+}
+
+/// Bytes of a file that is in memory as a whole.
+impl Source for [u8] {
+    fn read(&self, at: usize, out: &mut [u64]) -> bool {
+        let Some(start) = at.checked_mul(8) else { return false };
+        let found = self.get(start..).and_then(|rest| rest.get(..out.len() * 8));
+        found.is_some_and(|bytes| {
+            for (bytes, out) in bytes.as_chunks().0.iter().zip(out) {
+                *out = u64::from_ne_bytes(*bytes);
+            }
+            true
+        })
+    }
+}
+
 impl Source for File {
     fn read(&self, at: usize, out: &mut [u64]) -> bool {
         let mut bytes = vec![0; out.len() * 8];

@@ -2,31 +2,42 @@
 
 use std::fmt::{Result, Write};
 
-use crate::record::{Record, class_name};
-use crate::snapshot::Snapshot;
+use crate::listing::Listing;
+use crate::record::{Record, Site, class_name, move_of};
+use crate::snapshot::{Cause, Snapshot};
 
-/// The heading and the last `last` records, a line each.
-pub fn write_records(out: &mut dyn Write, snapshot: &Snapshot, last: usize) -> Result {
-    write_heading(out, snapshot)?;
-    out.write_char('\n')?;
-    for record in snapshot.last(last) {
-        write_record(out, snapshot, record)?;
-        out.write_char('\n')?;
-    }
-    Ok(())
+/// The heading and the records that are wanted, a line each.
+pub fn write_records(out: &mut dyn Write, listing: &mut Listing) -> Result {
+    write_heading(out, listing.snapshot())?;
+    listing.all(|listing, record| {
+        write_record(out, listing.snapshot(), record)?;
+        out.write_char('\n')
+    })
 }
 
-/// Whose records these are, in one line without its end.
+/// Whose records these are, and of what program: two lines, or one if nothing is known of it.
 pub fn write_heading(out: &mut dyn Write, snapshot: &Snapshot) -> Result {
     let state = if snapshot.running { "running" } else { "ended" };
-    let made: u64 = snapshot.rings.iter().map(|(_, made)| made).sum();
-    write!(
+    let made = snapshot.rings().fold(0_u64, |sum, (_, made)| sum.saturating_add(made));
+    writeln!(
         out,
         "Flight recorder of process {} ({state}): {} of {made} records of {} workers",
         snapshot.process,
-        snapshot.records.len(),
-        snapshot.rings.len()
-    )
+        snapshot.len(),
+        snapshot.rings().count()
+    )?;
+    write_program(out, snapshot)
+}
+
+fn write_program(out: &mut dyn Write, snapshot: &Snapshot) -> Result {
+    out.write_str(&snapshot.facts)?;
+    match snapshot.configuration {
+        None if snapshot.facts.is_empty() => return Ok(()),
+        None => {}
+        Some(hash) if snapshot.facts.is_empty() => write!(out, "Configuration {hash:016x}")?,
+        Some(hash) => write!(out, ", configuration {hash:016x}")?,
+    }
+    out.write_char('\n')
 }
 
 /// One record in one line without its end.
@@ -44,23 +55,34 @@ pub fn write_record(out: &mut dyn Write, snapshot: &Snapshot, record: &Record) -
             write_span(out, duration)?;
         }
     }
-    if record.argument != 0 {
-        write!(out, ", argument {}", record.argument)?;
-    }
-    if let Some((ring, index)) = record.cause {
-        write!(out, ", after w{ring} #{index}")?;
-        if let Some(cause) = snapshot.find(ring, index) {
-            out.write_char(' ')?;
-            write_what(out, snapshot, cause)?;
+    write_argument(out, record)?;
+    match snapshot.cause(record) {
+        Cause::None => Ok(()),
+        Cause::Gone(ring, index) => write!(out, ", after w{ring} #{index}"),
+        Cause::Known(cause) => {
+            write!(out, ", after w{} #{} ", cause.ring, cause.index)?;
+            write_what(out, snapshot, &cause)
         }
     }
-    Ok(())
+}
+
+/// The argument, as far as it says anything.
+fn write_argument(out: &mut dyn Write, record: &Record) -> Result {
+    let way = match record.site {
+        Site::LEAVE => "to",
+        Site::ARRIVE => "from",
+        _ if record.argument == 0 => return Ok(()),
+        _ => return write!(out, ", argument {}", record.argument),
+    };
+    let (worker, reason) = move_of(record.argument);
+    write!(out, ", {way} w{worker}")?;
+    reason.map_or(Ok(()), |reason| write!(out, ", {reason}"))
 }
 
 /// The site and the loop: "timer bgp1 [17]".
 pub(crate) fn write_what(out: &mut dyn Write, snapshot: &Snapshot, record: &Record) -> Result {
     match snapshot.site_name(record.site) {
-        Some(name) => out.write_str(name)?,
+        Some(name) => out.write_str(&name)?,
         None => write!(out, "site {}", record.site.0)?,
     }
     match (record.loop_id, snapshot.loop_name(record.loop_id)) {
@@ -71,7 +93,7 @@ pub(crate) fn write_what(out: &mut dyn Write, snapshot: &Snapshot, record: &Reco
 }
 
 /// A span in the unit in which it reads best.
-fn write_span(out: &mut dyn Write, nanoseconds: u64) -> Result {
+pub(crate) fn write_span(out: &mut dyn Write, nanoseconds: u64) -> Result {
     match nanoseconds {
         0..1_000 => write!(out, "{nanoseconds} ns"),
         1_000..1_000_000 => write_thousandths(out, nanoseconds, "us"),
@@ -94,7 +116,7 @@ pub fn write_time(out: &mut dyn Write, nanoseconds: u64) -> Result {
 }
 
 /// The date of a day since 1970-01-01 in the Gregorian calendar, by eras of 400 years that begin in March.
-const fn date(days: u64) -> (u64, u64, u64) {
+pub(crate) const fn date(days: u64) -> (u64, u64, u64) {
     let days = days + 719_468;
     let (era, day) = (days / 146_097, days % 146_097);
     let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
@@ -123,6 +145,32 @@ mod tests {
         assert_eq!(time(1_709_251_200), "2024-03-01 00:00:00.000000007");
         assert_eq!(time(4_107_542_400), "2100-03-01 00:00:00.000000007");
         assert_eq!(time(1_798_761_599), "2026-12-31 23:59:59.000000007");
+    }
+
+    #[test]
+    fn moves_say_where_and_why() {
+        let argument = |site, argument| {
+            let record = Record {
+                ring: 0,
+                index: 0,
+                at: 0,
+                site,
+                class: 1,
+                loop_id: 1,
+                delay: 0,
+                duration: Some(0),
+                cause: None,
+                argument,
+            };
+            let mut text = String::new();
+            write_argument(&mut text, &record).unwrap();
+            text
+        };
+        assert_eq!(argument(Site::LEAVE, 3 << 16 | 2), ", to w2, relief");
+        assert_eq!(argument(Site::ARRIVE, 1 << 16), ", from w0, gathered");
+        assert_eq!(argument(Site::ARRIVE, 15 << 16 | 1), ", from w1");
+        assert_eq!(argument(Site::OVERRUN, 120), ", argument 120");
+        assert_eq!(argument(Site::MESSAGE, 0), "");
     }
 
     #[test]

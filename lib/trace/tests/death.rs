@@ -6,7 +6,10 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use dunlin_os::{clock, map, process};
-use dunlin_trace::{Entry, Options, RecordId, Recorder, Ring, Site, Snapshot, install_crash_dump};
+use dunlin_trace::{
+    CrashReport, Entry, Options, RecordId, Recorder, Ring, Site, Snapshot, install_crash_report,
+    set_crash_reason,
+};
 
 const CHILD: &str = "DUNLIN_TRACE_FILE";
 
@@ -26,7 +29,11 @@ fn path(name: &str) -> PathBuf {
 
 #[expect(clippy::unwrap_used, reason = "outside a test function, but of the tests")]
 fn recorder(path: PathBuf) -> (Recorder, Vec<Ring>) {
-    let recorder = Recorder::new(&Options { path: Some(path), ..Options::default() }).unwrap();
+    let recorder = {
+        let facts = String::from("Dunlin 1.2.3, rustc 4.5.6, Linux 7.8.9");
+        Recorder::new(&Options { path: Some(path), facts, ..Options::default() }).unwrap()
+    };
+    recorder.set_configuration(0xabc);
     assert!(recorder.problem().is_none(), "{:?}", recorder.problem());
     recorder.name_loop(7, "bgp upstream");
     let rings = (0..2).map(|number| recorder.ring(number).unwrap()).collect();
@@ -72,12 +79,15 @@ fn the_file_of_a_killed_process_tells_what_ran() {
     std::fs::remove_file(path).unwrap();
     assert!(!snapshot.running);
     assert_eq!(snapshot.process, child.id());
-    assert_eq!(snapshot.rings, [(0, 100_001), (1, 1)]);
-    let [timer, message] = snapshot.last(2) else { panic!("two records") };
+    assert_eq!(snapshot.rings().collect::<Vec<_>>(), [(0, 100_001), (1, 1)]);
+    let records = snapshot.records();
+    let [.., timer, message] = &records[..] else { panic!("two records") };
     assert_eq!((timer.site, timer.duration.is_some()), (Site::TIMER, true));
     assert_eq!((message.site, message.duration), (Site::MESSAGE, None));
     assert_eq!(message.cause, Some((timer.ring, timer.index)));
-    assert_eq!(snapshot.loop_name(message.loop_id), Some("bgp upstream"));
+    assert_eq!(snapshot.loop_name(message.loop_id).as_deref(), Some("bgp upstream"));
+    assert_eq!(snapshot.facts, "Dunlin 1.2.3, rustc 4.5.6, Linux 7.8.9");
+    assert_eq!(snapshot.configuration, Some(0xabc));
 }
 
 #[test]
@@ -113,77 +123,184 @@ fn a_process_killed_while_it_records_leaves_whole_records() {
     child.wait().unwrap();
     let snapshot = Snapshot::open(&path).unwrap();
     std::fs::remove_file(path).unwrap();
-    assert_eq!(snapshot.records.len(), (1 << 15) - 1);
-    for record in &snapshot.records {
+    let records = snapshot.records();
+    assert_eq!(records.len(), (1 << 15) - 1);
+    for record in &records {
         assert_eq!(u64::from(record.argument), record.index & 0xf_ffff);
         assert_eq!(record.cause, Some((0, record.index)));
     }
 }
 
+/// Reports go to a file beside the recorder's, if `to_file`.
 #[expect(clippy::unwrap_used, reason = "outside a test function, but of the tests")]
-fn dying(test: &str, name: &str, signal: Option<i32>) -> String {
+fn report(recorder: &Recorder, to_file: bool, last: u32) {
+    let path = recorder.path().map(|path| path.with_extension("crash")).filter(|_| to_file);
+    install_crash_report(CrashReport { recorder: recorder.clone(), path, last }).unwrap();
+}
+
+/// What a process that dies so leaves behind: standard error, and the report.
+#[expect(clippy::unwrap_used, reason = "outside a test function, but of the tests")]
+fn dying(test: &str, name: &str, signal: Option<i32>) -> (String, String) {
     let path = path(name);
     let output = command(test, &path).output().unwrap();
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.signal(), signal, "{text}");
-    assert!(text.contains(&format!("dunlin: flight recorder in {}\n", path.display())), "{text}");
     let snapshot = Snapshot::open(&path).unwrap();
+    let report = std::fs::read_to_string(path.with_extension("crash")).unwrap_or_default();
+    let _ = std::fs::remove_file(path.with_extension("crash"));
+    let shown = if report.is_empty() { &text } else { &report };
+    assert!(shown.contains(&format!("\nFlight recorder: {}\n", path.display())), "{text}");
     std::fs::remove_file(path).unwrap();
-    assert_eq!(snapshot.last(2).len(), 2);
-    text
+    assert!(snapshot.len() >= 2 && !snapshot.running);
+    (text, report)
 }
 
-fn check_dump(text: &str) {
+fn check_report(text: &str) {
     let lines: Vec<&str> = text.lines().collect();
     let of = |text: &str| lines.iter().position(|line| line.contains(text)).unwrap_or(usize::MAX);
+    let last = "Last records:";
+    let running = " in #0 message bgp upstream [7] control since ";
     let timer = " #0 timer bgp upstream [7] control waited 0 ns, took ";
-    let message =
-        " #0 message bgp upstream [7] control waited 0 ns, not ended, argument 5, after w0 #0";
-    let order = [of("worker 0: 1 records, the last 1:"), of(timer), of("worker 1: "), of(message)];
-    assert!(order.is_sorted() && order[3] < lines.len(), "{text}");
+    let message = " #0 message bgp upstream [7] control waited 0 ns, not ended, argument 5, \
+        after w0 #0 timer bgp upstream [7]";
+    let order = [
+        of("dunlin: "),
+        of("Time: 20"),
+        of("Process: "),
+        of("Program: Dunlin 1.2.3, rustc 4.5.6, Linux 7.8.9"),
+        of("Configuration: 0000000000000abc"),
+        of("Running now:"),
+        of(": between handlers, after #0"),
+        of(running),
+        of("Calls, innermost first"),
+        of("  #0 0x"),
+        of(last),
+        of("worker 0: 1 records, the last 1:"),
+        of(timer),
+        of("worker 1: 1 records"),
+        of(message),
+        of("End of report"),
+    ];
+    assert!(order.is_sorted() && order[15] < lines.len(), "{order:?} {text}");
+    assert!(lines[order[7]].contains("after w0 #0 timer bgp upstream [7]"), "{text}");
+    if cfg!(target_env = "gnu") {
+        // The calls are of this program, at places that addr2line takes.
+        let calls = &lines[order[8]..order[10]];
+        assert!(calls.iter().any(|line| line.contains("death-") && line.contains("+0x")), "{text}");
+    }
 }
 
 #[test]
-fn a_fatal_signal_dumps_the_last_records() {
+fn a_fatal_signal_leaves_a_report() {
     if let Some(path) = child_path() {
         let (recorder, mut rings) = recorder(path);
-        install_crash_dump(&recorder, 16).unwrap();
-        assert!(install_crash_dump(&recorder, 16).is_err());
+        report(&recorder, true, 16);
+        let again = CrashReport { recorder, path: None, last: 16 };
+        assert!(install_crash_report(again).is_err());
         work(&mut rings);
         Command::new("kill").args(["-SEGV", &process::id().to_string()]).status().unwrap();
         loop {
             std::thread::park();
         }
     }
-    let text = dying("a_fatal_signal_dumps_the_last_records", "signal", Some(11));
+    let (text, report) = dying("a_fatal_signal_leaves_a_report", "signal", Some(11));
     assert!(text.contains("dunlin: SIGSEGV in thread "), "{text}");
-    check_dump(&text);
+    assert!(text.contains(", report in ") && !text.contains("Last records"), "{text}");
+    assert!(report.contains("dunlin: SIGSEGV in thread "), "{report}");
+    check_report(&report);
 }
 
 #[test]
-fn a_panic_dumps_the_last_records() {
+fn an_abort_leaves_a_report_with_its_reason() {
     if let Some(path) = child_path() {
         let (recorder, mut rings) = recorder(path);
-        install_crash_dump(&recorder, 16).unwrap();
+        report(&recorder, true, 16);
         work(&mut rings);
-        panic!("as planned");
+        set_crash_reason("slice0: it broke".to_owned());
+        std::process::abort();
     }
-    let text = dying("a_panic_dumps_the_last_records", "panic", None);
+    let (text, report) = dying("an_abort_leaves_a_report_with_its_reason", "abort", Some(6));
+    assert!(text.contains("dunlin: SIGABRT in thread "), "{text}");
+    assert!(report.contains("\nReason: slice0: it broke\n"), "{report}");
+    check_report(&report);
+}
+
+#[test]
+fn a_panic_leaves_a_report_in_the_same_file_as_what_comes_of_it() {
+    if let Some(path) = child_path() {
+        let (recorder, mut rings) = recorder(path);
+        report(&recorder, true, 16);
+        work(&mut rings);
+        let _ = std::panic::catch_unwind(|| panic!("as planned"));
+        std::process::abort();
+    }
+    let test = "a_panic_leaves_a_report_in_the_same_file_as_what_comes_of_it";
+    let (text, report) = dying(test, "panic", Some(6));
     assert!(text.contains("as planned"), "{text}");
     assert!(text.contains("dunlin: panic in thread "), "{text}");
-    check_dump(&text);
+    assert!(report.contains("\nReason: panicked at lib/trace/tests/death.rs:"), "{report}");
+    assert_eq!(report.matches("End of report").count(), 2, "{report}");
+    check_report(report.split_inclusive("End of report\n").next().unwrap_or_default());
 }
 
 #[test]
-fn a_dump_shows_only_the_last_records() {
+fn only_the_first_panics_are_reported() {
     if let Some(path) = child_path() {
         let (recorder, mut rings) = recorder(path);
-        install_crash_dump(&recorder, 3).unwrap();
+        report(&recorder, true, 1);
+        work(&mut rings);
+        for _ in 0..10 {
+            let _ = std::panic::catch_unwind(|| panic!("again"));
+        }
+        return;
+    }
+    let (_, report) = dying("only_the_first_panics_are_reported", "panics", None);
+    assert_eq!(report.matches("End of report").count(), 4, "{report}");
+}
+
+#[test]
+fn without_a_file_the_report_is_on_standard_error() {
+    if let Some(path) = child_path() {
+        let (recorder, mut rings) = recorder(path);
+        report(&recorder, false, 16);
+        work(&mut rings);
+        std::process::abort();
+    }
+    let test = "without_a_file_the_report_is_on_standard_error";
+    let (text, report) = dying(test, "terminal", Some(6));
+    assert!(report.is_empty());
+    check_report(&text);
+}
+
+#[test]
+fn a_report_shows_only_the_last_records() {
+    if let Some(path) = child_path() {
+        let (recorder, mut rings) = recorder(path);
+        report(&recorder, true, 3);
         (0..100_000).for_each(|_| _ = rings[0].record(&entry(Site::EVENT, RecordId::NONE)));
         std::process::abort();
     }
-    let text = dying("a_dump_shows_only_the_last_records", "last", Some(6));
+    let (_, text) = dying("a_report_shows_only_the_last_records", "last", Some(6));
     assert!(text.contains("worker 0: 100000 records, the last 3:\n"), "{text}");
     assert_eq!(text.matches(" event ").count(), 3, "{text}");
     assert!(text.contains(" #99997 event ") && text.contains(" #99999 event "), "{text}");
+}
+
+#[test]
+fn a_handler_that_noted_much_is_still_the_one_that_runs() {
+    if let Some(path) = child_path() {
+        let (recorder, mut rings) = recorder(path);
+        report(&recorder, true, 1);
+        let own = rings[0].begin(&entry(Site::READY, RecordId::NONE));
+        let call = rings[0].begin(&entry(Site::CALL, own));
+        rings[0].end(call, clock::ticks());
+        (0..100).for_each(|_| _ = rings[0].record(&entry(Site::SPAWN, own)));
+        rings[1].begin(&entry(Site::WORK, own));
+        rings[1].record(&entry(Site::PANIC, own));
+        std::process::abort();
+    }
+    let test = "a_handler_that_noted_much_is_still_the_one_that_runs";
+    let (_, text) = dying(test, "notes", Some(6));
+    assert!(text.contains(": in #0 ready bgp upstream [7] control since "), "{text}");
+    assert!(text.contains(": after a panic in #0 work bgp upstream [7]"), "{text}");
 }

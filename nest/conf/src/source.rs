@@ -94,6 +94,15 @@ impl SourceMap {
         self.files.get(index as usize)
     }
 
+    /// A hash of all texts: 64 bits, FNV-1a. The same texts in the same order have the same, in whatever files.
+    #[must_use]
+    pub fn digest(&self) -> u64 {
+        let bytes = self.files.iter().flat_map(|file| file.text.bytes());
+        bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        })
+    }
+
     /// All files, in the order in which they were opened.
     #[must_use]
     pub fn files(&self) -> &[SourceFile] {
@@ -140,6 +149,20 @@ fn into_text(bytes: Vec<u8>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_digest_is_of_the_texts_in_their_order() {
+        let digest = |texts: &[&str]| {
+            let mut map = SourceMap::default();
+            texts.iter().for_each(|text| _ = map.add("name", text.as_bytes().to_vec()));
+            map.digest()
+        };
+        // As published with the algorithm.
+        assert_eq!(digest(&[]), 0xcbf2_9ce4_8422_2325);
+        assert_eq!(digest(&["a"]), 0xaf63_dc4c_8601_ec8c);
+        assert_eq!(digest(&["foo", "bar"]), 0x8594_4171_f739_67e8);
+        assert_ne!(digest(&["bar", "foo"]), digest(&["foo", "bar"]));
+    }
 
     #[test]
     fn positions_count_lines_and_bytes_from_one() {

@@ -7,7 +7,8 @@
 //! * [`start`]: from the command line to a running daemon, and back to an exit code.
 //! * [`wire`]: the loops of a daemon, in the order in which they must be made.
 //! * [`reading`]: the configuration, from a file or embedded.
-//! * [`recorder`]: the flight recorder, and `dunlin trace`.
+//! * [`recorder`]: the flight recorder, and the report of a crash.
+//! * [`trace`]: `dunlin trace`.
 //! * [`memory`]: the allocator.
 
 mod memory;
@@ -15,6 +16,7 @@ mod options;
 mod reading;
 mod recorder;
 mod start;
+mod trace;
 mod watch;
 mod wire;
 
@@ -40,7 +42,7 @@ fn main() -> ExitCode {
             println!("Dunlin {} (compatible with BIRD {compatible})", env!("CARGO_PKG_VERSION"));
             Ok(ExitCode::SUCCESS)
         }
-        Command::Trace(trace) => recorder::show(trace),
+        Command::Trace(options) => trace::show(options),
         Command::Check => Ok(reading::check(&options)),
         Command::Run => start::run(options),
     };

@@ -4,12 +4,13 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use dunlin_core::config::Globals;
+use dunlin_trace::{CLASSES, Filter, LoopChoice};
 use lexopt::prelude::*;
 
 /// What `--help` prints.
 pub(crate) const HELP: &str = "\
 Usage: dunlin [OPTION]...
-       dunlin trace [--json] [-n COUNT] [FILE]
+       dunlin trace [OPTION]... [FILE]
 
 Without -c, Dunlin runs an example in the foreground: a route server for
 neighbours on this machine.
@@ -26,15 +27,26 @@ neighbours on this machine.
   -u USER        run as this user once the control socket is open
   -g GROUP       run in this group
   --threads N    number of workers, over what the configuration says
+  --recorder DIR the flight recorder's file goes into DIR; off: no recorder
+  --keep N       keep the records and reports of the last N crashes (3)
   --version      print the version
   -h, --help     print this
 
 dunlin trace shows what a flight recorder's file holds, of a daemon that runs
-or of one that died: the last COUNT records, or all of them as JSON for Perfetto.
+or of one that died. Without FILE, of the first daemon on this machine.
+
+  -n, --last N   only the last N of the records that are wanted
+  --loop LOOP    only of a loop: its number, its name, or a pattern of names
+  --class CLASS  only of a class: liveness, control, routing, bulk, idle
+  --worker N     only of a worker, counted from 0
+  --causes       for each loop what it did last, and who asked for it
+  --json         an object for each record, a line each
+  --chrome       one JSON file for Perfetto or Chrome's tracing page
+  --perfetto     the same in Perfetto's own format
 ";
 
 /// What was asked for.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Options {
     pub(crate) command: Command,
     pub(crate) config: Option<PathBuf>,
@@ -46,6 +58,45 @@ pub(crate) struct Options {
     pub(crate) user: Option<String>,
     pub(crate) group: Option<String>,
     pub(crate) threads: Option<u32>,
+    pub(crate) recording: Recording,
+    pub(crate) keep: u32,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            command: Command::default(),
+            config: None,
+            socket: None,
+            pid_file: None,
+            debug_file: None,
+            foreground: false,
+            debug: false,
+            user: None,
+            group: None,
+            threads: None,
+            recording: Recording::default(),
+            keep: KEEP,
+        }
+    }
+}
+
+/// Crashes of which records and reports are kept, if nothing is said.
+const KEEP: u32 = 3;
+
+/// The most that can be kept: they take memory.
+const MAX_KEEP: u32 = 100;
+
+/// Where the flight recorder has its file.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) enum Recording {
+    /// In memory, in the first place that can be used.
+    #[default]
+    Usual,
+    /// In this directory.
+    In(PathBuf),
+    /// There is no recorder.
+    Off,
 }
 
 /// What to do.
@@ -63,8 +114,19 @@ pub(crate) enum Command {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct TraceOptions {
     pub(crate) file: Option<PathBuf>,
-    pub(crate) count: Option<usize>,
-    pub(crate) json: bool,
+    pub(crate) filter: Filter,
+    pub(crate) form: TraceForm,
+}
+
+/// How records are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum TraceForm {
+    #[default]
+    Text,
+    Causes,
+    Json,
+    Chrome,
+    Perfetto,
 }
 
 impl Options {
@@ -90,6 +152,21 @@ impl Options {
                 Short('h') | Long("help") => options.command = Command::Help,
                 Long("version") => options.command = Command::Version,
                 Long("threads") => options.threads = Some(threads(&mut parser)?),
+                Long("recorder") => {
+                    let place = parser.value()?;
+                    let off = place == "off";
+                    options.recording =
+                        if off { Recording::Off } else { Recording::In(place.into()) };
+                }
+                Long("keep") => {
+                    options.keep = match parser.value()?.parse()? {
+                        count @ 0..=MAX_KEEP => count,
+                        _ => {
+                            let text = format!("--keep takes a number from 0 to {MAX_KEEP}");
+                            return Err(text.into());
+                        }
+                    }
+                }
                 Short('R') => {
                     return Err("-R is refused: graceful restart is not supported yet".into());
                 }
@@ -139,8 +216,22 @@ fn trace(parser: &mut lexopt::Parser) -> Result<TraceOptions, lexopt::Error> {
     let mut options = TraceOptions::default();
     while let Some(argument) = parser.next()? {
         match argument {
-            Long("json") => options.json = true,
-            Short('n') => options.count = Some(parser.value()?.parse()?),
+            Short('n') | Long("last") => options.filter.last = Some(parser.value()?.parse()?),
+            Long("loop") => {
+                options.filter.of = Some(LoopChoice::new(&parser.value()?.string()?));
+            }
+            Long("class") => {
+                let name = parser.value()?.string()?;
+                let class = CLASSES.iter().position(|class| *class == name);
+                let number = class.and_then(|class| u8::try_from(class).ok());
+                let unknown = || format!("--class takes one of {}", CLASSES.join(", "));
+                options.filter.class = Some(number.ok_or_else(unknown)?);
+            }
+            Long("worker") => options.filter.worker = Some(parser.value()?.parse()?),
+            Long("causes") => options.form = TraceForm::Causes,
+            Long("json") => options.form = TraceForm::Json,
+            Long("chrome") => options.form = TraceForm::Chrome,
+            Long("perfetto") => options.form = TraceForm::Perfetto,
             Value(file) if options.file.is_none() => options.file = Some(file.into()),
             other => return Err(other.unexpected()),
         }
@@ -150,7 +241,9 @@ fn trace(parser: &mut lexopt::Parser) -> Result<TraceOptions, lexopt::Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Command, Options, TraceOptions};
+    use dunlin_trace::{Filter, LoopChoice};
+
+    use super::{Command, Options, Recording, TraceForm, TraceOptions};
 
     fn parse(line: &str) -> Result<Options, lexopt::Error> {
         Options::parse(line.split_whitespace().map(Into::into))
@@ -192,11 +285,37 @@ mod tests {
     }
 
     #[test]
+    fn the_recorder_goes_elsewhere_or_is_off() {
+        let options = parse("-f").unwrap();
+        assert_eq!((options.recording, options.keep), (Recording::Usual, 3));
+        let options = parse("--recorder /dev/shm --keep 7").unwrap();
+        assert_eq!((options.recording, options.keep), (Recording::In("/dev/shm".into()), 7));
+        assert_eq!(parse("--recorder off").unwrap().recording, Recording::Off);
+        assert!(parse("--keep 101").is_err());
+    }
+
+    #[test]
     fn traces_have_options_of_their_own() {
         let options = parse("trace -n 10 some.trace").unwrap();
         let file = Some("some.trace".into());
-        let expected = TraceOptions { file, count: Some(10), json: false };
+        let filter = Filter { last: Some(10), ..Filter::default() };
+        let expected = TraceOptions { file, filter, form: TraceForm::Text };
         assert_eq!(options.command, Command::Trace(expected));
+        let options = parse("trace --causes --loop slice* --class control --worker 1").unwrap();
+        let of = Some(LoopChoice::Name("slice*".into()));
+        let filter = Filter { of, class: Some(1), worker: Some(1), last: None };
+        let expected = TraceOptions { file: None, filter, form: TraceForm::Causes };
+        assert_eq!(options.command, Command::Trace(expected));
+        for (flag, form) in [
+            ("--json", TraceForm::Json),
+            ("--chrome", TraceForm::Chrome),
+            ("--perfetto", TraceForm::Perfetto),
+        ] {
+            let expected = TraceOptions { form, ..TraceOptions::default() };
+            let options = parse(&format!("trace {flag}")).unwrap();
+            assert_eq!(options.command, Command::Trace(expected));
+        }
+        assert!(parse("trace --class urgent").unwrap_err().to_string().contains("liveness"));
         assert!(parse("trace -c x").is_err());
     }
 }

@@ -1,20 +1,13 @@
-//! The flight recorder of this daemon, and the records of others.
+//! The flight recorder of this daemon, and the report of its crash.
 
-use std::fmt::Write as _;
-use std::fs::OpenOptions;
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use dunlin_core::log::{Log, LogClass};
-use dunlin_os::crash;
-use dunlin_trace::{
-    Options, Recorder, Snapshot, install_crash_dump, write_chrome_json, write_heading,
-    write_record, write_records,
-};
+use dunlin_os::{map, process};
+use dunlin_trace::{CrashReport, Filter, Lines, Options, Progress, Recorder, install_crash_report};
 
-use crate::options::{MAX_THREADS, TraceOptions};
+use crate::options::{self, MAX_THREADS, Recording};
 
 /// The name of the file.
 const NAME: &str = "dunlin";
@@ -27,65 +20,117 @@ const IN_REPORT: u32 = 50;
 const PLACES: u32 = 16;
 
 /// Starts the recorder of this process, in the first place that no running daemon has; without any
-/// it records in memory of its own.
+/// it records in memory of its own. Says in the log what a daemon before it has left there.
 ///
 /// # Errors
 /// If there is no memory.
-pub(crate) fn start(log: &Log) -> io::Result<Recorder> {
+pub(crate) fn start(options: &options::Options, log: &Log) -> io::Result<Option<Recorder>> {
+    let directory = match &options.recording {
+        Recording::Off => return Ok(None),
+        Recording::Usual => map::directory(),
+        Recording::In(directory) => directory.clone(),
+    };
+    let keep = options.keep;
     let busy = |error: &io::Error| error.kind() == io::ErrorKind::ResourceBusy;
-    let (mut number, mut left) = (1, place(1).exists());
-    let mut recorder = record_to(place(1))?;
-    while number < PLACES && recorder.problem().is_some_and(busy) {
+    let mut number = 1;
+    let recorder = loop {
+        let path = place(&directory, number);
+        let left = path.exists();
+        let recorder = record_to(path.clone(), keep)?;
+        if recorder.path().is_some() {
+            rotate_report(&path, keep, log);
+            if left {
+                say_what_is_left(&path, keep, log);
+            }
+            break recorder;
+        }
+        if number == PLACES || !recorder.problem().is_some_and(busy) {
+            break recorder;
+        }
         number += 1;
-        left = place(number).exists();
-        recorder = record_to(place(number))?;
-    }
+    };
     if let Some(problem) = recorder.problem() {
         let text = format_args!("The flight recorder has no file: {problem}");
         log.write(LogClass::Warning, text);
-    } else if left {
-        let old = place(number).with_extension("trace.old");
-        let report = place(number).with_extension("crash");
-        let report = match report.exists() {
-            true => format!(", and a report in {}", report.display()),
-            false => String::new(),
-        };
-        let text = format_args!(
-            "A daemon did not end in order; what it did last: dunlin trace {}{report}",
-            old.display()
-        );
+    }
+    Ok(Some(recorder))
+}
+
+/// The file of the first daemon of this user on the machine.
+pub(crate) fn usual_path() -> PathBuf {
+    place(&map::directory(), 1)
+}
+
+fn place(directory: &Path, number: u32) -> PathBuf {
+    directory.join(match number {
+        1 => format!("{NAME}.trace"),
+        _ => format!("{NAME}-{number}.trace"),
+    })
+}
+
+fn record_to(path: PathBuf, keep: u32) -> io::Result<Recorder> {
+    let rings = u16::try_from(MAX_THREADS).unwrap_or(u16::MAX);
+    let facts = format!(
+        "Dunlin {}, {}, {}",
+        env!("CARGO_PKG_VERSION"),
+        env!("DUNLIN_RUSTC"),
+        process::system()
+    );
+    Recorder::new(&Options { path: Some(path), rings, facts, keep, ..Options::default() })
+}
+
+/// Where the report of a crash is that left this file: of a running recorder, where it would be.
+fn report_of(trace: &Path) -> PathBuf {
+    trace.with_extension("crash")
+}
+
+/// Moves away the report of the daemon that had this place before, so that it keeps the number of its records.
+fn rotate_report(trace: &Path, keep: u32, log: &Log) {
+    let report = report_of(trace);
+    // A daemon that was killed could not write into its own.
+    if std::fs::metadata(&report).is_ok_and(|data| data.len() == 0) {
+        let _ = std::fs::remove_file(&report);
+    }
+    if let Err(error) = map::rotate(&report, keep) {
+        let text = format_args!("Cannot move {}: {error}", report.display());
         log.write(LogClass::Warning, text);
     }
-    Ok(recorder)
 }
 
-fn place(number: u32) -> PathBuf {
-    match number {
-        1 => Options::path_for(NAME),
-        _ => Options::path_for(&format!("{NAME}-{number}")),
+fn say_what_is_left(trace: &Path, keep: u32, log: &Log) {
+    let numbered = |path: &Path| {
+        let mut path = path.as_os_str().to_owned();
+        path.push(".1");
+        PathBuf::from(path)
+    };
+    if keep == 0 {
+        log.write(LogClass::Warning, format_args!("A daemon did not end in order"));
+        return;
     }
+    let (old, report) = (numbered(trace), numbered(&report_of(trace)));
+    let report = match report.exists() {
+        true => format!(", and a report in {}", report.display()),
+        false => String::new(),
+    };
+    let old = old.display();
+    let text =
+        format_args!("A daemon did not end in order; what it did last: dunlin trace {old}{report}");
+    log.write(LogClass::Warning, text);
 }
 
-fn record_to(path: PathBuf) -> io::Result<Recorder> {
-    let rings = u16::try_from(MAX_THREADS).unwrap_or(u16::MAX);
-    Recorder::new(&Options { path: Some(path), rings, ..Options::default() })
-}
-
-/// From now on a panic is logged, and a panic or a fatal signal leaves a report: on standard error
-/// or, in the background, in a file beside the recorder's.
-pub(crate) fn report_crashes(recorder: &Recorder, background: bool, log: &Log) -> io::Result<()> {
-    if background && let Some(path) = report_path(recorder) {
-        let mut options = OpenOptions::new();
-        let file = options.create(true).append(true).mode(0o600).open(&path);
-        match file {
-            Ok(file) => crash::set_output(file.into()),
-            Err(error) => {
-                let text = format_args!("No crash report in {}: {error}", path.display());
-                log.write(LogClass::Warning, text);
-            }
+/// From now on a panic is logged, and a panic or a fatal signal leaves a report in a file beside the
+/// recorder's; on standard error, if there is none.
+///
+/// # Errors
+/// If there can be no handlers for signals.
+pub(crate) fn report_crashes(recorder: Option<&Recorder>, log: &Log) -> io::Result<()> {
+    if let Some(recorder) = recorder {
+        let path = recorder.path().map(report_of);
+        let report = CrashReport { recorder: recorder.clone(), path, last: IN_REPORT };
+        if let Err(error) = install_crash_report(report) {
+            log.write(LogClass::Warning, format_args!("No file for a crash report: {error}"));
         }
     }
-    install_crash_dump(recorder, IN_REPORT)?;
     let (log, earlier) = (log.clone(), std::panic::take_hook());
     std::panic::set_hook(Box::new(move |info| {
         dunlin_runtime::keep_panic_place(info);
@@ -95,76 +140,25 @@ pub(crate) fn report_crashes(recorder: &Recorder, background: bool, log: &Log) -
     Ok(())
 }
 
-fn report_path(recorder: &Recorder) -> Option<PathBuf> {
-    recorder.path().map(|path| path.with_extension("crash"))
-}
-
 /// The daemon ends in order: nobody needs the records, nor a report without a crash.
 pub(crate) fn remove(recorder: &Recorder) {
     // Whoever removed it before us wanted the same.
     let _ = recorder.remove_file();
-    if let Some(path) = report_path(recorder)
-        && std::fs::metadata(&path).is_ok_and(|data| data.len() == 0)
+    if let Some(report) = recorder.path().map(report_of)
+        && std::fs::metadata(&report).is_ok_and(|data| data.len() == 0)
     {
-        let _ = std::fs::remove_file(path);
-    }
-}
-
-/// The last records, a line each, oldest first.
-pub(crate) fn lines(recorder: &Recorder, limit: usize) -> Vec<String> {
-    let snapshot = recorder.snapshot();
-    let mut lines = vec![line(|out| write_heading(out, &snapshot))];
-    let records = snapshot.last(limit).iter();
-    lines.extend(records.map(|record| line(|out| write_record(out, &snapshot, record))));
-    lines
-}
-
-fn line(write: impl FnOnce(&mut String) -> core::fmt::Result) -> String {
-    let mut text = String::new();
-    // Writing to a string cannot fail.
-    let _ = write(&mut text);
-    text
-}
-
-/// `dunlin trace`
-///
-/// # Errors
-/// If there is no such file, or it holds something else.
-pub(crate) fn show(options: &TraceOptions) -> io::Result<ExitCode> {
-    let path = options.file.clone().unwrap_or_else(|| Options::path_for(NAME));
-    let snapshot = Snapshot::open(&path).map_err(|error| describe(&path, &error))?;
-    let mut out = Text(io::BufWriter::new(io::stdout().lock()));
-    let written = if options.json {
-        write_chrome_json(&mut out, &snapshot)
-    } else {
-        write_records(&mut out, &snapshot, options.count.unwrap_or(usize::MAX))
-    };
-    // Whoever closed the pipe has seen enough.
-    let _ = written.map(|()| out.0.flush());
-    Ok(ExitCode::SUCCESS)
-}
-
-fn describe(path: &Path, error: &dunlin_trace::TraceError) -> io::Error {
-    io::Error::other(format!("{}: {error}", path.display()))
-}
-
-/// Bytes where text is written.
-struct Text<W>(W);
-
-impl<W: io::Write> core::fmt::Write for Text<W> {
-    fn write_str(&mut self, text: &str) -> core::fmt::Result {
-        self.0.write_all(text.as_bytes()).map_err(|_| core::fmt::Error)
+        let _ = std::fs::remove_file(report);
     }
 }
 
 /// Puts what is known into the log.
 pub(crate) fn dump(recorder: &Recorder, log: &Log, limit: usize) {
-    for text in lines(recorder, limit) {
-        log.write(LogClass::Info, format_args!("{text}"));
-    }
-    let mut place = String::new();
+    let filter = Filter { last: Some(limit), ..Filter::default() };
+    let mut lines = Lines::new(recorder, filter, false);
+    let say = |line: &str| log.write(LogClass::Info, format_args!("{line}"));
+    while lines.step(say) == Progress::More {}
     if let Some(path) = recorder.path() {
-        let _ = write!(place, "All records: dunlin trace {}", path.display());
-        log.write(LogClass::Info, format_args!("{place}"));
+        let text = format_args!("All records: dunlin trace {}", path.display());
+        log.write(LogClass::Info, text);
     }
 }

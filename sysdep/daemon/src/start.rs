@@ -113,10 +113,10 @@ fn launch(
     let (supervisor, announcer) = Supervisor::new()?;
     let (logger, log_end) = Logger::start(log_defaults(options, &directory))?;
     let log = Log::new(Arc::clone(&logger) as Arc<dyn LogTarget>);
-    let recorder = recorder::start(&log)?;
-    recorder::report_crashes(&recorder, starting.is_some(), &log)?;
+    let recorder = recorder::start(options, &log)?;
+    recorder::report_crashes(recorder.as_ref(), &log)?;
     let size = Size::new(options.threads, &config.globals);
-    let runtime = wire::runtime(size, &recorder, &log, &announcer)?;
+    let runtime = wire::runtime(size, recorder.as_ref(), &log, &announcer)?;
     let handle = runtime.handle();
     let rib = wire::rib(&handle, size.slices);
     let control_path = control.path().to_owned();
@@ -130,7 +130,7 @@ fn launch(
         directory,
         default_threads: options.threads.unwrap_or_else(wire::cores),
     };
-    let manager = wire::manager(&handle, config, kinds, rib, &recorder, &log, system);
+    let manager = wire::manager(&handle, config, kinds, rib, recorder.clone(), &log, system);
     Ok(Watch {
         supervisor,
         runtime,
@@ -165,6 +165,7 @@ mod tests {
     use dunlin_runtime::{Class, Context, Loop};
 
     use super::*;
+    use crate::options::Recording;
 
     /// Set in the process that is to end: the directory of its files.
     const PLACE: &str = "DUNLIN_TEST_PLACE";
@@ -195,6 +196,7 @@ mod tests {
             socket: Some(place.join("ctl")),
             pid_file: Some(place.join("pid")),
             foreground: true,
+            recording: Recording::In(place.to_owned()),
             ..Options::default()
         };
         let prepared = prepare(&options).unwrap();
@@ -204,6 +206,26 @@ mod tests {
         let heart = watch.runtime.spawn("heart", Class::Routing, Heart);
         heart.send(Class::Routing, ()).unwrap();
         watch.run();
+    }
+
+    /// One file with both: the panic, with what every worker was doing then, and the end that came of it.
+    fn check_report(report: &str) {
+        let [panic, end, _] = &report.split("End of report\n").collect::<Vec<_>>()[..] else {
+            panic!("{report}");
+        };
+        assert!(panic.contains("dunlin: panic in thread "), "{report}");
+        assert!(panic.contains("Reason: panicked at sysdep/daemon/src/start.rs:"), "{report}");
+        assert!(panic.contains("message heart ["), "what its worker was doing: {report}");
+        assert!(panic.contains("\n  #0 0x") && panic.contains("\nLast records:\n"), "{report}");
+        assert!(end.contains("dunlin: SIGABRT in thread "), "{report}");
+        let reason = "Reason: heart: a message handler panicked, the loop is stopped: it broke";
+        assert!(end.contains(reason), "{report}");
+        for part in [panic, end] {
+            let program = format!("Program: Dunlin {}, rustc ", env!("CARGO_PKG_VERSION"));
+            assert!(part.contains(&program) && part.contains(", Linux "), "{report}");
+            let configuration = part.split_once("\nConfiguration: ").unwrap().1;
+            assert!(configuration.get(..16).unwrap().bytes().all(|b| b.is_ascii_hexdigit()));
+        }
     }
 
     #[test]
@@ -230,8 +252,8 @@ mod tests {
         assert!(after.starts_with("sysdep/daemon/src/start.rs:"), "{log}");
         assert!(after.contains("Flight recorder of process"), "{log}");
         assert!(after.contains("cannot go on"), "{log}");
-        // The records of before the panic, from the hook and from the signal.
         assert!(errors.contains("dunlin: SIGABRT in thread"), "{errors}");
+        check_report(&std::fs::read_to_string(place.join("dunlin.crash")).unwrap());
         assert!(!place.join("ctl").exists() && !place.join("pid").exists());
         std::fs::remove_dir_all(&place).unwrap();
     }

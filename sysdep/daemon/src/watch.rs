@@ -39,7 +39,7 @@ pub(crate) struct Watch {
     pub(crate) supervisor: Supervisor,
     pub(crate) runtime: Runtime,
     pub(crate) manager: Address<ManagerMessage>,
-    pub(crate) recorder: Recorder,
+    pub(crate) recorder: Option<Recorder>,
     pub(crate) logger: Arc<Logger>,
     pub(crate) log_end: LogEnd,
     pub(crate) log: Log,
@@ -168,7 +168,13 @@ impl Watch {
                 worker.liveness_late
             ));
         }
-        recorder::dump(&self.recorder, &self.log, IN_DUMP);
+        self.dump_records();
+    }
+
+    fn dump_records(&self) {
+        if let Some(recorder) = &self.recorder {
+            recorder::dump(recorder, &self.log, IN_DUMP);
+        }
     }
 
     /// Stops everything that still runs, and cleans up.
@@ -181,8 +187,8 @@ impl Watch {
             // Else the manager has removed it.
             let _ = std::fs::remove_file(&self.control);
         }
-        if matches!(end, End::Orderly(_)) {
-            recorder::remove(&self.recorder);
+        if let (End::Orderly(_), Some(recorder)) = (end, &self.recorder) {
+            recorder::remove(recorder);
         }
         self.logger.finish(&self.log_end);
         drop(self.pid_file);
@@ -196,7 +202,7 @@ impl Watch {
     /// the log. Nothing is asked of the loops, and the recorder keeps its file.
     fn abort(self) -> ! {
         self.log.write(LogClass::Fatal, format_args!("Dunlin cannot go on, and ends"));
-        recorder::dump(&self.recorder, &self.log, IN_DUMP);
+        self.dump_records();
         let _ = std::fs::remove_file(&self.control);
         drop(self.pid_file);
         self.logger.finish(&self.log_end);

@@ -21,8 +21,8 @@ use dunlin_trace::Recorder;
 use dunlin_unix::supervisor::{Announcer, Milestone};
 use dunlin_unix::system::{SystemParts, UnixHost, UnixSystem};
 
+use crate::memory;
 use crate::options::MAX_THREADS;
-use crate::{memory, recorder};
 
 /// The most slices there can be.
 const MAX_SLICES: u32 = 256;
@@ -59,7 +59,7 @@ pub(crate) fn cores() -> u32 {
 /// If the system has no threads or pollers for them.
 pub(crate) fn runtime(
     size: Size,
-    recorder: &Recorder,
+    recorder: Option<&Recorder>,
     log: &Log,
     announcer: &Announcer,
 ) -> std::io::Result<Runtime> {
@@ -76,13 +76,15 @@ pub(crate) fn runtime(
             None => log.write(class, format_args!("{}", record.text)),
         }
         if record.level == LogLevel::Fatal {
+            let name = record.loop_name.as_deref().unwrap_or("runtime");
+            dunlin_trace::set_crash_reason(format!("{name}: {}", record.text));
             announcer.announce(Milestone::Broken);
         }
     };
     Runtime::new(RuntimeOptions {
         threads: size.threads as usize,
         max_threads: MAX_THREADS as usize,
-        recorder: Some(recorder.clone()),
+        recorder: recorder.cloned(),
         log: Arc::new(say),
         ..RuntimeOptions::default()
     })
@@ -114,13 +116,11 @@ pub(crate) fn manager(
     config: Config,
     kinds: Kinds,
     rib: Rib,
-    recorder: &Recorder,
+    recorder: Option<Recorder>,
     log: &Log,
     system: impl FnOnce(SessionParts) -> SystemParts,
 ) -> Address<ManagerMessage> {
-    let recorder = recorder.clone();
-    let trace = Box::new(move |limit| recorder::lines(&recorder, limit));
-    let host = Arc::new(UnixHost { memory: memory::report, trace });
+    let host = Arc::new(UnixHost { memory: memory::report, recorder });
     let config = Arc::new(config);
     let shared = Shared::new(Arc::clone(&config), rib, host, log.clone());
     runtime.spawn_with("manager", Class::Control, |own| {

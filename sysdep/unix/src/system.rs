@@ -12,20 +12,18 @@ use dunlin_core::protocol::Reply;
 use dunlin_core::timeformat::WallTime;
 use dunlin_os::{clock, process};
 use dunlin_runtime::{Context, RuntimeHandle};
+use dunlin_trace::Recorder;
 
 use crate::control::{Opened, Served};
 use crate::log::Logger;
 use crate::supervisor::{Announcer, Milestone};
 
-/// Shows the last records of the flight recorder.
-pub type TraceProbe = Box<dyn Fn(usize) -> Vec<String> + Send + Sync>;
-
 /// The system, as everybody may ask it.
 pub struct UnixHost {
     /// Asks the allocator, which the daemon has chosen.
     pub memory: fn() -> MemoryReport,
-    /// Asks the flight recorder.
-    pub trace: TraceProbe,
+    /// The flight recorder, unless it is off.
+    pub recorder: Option<Recorder>,
 }
 
 impl core::fmt::Debug for UnixHost {
@@ -56,8 +54,8 @@ impl Host for UnixHost {
         report
     }
 
-    fn trace(&self, limit: usize) -> Vec<String> {
-        (self.trace)(limit)
+    fn recorder(&self) -> Option<Recorder> {
+        self.recorder.clone()
     }
 }
 
@@ -214,6 +212,9 @@ impl System for UnixSystem {
             for warning in &config.warnings {
                 self.log.write(LogClass::Warning, format_args!("{warning}"));
             }
+        }
+        if let Some(recorder) = self.session.shared.host.recorder() {
+            recorder.set_configuration(config.digest);
         }
         self.workers(&runtime, config);
         problems.extend(self.control_sockets(&runtime, &globals.cli));

@@ -1,7 +1,7 @@
 //! Each target for a bounded number of cases, or for `FUZZ_SECONDS`.
 
 use dunlin_core::config::parse_text;
-use dunlin_fuzz_tests::targets::{bgp, command, configuration, filter, netlink, value};
+use dunlin_fuzz_tests::targets::{bgp, command, configuration, filter, netlink, trace, value};
 use dunlin_fuzz_tests::{drive, mutate};
 
 #[test]
@@ -27,6 +27,14 @@ fn netlink_datagrams() {
     good.iter().for_each(|one| netlink::feed(one));
     let make = |chance: &mut _| mutate::one_of_bytes(chance, &good);
     drive::run("netlink", 40_000, make, |bytes| netlink::feed(bytes));
+}
+
+#[test]
+fn flight_records() {
+    let good = trace::good();
+    good.iter().for_each(|one| trace::feed(one));
+    let make = |chance: &mut _| mutate::one_of_bytes(chance, &good);
+    drive::run("records", 3000, make, |bytes| trace::feed(bytes));
 }
 
 #[test]

@@ -273,9 +273,6 @@ impl Host for SimHost {
     fn memory(&self) -> MemoryReport {
         MemoryReport::default()
     }
-    fn trace(&self, _limit: usize) -> Vec<String> {
-        Vec::new()
-    }
 }
 
 struct Notes(Arc<Mutex<Vec<(LogClass, String)>>>);

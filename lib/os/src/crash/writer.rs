@@ -8,6 +8,11 @@ use std::sync::atomic::{AtomicI32, Ordering};
 /// release and acquire, so that the file is open before its number is seen.
 static OUTPUT: AtomicI32 = AtomicI32::new(libc::STDERR_FILENO);
 
+/// Whether reports go elsewhere than to standard error.
+pub fn has_output() -> bool {
+    OUTPUT.load(Ordering::Acquire) != libc::STDERR_FILENO
+}
+
 /// Sends later reports to `fd`, for a daemon without standard error. The descriptor stays open for ever.
 pub fn set_output(fd: OwnedFd) {
     OUTPUT.store(fd.as_raw_fd(), Ordering::Release);
@@ -28,6 +33,11 @@ impl Writer {
     #[expect(clippy::new_without_default, reason = "it opens an output, it is no empty value")]
     pub fn new() -> Self {
         Self::with_fd(OUTPUT.load(Ordering::Acquire))
+    }
+
+    /// To standard error, wherever reports go.
+    pub fn stderr() -> Self {
+        Self::with_fd(libc::STDERR_FILENO)
     }
 
     fn with_fd(fd: c_int) -> Self {
@@ -78,6 +88,15 @@ impl Writer {
         self.text("0x");
         let digits = (64 - value.leading_zeros()).div_ceil(4).max(1);
         for digit in (0..digits).rev() {
+            let nibble = (value >> (4 * digit)) as usize & 15;
+            self.bytes(b"0123456789abcdef".get(nibble..=nibble).unwrap_or_default());
+        }
+        self
+    }
+
+    /// Adds a hexadecimal number of 16 digits, with nothing in front.
+    pub fn hex_padded(&mut self, value: u64) -> &mut Self {
+        for digit in (0..16).rev() {
             let nibble = (value >> (4 * digit)) as usize & 15;
             self.bytes(b"0123456789abcdef".get(nibble..=nibble).unwrap_or_default());
         }

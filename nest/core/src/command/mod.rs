@@ -22,6 +22,7 @@ mod session;
 mod status;
 mod symbols;
 mod threads;
+mod trace;
 mod walk;
 
 use crate::config::Config;

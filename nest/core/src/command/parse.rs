@@ -6,8 +6,11 @@ use std::sync::Arc;
 use dunlin_conf::lexer::lex_text;
 use dunlin_conf::{Parsed, Symbols, TokenKind};
 use dunlin_net::Prefix;
+use dunlin_trace::LoopChoice;
 
-use super::query::{Command, Export, ExportKind, RouteQuery, Stats, SymbolQuery, Wanted};
+use super::query::{
+    Command, Export, ExportKind, RouteQuery, Stats, SymbolQuery, TraceQuery, Wanted,
+};
 use crate::config::{Config, ConfigParser, DebugFlags, Globals, Meaning, parse_any_table};
 use crate::manager::{Action, ConfigureCommand, Selection};
 use crate::protocol::{ChannelKind, Direction};
@@ -83,16 +86,7 @@ impl Commands<'_> {
             }
             Show::Static => Command::ShowStatic(self.optional_selection()?),
             Show::Threads => Command::ShowThreads { all: self.parser.eat_word("all") },
-            Show::Trace => {
-                let limit = match self.parser.token().kind {
-                    TokenKind::Number(limit) => {
-                        self.parser.advance();
-                        limit as usize
-                    }
-                    _ => 100,
-                };
-                Command::ShowTrace { limit }
-            }
+            Show::Trace => Command::ShowTrace(self.trace()?),
             Show::Other(name) => {
                 // Whatever follows: there is no such protocol.
                 while !self.parser.at_end() {
@@ -120,6 +114,45 @@ impl Commands<'_> {
         }
         self.parser.advance();
         SymbolQuery::Name(Arc::from(self.parser.text(token.span)))
+    }
+
+    /// `[[last] N | all] [loop (NAME | "glob" | N)] [class C] [worker N] [json]`, in any order.
+    fn trace(&mut self) -> Parsed<TraceQuery> {
+        let mut query = TraceQuery::default();
+        while !self.parser.at_end() {
+            let number = matches!(self.parser.token().kind, TokenKind::Number(_));
+            if number || self.parser.eat_word("last") {
+                query.filter.last = Some(self.parser.integer()? as usize);
+            } else if self.parser.eat_word("all") {
+                query.filter.last = None;
+            } else if self.parser.eat_word("loop") {
+                query.filter.of = Some(self.loop_choice()?);
+            } else if self.parser.eat_word("class") {
+                query.filter.class = Some(self.parser.expect_one_of(TRACE_CLASSES)?);
+            } else if self.parser.eat_word("worker") {
+                let workers = 0..=Globals::MAX_THREADS;
+                let number = self.parser.integer_in("Number of the worker", workers)?;
+                query.filter.worker = u16::try_from(number).ok();
+            } else if self.parser.eat_word("json") {
+                query.json = true;
+            } else {
+                return Err(self.parser.unexpected(&["END"]));
+            }
+        }
+        Ok(query)
+    }
+
+    fn loop_choice(&mut self) -> Parsed<LoopChoice> {
+        let token = self.parser.token();
+        match token.kind {
+            TokenKind::Number(_) => self.parser.integer().map(LoopChoice::Number),
+            TokenKind::String => Ok(LoopChoice::Name(self.parser.string()?.to_string())),
+            kind if kind.is_name() => {
+                self.parser.advance();
+                Ok(LoopChoice::Name(self.parser.text(token.span).to_owned()))
+            }
+            _ => Err(self.parser.unexpected(&["NUM", "TEXT"])),
+        }
     }
 
     fn threads(&mut self) -> Parsed<Command> {
@@ -334,8 +367,20 @@ const SHOWN: &[(&str, Show)] = &[
     ("babel", Show::Other("Babel")),
 ];
 
+/// Priority classes by the numbers that records have.
+const TRACE_CLASSES: &[(&str, u8)] =
+    &[("liveness", 0), ("control", 1), ("routing", 2), ("bulk", 3), ("idle", 4)];
+
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn classes_have_the_numbers_of_the_recorder() {
+        for (name, number) in super::TRACE_CLASSES {
+            assert_eq!(dunlin_trace::class_name(*number), *name);
+        }
+        assert_eq!(super::TRACE_CLASSES.len(), dunlin_trace::CLASSES.len());
+    }
+
     #[test]
     fn whatever_can_be_shown_is_in_the_table_of_commands() {
         for (word, _) in super::SHOWN {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use dunlin_filter::ChannelFilter;
 use dunlin_net::Prefix;
+use dunlin_trace::Filter;
 
 use crate::config::DebugFlags;
 use crate::manager::{Action, ConfigureCommand, Selection};
@@ -30,9 +31,7 @@ pub(super) enum Command {
     ShowThreads {
         all: bool,
     },
-    ShowTrace {
-        limit: usize,
-    },
+    ShowTrace(TraceQuery),
     /// A command of a protocol that does not run here.
     NotRunning(&'static str),
     Threads(u32),
@@ -70,6 +69,21 @@ pub(super) enum SymbolQuery {
     /// Of this kind, as `show symbols` names it.
     Kind(&'static str),
     Name(Arc<str>),
+}
+
+/// `show trace …`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct TraceQuery {
+    /// Which records.
+    pub(super) filter: Filter,
+    /// Each as a JSON object.
+    pub(super) json: bool,
+}
+
+impl Default for TraceQuery {
+    fn default() -> Self {
+        Self { filter: Filter { last: Some(100), ..Filter::default() }, json: false }
+    }
 }
 
 /// `show route …`

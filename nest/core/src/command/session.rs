@@ -12,7 +12,7 @@ use super::output::{Line, Output};
 use super::query::Command;
 use super::{
     configure, control, export, instances, interfaces, memory, parse, protocols, route, status,
-    symbols, threads,
+    symbols, threads, trace,
 };
 use crate::log::LogClass;
 use crate::manager::{ManagerMessage, Policies, Request, Row, Shared};
@@ -41,6 +41,8 @@ pub(super) enum Payload {
     Slice(SliceStatistics),
     Groups(Vec<GroupFigures>),
     Runtime(Stats),
+    /// There is more to do, after others.
+    Again,
     /// Who was asked has gone.
     Lost,
     /// Something that belongs to no command.
@@ -257,7 +259,6 @@ impl Session {
         match command {
             Command::ShowStatus => status::show(desk, output),
             Command::ShowInterfaces { summary } => interfaces::show(desk, output, summary),
-            Command::ShowTrace { limit } => threads::show_trace(desk, output, limit),
             Command::NotRunning(name) => {
                 output.last(9001, &format!("There is no {name} protocol running"));
             }
@@ -283,6 +284,7 @@ impl Session {
             Command::ShowStatic(selection) => {
                 self.start(cx, instances::ShowInstances::new("static", selection, "routes", 1009));
             }
+            Command::ShowTrace(query) => self.start(cx, trace::ShowTrace::new(query)),
             Command::ShowThreads { all } => self.start(cx, threads::ShowThreads::new(all)),
             Command::Configure(command) => {
                 configure::announce(desk, output, &command);

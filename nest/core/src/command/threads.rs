@@ -1,4 +1,4 @@
-//! `show threads`, `threads N`, `show trace`
+//! `show threads`, `threads N`
 
 use core::time::Duration;
 
@@ -10,13 +10,6 @@ use super::session::{Desk, Payload, Step, Task};
 /// Changes the number of workers at once.
 pub(super) fn resize(cx: &mut Context<'_>, output: &mut Output, count: u32) {
     cx.runtime().resize(count as usize);
-    output.last(0, "");
-}
-
-pub(super) fn show_trace(desk: &Desk, output: &mut Output, limit: usize) {
-    for line in desk.shared().host.trace(limit) {
-        output.row(1027, &line);
-    }
     output.last(0, "");
 }
 

@@ -145,6 +145,8 @@ pub struct CliConfig {
 pub struct Config {
     /// The file.
     pub path: PathBuf,
+    /// A hash of the text; see [`dunlin_conf::SourceMap::digest`].
+    pub digest: u64,
     /// What was said outside protocols.
     pub globals: Globals,
     /// Protocols, in the order of the file.

@@ -124,6 +124,7 @@ impl Loader {
         let names = self.protocols.iter().map(|protocol| protocol.name.clone());
         Ok(Config {
             path,
+            digest: outcome.sources.digest(),
             places: names.enumerate().map(|(place, name)| (name, place)).collect(),
             globals: self.globals,
             protocols: self.protocols,

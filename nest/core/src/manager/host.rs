@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use dunlin_runtime::Context;
+use dunlin_trace::Recorder;
 
 use crate::config::{Config, Loaded};
 use crate::protocol::Reply;
@@ -54,6 +55,8 @@ pub trait Host: Send + Sync + 'static {
     /// What memory is used for.
     fn memory(&self) -> MemoryReport;
 
-    /// The last records of the flight recorder, newest last.
-    fn trace(&self, limit: usize) -> Vec<String>;
+    /// The flight recorder, unless it is off.
+    fn recorder(&self) -> Option<Recorder> {
+        None
+    }
 }

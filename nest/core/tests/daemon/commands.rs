@@ -198,7 +198,6 @@ fn interfaces_symbols_memory_threads() {
     let threads = lab.ask("show threads");
     assert!(threads.starts_with("1027-Thread ID       Working         Overhead"), "{threads}");
     assert_eq!(threads.lines().count(), 4, "{threads}");
-    assert_eq!(lab.ask("show trace 7"), "1027-the last 7\n0000 \n");
 }
 
 #[test]

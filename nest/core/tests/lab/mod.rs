@@ -19,12 +19,14 @@ use dunlin_core::manager::{
 };
 use dunlin_core::protocol::{InstanceEvent, InstanceId, Reply, Rib};
 use dunlin_core::timeformat::WallTime;
+use dunlin_os::clock::Scale;
 use dunlin_rib::SliceId;
 use dunlin_rib::import::Slices;
 use dunlin_rib::registry::{Registry, RegistryMessage};
 use dunlin_rib::resolver::{Resolver, ResolverMessage};
 use dunlin_rib::slice::{Slice, SliceMessage};
 use dunlin_runtime::{Address, Class, Context, Loop, Runtime, RuntimeOptions};
+use dunlin_trace::{Options, Recorder};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -37,6 +39,8 @@ pub struct Lab {
     ended: Receiver<i32>,
     /// The way to the tables.
     pub rib: Rib,
+    /// What `show trace` shows: nothing yet.
+    pub recorder: Recorder,
     /// What was logged.
     pub log: Receiver<String>,
     runtime: Option<Runtime>,
@@ -83,9 +87,11 @@ impl Lab {
         };
         let runtime = Runtime::new(RuntimeOptions { threads, ..<_>::default() }).unwrap();
         let rib = start_rib(&runtime, sources);
+        let recorder = recorder();
         let (logged, log) = mpsc::channel();
         let target = Log::new(Arc::new(ToTest(logged)));
-        let shared = Shared::new(config.clone(), rib.clone(), Arc::new(Desert), target);
+        let shared =
+            Shared::new(config.clone(), rib.clone(), Arc::new(Desert(recorder.clone())), target);
         let (milestone, milestones) = mpsc::channel();
         let (next, texts) = mpsc::channel();
         let mut terminal = None;
@@ -103,6 +109,7 @@ impl Lab {
             next,
             ended: milestones,
             rib,
+            recorder,
             log,
             runtime: Some(runtime),
         }
@@ -119,6 +126,15 @@ impl Lab {
     /// What a command answers, all of it.
     pub fn ask(&self, line: &str) -> String {
         ask(&self.terminal, line)
+    }
+
+    /// How many messages the terminal has handled.
+    pub fn terminal_messages(&self) -> u64 {
+        let runtime = self.runtime.as_ref().unwrap();
+        let number = self.terminal.loop_id().number();
+        let stats = runtime.stats();
+        let found = stats.loops.iter().find(|one| one.id.number() == number).unwrap();
+        found.handlers.iter().sum()
     }
 
     /// What a command answers to somebody else.
@@ -320,8 +336,15 @@ impl System for TestSystem {
     }
 }
 
+/// A flight recorder of some other process, on a clock of its own.
+fn recorder() -> Recorder {
+    let scale = Some(Scale::IDENTITY);
+    let facts = String::from("Dunlin of the desert");
+    Recorder::new(&Options { rings: 4, scale, facts, ..Options::default() }).unwrap()
+}
+
 /// A machine where it is always 2026-11-22 13:47:35.680.
-struct Desert;
+struct Desert(Recorder);
 
 impl Host for Desert {
     fn hostname(&self) -> Arc<str> {
@@ -336,8 +359,8 @@ impl Host for Desert {
     fn memory(&self) -> MemoryReport {
         MemoryReport { allocated: 1 << 20, active: 3 << 19, resident: 1 << 21, retained: 4096 }
     }
-    fn trace(&self, limit: usize) -> Vec<String> {
-        vec![format!("the last {limit}")]
+    fn recorder(&self) -> Option<Recorder> {
+        Some(self.0.clone())
     }
 }
 

@@ -245,10 +245,6 @@ impl Host for NoHost {
     fn memory(&self) -> MemoryReport {
         MemoryReport::default()
     }
-
-    fn trace(&self, _limit: usize) -> Vec<String> {
-        Vec::new()
-    }
 }
 
 /// No interfaces: sessions are multihop.

@@ -5,6 +5,7 @@ pub mod command;
 pub mod configuration;
 pub mod filter;
 pub mod netlink;
+pub mod trace;
 pub mod value;
 
 /// Signs and words of filters, which configurations are made of too.
