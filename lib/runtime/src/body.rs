@@ -503,7 +503,7 @@ impl<M> Step<M> {
     fn describe(&self, own: &Arc<dyn Runnable>, now: Time) -> Done {
         let none = RecordId::NONE;
         let (site, class, since, cause, argument) = match self {
-            Self::Start => (Site::START, Class::Control, Time::ZERO, none, 0),
+            Self::Start => (Site::START, Class::Control, Time::ZERO, own.header().asked(), 0),
             Self::Stop => (Site::STOP, Class::Control, Time::ZERO, none, 0),
             Self::Ask(_, stamp) => (Site::ASK, Class::Control, stamp.sent, stamp.record, 0),
             Self::Message(_, stamp) => (Site::MESSAGE, stamp.class, stamp.sent, stamp.record, 0),

@@ -10,11 +10,12 @@ use dunlin_mem::Arena;
 use dunlin_sync::{
     Action, Begin, Class, Classes, Entered, EventNode, ExclusiveCell, Inbox, Scheduled, StateWord,
 };
+use dunlin_trace::RecordId;
 
 use crate::{
     ask::Ask,
     body::{Body, Ended},
-    cause::Stamp,
+    cause::{self, Stamp},
     dispatch::{Dispatch, RunEntry},
     driver::{Done, Driver},
     groups::GroupId,
@@ -45,6 +46,8 @@ pub(crate) struct Header {
     name: Arc<str>,
     /// The name of the loop's type.
     kind: &'static str,
+    /// The flight record of the handler that made it.
+    asked: RecordId,
     dispatch: Arc<dyn Dispatch>,
     /// Where it is to run.
     pub(crate) wish: WishCell,
@@ -69,6 +72,11 @@ impl Header {
     /// The kind of loop: the name of its type.
     pub(crate) fn kind(&self) -> &'static str {
         self.kind
+    }
+
+    /// The flight record of the handler that made it.
+    pub(crate) fn asked(&self) -> RecordId {
+        self.asked
     }
 
     pub(crate) fn shared_name(&self) -> Arc<str> {
@@ -208,6 +216,7 @@ impl<M: Send + 'static> LoopCell<M> {
                 class,
                 name: name.into(),
                 kind,
+                asked: cause::running().record,
                 dispatch,
                 wish: WishCell::new(group),
                 counters: Counters::default(),

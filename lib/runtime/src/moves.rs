@@ -124,5 +124,18 @@ mod tests {
     #[test]
     fn a_move_fits_into_a_flight_record() {
         assert_eq!(MoveReason::Chance.argument(u16::MAX), 0x8ffff);
+        for why in [
+            MoveReason::Gathered,
+            MoveReason::Spread,
+            MoveReason::Relief,
+            MoveReason::Grown,
+            MoveReason::Retired,
+            MoveReason::Group,
+            MoveReason::Pinned,
+            MoveReason::Chance,
+        ] {
+            let shown = dunlin_trace::move_of(why.argument(7));
+            assert_eq!(shown, (7, Some(why.to_string().as_str())), "as the recorder shows it");
+        }
     }
 }

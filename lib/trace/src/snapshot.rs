@@ -197,6 +197,12 @@ impl Snapshot {
         self.decode(part, position)
     }
 
+    /// The record that this names, if it is still there.
+    pub fn named(&self, id: RecordId) -> Option<Record> {
+        let (ring, index) = whole_index(id, &self.heads)?;
+        self.find(ring, index)
+    }
+
     /// Who asked for a record. A number whose low half was used again meanwhile is not taken for the old
     /// one: causes come before what they cause.
     pub fn cause(&self, record: &Record) -> Cause {

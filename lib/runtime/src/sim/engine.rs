@@ -13,7 +13,7 @@ use std::{
 
 use dunlin_trace::{RecordId, Site};
 
-use super::{SimOptions, net::SimNet};
+use super::{SimOptions, net::SimNet, recording::Recording};
 use crate::{
     clocks::{ClockReading, ClockSource},
     driver::{Done, Driver, Endpoint, Pace},
@@ -51,6 +51,7 @@ pub(super) struct Engine {
     limits: Arc<Limits>,
     /// One for each worker that there has been.
     pub(super) meters: Vec<Meter>,
+    pub(super) recording: Recording,
     handler_cost: RangeInclusive<Duration>,
     buffer: Vec<u8>,
 }
@@ -73,6 +74,7 @@ impl Engine {
             suspended: 0,
             limits,
             meters: Vec::new(),
+            recording: Recording::new(options.recorder.clone()),
             handler_cost: options.handler_cost.clone(),
             buffer: Vec::new(),
         }
@@ -116,7 +118,7 @@ impl Driver for Engine {
             self.liveness_late = self.liveness_late.max(handler.began.since(handler.since));
         }
         self.meter().begin(handler);
-        RecordId::NONE
+        self.recording.begin(self.worker, handler)
     }
 
     fn boundary(&mut self, handler: &Done) -> Pace {
@@ -130,6 +132,7 @@ impl Driver for Engine {
         self.hash.add(u64::from(handler.site.0) << 32 | u64::from(handler.argument));
         let now = self.now + self.consumed;
         self.meter().end(handler, now);
+        self.recording.end(now, RecordId::NONE);
         Pace::Pause { now, is_over: now >= self.turn_until }
     }
 
@@ -137,13 +140,17 @@ impl Driver for Engine {
         self.clock()
     }
 
-    fn end_call(&mut self, _: RecordId) {
+    fn end_call(&mut self, caller: RecordId) {
         self.meter().end_call();
+        let now = self.now + self.consumed;
+        self.recording.end(now, caller);
     }
 
-    fn panicked(&mut self, _: &Arc<dyn Runnable>) {
+    fn panicked(&mut self, cell: &Arc<dyn Runnable>) {
         self.meter().abandon();
         self.consumed += self.chance.span(&self.handler_cost);
+        let (now, number) = (self.now + self.consumed, cell.header().id().number());
+        self.recording.note(self.worker, now, Site::PANIC, number, 0);
     }
 
     fn clock(&mut self) -> Time {

@@ -11,6 +11,7 @@ mod engine;
 mod faults;
 mod moves;
 mod net;
+mod recording;
 mod sched;
 mod stats;
 mod stream;
@@ -20,9 +21,11 @@ use core::{fmt, ops::RangeInclusive, time::Duration};
 use std::sync::Arc;
 
 use dunlin_sync::Class;
+use dunlin_trace::Recorder;
 
 pub use net::SimNet;
 pub(crate) use net::SimSocket;
+pub use recording::sim_recorder;
 
 use crate::{
     address::Address,
@@ -66,6 +69,8 @@ pub struct SimOptions {
     pub partial_writes: u32,
     /// How often, in 1000 reads, only a part is given although there is more.
     pub partial_reads: u32,
+    /// Where flight records go, of [`sim_recorder`]. Without one nothing is recorded.
+    pub recorder: Option<Recorder>,
     /// Where reports go.
     pub log: Option<Arc<dyn LogSink>>,
 }
@@ -90,6 +95,7 @@ impl SimOptions {
             buffer: 128 * 1024,
             partial_writes: 100,
             partial_reads: 100,
+            recorder: None,
             log: None,
         }
     }

@@ -4,6 +4,7 @@ use core::{sync::atomic::Ordering, time::Duration};
 use std::sync::Arc;
 
 use dunlin_sync::{Class, Classes};
+use dunlin_trace::Site;
 
 use super::sched::{Resident, Scheduler};
 use crate::{
@@ -23,6 +24,9 @@ impl Scheduler {
         let slot = self.loops.len() as u32;
         cell.header().set_slot(slot);
         let worker = self.place(cell.header().wish.get());
+        let number = cell.header().id().number();
+        self.engine.recording.name(number, cell.header().name());
+        self.engine.recording.note(worker, self.now, Site::SPAWN, number, worker as u32);
         self.loops.push(Some(Resident { cell, worker, arrived: self.now }));
         self.take_in(slot, worker);
         self.notify(slot, Class::Control);
@@ -87,6 +91,10 @@ impl Scheduler {
             return;
         }
         cell.detach(&mut self.engine);
+        let number = cell.header().id().number();
+        let recording = &mut self.engine.recording;
+        recording.note(from, self.now, Site::LEAVE, number, why.argument(to as u16));
+        recording.note(to, self.now, Site::ARRIVE, number, why.argument(from as u16));
         self.note_deadlines(from, slot, Deadlines::NEVER);
         self.workers[from].counts.moved_out += 1;
         self.workers[to].counts.moved_in += 1;

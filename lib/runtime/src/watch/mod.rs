@@ -224,14 +224,10 @@ impl Watcher {
             return String::new();
         }
         let snapshot = recorder.snapshot();
-        let is_cause = |record: &&dunlin_trace::Record| {
-            record.ring == running.cause.ring() && record.index as u32 == running.cause.index()
-        };
-        let Some(cause) = snapshot.records.iter().rev().find(is_cause) else {
-            return String::new();
-        };
-        let site = snapshot.site_name(cause.site).unwrap_or("something");
-        let name = snapshot.loop_name(cause.loop_id).unwrap_or("a loop that is gone");
+        let Some(cause) = snapshot.named(running.cause) else { return String::new() };
+        let site = snapshot.site_name(cause.site).unwrap_or("something".into());
+        let name = snapshot.loop_name(cause.loop_id);
+        let name = name.unwrap_or("a loop that is gone".to_owned());
         format!(", asked for by a handler of {name} ({site})")
     }
 }
