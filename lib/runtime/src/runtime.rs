@@ -3,6 +3,7 @@
 use core::time::Duration;
 use std::{
     io,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, mpsc},
     thread::JoinHandle,
 };
@@ -138,8 +139,14 @@ pub(crate) fn start_thread(
 ) -> io::Result<JoinHandle<()>> {
     let name = format!("worker-{}", shared.index);
     let engine = Worker::prepare(pool, shared)?;
-    let pool = Arc::clone(pool);
-    thread::spawn(&name, None, move || Worker::new(pool, engine).run())
+    let (pool, index) = (Arc::clone(pool), shared.index);
+    thread::spawn(&name, None, move || {
+        let worker = Worker::new(Arc::clone(&pool), engine);
+        if catch_unwind(AssertUnwindSafe(|| worker.run())).is_err() {
+            // Its loops are lost, and nobody knows in what state.
+            pool.fatal(format!("worker {index} panicked outside of handlers"));
+        }
+    })
 }
 
 /// How long to wait for statistics.

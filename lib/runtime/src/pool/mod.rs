@@ -145,6 +145,11 @@ impl Pool {
     pub(crate) fn warn(&self, text: String) {
         self.log(&LogRecord { level: LogLevel::Warning, loop_id: None, loop_name: None, text });
     }
+
+    /// Says that nothing can go on.
+    pub(crate) fn fatal(&self, text: String) {
+        self.log(&LogRecord { level: LogLevel::Fatal, loop_id: None, loop_name: None, text });
+    }
 }
 
 impl Dispatch for Pool {
