@@ -34,12 +34,14 @@ pub enum Kind {
 
 /// Names for the command line, where each binary is looked for, and the
 /// environment variable that says otherwise.
-const KINDS: [(&str, Kind, &str, &str); 11] = [
+const KINDS: [(&str, Kind, &str, &str); 13] = [
     ("bird2", Kind::Bird2, "/usr/sbin/bird", "BIRD2"),
     ("bird3-t1", Kind::Bird3 { threads: 1 }, "bird3", "BIRD3"),
     ("bird3-t2", Kind::Bird3 { threads: 2 }, "bird3", "BIRD3"),
     ("dunlin-t1", Kind::Dunlin { threads: 1 }, "dunlin", "DUNLIN"),
     ("dunlin-t2", Kind::Dunlin { threads: 2 }, "dunlin", "DUNLIN"),
+    ("dunlin-bare-t1", Kind::Dunlin { threads: 1 }, "dunlin", "DUNLIN_BARE"),
+    ("dunlin-bare-t2", Kind::Dunlin { threads: 2 }, "dunlin", "DUNLIN_BARE"),
     ("frr", Kind::Frr, "/usr/lib/frr/bgpd", "FRR_BGPD"),
     ("openbgpd", Kind::OpenBgpd, "/usr/sbin/bgpd", "OPENBGPD"),
     ("gobgpd", Kind::GoBgp, "/usr/bin/gobgpd", "GOBGPD"),
