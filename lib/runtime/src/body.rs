@@ -182,6 +182,7 @@ impl<M: Send + 'static> Body<M> {
 
     /// Whether another handler follows in this turn, and when that begins. A loop that stops goes on
     /// to its last handler; one whose turn is over finishes what it deferred.
+    #[inline]
     fn goes_on(&mut self, pace: Pace) -> Option<Time> {
         let (is_over, at) = match pace {
             Pace::Continue(now) => return Some(now),
@@ -199,6 +200,7 @@ impl<M: Send + 'static> Body<M> {
         at.filter(|_| self.core.stopping || self.draining.is_some())
     }
 
+    #[inline]
     fn handle(
         &mut self,
         step: Step<M>,
@@ -242,6 +244,7 @@ impl<M: Send + 'static> Body<M> {
     }
 
     /// What comes next: what is urgent, then round about through the lanes.
+    #[inline]
     fn next_step(&mut self, [high, low]: [&Inbox<M, Stamp>; 2], now: Time) -> Option<Step<M>> {
         if !self.core.started {
             return Some(if self.core.stopping { Step::Stop } else { Step::Start });
@@ -254,16 +257,14 @@ impl<M: Send + 'static> Body<M> {
         if self.core.stopping {
             return Some(self.next_deferred().unwrap_or(Step::Stop));
         }
-        if self.urgent_streak < LONGEST_STREAK {
-            if let Some(step) = self.next_urgent(high, now) {
-                self.urgent_streak += 1;
-                return Some(step);
-            }
-            self.urgent_streak = 0;
-            return self.next_rest(low, now);
+        let others_first = self.urgent_streak >= LONGEST_STREAK;
+        if !others_first && let Some(step) = self.next_urgent(high, now) {
+            self.urgent_streak += 1;
+            return Some(step);
         }
         self.urgent_streak = 0;
-        self.next_rest(low, now).or_else(|| self.next_urgent(high, now))
+        let step = self.next_rest(low, now);
+        if step.is_none() && others_first { self.next_urgent(high, now) } else { step }
     }
 
     /// What is not urgent: the lanes, then what has been deferred; only that if the turn is over.
@@ -306,6 +307,7 @@ impl<M: Send + 'static> Body<M> {
         Some(self.open(entry.item, entry.stamp))
     }
 
+    #[inline]
     fn next_in_lanes(&mut self, low: &Inbox<M, Stamp>, now: Time) -> Option<Step<M>> {
         loop {
             let lane = match self.lanes.current() {
@@ -327,6 +329,7 @@ impl<M: Send + 'static> Body<M> {
     }
 
     /// Lanes with something in them.
+    #[inline]
     fn waiting(&self, low: &Inbox<M, Stamp>, now: Time) -> u16 {
         let mut waiting = lanes::spread(self.core.events.waiting(), lanes::EVENTS)
             | lanes::spread(self.core.sockets.waiting(), lanes::SOCKETS)
@@ -345,6 +348,7 @@ impl<M: Send + 'static> Body<M> {
 
     /// How many handlers a lane may have this round: what stands in it now, so that what is
     /// scheduled meanwhile does not keep the others waiting.
+    #[inline]
     fn share_of(&mut self, lane: Lane, low: &Inbox<M, Stamp>) -> usize {
         match lane.kind() {
             lanes::EVENTS => self.core.events.len(lane.class()),
@@ -359,6 +363,7 @@ impl<M: Send + 'static> Body<M> {
         }
     }
 
+    #[inline]
     fn take(&mut self, lane: Lane, low: &Inbox<M, Stamp>, now: Time) -> Option<Step<M>> {
         let class = lane.class();
         match lane.kind() {
@@ -384,6 +389,7 @@ impl<M: Send + 'static> Body<M> {
         }
     }
 
+    #[inline]
     fn open(&mut self, item: Item<M>, stamp: Stamp) -> Step<M> {
         match item {
             Item::Message(message) => Step::Message(message, stamp),
@@ -486,6 +492,7 @@ impl<M: Send + 'static> Body<M> {
 
 impl<M> Step<M> {
     /// Whose handler it is, if that can be cancelled.
+    #[inline]
     fn thing(&self) -> Option<Thing> {
         match self {
             Self::Timer(expired) => Some(Thing::Timer(expired.timer.0)),
@@ -500,6 +507,7 @@ impl<M> Step<M> {
         }
     }
 
+    #[inline]
     fn describe(&self, own: &Arc<dyn Runnable>, now: Time) -> Done {
         let none = RecordId::NONE;
         let (site, class, since, cause, argument) = match self {

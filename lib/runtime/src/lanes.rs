@@ -61,6 +61,7 @@ impl Lanes {
     }
 
     /// Begins a round over the lanes in `waiting`; none if there are none.
+    #[inline]
     pub(crate) fn begin_round(&mut self, waiting: u16) -> Option<Lane> {
         self.to_visit = waiting;
         self.quota = None;

@@ -238,21 +238,25 @@ impl Timers {
 /// Expiring.
 impl Timers {
     /// When the first liveness timer expires.
+    #[inline]
     pub(crate) fn next_liveness(&self) -> Time {
         self.liveness.first()
     }
 
     /// When the first of all other timers expires.
+    #[inline]
     pub(crate) fn next_rest(&self) -> Time {
         self.rest.first()
     }
 
     /// Takes the first liveness timer that is due.
+    #[inline]
     pub(crate) fn expire_liveness(&mut self, now: Time) -> Option<Expired> {
         if self.next_liveness() > now { None } else { self.expire(Class::Liveness, now) }
     }
 
     /// Takes the first other timer that is due.
+    #[inline]
     pub(crate) fn expire_rest(&mut self, now: Time) -> Option<Expired> {
         if self.next_rest() > now { None } else { self.expire(Class::Control, now) }
     }

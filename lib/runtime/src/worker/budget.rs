@@ -61,7 +61,7 @@ impl Turns {
     /// still has something to do, goes on before others of the class, with what it has left.
     #[inline]
     pub(crate) fn end(&mut self, class: Class, loop_number: u32, now: Time, until: Time) -> bool {
-        let nanos = nanos(until.since(now));
+        let nanos = until.nanos_since(now);
         if nanos < SCRAP {
             return false;
         }

@@ -141,7 +141,7 @@ impl Driver for Engine {
 
     #[inline]
     fn begin(&mut self, handler: &Done) -> RecordId {
-        let late = handler.began.since(handler.since).as_nanos() as u64;
+        let late = handler.began.nanos_since(handler.since);
         if handler.site == Site::TIMER && handler.class == dunlin_sync::Class::Liveness {
             self.tally.liveness_late = self.tally.liveness_late.max(late);
         }
@@ -162,7 +162,7 @@ impl Driver for Engine {
     fn boundary(&mut self, handler: &Done) -> Pace {
         let now = self.tick();
         self.ring.end(self.record, self.ticks);
-        let took = now.since(handler.began).as_nanos() as u64;
+        let took = now.nanos_since(handler.began);
         self.tally.handlers[handler.class.index()] += 1;
         self.tally.messages += u64::from(handler.site == Site::MESSAGE);
         if handler.site == Site::JOB {

@@ -145,7 +145,7 @@ impl Worker {
             self.pay_floor();
             if let Some(entry) = self.queue.pop() {
                 self.turn(entry);
-                if self.engine.now.since(self.polled) >= POLL_INTERVAL {
+                if self.engine.now >= self.polled + POLL_INTERVAL {
                     self.look(Some(Duration::ZERO));
                     self.consider_spread();
                     self.consider_balance();

@@ -75,7 +75,7 @@ impl Worker {
     }
 
     fn count(&mut self, entry: &RunEntry, began: Time) {
-        let took = self.engine.now.since(began).as_nanos() as u64;
+        let took = self.engine.now.nanos_since(began);
         self.queue.charge(entry.class, took);
         let of_loop = &entry.cell.header().counters;
         Counters::add(&of_loop.run, took);
