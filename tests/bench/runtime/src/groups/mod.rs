@@ -1,5 +1,6 @@
 //! All that is measured.
 
+mod cancel;
 mod idle;
 mod late;
 mod local;
@@ -28,6 +29,7 @@ pub fn all() -> Vec<Group> {
         sockets::ONE_HOT,
         sockets::ALL_HOT,
         late::LATE,
+        cancel::CANCEL,
         resize::RESIZE,
     ]
 }
