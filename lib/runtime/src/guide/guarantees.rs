@@ -55,7 +55,15 @@
 //! What a loop takes back of its own ([`disarm`](crate::Context::disarm),
 //! [`unschedule`](crate::Context::unschedule), [`unqueue`](crate::Context::unqueue)) does not run, even if it was
 //! due or next: the answer ([`Cancel`](crate::Cancel)) is exact. A closed socket is not heard of again. A
-//! name that outlives its thing names nothing: it cannot reach what came after.
+//! name that outlives its thing names nothing: it cannot reach what came after. Closing a scope
+//! ([`close_scope`](crate::Context::close_scope)) gives up all that was made in it, in time for its own number.
+//!
+//! What another loop owns is cancelled by a [`Canceller`](crate::Canceller), which asks and never waits: so
+//! two loops that cancel each other cannot stand still. When the completion is called the handler is not
+//! running, and does not run until it is armed or scheduled again; it tells what came of it
+//! ([`Cancellation`](crate::Cancellation)), also if the loop has stopped.
+//!
+//! *Not guaranteed:* how soon a busy loop gets to it: after the handler that runs.
 //!
 //! # Stopping
 //!
