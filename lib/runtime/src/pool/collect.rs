@@ -11,7 +11,8 @@ use super::{Table, WorkerShared};
 use crate::{
     groups::GroupId,
     stats::{
-        GroupStats, HandlerStats, Page, Part, Running, StatsReply, Survey, WorkerStats, picture,
+        GroupStats, HandlerStats, Measured, Page, Part, Running, StatsReply, Survey, WorkerStats,
+        picture,
     },
     time::Time,
 };
@@ -101,7 +102,7 @@ impl Collector {
 
 /// What a worker has measured of handlers.
 pub(crate) fn handler_stats(shared: &WorkerShared) -> Vec<HandlerStats> {
-    shared.gauge.kinds.load().iter().flat_map(|kind| kind.read()).collect()
+    shared.gauge.measures.load().iter().filter_map(Measured::read).collect()
 }
 
 /// What a worker's counters say, since they were last cleared.

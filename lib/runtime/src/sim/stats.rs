@@ -7,7 +7,7 @@ use crate::{
     dispatch::Dispatch,
     moves::MoveLog,
     options::{LogLevel, LogRecord},
-    stats::{GroupStats, Part, Stats, Survey, Who, WorkerStats, picture, with_held_back},
+    stats::{GroupStats, Measured, Part, Stats, Survey, Who, WorkerStats, picture, with_held_back},
 };
 
 impl Scheduler {
@@ -22,8 +22,8 @@ impl Scheduler {
     fn part(&self, survey: &Survey, index: usize) -> Part {
         let cells = self.loops.iter().flatten().filter(|resident| resident.worker == index);
         let meter = self.engine.meters.get(index).filter(|_| survey.handlers);
-        let kinds = meter.map(|meter| meter.gauge().kinds.load_full());
-        let handlers = kinds.iter().flat_map(|kinds| kinds.iter()).flat_map(|kind| kind.read());
+        let measures = meter.map(|meter| meter.gauge().measures.load_full());
+        let handlers = measures.iter().flat_map(|all| all.iter()).filter_map(Measured::read);
         Part {
             worker: self.worker_stats(index),
             page: survey.loops.pick(cells.map(|resident| &resident.cell), &self.engine),

@@ -1,7 +1,7 @@
 //! What a worker measures of handlers, by kind of loop, class and kind of handler.
 
 use core::{fmt, sync::atomic::Ordering, time::Duration};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use dunlin_sync::{Bulletin, Class, Snapshot};
 use dunlin_trace::{Site, class_name};
@@ -202,54 +202,41 @@ fn worse(one: Option<Worst>, other: Option<Worst>) -> Option<Worst> {
     [one, other].into_iter().flatten().max_by_key(|worst| worst.span)
 }
 
-/// All kinds of loops that a worker has met, as other threads see them.
-pub(crate) type Kinds = Snapshot<Vec<Arc<Kind>>>;
+/// All that a worker measures, as other threads see it.
+pub(crate) type Measures = Snapshot<Vec<Measured>>;
 
-/// The handlers of one kind of loop on one worker.
-pub(crate) struct Kind {
-    pub(crate) name: &'static str,
-    /// By class and handler. Made by the worker when it first meets such a handler.
-    cells: [OnceLock<Box<Cell>>; CELLS],
+/// What is measured of handlers of one kind of loop, class and kind.
+#[derive(Clone)]
+pub(crate) struct Measured {
+    pub(super) kind: &'static str,
+    pub(super) class: Class,
+    pub(super) handler: Handler,
+    pub(super) cell: Arc<Cell>,
 }
 
-impl Kind {
-    pub(crate) fn new(name: &'static str) -> Self {
-        Self { name, cells: [const { OnceLock::new() }; CELLS] }
+impl Measured {
+    /// What has been measured; nothing if there was nothing since it was cleared.
+    pub(crate) fn read(&self) -> Option<HandlerStats> {
+        let Self { kind, class, handler, ref cell } = *self;
+        let (run, wait) = (cell.run.read(), cell.wait.read());
+        let (longest, latest) = (cell.longest.read(), cell.latest.read());
+        let stats = HandlerStats { kind, class, handler, run, longest, wait, latest };
+        (stats.run.count() > 0).then_some(stats)
     }
+}
 
-    /// Where handlers of this class and kind are counted. Only the worker may ask: nobody else is
-    /// ever making the same cell, so this never waits.
-    #[inline]
-    pub(crate) fn cell(&self, class: Class, handler: Handler) -> &Cell {
-        let at = (class.index() * Handler::ALL.len() + handler.index()) % CELLS;
-        self.cells[at].get_or_init(Cell::new)
-    }
+/// Where the worker finds the cells of one kind of loop: by class and handler.
+#[derive(Default)]
+pub(super) struct Kind {
+    pub(super) name: &'static str,
+    /// Made when the worker first meets such a handler.
+    pub(super) cells: [Option<Arc<Cell>>; CELLS],
+}
 
-    pub(crate) fn clear(&self) {
-        for cell in self.cells.iter().filter_map(OnceLock::get) {
-            cell.clear();
-        }
-    }
-
-    /// What has been measured, but for what never was.
-    pub(crate) fn read(&self) -> impl Iterator<Item = HandlerStats> {
-        let all = Class::ALL.into_iter().flat_map(|class| Handler::ALL.map(|kind| (class, kind)));
-        all.zip(&self.cells).filter_map(|((class, handler), cell)| {
-            let cell = cell.get()?;
-            let (run, wait) = (cell.run.read(), cell.wait.read());
-            let (longest, latest) = (cell.longest.read(), cell.latest.read());
-            let kind = self.name;
-            (run.count() > 0).then_some(HandlerStats {
-                kind,
-                class,
-                handler,
-                run,
-                longest,
-                wait,
-                latest,
-            })
-        })
-    }
+/// The place of a class and kind of handler in [`Kind::cells`].
+#[inline]
+pub(super) fn place(class: Class, handler: Handler) -> usize {
+    (class.index() * Handler::ALL.len() + handler.index()) % CELLS
 }
 
 const CELLS: usize = Class::ALL.len() * Handler::ALL.len();
@@ -263,9 +250,9 @@ pub(crate) struct Cell {
 }
 
 impl Cell {
-    fn new() -> Box<Self> {
+    pub(super) fn new() -> Arc<Self> {
         let buckets = Buckets::new;
-        Box::new(Self {
+        Arc::new(Self {
             run: buckets(),
             wait: buckets(),
             longest: Peak::default(),
@@ -273,7 +260,7 @@ impl Cell {
         })
     }
 
-    fn clear(&self) {
+    pub(super) fn clear(&self) {
         self.run.clear();
         self.wait.clear();
         self.longest.clear();

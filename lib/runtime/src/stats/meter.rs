@@ -8,7 +8,7 @@ use dunlin_trace::{RecordId, Site};
 
 use super::{
     findings::{Finding, Limits},
-    handlers::{Culprit, Kind, Kinds, Who},
+    handlers::{Cell, Culprit, Handler, Kind, Measured, Measures, Who, place},
 };
 use crate::{
     driver::Done,
@@ -20,7 +20,7 @@ use crate::{
 /// What others see of a worker's measurements.
 pub(crate) struct Gauge {
     /// Histograms.
-    pub(crate) kinds: Kinds,
+    pub(crate) measures: Measures,
     /// The handler that runs: names, kinds, when it began, its cause.
     pub(crate) running: Bulletin<4>,
     /// Handlers that ran longer than they may, by class. Written by the worker, read by anyone.
@@ -38,7 +38,7 @@ pub(crate) const CLASSES: usize = Class::ALL.len();
 impl Gauge {
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
-            kinds: Kinds::new(Vec::new()),
+            measures: Measures::new(Vec::new()),
             running: Bulletin::new(),
             overruns: Default::default(),
             lates: Default::default(),
@@ -75,9 +75,9 @@ impl Running {
 pub(crate) struct Meter {
     gauge: Arc<Gauge>,
     limits: Arc<Limits>,
-    kinds: Vec<Arc<Kind>>,
-    /// The loop whose turn it is, and its kind.
-    current: (LoopId, Arc<Kind>),
+    kinds: Vec<Kind>,
+    /// The loop whose turn it is, and the place of its kind.
+    current: (LoopId, usize),
     long: LongHandlers,
     /// Handlers that have called the one that runs.
     calls: Vec<[u64; 4]>,
@@ -93,7 +93,7 @@ impl Meter {
             gauge,
             limits,
             kinds: Vec::new(),
-            current: (LoopId(0), Arc::new(Kind::new(""))),
+            current: (LoopId(0), 0),
             long: LongHandlers::default(),
             calls: Vec::new(),
             woke: Time::ZERO,
@@ -133,7 +133,9 @@ impl Meter {
         let took = nanos(now.since(handler.began));
         let waited = nanos(handler.began.since(handler.since));
         let who = Who::of(handler);
-        let cell = self.current.1.cell(handler.class, who.handler);
+        let kind = self.kinds.get(self.current.1);
+        let cell = kind.and_then(|kind| kind.cells[place(handler.class, who.handler)].as_deref());
+        let Some(cell) = cell else { return self.end_first(handler, now) };
         cell.run.add(took);
         if cell.longest.is_exceeded_by(took) {
             cell.longest.raise(took, now, who, None);
@@ -168,8 +170,8 @@ impl Meter {
 
     /// Forgets what has been measured.
     pub(crate) fn clear(&mut self) {
-        for kind in &self.kinds {
-            kind.clear();
+        for cell in self.kinds.iter().flat_map(|kind| &kind.cells).flatten() {
+            cell.clear();
         }
         for counter in self.gauge.overruns.iter().chain(&self.gauge.lates) {
             counter.store(0, core::sync::atomic::Ordering::Relaxed);
@@ -179,16 +181,26 @@ impl Meter {
     /// Another loop's turn.
     fn enter(&mut self, handler: &Done) {
         let found = self.kinds.iter().position(|kind| kind.name == handler.kind);
-        let at = found.unwrap_or_else(|| self.meet(handler.kind));
-        self.current = (handler.loop_id, Arc::clone(&self.kinds[at]));
+        let at = found.unwrap_or_else(|| {
+            self.kinds.push(Kind { name: handler.kind, ..Kind::default() });
+            self.kinds.len() - 1
+        });
+        self.current = (handler.loop_id, at);
     }
 
-    /// The first loop of its kind here.
+    /// The end of the first handler of its kind here.
     #[cold]
-    fn meet(&mut self, name: &'static str) -> usize {
-        self.kinds.push(Arc::new(Kind::new(name)));
-        self.gauge.kinds.store(Arc::new(self.kinds.clone()));
-        self.kinds.len() - 1
+    fn end_first(&mut self, handler: &Done, now: Time) {
+        let (class, kind_of_handler) = (handler.class, Handler::of(handler.site));
+        let cell = Cell::new();
+        if let Some(kind) = self.kinds.get_mut(self.current.1) {
+            kind.cells[place(class, kind_of_handler)] = Some(Arc::clone(&cell));
+            let measured = Measured { kind: kind.name, class, handler: kind_of_handler, cell };
+            let mut all = self.gauge.measures.load_full().to_vec();
+            all.push(measured);
+            self.gauge.measures.store(Arc::new(all));
+            self.end(handler, now);
+        }
     }
 
     #[cold]

@@ -13,8 +13,8 @@ use dunlin_sync::Class;
 use dunlin_trace::Site;
 
 pub(crate) use findings::{Finding, Limits, Throttle, millis, with_held_back};
-pub(crate) use handlers::short_name;
 pub use handlers::{Culprit, Handler, HandlerStats, Who, Worst};
+pub(crate) use handlers::{Measured, short_name};
 pub use histogram::Histogram;
 pub(crate) use meter::{Gauge, Meter, Running};
 pub use survey::{Loops, Survey, Wanted};

@@ -119,6 +119,10 @@ impl Timers {
             return TimerId(Key { owner: self.owner, index, generation: old.generation });
         }
         let index = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
+        // Loops are many, and most have one or two.
+        if self.slots.len() < 3 {
+            self.slots.reserve_exact(1);
+        }
         self.slots.push(Slot::new(0, class));
         TimerId(Key { owner: self.owner, index, generation: 0 })
     }
