@@ -24,6 +24,9 @@ pub(crate) const FLOORS: [u64; 4] = [0, 100, 100, 30];
 pub(crate) const FLOOR_TURN: i64 = 500_000;
 /// So much liveness without a pause, in nanoseconds, is a flood.
 const LIVENESS_FLOOD: u64 = 5_000_000;
+/// Of one turn of liveness no more counts: that it took longer was rather the system's doing, which
+/// gave the processor to others, and liveness is late already.
+const LIVENESS_TURN: u64 = 1_000_000;
 
 impl<T> RunQueue<T> {
     pub(crate) fn new() -> Self {
@@ -81,7 +84,7 @@ impl<T> RunQueue<T> {
     #[inline]
     pub(crate) fn charge(&mut self, class: Class, took: u64) {
         if class == Class::Liveness {
-            self.streak = self.streak.saturating_add(took);
+            self.streak = self.streak.saturating_add(took.min(LIVENESS_TURN));
         }
         let most = 2 * FLOOR_TURN;
         for (at, owed) in self.owed.iter_mut().enumerate() {
@@ -171,6 +174,20 @@ mod tests {
             let time = time_of_each(&[Class::Routing, Class::Bulk], turn);
             assert!((25..=40).contains(&time[3]), "{time:?} {turn:?}");
         }
+    }
+
+    #[test]
+    fn one_turn_of_liveness_is_no_flood_however_long() {
+        let mut queue = RunQueue::new();
+        queue.push(Class::Bulk, Class::Bulk);
+        queue.charge(Class::Routing, u64::MAX);
+        for _ in 0..5 {
+            queue.push(Class::Liveness, Class::Liveness);
+            assert_eq!(queue.pop(), Some(Class::Liveness));
+            queue.charge(Class::Liveness, 20_000_000);
+        }
+        queue.push(Class::Liveness, Class::Liveness);
+        assert_eq!(queue.pop(), Some(Class::Bulk), "but five are");
     }
 
     #[test]
