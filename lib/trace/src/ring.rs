@@ -51,6 +51,16 @@ impl Ring {
         Some(Self { shared: Some(shared), number, start, mask, next, sync_due, sync_every })
     }
 
+    /// Says that the calling thread owns it from now on, where another has claimed it. Reports of crashes name the
+    /// owner.
+    pub fn take_over(&self) {
+        let Some(shared) = &self.shared else { return };
+        if let Some(owner) = shared.region.words().get(self.start + ring::OWNER) {
+            // Nobody else stores it while the ring is claimed; read by reports only.
+            owner.store(u64::from(dunlin_os::thread::id()), Ordering::Relaxed);
+        }
+    }
+
     /// Whether this ring keeps what is recorded.
     pub const fn is_enabled(&self) -> bool {
         self.shared.is_some()

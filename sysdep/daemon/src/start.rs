@@ -216,6 +216,10 @@ mod tests {
         assert!(panic.contains("dunlin: panic in thread "), "{report}");
         assert!(panic.contains("Reason: panicked at sysdep/daemon/src/start.rs:"), "{report}");
         assert!(panic.contains("message heart ["), "what its worker was doing: {report}");
+        let (_, thread) = panic.split_once("panic in thread ").unwrap();
+        let thread = thread.lines().next().unwrap();
+        let own = panic.lines().find(|line| line.contains("message heart [")).unwrap();
+        assert!(own.contains(&format!("(thread {thread}): in #")), "{report}");
         assert!(panic.contains("\n  #0 0x") && panic.contains("\nLast records:\n"), "{report}");
         assert!(end.contains("dunlin: SIGABRT in thread "), "{report}");
         let reason = "Reason: heart: a message handler panicked, the loop is stopped: it broke";

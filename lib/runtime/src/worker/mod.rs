@@ -132,6 +132,7 @@ impl Worker {
     /// Works until retired or shut down.
     pub(crate) fn run(mut self) {
         local::enter(self.pool.mark(), self.engine.shared.index);
+        self.engine.ring.take_over();
         self.engine.shared.thread.store(dunlin_os::thread::id(), Ordering::Relaxed);
         // A wish: without it a worker that wakes waits for longer behind others.
         let _ = dunlin_os::thread::set_slice(SLICE);
