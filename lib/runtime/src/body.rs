@@ -39,6 +39,8 @@ pub(crate) struct Body<M> {
     lanes: Lanes,
     /// Handlers of high messages and liveness timers in a row.
     urgent_streak: u32,
+    /// See [`Driver::gives_way_from`].
+    way_from: usize,
     /// The batch is over but for what has been deferred, of which so much has run.
     draining: Option<u32>,
 }
@@ -91,6 +93,7 @@ impl<M: Send + 'static> Body<M> {
             asks: Batch::empty(),
             lanes: Lanes::default(),
             urgent_streak: 0,
+            way_from: NO_CLASS,
             draining: None,
         }
     }
@@ -151,6 +154,7 @@ impl<M: Send + 'static> Body<M> {
         if !own.header().asks().is_empty() {
             self.asks.refill(own.header().asks());
         }
+        self.way_from = driver.gives_way_from();
         let mut now = driver.turn_time();
         loop {
             let Some(step) = self.next_step(inboxes, now) else {
@@ -314,11 +318,18 @@ impl<M: Send + 'static> Body<M> {
                 Some(lane) => lane,
                 None => {
                     let waiting = self.waiting(low, now);
-                    self.lanes.begin_round(waiting)?
+                    let first = self.lanes.begin_round(waiting)?;
+                    let granted = waiting & Lane::JOB.bit() != 0;
+                    if !granted && self.gives_way(first.class()) {
+                        // Nothing is left of what the turn was for.
+                        self.lanes.end_round();
+                        return None;
+                    }
+                    first
                 }
             };
             if self.lanes.needs_share() {
-                let share = self.share_of(lane, low);
+                let share = self.share_of(lane, low, now);
                 self.lanes.set_share(share);
             }
             if let Some(step) = self.lanes.spend().then(|| self.take(lane, low, now)).flatten() {
@@ -346,13 +357,26 @@ impl<M: Send + 'static> Body<M> {
         waiting
     }
 
-    /// How many handlers a lane may have this round: what stands in it now, so that what is
-    /// scheduled meanwhile does not keep the others waiting.
+    /// Whether something of this class has to wait, as it is not what the loop got its turn for and
+    /// other loops have more urgent things.
     #[inline]
-    fn share_of(&mut self, lane: Lane, low: &Inbox<M, Stamp>) -> usize {
+    fn gives_way(&self, class: Class) -> bool {
+        class.index() >= self.way_from
+    }
+
+    /// How many handlers a lane may have this round: what stands in it now, so that what is
+    /// scheduled meanwhile does not keep the others waiting; of a million things a few, of bulk ones
+    /// fewer if something else waits.
+    #[inline]
+    fn share_of(&mut self, lane: Lane, low: &Inbox<M, Stamp>, now: Time) -> usize {
+        let others = || self.waiting(low, now) & !lanes::all_of(Class::Bulk) != 0;
+        let most = match lane.class() {
+            Class::Bulk if self.gives_way(Class::Bulk) || others() => BULK_AT_ONCE,
+            _ => MOST_AT_ONCE,
+        };
         match lane.kind() {
-            lanes::EVENTS => self.core.events.len(lane.class()),
-            lanes::SOCKETS => self.core.sockets.len(lane.class()),
+            lanes::EVENTS => self.core.events.len(lane.class()).min(most),
+            lanes::SOCKETS => self.core.sockets.len(lane.class()).min(most),
             lanes::WORKS => 1,
             _ if lane == Lane::TIMERS => MOST_AT_ONCE,
             _ if lane == Lane::JOB => 1,
@@ -540,5 +564,9 @@ impl<M> Step<M> {
 const LONGEST_STREAK: u32 = 64;
 /// What is deferred may defer more; that so much has run in a row, then others get a turn.
 const LONGEST_DRAIN: u32 = 256;
-/// Messages or timers handled before other lanes get a turn.
+/// Handlers of a lane before others get a turn.
 const MOST_AT_ONCE: usize = 64;
+/// Behind the last class.
+const NO_CLASS: usize = Class::ALL.len();
+/// The same of a bulk lane while something more urgent waits: its floor within the loop.
+const BULK_AT_ONCE: usize = 8;

@@ -10,7 +10,7 @@ use std::{
 };
 
 use dunlin_os::socket::Socket;
-use dunlin_sync::Class;
+use dunlin_sync::{Class, Classes};
 use dunlin_trace::{RecordId, Site};
 
 use crate::{
@@ -92,6 +92,11 @@ impl Pace {
     }
 }
 
+/// See [`Driver::gives_way_from`], for a turn of this class while loops of the classes `others` wait.
+pub(crate) fn gives_way_from(turn: Class, others: Classes) -> usize {
+    others.highest().map_or(Class::ALL.len(), |other| turn.max(other).index() + 1)
+}
+
 /// Time, randomness and the network of one worker. Sockets given to a driver are of its own kind;
 /// anything else is an error, not a panic.
 pub(crate) trait Driver {
@@ -105,6 +110,9 @@ pub(crate) trait Driver {
     fn tick(&mut self) -> Time;
     /// A handler that another called has run; that one's record goes on.
     fn end_call(&mut self, caller: RecordId);
+    /// The index of the first class that has to wait, as it is not what the loop got its turn for and
+    /// other loops have more urgent things; beyond the last class if none has to.
+    fn gives_way_from(&self) -> usize;
     /// A handler of this loop has panicked.
     fn panicked(&mut self, cell: &Arc<dyn Runnable>);
 

@@ -68,6 +68,11 @@ impl Lanes {
         self.current()
     }
 
+    /// The round ends before it has begun.
+    pub(crate) fn end_round(&mut self) {
+        self.to_visit = 0;
+    }
+
     /// The current lane has no share yet.
     #[inline]
     pub(crate) fn needs_share(&self) -> bool {

@@ -100,6 +100,7 @@ pub use ask::Canceller;
 pub use clocks::{ClockJump, ClockReading, ClockSource, SystemClocks};
 pub use context::{Context, OwnedSocket};
 pub use dunlin_mem::Arena;
+pub use dunlin_os::thread::parallelism;
 pub use dunlin_sync::Class;
 pub use groups::{GroupId, GroupOptions, Threads};
 pub use handle::RuntimeHandle;

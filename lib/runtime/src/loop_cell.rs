@@ -102,6 +102,12 @@ impl Header {
         &self.asks
     }
 
+    /// Whether a worker may send the loop away for its own reasons: it is not pinned, and liveness does
+    /// not wait, which would wait for a handler there after it waited for one here.
+    pub(crate) fn may_leave(&self) -> bool {
+        self.wish.get().pin.is_none() && !self.state.pending().contains(Class::Liveness)
+    }
+
     #[inline]
     pub(crate) fn slot(&self) -> u32 {
         self.slot.load(Ordering::Relaxed)

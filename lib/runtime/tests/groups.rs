@@ -241,3 +241,38 @@ fn groups_change_while_the_runtime_shuts_down() {
         assert!(loops.iter().all(|one| one.address.is_stopped()), "round {round}");
     }
 }
+
+/// Keeps its worker for as long as it is told.
+struct Stuck;
+
+impl Loop for Stuck {
+    type Message = Duration;
+
+    fn message(&mut self, _: &mut Context<'_>, span: Duration) {
+        common::burn(span);
+    }
+}
+
+#[test]
+fn a_stuck_worker_keeps_nobody_from_asking_or_changing_things() {
+    let groups = vec![group("worker", 2), group("express", 1)];
+    let runtime = Runtime::new(RuntimeOptions { groups, ..RuntimeOptions::default() }).unwrap();
+    let handle = runtime.handle();
+    let express = handle.group("express");
+    let stuck = handle.in_group(express).spawn("stuck", Class::Control, Stuck);
+    let usual = Watched::spawn(&handle);
+    eventually("all there", || runtime.stats().workers.len() == 3);
+    stuck.send(Class::Control, Duration::from_millis(2500)).unwrap();
+    std::thread::sleep(Duration::from_millis(50));
+    let stats = runtime.stats();
+    assert!(!stats.complete, "one worker has not answered");
+    assert_eq!(stats.workers.len(), 3, "what it counts is known all the same");
+    // Meanwhile its group goes, and it with it, once it is done.
+    handle.set_groups(vec![group("worker", 1)], "worker");
+    usual.is_alive();
+    eventually("it is gone", || {
+        let stats = runtime.stats();
+        stats.complete && stats.workers.len() == 1 && stats.loops.len() == 2
+    });
+    assert_eq!(stuck.group(), express, "what it asked for is remembered");
+}

@@ -376,7 +376,8 @@ fn workers_come_and_go_and_loops_move_as_often_as_said() {
         }
         seen
     };
-    let mut scene = Scene::new(1, |options| options.workers = 2);
+    // Not by load, too.
+    let mut scene = Scene::new(1, |options| (options.workers, options.balance) = (2, false));
     assert_eq!(workers(&scene.run(1000 * MS)), 0b11, "each on one, and they stay");
     scene.sim.resize(1);
     let told = scene.run(1000 * MS);
@@ -385,7 +386,9 @@ fn workers_come_and_go_and_loops_move_as_often_as_said() {
     scene.sim.resize(4);
     assert_eq!(workers(&scene.run(1000 * MS)).count_ones(), 2, "new ones get their part");
     assert_eq!(scene.sim.stats().workers.len(), 4);
-    let mut scene = Scene::new(1, |options| (options.workers, options.moves) = (3, 500));
+    let mut scene = Scene::new(1, |options| {
+        (options.workers, options.moves, options.balance) = (3, 500, false);
+    });
     let told = scene.run(1000 * MS);
     assert_eq!((workers(&told), delays(&told, SERVER).len() >= 98), (0b111, true));
 }

@@ -106,6 +106,7 @@ impl Pool {
                 | Command::SetGroups { .. }
                 | Command::Regroup
                 | Command::ClearStats
+                | Command::Count { .. }
                 | Command::Shutdown => {}
             }
         }

@@ -64,6 +64,8 @@ pub(crate) struct WorkerCounters {
     pub(crate) liveness_late: AtomicU64,
     /// Loops waiting for a turn, a sliding average times [`WAITING_UNIT`].
     pub(crate) waiting: AtomicU64,
+    /// The share of the time it has been busy lately, in thousandths.
+    pub(crate) load: AtomicU64,
     pub(crate) moved_in: AtomicU64,
     pub(crate) moved_out: AtomicU64,
 }
@@ -99,6 +101,8 @@ pub(crate) enum Command {
     SetGroups { groups: Groups },
     /// The groups have changed: give away what is not yours any more.
     Regroup,
+    /// A worker of this group has much to do: see whether there should be more (to worker 0).
+    Count { group: GroupId },
     /// Tell what you know.
     Report(Arc<Collector>),
     /// Forget what you have measured.
@@ -145,6 +149,16 @@ impl WorkerShared {
             self.wake();
         }
         open
+    }
+
+    /// Loops waiting for a turn, on average.
+    pub(crate) fn waiting(&self) -> f32 {
+        self.counters.waiting.load(Ordering::Relaxed) as f32 / WAITING_UNIT as f32
+    }
+
+    /// Publishes the share of the time it has been busy lately.
+    pub(crate) fn set_load(&self, share: f32) {
+        self.counters.load.store((share * 1000.0) as u64, Ordering::Relaxed);
     }
 
     /// The worker's last step but one: whatever is posted from now on is seen to by the poster.

@@ -63,8 +63,11 @@ impl Table {
         if let Some(pinned) = others().find(|worker| Some(worker.index) == wish.pin) {
             return Some(pinned);
         }
-        let loads = others().map(|worker| worker.loops.load(Ordering::Relaxed));
-        let best = placement::least(loads).and_then(|at| others().nth(at));
+        let workers = others().map(|worker| {
+            let load = worker.counters.load.load(Ordering::Relaxed);
+            (load, worker.loops.load(Ordering::Relaxed))
+        });
+        let best = placement::least(workers).and_then(|at| others().nth(at));
         best.or_else(|| self.find(0).filter(|_| but != Some(0)))
     }
 }

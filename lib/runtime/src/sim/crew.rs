@@ -14,6 +14,7 @@ impl Scheduler {
         let group = if group == GroupId::DEFAULT { self.groups.default() } else { group };
         self.groups.set_threads(group, threads);
         self.fill(group);
+        self.note_autos();
     }
 
     /// Replaces the groups.
@@ -32,6 +33,7 @@ impl Scheduler {
                 self.workers[usize::from(worker)].turns = self.turns(id);
             }
         }
+        self.note_autos();
         for slot in 0..self.loops.len() as u32 {
             self.send_home(slot);
         }
@@ -45,6 +47,12 @@ impl Scheduler {
             return;
         }
         let wanted = found.options.threads.clamp(active, usize::MAX);
+        self.fit(group, wanted);
+    }
+
+    /// Brings a group to this number of workers.
+    pub(super) fn fit(&mut self, group: GroupId, wanted: usize) {
+        let active = self.groups.active(group).len();
         if wanted > active {
             self.grow(group, wanted - active);
         } else if wanted < active {
@@ -60,6 +68,7 @@ impl Scheduler {
         if let Some(threads) = threads {
             self.grow(group, threads.clamp(0, usize::MAX));
         }
+        self.note_autos();
         let threads = self.groups.active(self.groups.default()).len();
         self.dispatch.threads.store(threads, Ordering::Relaxed);
     }

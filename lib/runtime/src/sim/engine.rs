@@ -11,12 +11,13 @@ use std::{
     sync::Arc,
 };
 
+use dunlin_sync::{Class, Classes};
 use dunlin_trace::{RecordId, Site};
 
 use super::{SimOptions, net::SimNet, recording::Recording};
 use crate::{
     clocks::{ClockReading, ClockSource},
-    driver::{Done, Driver, Endpoint, Pace},
+    driver::{Done, Driver, Endpoint, Pace, gives_way_from},
     ids::SocketId,
     loop_cell::Runnable,
     options::{ConnectOptions, ListenOptions},
@@ -34,6 +35,9 @@ pub(super) struct Engine {
     pub(super) consumed: Duration,
     /// When its turn must end.
     pub(super) turn_until: Time,
+    /// What the turn is for, and the classes that other loops wait in.
+    pub(super) turn_class: Class,
+    pub(super) others: Classes,
     /// Something urgent waits for the worker.
     pub(super) urgent: bool,
     pub(super) worker: usize,
@@ -62,6 +66,8 @@ impl Engine {
             now: START,
             consumed: Duration::ZERO,
             turn_until: Time::ZERO,
+            turn_class: Class::Bulk,
+            others: Classes::NONE,
             urgent: false,
             worker: 0,
             net: SimNet::new(options),
@@ -114,7 +120,7 @@ impl Driver for Engine {
     }
 
     fn begin(&mut self, handler: &Done) -> RecordId {
-        if handler.class == dunlin_sync::Class::Liveness {
+        if handler.class == Class::Liveness {
             self.liveness_late = self.liveness_late.max(handler.began.since(handler.since));
         }
         self.meter().begin(handler);
@@ -144,6 +150,10 @@ impl Driver for Engine {
         self.meter().end_call();
         let now = self.now + self.consumed;
         self.recording.end(now, caller);
+    }
+
+    fn gives_way_from(&self) -> usize {
+        gives_way_from(self.turn_class, self.others)
     }
 
     fn panicked(&mut self, cell: &Arc<dyn Runnable>) {

@@ -5,6 +5,7 @@
 //! decides everything that is up to chance. Two runs with the same seed and the same calls have
 //! the same [`SimRuntime::trace_hash`].
 
+mod balance;
 mod crew;
 mod dispatch;
 mod engine;
@@ -52,6 +53,8 @@ pub struct SimOptions {
     pub handler_cost: RangeInclusive<Duration>,
     /// Whether loops of one class run in an order of chance rather than in that of scheduling.
     pub shuffle: bool,
+    /// Whether loops go from worker to worker by load, as on real workers.
+    pub balance: bool,
     /// How often, in 1000 handlers, a loop moves to another worker for no reason.
     pub moves: u32,
     /// How often, in 1000 times that a worker is woken from sleep, the system lets it wait.
@@ -87,6 +90,7 @@ impl SimOptions {
             budgets: Budgets::default(),
             handler_cost: Duration::from_nanos(200)..=micros(20),
             shuffle: true,
+            balance: true,
             moves: 2,
             late_wakes: 0,
             wake_delay: micros(50)..=micros(5000),

@@ -1,6 +1,6 @@
 //! Loops that come, move and go.
 
-use core::{sync::atomic::Ordering, time::Duration};
+use core::sync::atomic::Ordering;
 use std::sync::Arc;
 
 use dunlin_sync::{Class, Classes};
@@ -12,7 +12,7 @@ use crate::{
     loop_cell::{Runnable, notify_dyn},
     loop_core::Deadlines,
     moves::{MoveReason, MoveRecord},
-    placement::{self, Load},
+    placement::{self, Gauge, Load},
     wish::Wish,
 };
 
@@ -27,7 +27,8 @@ impl Scheduler {
         let number = cell.header().id().number();
         self.engine.recording.name(number, cell.header().name());
         self.engine.recording.note(worker, self.now, Site::SPAWN, number, worker as u32);
-        self.loops.push(Some(Resident { cell, worker, arrived: self.now }));
+        let (arrived, gauge) = (self.now, Gauge::default());
+        self.loops.push(Some(Resident { cell, worker, arrived, gauge }));
         self.take_in(slot, worker);
         self.notify(slot, Class::Control);
     }
@@ -42,7 +43,10 @@ impl Scheduler {
         if let Some(pinned) = wish.pin.filter(|pin| active.contains(pin)) {
             return pinned.into();
         }
-        let loads = active.iter().map(|&index| self.count_of(index.into()));
+        let loads = active.iter().map(|&index| {
+            let index = usize::from(index);
+            (self.workers[index].fares.load, self.count_of(index))
+        });
         placement::least(loads).and_then(|at| active.get(at)).map_or(0, |&index| index.into())
     }
 
@@ -96,6 +100,9 @@ impl Scheduler {
         recording.note(from, self.now, Site::LEAVE, number, why.argument(to as u16));
         recording.note(to, self.now, Site::ARRIVE, number, why.argument(from as u16));
         self.note_deadlines(from, slot, Deadlines::NEVER);
+        if why == MoveReason::Gathered {
+            self.workers[to].fares.gathered_here(self.now);
+        }
         self.workers[from].counts.moved_out += 1;
         self.workers[to].counts.moved_in += 1;
         let (loop_id, name) = (cell.header().id(), cell.header().shared_name());
@@ -110,7 +117,9 @@ impl Scheduler {
         let wish = resident.cell.header().wish.get();
         let active = self.groups.active(self.groups.resolve(wish.group));
         let to = self.engine.chance.below(active.len());
-        if let (Some(&to), None) = (active.get(to), wish.pin) {
+        let waits = self.workers[resident.worker].liveness.is_due(slot as u32, self.now);
+        let may_leave = resident.cell.header().may_leave() && !waits;
+        if let (Some(&to), true) = (active.get(to), may_leave) {
             self.move_to(slot as u32, to.into(), MoveReason::Chance);
         }
     }
@@ -133,7 +142,7 @@ impl Scheduler {
                 let resident = resident.as_ref().filter(|one| one.worker == usize::from(from))?;
                 let header = resident.cell.header();
                 let run = header.counters.run.load(Ordering::Relaxed);
-                let load = Load { slot: slot as u32, used: Duration::from_nanos(run) };
+                let load = Load { slot: slot as u32, used: run as f32 };
                 header.wish.get().pin.is_none().then_some(load)
             });
             for (slot, to) in placement::share(loads.collect(), new.len(), old.len() + new.len()) {

@@ -1,13 +1,14 @@
 //! Who runs next, and when: virtual workers on one virtual clock.
 
 use core::time::Duration;
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use dunlin_mem::Arena;
 use dunlin_sync::{Class, Classes, Item};
 
 use super::{
     SimOptions,
+    balance::Fares,
     dispatch::{Injected, SimDispatch},
     engine::Engine,
     net::SimNet,
@@ -21,6 +22,7 @@ use crate::{
     loop_core::Deadlines,
     moves::MoveLog,
     options::first_groups,
+    placement::{Auto, Gauge},
     stats::{Finding, Throttle, WorkerStats},
     time::{Time, nanos},
     worker::{POLL_INTERVAL, budget::Turns, deadlines::DeadlineHeap, queue::RunQueue},
@@ -37,6 +39,8 @@ pub(super) struct Scheduler {
     pub(super) workers: Vec<Worker>,
     pub(super) groups: Groups,
     pub(super) moves: MoveLog,
+    /// Groups whose number of workers follows the load.
+    pub(super) autos: BTreeMap<GroupId, Auto>,
     /// All loops; a slot is not used again.
     pub(super) loops: Vec<Option<Resident>>,
     pub(super) stopping: bool,
@@ -49,10 +53,11 @@ pub(super) struct Worker {
     /// It runs nothing any more.
     pub(super) ended: bool,
     pub(super) turns: Turns,
+    pub(super) fares: Fares,
     pub(super) queue: RunQueue<RunEntry>,
     pub(super) turn: Option<Turn>,
     polled: Time,
-    liveness: DeadlineHeap,
+    pub(super) liveness: DeadlineHeap,
     rest: DeadlineHeap,
     idle: Idle,
     pub(super) counts: WorkerStats,
@@ -77,12 +82,15 @@ pub(super) struct Resident {
     pub(super) cell: Arc<dyn Runnable>,
     pub(super) worker: usize,
     pub(super) arrived: Time,
+    pub(super) gauge: Gauge,
 }
 
 /// What happens next.
 enum Next {
     Segment,
     Worker(usize),
+    /// A look at how many workers there should be.
+    Number,
 }
 
 impl Scheduler {
@@ -100,6 +108,7 @@ impl Scheduler {
             workers: Vec::new(),
             groups,
             moves: MoveLog::default(),
+            autos: BTreeMap::new(),
             loops: Vec::new(),
             stopping: false,
         };
@@ -145,7 +154,9 @@ impl Scheduler {
                         self.engine.net.deliver(self.now, &mut self.engine.chance);
                     }
                     Next::Worker(index) => self.act(index),
+                    Next::Number => {}
                 }
+                self.consider_number();
                 self.settle();
                 true
             }
@@ -172,6 +183,11 @@ impl Scheduler {
                 best = Some((when, Next::Worker(index)));
             }
         }
+        if let Some(when) = self.number_due()
+            && best.as_ref().is_none_or(|(earliest, _)| when < *earliest)
+        {
+            best = Some((when.max(self.now), Next::Number));
+        }
         best
     }
 
@@ -194,9 +210,15 @@ impl Scheduler {
         self.engine.worker = index;
         self.engine.now = self.now;
         self.engine.consumed = Duration::ZERO;
-        self.look(index);
+        if self.workers[index].free_at < self.now {
+            self.workers[index].fares.rest(self.now);
+        }
+        let busy = self.look(index);
         self.fire(index);
         self.settle();
+        if busy {
+            self.consider_busy(index);
+        }
         self.interrupt(index);
         self.grant_job(index);
         let now = self.now;
@@ -206,6 +228,9 @@ impl Scheduler {
             return;
         }
         self.run_handler(index);
+        if self.workers[index].turn.is_none() && self.workers[index].queue.is_empty() {
+            self.consider_idle(index);
+        }
         if self.engine.chance.per_mille(self.options.moves) {
             self.move_any();
         }
@@ -222,13 +247,14 @@ impl Scheduler {
         late
     }
 
-    /// Hands out readiness, as often as a real worker does.
-    fn look(&mut self, index: usize) {
+    /// Hands out readiness, as often as a real worker does; true if the worker took the time while it
+    /// was busy.
+    fn look(&mut self, index: usize) -> bool {
         let worker = &self.workers[index];
         let idle = worker.turn.is_none() && worker.queue.is_empty();
         let owes = worker.turn.as_ref().is_some_and(|turn| turn.owes);
         if owes || !idle && self.now.since(worker.polled) < POLL_INTERVAL {
-            return;
+            return false;
         }
         self.workers[index].polled = self.now;
         if idle {
@@ -243,6 +269,7 @@ impl Scheduler {
                 notify_dyn(&resident.cell, class);
             }
         }
+        !idle
     }
 
     /// Schedules loops whose timers are due.
@@ -331,6 +358,9 @@ impl Scheduler {
         let others = self.workers[index].liveness.first_but(slot);
         self.engine.turn_until = turn.until.min(others);
         self.engine.urgent = self.workers[index].queue.has_liveness();
+        self.engine.others = self.workers[index].queue.classes();
+        self.engine.turn_class = turn.from;
+        let before = self.engine.handlers;
         let (cell, engine) = (&turn.entry.cell, &mut self.engine);
         let ended = cell.run(cell, turn.pending, engine, &mut self.arena);
         let took = self.engine.consumed;
@@ -350,7 +380,10 @@ impl Scheduler {
             self.workers[index].idle.spent(now, jobs);
         }
         let due = ended.deadlines.liveness.min(ended.deadlines.rest) <= now;
-        if ended.owes || (now < turn.until && (due || !ended.left.is_empty())) {
+        // A loop that ran nothing gives way, whatever it has left.
+        let ran = self.engine.handlers != before;
+        let goes_on = now < turn.until && (due || !ended.left.is_empty());
+        if ran && (ended.owes || goes_on) {
             self.workers[index].turn = Some(Turn { left: ended.left, owes: ended.owes, ..turn });
         } else if let Some(class) = turn.entry.cell.header().state().end_run(ended.left) {
             let entry = RunEntry { class, ..turn.entry };
@@ -366,6 +399,8 @@ impl Scheduler {
         let counts = &mut self.workers[index].counts;
         counts.busy += took;
         counts.longest = counts.longest.max(took);
+        let waiting = self.workers[index].queue.len();
+        self.workers[index].fares.count(waiting);
         self.report_findings(index);
     }
 
@@ -410,11 +445,17 @@ impl Drop for Scheduler {
 }
 
 impl Worker {
+    /// Whether it has ended what it did.
+    pub(super) fn is_free(&self, now: Time) -> bool {
+        self.free_at <= now
+    }
+
     pub(super) fn new(index: usize, now: Time, turns: Turns) -> Self {
         Self {
             free_at: now,
             ended: false,
             turns,
+            fares: Fares::new(now),
             queue: RunQueue::new(),
             turn: None,
             polled: now,

@@ -26,6 +26,7 @@ impl Worker {
         table.groups.set_threads(group, threads);
         self.pool.publish(table);
         self.fill(group);
+        self.note_autos();
     }
 
     /// Replaces the groups.
@@ -44,6 +45,7 @@ impl Worker {
         for id in ids {
             self.fill(id);
         }
+        self.note_autos();
         for worker in self.pool.table().all() {
             self.pool.tell(worker, Command::Regroup);
         }
@@ -58,6 +60,12 @@ impl Worker {
             return;
         }
         let wanted = found.options.threads.clamp(active, self.pool.options.max_threads);
+        self.fit(group, wanted);
+    }
+
+    /// Brings a group to this number of workers.
+    pub(super) fn fit(&mut self, group: GroupId, wanted: usize) {
+        let active = self.pool.table().groups.active(group).len();
         if wanted > active {
             self.grow(group, wanted - active);
         } else if wanted < active {
@@ -77,6 +85,7 @@ impl Worker {
         let Some(found) = table.groups.find(group) else { return };
         let wanted = found.options.threads.clamp(0, self.pool.options.max_threads);
         self.grow(group, wanted);
+        self.note_autos();
         if self.pool.table().groups.active(group).is_empty() {
             self.no_start_until = self.engine.now + START_AGAIN;
         }

@@ -30,6 +30,13 @@ impl DeadlineHeap {
         }
     }
 
+    /// Whether a slot's moment has come.
+    pub(crate) fn is_due(&self, slot: u32, now: Time) -> bool {
+        let position = self.positions.get(slot as usize);
+        let entry = position.and_then(|&position| self.order.get(position as usize));
+        entry.is_some_and(|entry| entry.0 <= now)
+    }
+
     /// Sets a slot's moment; [`Time::NEVER`] takes it out.
     #[inline]
     pub(crate) fn set(&mut self, slot: u32, when: Time) {
@@ -149,6 +156,8 @@ mod tests {
             }
             let first = model.iter().flatten().min().copied().unwrap_or(Time::NEVER);
             assert_eq!(heap.first(), first);
+            let now = Time::from_nanos(next(1000));
+            assert_eq!(heap.is_due(slot as u32, now), model[slot].is_some_and(|due| due <= now));
             let others = model.iter().enumerate().filter(|(at, _)| *at != slot);
             let first = others.filter_map(|(_, when)| *when).min().unwrap_or(Time::NEVER);
             assert_eq!(heap.first_but(slot as u32), first);

@@ -17,10 +17,11 @@ use dunlin_os::{
     poll::{self, Poller},
     socket::{self, Shutdown, Socket},
 };
+use dunlin_sync::{Class, Classes};
 use dunlin_trace::{Entry, RecordId, Ring, Site};
 
 use crate::{
-    driver::{Done, Driver, Endpoint, Pace},
+    driver::{Done, Driver, Endpoint, Pace, gives_way_from},
     ids::SocketId,
     loop_cell::{Counters, Runnable},
     options::{ConnectOptions, ListenOptions},
@@ -45,6 +46,9 @@ pub(crate) struct Engine {
     record: RecordId,
     /// When the running turn must end at the latest.
     pub(crate) turn_until: Time,
+    /// What the turn is for, and the classes that other loops wait in.
+    turn_class: Class,
+    others: Classes,
     /// When it has used up what it may take; it may be cut short before.
     pub(crate) budget_until: Time,
     /// When another loop's liveness cannot wait any more.
@@ -82,6 +86,8 @@ impl Engine {
             ticks,
             record: RecordId::NONE,
             turn_until: Time::ZERO,
+            turn_class: Class::Bulk,
+            others: Classes::NONE,
             budget_until: Time::ZERO,
             liveness_at: Time::NEVER,
             random: dunlin_os::random::seed()?,
@@ -99,6 +105,12 @@ impl Engine {
         // Counters of two processors may differ by a little: time does not go back.
         self.now = self.now.max(now);
         self.now
+    }
+
+    /// Says what the next turn is for, and in which classes other loops wait.
+    #[inline]
+    pub(crate) fn set_rank(&mut self, class: Class, others: Classes) {
+        (self.turn_class, self.others) = (class, others);
     }
 
     /// Sets when a turn of so many nanoseconds that begins now must end: when they are used up, when
@@ -142,7 +154,7 @@ impl Driver for Engine {
     #[inline]
     fn begin(&mut self, handler: &Done) -> RecordId {
         let late = handler.began.nanos_since(handler.since);
-        if handler.site == Site::TIMER && handler.class == dunlin_sync::Class::Liveness {
+        if handler.site == Site::TIMER && handler.class == Class::Liveness {
             self.tally.liveness_late = self.tally.liveness_late.max(late);
         }
         self.record = self.ring.begin(&Entry {
@@ -189,6 +201,10 @@ impl Driver for Engine {
         self.ring.end(self.record, self.ticks);
         self.record = caller;
         self.meter.end_call();
+    }
+
+    fn gives_way_from(&self) -> usize {
+        gives_way_from(self.turn_class, self.others)
     }
 
     fn panicked(&mut self, cell: &Arc<dyn Runnable>) {

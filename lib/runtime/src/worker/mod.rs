@@ -7,6 +7,7 @@ pub(crate) mod engine;
 mod home;
 mod idle;
 mod moves;
+mod number;
 pub(crate) mod queue;
 mod registry;
 mod reports;
@@ -21,11 +22,16 @@ use dunlin_os::poll::Events;
 use dunlin_sync::{Batch, Item};
 use dunlin_trace::Ring;
 
+pub(crate) use moves::SETTLED;
+pub(crate) use spread::{GATHERED_AT_ONCE, STAY};
+
 use crate::{
     dispatch::{RunEntry, look_at_clocks},
+    groups::GroupId,
     kit::idle::Idle,
     loop_cell::{Counters, Runnable, notify_dyn},
     moves::MoveLog,
+    placement::{Auto, Balance, Calm, Eagerness, Gauge},
     pool::{Command, Injected, Pool, WorkerShared, handler_stats, local, worker_stats},
     runloop::Ready,
     stats::{Meter, Part, Survey, WorkerStats},
@@ -62,8 +68,13 @@ pub(crate) struct Worker {
     stage: Stage,
     home: home::Home,
     turns: Turns,
-    balance: moves::Balance,
-    calm: spread::Calm,
+    balance: Balance,
+    calm: Calm,
+    eager: Eagerness,
+    /// When it last had nothing to do.
+    rested: Time,
+    /// Groups whose number of workers follows the load; worker 0 only.
+    autos: HashMap<GroupId, Auto>,
     /// Loops that came here lately.
     arrivals: MoveLog,
     /// The threads of the other workers; worker 0 only.
@@ -75,8 +86,8 @@ pub(crate) struct Worker {
 /// A loop that is with this worker.
 struct Resident {
     cell: Arc<dyn Runnable>,
-    /// Its time counter when last looked at.
-    seen: u64,
+    /// What it uses.
+    gauge: Gauge,
     arrived: Time,
 }
 
@@ -120,8 +131,11 @@ impl Worker {
             spins: false,
             reports: reports::Reports::new(),
             stage: Stage::Working,
-            balance: moves::Balance::new(engine.now),
-            calm: spread::Calm::new(engine.now),
+            balance: Balance::new(engine.now),
+            calm: Calm::new(engine.now),
+            eager: Eagerness::new(engine.now),
+            rested: engine.now,
+            autos: HashMap::new(),
             arrivals: MoveLog::default(),
             threads: HashMap::new(),
             no_start_until: Time::ZERO,
@@ -136,7 +150,8 @@ impl Worker {
         self.engine.shared.thread.store(dunlin_os::thread::id(), Ordering::Relaxed);
         // A wish: without it a worker that wakes waits for longer behind others.
         let _ = dunlin_os::thread::set_slice(SLICE);
-        let started = self.engine.tick().as_nanos();
+        self.polled = self.engine.tick();
+        let started = self.polled.as_nanos();
         self.engine.shared.counters.started.store(started, Ordering::Relaxed);
         while !self.is_finished() {
             self.engine.shared.wake.begin_turn();
@@ -150,6 +165,7 @@ impl Worker {
                     self.look(Some(Duration::ZERO));
                     self.consider_spread();
                     self.consider_balance();
+                    self.consider_number();
                 }
             } else if !self.is_finished() && !self.use_idle_time() {
                 self.wait();
@@ -161,10 +177,13 @@ impl Worker {
     /// Nothing to run: sleeps until something comes.
     fn wait(&mut self) {
         if self.spins && self.spin() {
+            self.rested = self.engine.now;
             return;
         }
+        self.consider_balance();
         self.consider_gathering();
-        let next = self.liveness.first().min(self.rest.first());
+        self.consider_number();
+        let next = self.liveness.first().min(self.rest.first()).min(self.number_due());
         let now = self.engine.tick();
         let timeout = (next != Time::NEVER).then(|| next.since(now));
         let longest = self.home.wakeup_time();
@@ -177,9 +196,13 @@ impl Worker {
             let slept = self.engine.now.since(now);
             Counters::add(&self.engine.shared.counters.idle, slept.as_nanos() as u64);
             self.spins = woken && slept < SHORT_SLEEP;
+            if slept >= LONG_SLEEP {
+                self.engine.shared.set_load(0.0);
+            }
         } else {
             self.look(Some(Duration::ZERO));
         }
+        self.rested = self.engine.now;
     }
 
     /// Looks around for a moment for what another thread is about to send; true if it has.
@@ -248,6 +271,7 @@ impl Worker {
             Command::Resize { group, threads } => self.resize(group, threads),
             Command::SetGroups { groups } => self.set_groups(groups),
             Command::Regroup => self.regroup(),
+            Command::Count { group } => self.consider_group(group),
             Command::Report(collector) => {
                 self.account();
                 collector.answer(self.part(collector.survey()));
@@ -309,5 +333,7 @@ pub(crate) const POLL_INTERVAL: Duration = Duration::from_millis(1);
 const SLICE: Duration = Duration::from_micros(100);
 /// A sleep this short, ended by another thread, suggests that more comes soon.
 const SHORT_SLEEP: Duration = Duration::from_micros(50);
+/// After a sleep this long what a worker did before says nothing of what it has to do.
+const LONG_SLEEP: Duration = Duration::from_millis(100);
 /// How long to look around before sleeping then.
 const SPIN: Duration = Duration::from_micros(5);

@@ -1,7 +1,7 @@
 //! Loops that come and go.
 
 use core::{sync::atomic::Ordering, time::Duration};
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use dunlin_sync::Class;
 use dunlin_trace::Site;
@@ -10,25 +10,10 @@ use super::{Resident, Stage, Worker};
 use crate::{
     loop_cell::{Counters, Runnable, notify_dyn},
     moves::{MoveReason, MoveRecord},
-    placement::{self, Fared, Load},
-    pool::{Arrival, WAITING_UNIT, WorkerShared},
-    time::Time,
+    placement::{self, Gauge, Load, Row},
+    pool::{Arrival, WorkerShared},
+    time::{Time, nanos},
 };
-
-/// What a worker remembers to see whether it has more than its part.
-#[derive(Debug)]
-pub(super) struct Balance {
-    /// When the window began.
-    since: Time,
-    /// What each worker had been busy by then.
-    busy: HashMap<u16, u64>,
-}
-
-impl Balance {
-    pub(super) fn new(now: Time) -> Self {
-        Self { since: now, busy: HashMap::new() }
-    }
-}
 
 impl Worker {
     /// Takes a loop in.
@@ -61,8 +46,11 @@ impl Worker {
         // A new loop is to be started; one that has moved may have lost a socket on the way.
         notify_dyn(&cell, Class::Control);
         self.note_arrival(&cell, from);
-        let seen = cell.header().counters.run.load(Ordering::Relaxed);
-        let resident = Some(Resident { cell, seen, arrived: self.engine.now });
+        if from.is_some_and(|from| from.why == MoveReason::Gathered) {
+            self.eager.reset(self.engine.now);
+        }
+        let gauge = Gauge::new(cell.header().counters.run.load(Ordering::Relaxed));
+        let resident = Some(Resident { cell, gauge, arrived: self.engine.now });
         match self.loops.get_mut(slot as usize) {
             Some(place) => *place = resident,
             None => self.loops.push(resident),
@@ -120,7 +108,7 @@ impl Worker {
     /// Gives new workers their part.
     pub(super) fn share(&mut self, to: &[u16], of: usize) {
         let table = self.pool.table();
-        let loads = self.loads(true);
+        let loads = self.loads(Duration::ZERO);
         for (slot, receiver) in placement::share(loads, to.len(), of) {
             if let Some(worker) = to.get(receiver).and_then(|&index| table.find(index)) {
                 self.give(slot, Some(worker), MoveReason::Grown);
@@ -128,69 +116,58 @@ impl Worker {
         }
     }
 
-    /// Now and then: hands a loop to a worker that has much less to do.
+    /// Now and then: hands loops to workers that have much less to do.
     pub(super) fn consider_balance(&mut self) {
         let now = self.engine.now;
-        let window = now.since(self.balance.since);
-        if window < BALANCE_WINDOW {
+        let Some(window) = self.balance.due(now).filter(|_| self.stage == Stage::Working) else {
             return;
-        }
-        let table = self.pool.table();
-        let busy = |worker: &Arc<WorkerShared>| worker.counters.busy.load(Ordering::Relaxed);
-        let since = |worker: &Arc<WorkerShared>| {
-            let before = *self.balance.busy.get(&worker.index)?;
-            let waiting = worker.counters.waiting.load(Ordering::Relaxed);
-            Some(Fared {
-                busy: Duration::from_nanos(busy(worker).saturating_sub(before)),
-                waiting: waiting as f32 / WAITING_UNIT as f32,
-            })
         };
-        let mine = since(&self.engine.shared);
         let Some(group) = self.home.group else { return };
-        let others = table.active(group).filter(|worker| worker.index != self.index());
-        let idlest = others.filter_map(|worker| Some((since(worker)?, worker)));
-        let idlest = idlest.min_by(|(one, _), (other, _)| {
-            // Of those without a moment to spare, the one with the fewest loops at it.
-            let order = |fared: &Fared| fared.busy.as_secs_f32() + fared.waiting;
-            order(one).total_cmp(&order(other))
-        });
-        let choice = match (mine, idlest) {
-            (Some(mine), Some((theirs, worker))) => {
-                let loads = self.loads(false);
-                placement::relief(window, mine, theirs, &loads).map(|slot| (slot, worker))
-            }
-            _ => None,
+        let table = self.pool.table();
+        let row = |worker: &Arc<WorkerShared>| Row {
+            worker: worker.index,
+            busy: worker.counters.busy.load(Ordering::Relaxed),
+            waiting: worker.waiting(),
         };
-        let next = table.active(group).map(|worker| (worker.index, busy(worker))).collect();
-        self.balance = Balance { since: now, busy: next };
-        self.loads(true);
-        if let Some((slot, worker)) = choice {
-            self.give(slot, Some(worker), MoveReason::Relief);
+        let (view, share) = self.balance.look(now, self.index(), table.active(group).map(row));
+        self.engine.shared.set_load(share);
+        self.report_load(share);
+        self.measure(window);
+        let Some(view) = view else { return };
+        let gifts = placement::relief(view, self.loads(SETTLED));
+        if !gifts.is_empty() {
+            self.balance.forget();
+        }
+        for (slot, to) in gifts {
+            if let Some(worker) = table.find(to) {
+                self.give(slot, Some(worker), MoveReason::Relief);
+            }
         }
     }
 
-    /// What each loop has used since the last look; those that came just now are left out unless
-    /// `all` are wanted, which also begins the next window.
-    fn loads(&mut self, all: bool) -> Vec<Load> {
-        let now = self.engine.now;
-        let mut loads = Vec::with_capacity(self.loops.len());
-        for (slot, resident) in self.loops.iter_mut().enumerate() {
-            let Some(resident) = resident else { continue };
+    /// Notes what each loop has used in a window.
+    fn measure(&mut self, window: Duration) {
+        for resident in self.loops.iter_mut().flatten() {
             let run = resident.cell.header().counters.run.load(Ordering::Relaxed);
-            let used = Duration::from_nanos(run.saturating_sub(resident.seen));
-            if all {
-                resident.seen = run;
-            }
-            let pinned = resident.cell.header().wish.get().pin.is_some();
-            if !pinned && (all || now.since(resident.arrived) >= SETTLED) {
-                loads.push(Load { slot: slot as u32, used });
-            }
+            resident.gauge.look(run, nanos(window));
         }
-        loads
+    }
+
+    /// What the loops that may leave have used lately, without those that came less than `since`
+    /// ago.
+    fn loads(&self, since: Duration) -> Vec<Load> {
+        let now = self.engine.now;
+        let loops = self.loops.iter().zip(0..);
+        let loads = loops.filter_map(|(resident, slot)| {
+            let resident = resident.as_ref()?;
+            let waits = self.liveness.is_due(slot, now);
+            let may_leave = resident.cell.header().may_leave() && !waits;
+            let load = Load { slot, used: resident.gauge.share() };
+            (may_leave && now.since(resident.arrived) >= since).then_some(load)
+        });
+        loads.collect()
     }
 }
 
-/// How often a busy worker compares itself with the others.
-const BALANCE_WINDOW: Duration = Duration::from_secs(1);
 /// A loop is not moved again so soon after it came.
-const SETTLED: Duration = Duration::from_secs(3);
+pub(crate) const SETTLED: Duration = Duration::from_secs(3);

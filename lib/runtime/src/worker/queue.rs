@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use dunlin_sync::Class;
+use dunlin_sync::{Class, Classes};
 
 /// First the most urgent class. But while one that waits is passed over it is owed a part of the time
 /// the others take, and once that makes a turn it gets one: no class starves, whichever others flood.
@@ -102,6 +102,13 @@ impl<T> RunQueue<T> {
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.queues.iter().all(VecDeque::is_empty)
+    }
+
+    /// The classes that have entries.
+    #[inline]
+    pub(crate) fn classes(&self) -> Classes {
+        let waiting = Class::ALL.into_iter().filter(|class| !self.queues[class.index()].is_empty());
+        waiting.fold(Classes::NONE, Classes::with)
     }
 
     /// All entries, the most urgent class first.

@@ -48,6 +48,7 @@ impl Worker {
         // What is run before liveness, so that it does not starve, gets one handler.
         let passes = self.queue.has_liveness() && entry.class != Class::Liveness;
         let liveness_at = if passes { began } else { self.liveness.first_but(slot) };
+        self.engine.set_rank(entry.class, self.queue.classes());
         self.engine.begin_turn(budget, self.polled + POLL_INTERVAL, liveness_at);
         let ended = entry.cell.run(&entry.cell, pending, &mut self.engine, &mut self.arena);
         self.count(&entry, began);
