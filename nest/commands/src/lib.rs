@@ -89,7 +89,7 @@ pub const COMMANDS: &[Command] = &[
     },
     command(&["show", "export"], "", "What sessions share of exporting"),
     command(&["show", "threads"], "", "Worker threads"),
-    command(&["show", "threads", "all"], "", "Worker threads and every loop on them"),
+    command(&["show", "threads", "all"], "", "Thread groups, worker threads, moves and every loop"),
     Command {
         words: &["show", "trace"],
         arguments: "[N | last N | all] [loop (<number> | \"<pattern>\")] [class <class>] [...]",
@@ -148,7 +148,11 @@ pub const COMMANDS: &[Command] = &[
         ],
     },
     command(&["debug"], TRACED, "Trace what protocols do, in the log"),
-    command(&["threads"], "N", "Change the number of worker threads at once"),
+    command(
+        &["threads"],
+        "[<group>] (N | auto [<min> <max>])",
+        "Change the number of worker threads at once",
+    ),
     command(&["eval"], "<expression>", "Value of an expression of the filter language"),
     command(&["timeformat"], FORMATS, "How this session shows times"),
     command(&["restrict"], "", "Refuse everything but looking in this session"),

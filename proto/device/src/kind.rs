@@ -8,7 +8,7 @@ use dunlin_core::protocol::{
     StartError, StopReason,
 };
 use dunlin_filter::ChannelFilter;
-use dunlin_runtime::{Address, Class, Context};
+use dunlin_runtime::{Address, Class, Context, GroupId};
 
 use crate::config::DeviceConfig;
 use crate::watcher::{Watcher, WatcherMessage};
@@ -91,6 +91,10 @@ impl Instance for DeviceInstance {
     ) -> Reconfigured {
         self.tell(WatcherMessage::Config(Arc::clone(new)));
         Reconfigured::Live
+    }
+
+    fn set_thread_group(&self, group: GroupId) {
+        self.watcher.set_group(group);
     }
 
     fn reload(&mut self, _cx: &mut Context<'_>, _direction: Direction) -> bool {

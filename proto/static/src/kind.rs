@@ -9,7 +9,7 @@ use dunlin_core::protocol::{
     Service, StartError, StopReason,
 };
 use dunlin_filter::ChannelFilter;
-use dunlin_runtime::{Address, Class, Context};
+use dunlin_runtime::{Address, Class, Context, GroupId};
 
 use crate::announcer::{Announcer, AnnouncerMessage};
 use crate::channel::{ChannelTables, source_of};
@@ -99,6 +99,10 @@ impl Instance for StaticInstance {
         self.config = Arc::clone(new);
         self.tell(AnnouncerMessage::Config(Arc::clone(new), mode));
         Reconfigured::Live
+    }
+
+    fn set_thread_group(&self, group: GroupId) {
+        self.announcer.set_group(group);
     }
 
     fn reload(&mut self, _cx: &mut Context<'_>, direction: Direction) -> bool {

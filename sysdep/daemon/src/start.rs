@@ -116,7 +116,8 @@ fn launch(
     let recorder = recorder::start(options, &log)?;
     recorder::report_crashes(recorder.as_ref(), &log)?;
     let size = Size::new(options.threads, &config.globals);
-    let runtime = wire::runtime(size, recorder.as_ref(), &log, &announcer)?;
+    let groups = wire::groups(options.threads, &config.globals);
+    let runtime = wire::runtime(groups, recorder.as_ref(), &log, &announcer)?;
     let handle = runtime.handle();
     let rib = wire::rib(&handle, size.slices);
     let control_path = control.path().to_owned();

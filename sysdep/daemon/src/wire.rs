@@ -16,7 +16,10 @@ use dunlin_rib::import::Slices;
 use dunlin_rib::registry::{Registry, RegistryMessage};
 use dunlin_rib::resolver::{Resolver, ResolverMessage};
 use dunlin_rib::slice::{Slice, SliceMessage};
-use dunlin_runtime::{Address, Class, LogLevel, LogRecord, Runtime, RuntimeHandle, RuntimeOptions};
+use dunlin_runtime::{
+    Address, Class, GroupOptions, LogLevel, LogRecord, Runtime, RuntimeHandle, RuntimeOptions,
+    Threads,
+};
 use dunlin_trace::Recorder;
 use dunlin_unix::supervisor::{Announcer, Milestone};
 use dunlin_unix::system::{SystemParts, UnixHost, UnixSystem};
@@ -41,10 +44,26 @@ impl Size {
     /// while that of the workers can change.
     pub(crate) fn new(flag: Option<u32>, globals: &Globals) -> Self {
         let cores = cores();
-        let threads = flag.or(globals.threads).unwrap_or(cores).clamp(1, MAX_THREADS);
+        let written = globals.threads.or_else(|| globals.thread_groups.default_threads());
+        let written = written.map(|threads| match threads {
+            Threads::Fixed(count) | Threads::Auto { max: count, .. } => count as u32,
+        });
+        let threads = flag.or(written).unwrap_or(cores).clamp(1, MAX_THREADS);
         let wanted = threads.max(cores).div_ceil(2).next_power_of_two().min(MAX_SLICES);
         Self { threads, slices: globals.slices.unwrap_or(wanted) }
     }
+}
+
+/// The thread groups to begin with, the default one first.
+pub(crate) fn groups(flag: Option<u32>, globals: &Globals) -> Vec<GroupOptions> {
+    let flag = flag.map(|count| Threads::Fixed(count as usize));
+    let threads = flag.or(globals.threads).unwrap_or(Threads::Fixed(cores() as usize));
+    let (mut groups, default) = globals.thread_groups.all(threads);
+    groups.sort_by_key(|group| group.name != default);
+    if let (Some(first), Some(threads)) = (groups.first_mut(), flag) {
+        first.threads = threads;
+    }
+    groups
 }
 
 /// How many processors there are for us.
@@ -58,7 +77,7 @@ pub(crate) fn cores() -> u32 {
 /// # Errors
 /// If the system has no threads or pollers for them.
 pub(crate) fn runtime(
-    size: Size,
+    groups: Vec<GroupOptions>,
     recorder: Option<&Recorder>,
     log: &Log,
     announcer: &Announcer,
@@ -82,7 +101,7 @@ pub(crate) fn runtime(
         }
     };
     Runtime::new(RuntimeOptions {
-        threads: size.threads as usize,
+        groups,
         max_threads: MAX_THREADS as usize,
         recorder: recorder.cloned(),
         log: Arc::new(say),
@@ -142,6 +161,8 @@ pub(crate) fn manager(
 mod tests {
     use dunlin_core::config::Globals;
 
+    use dunlin_runtime::Threads;
+
     use super::{Size, cores};
 
     #[test]
@@ -149,7 +170,7 @@ mod tests {
         let size = Size::new(None, &Globals::default());
         assert_eq!(size.threads, cores());
         assert!(size.slices.is_power_of_two() && size.slices >= cores() / 2);
-        let globals = Globals { threads: Some(5), ..Globals::default() };
+        let globals = Globals { threads: Some(Threads::Fixed(5)), ..Globals::default() };
         assert_eq!(Size::new(None, &globals).threads, 5);
         assert!(Size::new(None, &globals).slices >= 4);
         assert_eq!(Size::new(Some(2), &globals).threads, 2);

@@ -119,6 +119,49 @@ fn workers_change_by_command_and_configuration() {
     assert!(daemon.ask("show route").contains("192.0.2.0/24"));
 }
 
+#[test]
+fn thread_groups_change_by_configuration_and_the_protocols_in_them() {
+    let place = Place::new("groups");
+    let of = |group: &str| {
+        SMALL.replace("protocol static s4 {", &format!("protocol static s4 {{ {group}"))
+    };
+    assert_ne!(of("thread group express;"), SMALL, "there is a static protocol");
+    let groups =
+        "thread group worker { threads 2; default yes; }\nthread group slow { threads 2; }";
+    let daemon = place.daemon(&format!("{groups}\n{}", of("thread group slow;")), &[]);
+    let shows = |line: &str| daemon.ask("show threads all").contains(line);
+    assert!(
+        wait_for(|| shows("Group slow: 2 workers of 2,")),
+        "{}",
+        daemon.ask("show threads all")
+    );
+    assert!(shows("Group worker (default): 2 workers of 2,"));
+    assert!(shows("Group express: 0 workers of 1,"));
+    // Another group for the protocol, other numbers, one group less; and nothing restarts.
+    let since = daemon.ask("show protocols s4");
+    place.write(
+        "dunlin.conf",
+        &format!(
+            "thread group worker {{ threads 1; default yes; }}\n{}",
+            of("thread group express;"),
+        ),
+    );
+    assert!(daemon.ask("configure").contains("Reconfigured"));
+    assert!(
+        wait_for(|| shows("Group express: 1 workers of 1,")),
+        "{}",
+        daemon.ask("show threads all")
+    );
+    assert!(wait_for(|| shows("Group worker (default): 1 workers of 1,")));
+    assert!(!shows("Group slow"));
+    assert_eq!(daemon.ask("show protocols s4"), since);
+    assert!(daemon.ask("show route").contains("192.0.2.0/24"));
+    place.write("dunlin.conf", &format!("threads auto 2 3;\n{SMALL}"));
+    daemon.ask("configure");
+    assert!(wait_for(|| shows("workers of auto 2 3,")), "{}", daemon.ask("show threads all"));
+    assert_eq!(daemon.ask("show protocols s4"), since);
+}
+
 fn is_number(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }

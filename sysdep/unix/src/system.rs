@@ -11,7 +11,7 @@ use dunlin_core::manager::{Host, MemoryReport, System};
 use dunlin_core::protocol::Reply;
 use dunlin_core::timeformat::WallTime;
 use dunlin_os::{clock, process};
-use dunlin_runtime::{Context, RuntimeHandle};
+use dunlin_runtime::{Context, GroupOptions, RuntimeHandle, Threads};
 use dunlin_trace::Recorder;
 
 use crate::control::{Opened, Served};
@@ -113,9 +113,29 @@ pub struct UnixSystem {
     directory: PathBuf,
     default_threads: u32,
     /// What the configuration in force says about workers and slices.
-    in_force: Option<(Option<u32>, Option<u32>)>,
+    in_force: Option<InForce>,
     /// Known from the first configuration on.
     runtime: Option<RuntimeHandle>,
+}
+
+/// What a configuration says about workers and slices.
+#[derive(Clone)]
+struct InForce {
+    groups: Vec<GroupOptions>,
+    default: Arc<str>,
+    slices: Option<u32>,
+}
+
+impl InForce {
+    /// Whether the groups are the same, perhaps with other numbers of workers.
+    fn same_but_for_threads(&self, other: &Self) -> bool {
+        let same = |(one, other): (&GroupOptions, &GroupOptions)| {
+            *one == GroupOptions { threads: one.threads, ..other.clone() }
+        };
+        self.default == other.default
+            && self.groups.len() == other.groups.len()
+            && self.groups.iter().zip(&other.groups).all(same)
+    }
 }
 
 impl core::fmt::Debug for UnixSystem {
@@ -147,14 +167,24 @@ impl UnixSystem {
     /// Workers are changed when the configuration changes what it says, so that neither the
     /// command line nor `threads N` is undone by an unrelated change.
     fn workers(&mut self, runtime: &RuntimeHandle, config: &Config) {
-        let wanted = (config.globals.threads, config.globals.slices);
-        let Some((threads, slices)) = self.in_force.replace(wanted) else { return };
-        if threads != wanted.0 {
-            let count = wanted.0.unwrap_or(self.default_threads);
-            self.log.write(LogClass::Info, format_args!("Changing to {count} threads"));
-            runtime.resize(count as usize);
+        let globals = &config.globals;
+        let threads = globals.threads.unwrap_or(Threads::Fixed(self.default_threads as usize));
+        let (groups, default) = globals.thread_groups.all(threads);
+        let wanted = InForce { groups, default, slices: globals.slices };
+        let Some(old) = self.in_force.replace(wanted.clone()) else { return };
+        if old.same_but_for_threads(&wanted) {
+            let pairs = old.groups.iter().zip(&wanted.groups);
+            for (_, new) in pairs.filter(|(old, new)| old.threads != new.threads) {
+                let (name, threads) = (&new.name, new.threads);
+                let text = format_args!("Changing group {name} to {threads} threads");
+                self.log.write(LogClass::Info, text);
+                runtime.resize_group(runtime.group(name), threads);
+            }
+        } else {
+            self.log.write(LogClass::Info, format_args!("Changing thread groups"));
+            runtime.set_groups(wanted.groups, &wanted.default);
         }
-        if slices != wanted.1 {
+        if old.slices != wanted.slices {
             let text = "The number of slices changes when the daemon is started again";
             self.log.write(LogClass::Warning, format_args!("{text}"));
         }

@@ -11,7 +11,9 @@ use dunlin_trace::LoopChoice;
 use super::query::{
     Command, Export, ExportKind, RouteQuery, Stats, SymbolQuery, TraceQuery, Wanted,
 };
-use crate::config::{Config, ConfigParser, DebugFlags, Globals, Meaning, parse_any_table};
+use crate::config::{
+    Config, ConfigParser, DebugFlags, Globals, Meaning, parse_any_table, parse_threads,
+};
 use crate::manager::{Action, ConfigureCommand, Selection};
 use crate::protocol::{ChannelKind, Direction};
 
@@ -156,8 +158,17 @@ impl Commands<'_> {
     }
 
     fn threads(&mut self) -> Parsed<Command> {
-        let range = 1..=Globals::MAX_THREADS;
-        self.parser.integer_in("Number of threads", range).map(Command::Threads)
+        let mut group = None;
+        if self.parser.token().kind.is_name() && !self.parser.at_word("auto") {
+            let (name, span) = self.parser.name()?;
+            if !self.config.globals.thread_groups.has(&name) {
+                let text = format!("Thread group {name} not found");
+                return Err(self.parser.error(span, text).into());
+            }
+            group = Some(name);
+        }
+        let threads = parse_threads(&mut self.parser)?;
+        Ok(Command::Threads { group, threads })
     }
 
     // --- Protocols

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use dunlin_filter::ChannelFilter;
 use dunlin_net::Prefix;
+use dunlin_runtime::Threads;
 use dunlin_trace::Filter;
 
 use crate::config::DebugFlags;
@@ -34,7 +35,11 @@ pub(super) enum Command {
     ShowTrace(TraceQuery),
     /// A command of a protocol that does not run here.
     NotRunning(&'static str),
-    Threads(u32),
+    Threads {
+        /// None: the default one.
+        group: Option<Arc<str>>,
+        threads: Threads,
+    },
     Eval(String),
     Configure(ConfigureCommand),
     Control {
@@ -56,7 +61,7 @@ impl Command {
     pub(super) fn changes(&self) -> bool {
         match self {
             Self::Configure(command) => !matches!(command, ConfigureCommand::Status),
-            Self::Threads(_) | Self::Control { .. } | Self::Debug { .. } | Self::Down => true,
+            Self::Threads { .. } | Self::Control { .. } | Self::Debug { .. } | Self::Down => true,
             _ => false,
         }
     }

@@ -263,7 +263,9 @@ impl Session {
                 output.last(9001, &format!("There is no {name} protocol running"));
             }
             Command::Eval(value) => output.last(23, &value),
-            Command::Threads(count) => threads::resize(cx, output, count),
+            Command::Threads { group, threads } => {
+                threads::resize(cx, output, group.as_deref(), threads);
+            }
             Command::Restrict => {
                 self.desk.parts.restricted = true;
                 output.last(16, "Access restricted");

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use dunlin_conf::InterfacePattern;
 use dunlin_net::NetType;
+use dunlin_runtime::Threads;
 
-use super::{CliConfig, DebugFlags, LogConfig};
+use super::{CliConfig, DebugFlags, LogConfig, ThreadGroups};
 use crate::timeformat::TimeFormats;
 
 /// How the router id is found.
@@ -50,8 +51,10 @@ pub struct Globals {
     pub logs: Vec<LogConfig>,
     /// How times are shown.
     pub time_formats: TimeFormats,
-    /// Workers, if given; from 1 to [`Globals::MAX_THREADS`].
-    pub threads: Option<u32>,
+    /// Workers, if given; from 1 to [`Globals::MAX_THREADS`], where no thread group is written.
+    pub threads: Option<Threads>,
+    /// Thread groups, if some are written.
+    pub thread_groups: ThreadGroups,
     /// Slices, if given; only used when the daemon starts.
     pub slices: Option<u32>,
     /// Default trace flags.

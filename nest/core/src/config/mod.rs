@@ -5,6 +5,7 @@
 
 mod channel;
 mod globals;
+mod groups;
 mod log;
 mod names;
 mod parse;
@@ -17,6 +18,7 @@ mod tests;
 
 pub use channel::{parse_any_table, parse_limit, parse_table};
 pub use globals::{DebugDefaults, Globals, RouterId, TableConfig};
+pub use groups::{ThreadGroups, parse_threads};
 pub use log::{LogConfig, LogDestination, LogFile};
 pub(crate) use parse::parse_time_format;
 pub use parse::{Loaded, Rejected, load, parse_text};

@@ -116,6 +116,7 @@ impl Loader {
         if self.protocols.is_empty() && !self.parser.diagnostics().has_errors() {
             self.parser.error_here("No protocol is specified in the config file");
         }
+        self.check_thread_groups();
         let outcome = self.parser.finish();
         if outcome.diagnostics.has_errors() {
             let sources = Arc::new(outcome.sources);
@@ -148,6 +149,7 @@ impl Loader {
             "eval" => self.definition(|parser| dunlin_filter::parse_eval(parser).map(drop)),
             "ipv4" | "ipv6" => self.table(),
             "threads" => self.threads(),
+            "thread" => self.thread_group(),
             "slices" => self.slices(),
             "debug" => self.debug(),
             _ => {
@@ -180,8 +182,9 @@ impl Loader {
             }
             "timeformat" => self.time_format(),
             "cli" => self.cli(),
-            "mrtdump" | "watchdog" | "graceful" | "thread" | "mpls" | "bt_test_suite"
-            | "bt_test_same" => Err(refuse(&mut self.parser, &format!("The statement `{word}`"))),
+            "mrtdump" | "watchdog" | "graceful" | "mpls" | "bt_test_suite" | "bt_test_same" => {
+                Err(refuse(&mut self.parser, &format!("The statement `{word}`")))
+            }
             _ if is_net_type(word) => {
                 Err(refuse(&mut self.parser, &format!("A table of type {word}")))
             }
@@ -197,13 +200,6 @@ impl Loader {
             return Ok(());
         }
         self.globals.router_id = parse_router_id(&mut self.parser)?.map(RouterId::Fixed);
-        Ok(())
-    }
-
-    fn threads(&mut self) -> Parsed<()> {
-        self.parser.advance();
-        self.globals.threads =
-            Some(self.parser.integer_in("Number of threads", 1..=Globals::MAX_THREADS)?);
         Ok(())
     }
 

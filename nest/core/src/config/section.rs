@@ -6,6 +6,7 @@ use std::sync::Arc;
 use dunlin_conf::{Failed, Parsed, Span, TokenKind};
 
 use super::channel::ChannelDraft;
+use super::groups::parse_group;
 use super::parse::{Loader, parse_router_id};
 use super::unsupported::{is_net_type, is_protocol, refuse};
 use super::{ConfigParser, DebugFlags, Globals, names};
@@ -25,6 +26,7 @@ pub(super) struct Draft {
     router_id: Option<u32>,
     hostname: Option<Arc<str>>,
     restart_time: Duration,
+    thread_group: Option<Arc<str>>,
 }
 
 /// `restart time` if nothing is said.
@@ -43,6 +45,7 @@ impl Draft {
             router_id: None,
             hostname: None,
             restart_time: RESTART_TIME,
+            thread_group: None,
         }
     }
 
@@ -59,6 +62,7 @@ impl Draft {
             router_id: self.router_id,
             hostname: self.hostname.clone(),
             restart_time: self.restart_time,
+            thread_group: self.thread_group.clone(),
         }
     }
 
@@ -81,6 +85,8 @@ impl Draft {
             self.hostname = Some(parser.string()?);
         } else if parser.eat_words(&["restart", "time"]) {
             self.restart_time = parser.time()?;
+        } else if parser.eat_words(&["thread", "group"]) {
+            self.thread_group = Some(parse_group(parser, globals)?);
         } else {
             return Err(self.unknown(parser));
         }
@@ -93,7 +99,7 @@ impl Draft {
         };
         let kind = self.kind.keyword();
         match word.as_str() {
-            "vrf" | "mrtdump" | "thread" => refuse(parser, &format!("The option `{word}`")),
+            "vrf" | "mrtdump" => refuse(parser, &format!("The option `{word}`")),
             _ if is_net_type(&word) => refuse(parser, &format!("A channel of type {word}")),
             _ if dunlin_conf::keywords::is_keyword(&word) => {
                 refuse(parser, &format!("The option `{word}` of protocol {kind}"))
@@ -154,6 +160,7 @@ impl Draft {
             router_id: self.router_id,
             hostname: self.hostname.clone(),
             restart_time: self.restart_time,
+            thread_group: self.thread_group.clone(),
             channels: self.channels.iter().map(|draft| draft.config.clone()).collect(),
             specific: Arc::new(NoConfig),
             parent: None,

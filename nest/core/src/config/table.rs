@@ -14,6 +14,7 @@ enum Value {
     Integer,
     Integers,
     Time,
+    Name,
     /// A time of one hour at most.
     Period,
     Times,
@@ -29,7 +30,12 @@ struct Idle {
 const NOTHING_TO_COLLECT: &str = "what is withdrawn is freed at once, there is nothing to collect";
 const NO_SETTLING: &str = "changes leave with the batch that brought them, none waits to settle";
 
-const IDLE: [Idle; 9] = [
+const IDLE: [Idle; 10] = [
+    Idle {
+        words: &["thread", "group"],
+        value: Value::Name,
+        reason: "the parts of all tables are in the same loops, which run in the default group",
+    },
     Idle {
         words: &["trie"],
         value: Value::Switch,
@@ -121,6 +127,7 @@ impl Value {
                 Ok(())
             }
             Self::Time => parser.time().map(drop),
+            Self::Name => parser.name().map(drop),
             Self::Times => parser.time().and_then(|_| parser.time()).map(drop),
         }
     }

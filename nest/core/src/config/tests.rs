@@ -1,9 +1,11 @@
 //! Whole configurations with a protocol that exists only here.
 
+use core::time::Duration;
 use std::sync::Arc;
 
 use dunlin_conf::Parsed;
 use dunlin_filter::ChannelFilter;
+use dunlin_runtime::Threads;
 
 use super::{Config, ConfigParser, Globals, Kinds, LogDestination, RouterId, parse_text};
 use crate::log::LogClass;
@@ -122,7 +124,7 @@ fn statements_outside_protocols() {
     let globals = &config.globals;
     assert_eq!(globals.router_id, Some(RouterId::Fixed(0x0a00_0001)));
     assert_eq!(globals.hostname.as_deref(), Some("r1"));
-    assert_eq!((globals.threads, globals.slices), (Some(4), Some(8)));
+    assert_eq!((globals.threads, globals.slices), (Some(Threads::Fixed(4)), Some(8)));
     assert_eq!(globals.logs.len(), 3);
     assert!(globals.logs[0].classes.contains(LogClass::Info));
     assert!(!globals.logs[0].classes.contains(LogClass::Trace));
@@ -251,4 +253,73 @@ fn every_error_is_reported() {
 #[test]
 fn a_configuration_needs_a_protocol() {
     assert_eq!(bad("router id 1.2.3.4;\n"), ["t:2:1 No protocol is specified in the config file"]);
+}
+
+#[test]
+fn thread_groups_and_who_is_in_them() {
+    let config = good(
+        r#"thread group worker { threads 4; default yes; max time 2 ms; }
+        thread group express { threads auto 1 3; max latency 20 ms; min time 100 us; }
+        thread group slow { wakeup time 5 s; min time 10 ms; max time 300 ms; max latency 1 s; }
+        template static base { thread group express; ipv4; }
+        protocol static a from base { }
+        protocol static b from base { thread group slow; }
+        protocol static c { ipv4; }"#,
+    );
+    let (groups, default) = config.globals.thread_groups.all(Threads::Fixed(9));
+    assert_eq!(&*default, "worker");
+    let names: Vec<&str> = groups.iter().map(|group| &*group.name).collect();
+    assert_eq!(names, ["worker", "express", "slow"]);
+    assert_eq!(groups[0].threads, Threads::Fixed(4));
+    assert_eq!(groups[0].max_time, Duration::from_millis(2));
+    assert_eq!(groups[1].threads, Threads::Auto { min: 1, max: 3 });
+    assert_eq!(groups[1].max_latency, Duration::from_millis(20));
+    assert_eq!(groups[2].wakeup_time, Duration::from_secs(5));
+    assert_eq!(groups[2].max_time, Duration::from_millis(300));
+    let of = |name: &str| config.protocol(name).unwrap().thread_group.clone();
+    assert_eq!(of("a").as_deref(), Some("express"));
+    assert_eq!(of("b").as_deref(), Some("slow"));
+    assert_eq!(of("c"), None);
+}
+
+#[test]
+fn without_thread_groups_there_are_the_built_in_ones() {
+    let config = good("threads auto 2 5; protocol static { thread group express; ipv4; }");
+    let globals = &config.globals;
+    assert_eq!(globals.threads, Some(Threads::Auto { min: 2, max: 5 }));
+    let (groups, default) = globals.thread_groups.all(Threads::Fixed(3));
+    assert_eq!((groups.len(), &*default), (2, "worker"));
+    assert_eq!(groups[0].threads, Threads::Fixed(3));
+    assert!(globals.thread_groups.has("worker") && !globals.thread_groups.has("slow"));
+    let config = good("thread group fast { default yes; } protocol static { ipv4; }");
+    let (groups, default) = config.globals.thread_groups.all(Threads::Fixed(3));
+    let names: Vec<&str> = groups.iter().map(|group| &*group.name).collect();
+    assert_eq!((names, &*default), (vec!["fast", "express"], "fast"));
+    let auto = good("threads auto; protocol static { ipv4; }").globals.threads;
+    assert!(matches!(auto, Some(Threads::Auto { min: 1, max: 1.. })), "{auto:?}");
+}
+
+#[test]
+fn thread_groups_that_make_no_sense_are_refused() {
+    let wrong = [
+        ("thread group a { }", "No default thread group"),
+        ("threads 2; thread group a { default yes; }", "not both"),
+        ("thread group a { default yes; } threads 2;", "not both"),
+        ("thread group a { default yes; } thread group a { }", "already defined"),
+        ("thread group a { default yes; } thread group b { default yes; }", "only one default"),
+        ("thread group a { default yes; max time 61 s; }", "at most 60 s"),
+        ("thread group a { default yes; max time 0 s; }", "must not be zero"),
+        ("thread group a { default yes; min time 3 ms; max time 2 ms; }", "Min time"),
+        ("thread group a { default yes; max time 3 ms; max latency 2 ms; }", "Max latency"),
+        ("thread group a { default yes; wakeup time 10 ms; }", "Wakeup time"),
+        ("thread group a { default yes; threads 0; }", "range 1-128"),
+        ("thread group a { default yes; colour 7; }", "unexpected"),
+        ("threads auto 5 2;", "fewer than"),
+        ("protocol static { ipv4; thread group none; }", "Thread group none not found"),
+        ("protocol static x { ipv4; } thread group a { default yes; }", "before protocols"),
+    ];
+    for (text, message) in wrong {
+        let lines = bad(&format!("{text}\nprotocol static y {{ ipv4; }}"));
+        assert!(lines.iter().any(|line| line.contains(message)), "{text}: {lines:?}");
+    }
 }

@@ -71,7 +71,7 @@ impl Manager {
         mode: ReloadMode,
         identity_changed: bool,
     ) {
-        if old.same(new) && !identity_changed {
+        if old.same(new) && old.thread_group == new.thread_group && !identity_changed {
             return;
         }
         for index in 0..self.entries.len() {

@@ -306,6 +306,12 @@ impl Manager {
             entry.failed = false;
             return;
         }
+        if old.thread_group != new.thread_group {
+            let group = entry.thread_group(cx);
+            if let Some(instance) = entry.instance() {
+                instance.set_thread_group(group);
+            }
+        }
         if old.same(new) && !identity {
             return;
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dunlin_runtime::Context;
+use dunlin_runtime::{Context, GroupId};
 
 use super::{Host, Row};
 use crate::config::DebugFlags;
@@ -70,6 +70,12 @@ impl Entry {
 
     pub(super) fn name(&self) -> &Arc<str> {
         &self.config.name
+    }
+
+    /// The thread group its loops belong to.
+    pub(super) fn thread_group(&self, cx: &Context<'_>) -> GroupId {
+        let name = self.config.thread_group.as_ref();
+        name.map_or(GroupId::DEFAULT, |name| cx.runtime().group(name))
     }
 
     pub(super) fn phase(&self) -> Phase {

@@ -159,6 +159,7 @@ impl Manager {
         match started {
             Ok(instance) => {
                 let entry = &mut self.entries[index];
+                instance.set_thread_group(entry.thread_group(cx));
                 entry.begin(id, instance);
                 entry.info.clear();
                 entry.enter(cx, ProtocolState::Start);

@@ -4,7 +4,7 @@ use core::fmt;
 use std::{any::Any, sync::Arc};
 
 use dunlin_rib::export::ExportPolicy;
-use dunlin_runtime::{Address, Class, Context, Panic};
+use dunlin_runtime::{Address, Class, Context, GroupId, Panic};
 
 use super::{ChannelKind, Description, Direction, InstanceConfig, Reply};
 use crate::{interfaces::Interfaces, manager::ManagerMessage};
@@ -54,6 +54,10 @@ pub trait Instance: Send {
         new: &Arc<InstanceConfig>,
         mode: ReloadMode,
     ) -> Reconfigured;
+
+    /// Has the instance's loops run in this thread group. At its start, and when the configuration
+    /// changes it; an instance whose loops run anywhere does nothing.
+    fn set_thread_group(&self, _group: GroupId) {}
 
     /// Evaluates filters again. False if the instance cannot in this state.
     fn reload(&mut self, cx: &mut Context<'_>, direction: Direction) -> bool;

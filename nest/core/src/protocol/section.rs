@@ -94,6 +94,8 @@ pub struct InstanceConfig {
     pub hostname: Option<Arc<str>>,
     /// A limit that wants to restart the instance again within this time disables it.
     pub restart_time: Duration,
+    /// The thread group its loops run in, if not the default one.
+    pub thread_group: Option<Arc<str>>,
     /// Channels, in the order of the configuration.
     pub channels: Vec<ChannelConfig>,
     /// The protocol's own part.
@@ -127,7 +129,7 @@ impl InstanceConfig {
         self.kind.keyword() != other.kind.keyword() || tables(self) != tables(other)
     }
 
-    /// Whether nothing at all has changed for a running instance.
+    /// Whether nothing at all has changed for a running instance, but for where it runs.
     pub fn same(&self, other: &Self) -> bool {
         self.kind.keyword() == other.kind.keyword()
             && self.disabled == other.disabled

@@ -197,14 +197,25 @@ fn interfaces_symbols_memory_threads() {
     assert!(memory.contains("\n Total:            1024.0 kB   1024.0 kB\n"), "{memory}");
     let threads = lab.ask("show threads");
     assert!(threads.starts_with("1027-Thread ID       Working         Overhead"), "{threads}");
-    assert_eq!(threads.lines().count(), 4, "{threads}");
+    assert_eq!(threads.lines().count(), 5, "{threads}");
+    assert!(threads.contains(" All loops in group worker are assigned.\n"), "{threads}");
 }
 
 #[test]
 fn the_number_of_threads_has_one_limit() {
     let lab = Lab::start(CONFIG);
     assert_eq!(lab.ask("threads 2"), "0000 \n");
-    lab.until("show threads", |answer| answer.lines().count() == 5);
+    lab.until("show threads", |answer| answer.lines().count() == 6);
+    assert_eq!(lab.ask("threads 1"), "0000 \n");
+    assert_eq!(lab.ask("threads worker 2"), "0000 \n");
+    lab.until("show threads", |answer| answer.lines().count() == 6);
+    assert_eq!(lab.ask("threads auto 3 4"), "0000 \n");
+    lab.until("show threads all", |answer| {
+        answer.contains("Group worker (default): 3 workers of auto 3 4,")
+    });
+    assert_eq!(lab.ask("threads express 2"), "0000 \n");
+    lab.until("show threads all", |answer| answer.contains("Group express: 0 workers of 2,"));
+    assert_eq!(lab.ask("threads nobody 2"), "9001 Thread group nobody not found\n");
     assert_eq!(lab.ask("threads 1"), "0000 \n");
     let wrong = "9001 Number of threads must be in range 1-128\n";
     for count in ["0", "129", "256", "300"] {

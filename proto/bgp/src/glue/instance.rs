@@ -10,7 +10,7 @@ use dunlin_core::protocol::{
     ReloadMode, Reply, Reporter, StopReason,
 };
 use dunlin_rib::export::ExportPolicy;
-use dunlin_runtime::{Address, Class, Context};
+use dunlin_runtime::{Address, Class, Context, GroupId};
 
 use super::policy::{BgpPolicy, Rules};
 use super::session::SessionMessage;
@@ -65,6 +65,10 @@ impl Instance for BgpInstance {
         let soft = (mode == ReloadMode::Soft).then(|| cx.now());
         self.tell(SessionMessage::Reconfigure(Arc::clone(new), soft));
         Reconfigured::Live
+    }
+
+    fn set_thread_group(&self, group: GroupId) {
+        self.session.set_group(group);
     }
 
     fn reload(&mut self, _cx: &mut Context<'_>, direction: Direction) -> bool {
