@@ -1,5 +1,6 @@
 """Static, pipe and device."""
 
+import json
 import re
 
 from harness.lab import wait_for
@@ -209,3 +210,36 @@ def pipe_figures():
         require("0 imported, 1 exported" in world.ask("show protocols all p"), world.ask("show protocols all p"))
         feed.close()
         shows(Export_withdraws="3 0 --- 1 2", Export_updates="4 0 1 0 3")
+
+
+@test(timeout=60)
+def the_runtime_shows_itself():
+    """Every listing of the runtime, in words and as JSON, with a session that has something in each."""
+    with World() as world:
+        feed = world.feeder()
+        world.start()
+        feed.feed(P, Q)
+        listed = lambda what: json.loads(world.ask(f"show {what} json"))[what.split()[0]]
+        session = lambda what: [row for row in listed(what) if row["name"] == "x_feeder"]
+        require(session("loops")[0]["handlers"] > 3, listed("loops"))
+        require(session("loops")[0]["sockets"] >= 1, listed("loops"))
+        hold = [row for row in session("timers") if row["class"] == "liveness" and row["expires_in_ns"]]
+        require(hold and hold[0]["expires_in_ns"] < 300e9, session("timers"))
+        peers = [row["remote"] for row in session("sockets")]
+        require(any(":" in peer for peer in peers if peer), session("sockets"))
+        flow = session("flow")
+        require(flow and all(row["used"] <= row["limit"] for row in flow), listed("flow"))
+        read = [row for row in listed("events") if row["handler"] == "ready" and row["count"] > 2]
+        require(read and all(row["run_p50_ns"] <= row["run_p999_ns"] <= row["run_max_ns"] for row in read), read)
+        require(any(row["longest"]["name"] == "x_feeder" for row in read), read)
+        for what in ("queues", "jobs", "threads"):
+            require(isinstance(listed(what), list), world.ask(f"show {what}"))
+        for what in ("loops", "events", "events all", "timers", "queues", "jobs", "sockets", "flow", "threads all"):
+            lines = world.ask(f"show {what}").splitlines()
+            require(len(lines) >= (1 if what in ("queues", "jobs") else 2), lines)
+        require("x_feeder" in world.ask("show loops x_feeder"), world.ask("show loops"))
+        require(len(listed('loops "x_*"')) == 1, listed('loops "x_*"'))
+        before = session("loops")[0]["handlers"]
+        world.ask("clear statistics")
+        wait_for(lambda: session("loops")[0]["handlers"] < before, 5, "nothing is cleared")
+        require(world.up("feeder"), "the session went down")

@@ -46,6 +46,9 @@ pub const GROUPS: &[(&str, &str)] = &[("show", "Look at routes, protocols and th
 /// What `enable` and its likes take.
 const WHICH: &str = "(<protocol> | \"<pattern>\" | all) [\"<message>\"]";
 
+/// What listings of loops take.
+const WHICH_LOOPS: &str = "[N | <name> | \"<pattern>\"] [json]";
+
 /// What `debug` takes.
 const TRACED: &str = "(<protocol> | \"<pattern>\" | all) (all | off | { <flag>, ... })";
 
@@ -88,8 +91,28 @@ pub const COMMANDS: &[Command] = &[
         ],
     },
     command(&["show", "export"], "", "What sessions share of exporting"),
-    command(&["show", "threads"], "", "Worker threads"),
-    command(&["show", "threads", "all"], "", "Thread groups, worker threads, moves and every loop"),
+    command(&["show", "threads"], "[json]", "Worker threads"),
+    command(
+        &["show", "threads", "all"],
+        "[json]",
+        "Thread groups, worker threads, moves and every loop",
+    ),
+    command(&["show", "loops"], WHICH_LOOPS, "Loops, what they used and what waits for them"),
+    command(&["show", "events"], "[json]", "What handlers took and how long they waited"),
+    command(
+        &["show", "events", "all"],
+        "[json]",
+        "The same, with the worst of each and who was to blame",
+    ),
+    command(&["show", "timers"], WHICH_LOOPS, "Timers and when they expire"),
+    command(&["show", "queues"], WHICH_LOOPS, "Loops for which something waits"),
+    command(&["show", "jobs"], WHICH_LOOPS, "Jobs for idle time, and long work"),
+    command(&["show", "sockets"], WHICH_LOOPS, "Sockets of loops"),
+    command(
+        &["show", "flow"],
+        WHICH_LOOPS,
+        "Credit: what is under way between loops, and who has to wait",
+    ),
     Command {
         words: &["show", "trace"],
         arguments: "[N | last N | all] [loop (<number> | \"<pattern>\")] [class <class>] [...]",
@@ -148,6 +171,11 @@ pub const COMMANDS: &[Command] = &[
         ],
     },
     command(&["debug"], TRACED, "Trace what protocols do, in the log"),
+    command(
+        &["clear", "statistics"],
+        "",
+        "Forget what show threads, loops and events have counted",
+    ),
     command(
         &["threads"],
         "[<group>] (N | auto [<min> <max>])",

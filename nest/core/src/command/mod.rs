@@ -18,6 +18,7 @@ mod query;
 mod route;
 mod route_filter;
 mod route_lines;
+mod runtime;
 mod session;
 mod status;
 mod symbols;

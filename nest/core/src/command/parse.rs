@@ -11,6 +11,7 @@ use dunlin_trace::LoopChoice;
 use super::query::{
     Command, Export, ExportKind, RouteQuery, Stats, SymbolQuery, TraceQuery, Wanted,
 };
+use super::runtime::{Listed, Which};
 use crate::config::{
     Config, ConfigParser, DebugFlags, Globals, Meaning, parse_any_table, parse_threads,
 };
@@ -60,6 +61,10 @@ impl Commands<'_> {
                 crate::config::parse_time_format(&mut self.parser).map(Command::TimeFormat)
             }
             "threads" => self.threads(),
+            "clear" => {
+                self.parser.expect_one_of(&[("statistics", ())])?;
+                Ok(Command::ClearStatistics)
+            }
             _ => {
                 let text = format!("syntax error, unexpected {}", word.to_uppercase());
                 let span = self.parser.previous().span;
@@ -87,7 +92,18 @@ impl Commands<'_> {
                 Command::ShowInterfaces { summary: self.parser.eat_word("summary") }
             }
             Show::Static => Command::ShowStatic(self.optional_selection()?),
-            Show::Threads => Command::ShowThreads { all: self.parser.eat_word("all") },
+            Show::Threads => {
+                let all = self.parser.eat_word("all");
+                Command::ShowThreads { all, json: self.parser.eat_word("json") }
+            }
+            Show::Events => {
+                let all = self.parser.eat_word("all");
+                Command::ShowEvents { all, json: self.parser.eat_word("json") }
+            }
+            Show::Listed(listed) => {
+                let which = self.which()?;
+                Command::ShowLoops { listed, which, json: self.parser.eat_word("json") }
+            }
             Show::Trace => Command::ShowTrace(self.trace()?),
             Show::Other(name) => {
                 // Whatever follows: there is no such protocol.
@@ -97,6 +113,27 @@ impl Commands<'_> {
                 Command::NotRunning(name)
             }
         })
+    }
+
+    /// Loops by number, name or pattern; all if nothing is said. A loop of the name `json` has to be
+    /// put in quotes.
+    fn which(&mut self) -> Parsed<Which> {
+        let token = self.parser.token();
+        if self.parser.at(TokenKind::String) {
+            return Ok(Which::Pattern(self.parser.string()?));
+        }
+        if let TokenKind::Number(number) = token.kind {
+            self.parser.advance();
+            return Ok(Which::Number(number));
+        }
+        if self.parser.at_end() || self.parser.at_word("json") {
+            return Ok(Which::All);
+        }
+        if !token.kind.is_name() {
+            return Err(self.parser.unexpected(&["END", "TEXT", "NUM"]));
+        }
+        self.parser.advance();
+        Ok(Which::Name(Arc::from(self.parser.text(token.span))))
     }
 
     fn symbols(&mut self) -> SymbolQuery {
@@ -356,6 +393,8 @@ enum Show {
     Interfaces,
     Static,
     Threads,
+    Events,
+    Listed(Listed),
     Trace,
     Other(&'static str),
 }
@@ -371,6 +410,13 @@ const SHOWN: &[(&str, Show)] = &[
     ("interfaces", Show::Interfaces),
     ("static", Show::Static),
     ("threads", Show::Threads),
+    ("loops", Show::Listed(Listed::Loops)),
+    ("events", Show::Events),
+    ("timers", Show::Listed(Listed::Timers)),
+    ("queues", Show::Listed(Listed::Queues)),
+    ("jobs", Show::Listed(Listed::Jobs)),
+    ("sockets", Show::Listed(Listed::Sockets)),
+    ("flow", Show::Listed(Listed::Flow)),
     ("trace", Show::Trace),
     ("bfd", Show::Other("BFD")),
     ("ospf", Show::Other("OSPF")),

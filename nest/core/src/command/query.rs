@@ -8,6 +8,7 @@ use dunlin_net::Prefix;
 use dunlin_runtime::Threads;
 use dunlin_trace::Filter;
 
+use super::runtime::{Listed, Which};
 use crate::config::DebugFlags;
 use crate::manager::{Action, ConfigureCommand, Selection};
 use crate::protocol::ChannelKind;
@@ -31,7 +32,19 @@ pub(super) enum Command {
     ShowStatic(Selection),
     ShowThreads {
         all: bool,
+        json: bool,
     },
+    /// A listing of loops or of what they own.
+    ShowLoops {
+        listed: Listed,
+        which: Which,
+        json: bool,
+    },
+    ShowEvents {
+        all: bool,
+        json: bool,
+    },
+    ClearStatistics,
     ShowTrace(TraceQuery),
     /// A command of a protocol that does not run here.
     NotRunning(&'static str),
@@ -61,7 +74,11 @@ impl Command {
     pub(super) fn changes(&self) -> bool {
         match self {
             Self::Configure(command) => !matches!(command, ConfigureCommand::Status),
-            Self::Threads { .. } | Self::Control { .. } | Self::Debug { .. } | Self::Down => true,
+            Self::Threads { .. }
+            | Self::ClearStatistics
+            | Self::Control { .. }
+            | Self::Debug { .. }
+            | Self::Down => true,
             _ => false,
         }
     }

@@ -11,8 +11,8 @@ use dunlin_runtime::{Address, Class, Context, Stats};
 use super::output::{Line, Output};
 use super::query::Command;
 use super::{
-    configure, control, export, instances, interfaces, memory, parse, protocols, route, status,
-    symbols, threads, trace,
+    configure, control, export, instances, interfaces, memory, parse, protocols, route, runtime,
+    status, symbols, threads, trace,
 };
 use crate::log::LogClass;
 use crate::manager::{ManagerMessage, Policies, Request, Row, Shared};
@@ -287,7 +287,16 @@ impl Session {
                 self.start(cx, instances::ShowInstances::new("static", selection, "routes", 1009));
             }
             Command::ShowTrace(query) => self.start(cx, trace::ShowTrace::new(query)),
-            Command::ShowThreads { all } => self.start(cx, threads::ShowThreads::new(all)),
+            Command::ShowThreads { all, json } => {
+                self.start(cx, threads::ShowThreads::new(all, json));
+            }
+            Command::ShowLoops { listed, which, json } => {
+                self.start(cx, runtime::ShowLoops::new(listed, which, json));
+            }
+            Command::ShowEvents { all, json } => {
+                self.start(cx, runtime::ShowEvents::new(all, json));
+            }
+            Command::ClearStatistics => runtime::clear(cx, output),
             Command::Configure(command) => {
                 configure::announce(desk, output, &command);
                 let notice = desk.notice();

@@ -2,9 +2,14 @@
 
 use core::time::Duration;
 
-use dunlin_runtime::{Context, GroupId, MoveRecord, Stats, StatsReply, Threads};
+use dunlin_runtime::{
+    Context, GroupId, Loops, MoveRecord, Stats, StatsReply, Survey, Threads, WorkerStats,
+};
 
 use super::output::Output;
+use super::runtime::{
+    Cell, Column, Json, Listed, ShowLoops, Which, column, write_head, write_members, write_row,
+};
 use super::session::{Desk, Payload, Step, Task};
 
 /// Changes the number of workers of a group at once.
@@ -20,15 +25,18 @@ pub(super) fn resize(
     output.last(0, "");
 }
 
-/// Shows the workers, and with `all` the loops.
+/// Shows the workers, and with `all` more of each, and the loops.
 pub(super) struct ShowThreads {
     all: bool,
+    json: bool,
     asked: bool,
+    /// The loops, once the workers have been shown.
+    loops: Option<ShowLoops>,
 }
 
 impl ShowThreads {
-    pub(super) fn new(all: bool) -> Self {
-        Self { all, asked: false }
+    pub(super) fn new(all: bool, json: bool) -> Self {
+        Self { all, json, asked: false, loops: None }
     }
 }
 
@@ -40,13 +48,27 @@ impl Task for ShowThreads {
         output: &mut Output,
         answer: Option<Payload>,
     ) -> Step {
-        if !self.asked {
-            self.asked = true;
+        if let Some(loops) = &mut self.loops {
+            return loops.step(cx, desk, output, answer);
+        }
+        if !core::mem::replace(&mut self.asked, true) {
             let reply = desk.reply(Payload::Runtime);
-            cx.runtime().collect_stats(StatsReply::new(move |stats| reply.send(stats)));
+            let reply = StatsReply::new(move |stats| reply.send(stats));
+            cx.runtime().survey(Survey { loops: Loops::None, handlers: false }, reply);
         }
         let Some(Payload::Runtime(stats)) = answer else { return Step::Waiting };
-        lines(&stats, self.all, output);
+        if self.json {
+            json(&stats, output);
+        } else {
+            lines(&stats, self.all, output);
+        }
+        if self.all && !self.json {
+            let mut loops = ShowLoops::new(Listed::Loops, Which::All, false);
+            let step = loops.step(cx, desk, output, None);
+            self.loops = Some(loops);
+            return step;
+        }
+        output.last(0, "");
         Step::Done
     }
 }
@@ -61,16 +83,19 @@ fn lines(stats: &Stats, all: bool, output: &mut Output) {
         let number = worker.index + 1;
         output.row(1027, &format!("{number:04x}            {busy:<16}{overhead:<16}{moved}"));
     }
+    for worker in stats.workers.iter().filter(|_| !stats.complete) {
+        if worker.waiting.is_none() {
+            output.row(1027, &super::runtime::silence(worker, stats));
+        }
+    }
     if all {
         groups(stats, output);
         workers(stats, output);
-        loops(stats, output);
         moves(stats, output);
     }
     for group in &stats.groups {
         output.row(1027, &format!("All loops in group {} are assigned.", group.options.name));
     }
-    output.last(0, "");
 }
 
 /// How long ago a loop came to a worker or left it.
@@ -124,43 +149,87 @@ fn moves(stats: &Stats, output: &mut Output) {
     }
 }
 
+/// All that is known of a worker.
+const COLUMNS: &[Column] = &[
+    column("Thread", "thread", 6),
+    column("Group", "group", 8),
+    column("", "answered", 0),
+    column("Busy", "busy_ns", -9),
+    column("Overhead", "overhead_ns", -9),
+    column("Idle", "idle_ns", -9),
+    column("Loops", "loops", -6),
+    column("Turns", "turns", -9),
+    column("Handlers", "handlers", -9),
+    column("Messages", "messages", -9),
+    column("Sleeps", "sleeps", -8),
+    column("Looks", "polls", -8),
+    column("Waiting", "loops_waiting", -7),
+    column("Longest", "longest_ns", -9),
+    column("Late", "liveness_late_ns", -9),
+    column("Overruns", "overruns", -8),
+    column("Lates", "lates", -6),
+    column("In", "moved_in", -5),
+    column("Out", "moved_out", -5),
+];
+
+fn cells(worker: &WorkerStats, stats: &Stats) -> Vec<Cell> {
+    let sum = |counts: [u64; 4]| Cell::count(counts.iter().sum::<u64>());
+    let waiting = worker.waiting.map(|waiting| waiting.iter().sum::<usize>());
+    vec![
+        Cell::text(format!("{:04x}", worker.index + 1)),
+        Cell::text(group_name(stats, worker.group)),
+        Cell::Flag(worker.waiting.is_some()),
+        Cell::Span(worker.busy),
+        Cell::Span(worker.overhead),
+        Cell::Span(worker.idle),
+        Cell::count(worker.loops),
+        Cell::count(worker.turns),
+        sum(worker.handlers),
+        Cell::count(worker.messages),
+        Cell::count(worker.sleeps),
+        Cell::count(worker.polls),
+        waiting.map_or(Cell::None, Cell::count),
+        Cell::Span(worker.longest),
+        Cell::Span(worker.liveness_late),
+        sum(worker.overruns),
+        sum(worker.lates),
+        Cell::count(worker.moved_in),
+        Cell::count(worker.moved_out),
+    ]
+}
+
 fn workers(stats: &Stats, output: &mut Output) {
+    write_head(COLUMNS, output);
     for worker in &stats.workers {
-        output.row(
-            1027,
-            &format!(
-                "Worker {:04x}: group {}, idle {:.3} s, {} loops, {} turns, {} sleeps, {} messages, liveness late {:?}, \
-                 longest handler {:?}, moved in {} out {}",
-                worker.index + 1,
-                group_name(stats, worker.group),
-                worker.idle.as_secs_f64(),
-                worker.loops,
-                worker.turns,
-                worker.sleeps,
-                worker.messages,
-                worker.liveness_late,
-                worker.longest,
-                worker.moved_in,
-                worker.moved_out
-            ),
-        );
+        write_row(COLUMNS, &cells(worker, stats), None, output);
     }
 }
 
-fn loops(stats: &Stats, output: &mut Output) {
-    output.row(1027, "Loop   Worker  Class     Working      Longest      Name");
-    for l in &stats.loops {
-        let class = format!("{:?}", l.class).to_lowercase();
-        let run = format!("{:.3} s", l.run.as_secs_f64());
-        let longest = format!("{:?}", l.longest);
-        let worker = l.worker + 1;
-        let pinned = if l.pinned.is_some() { " (pinned)" } else { "" };
-        output.row(
-            1027,
-            &format!(
-                "{:<6} {worker:04x}    {:<9} {run:<12} {longest:<12} {}{pinned}",
-                l.id, class, l.name
-            ),
-        );
+fn json(stats: &Stats, output: &mut Output) {
+    let json = &mut Json::default();
+    json.object(output);
+    json.key(output, "threads");
+    json.array(output);
+    for worker in &stats.workers {
+        json.object(output);
+        write_members(COLUMNS, &cells(worker, stats), json, output);
+        json.key(output, "running");
+        match worker.running {
+            Some((who, since)) => {
+                json.object(output);
+                json.key(output, "loop");
+                json.bare(output, who.loop_id.number());
+                json.key(output, "handler");
+                json.string(output, who.handler.name());
+                json.key(output, "for_ns");
+                json.bare(output, stats.now.since(since).as_nanos());
+                json.end_object();
+            }
+            None => json.bare(output, "null"),
+        }
+        json.end_object();
     }
+    json.end_array();
+    json.end_object();
+    json.finish(output);
 }

@@ -1,0 +1,137 @@
+//! Listings of loops, page by page.
+
+use dunlin_runtime::{Context, LoopId, Loops, Stats, StatsReply, Survey};
+
+use super::super::output::Output;
+use super::super::session::{Desk, ENOUGH, Payload, Step, Task};
+use super::json::Json;
+use super::loops::{self, Rows};
+use super::table::{span, write_head, write_row};
+use super::{Listed, Which};
+
+/// Lists something of every loop that is wanted.
+pub(in super::super) struct ShowLoops {
+    listed: Listed,
+    which: Which,
+    json: Option<Json>,
+    after: Option<LoopId>,
+    asked: bool,
+    begun: bool,
+    /// Workers that did not answer to some question.
+    silent: Vec<usize>,
+}
+
+impl ShowLoops {
+    pub(in super::super) fn new(listed: Listed, which: Which, json: bool) -> Self {
+        Self {
+            listed,
+            which,
+            json: json.then(Json::default),
+            after: None,
+            asked: false,
+            begun: false,
+            silent: Vec::new(),
+        }
+    }
+
+    fn ask(&mut self, cx: &mut Context<'_>, desk: &Desk) {
+        self.asked = true;
+        let loops = Loops::Page {
+            after: self.after,
+            most: PAGE,
+            wanted: self.which.wanted(),
+            details: matches!(self.listed, Listed::Timers | Listed::Sockets | Listed::Jobs),
+        };
+        let reply = desk.reply(Payload::Runtime);
+        let reply = StatsReply::new(move |stats| reply.send(stats));
+        cx.runtime().survey(Survey { loops, handlers: false }, reply);
+    }
+
+    fn begin(&mut self, output: &mut Output) {
+        match &mut self.json {
+            Some(json) => {
+                json.object(output);
+                json.key(output, loops::key(self.listed));
+                json.array(output);
+            }
+            None => write_head(loops::columns(self.listed), output),
+        }
+    }
+
+    fn page(&mut self, stats: &Stats, output: &mut Output) {
+        for one in &stats.loops {
+            let mut rows = Rows::default();
+            loops::rows(self.listed, one, stats.now, &mut rows);
+            for cells in rows.0 {
+                write_row(loops::columns(self.listed), &cells, self.json.as_mut(), output);
+            }
+        }
+        for worker in stats.workers.iter().filter(|_| !stats.complete) {
+            if worker.waiting.is_none() && !self.silent.contains(&worker.index) {
+                self.silent.push(worker.index);
+                if self.json.is_none() {
+                    output.row(1027, &silence(worker, stats));
+                }
+            }
+        }
+    }
+
+    fn end(&mut self, output: &mut Output) {
+        if let Some(json) = &mut self.json {
+            json.end_array();
+            json.key(output, "silent_workers");
+            json.array(output);
+            for worker in &self.silent {
+                json.bare(output, worker + 1);
+            }
+            json.end_array();
+            json.end_object();
+            json.finish(output);
+        }
+        output.last(0, "");
+    }
+}
+
+/// What to say of a worker that did not answer.
+pub(in super::super) fn silence(worker: &dunlin_runtime::WorkerStats, stats: &Stats) -> String {
+    let number = worker.index + 1;
+    match worker.running {
+        Some((who, since)) => format!(
+            "Thread {number:04x} does not answer: loop {} has been in one handler ({}) for {}",
+            who.loop_id,
+            who.handler,
+            span(stats.now.since(since))
+        ),
+        None => format!("Thread {number:04x} does not answer"),
+    }
+}
+
+impl Task for ShowLoops {
+    fn step(
+        &mut self,
+        cx: &mut Context<'_>,
+        desk: &mut Desk,
+        output: &mut Output,
+        answer: Option<Payload>,
+    ) -> Step {
+        if !core::mem::replace(&mut self.begun, true) {
+            self.begin(output);
+        }
+        if let Some(Payload::Runtime(stats)) = answer {
+            self.asked = false;
+            self.page(&stats, output);
+            self.after = stats.next;
+            if self.after.is_none() {
+                self.end(output);
+                return Step::Done;
+            }
+        }
+        if !self.asked && output.len() < ENOUGH {
+            self.ask(cx, desk);
+        }
+        Step::Waiting
+    }
+}
+
+/// Loops in one question: what a worker describes without a pause.
+const PAGE: usize = 64;

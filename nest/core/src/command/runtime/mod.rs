@@ -1,0 +1,71 @@
+//! What the runtime knows of itself: `show loops`, `events`, `timers`, `queues`, `jobs`, `sockets`,
+//! `flow`, `clear statistics`.
+//!
+//! A listing is a table of [`Column`]s and makes rows of [`Cell`]s from what workers tell of a loop; the
+//! same rows are written for people or, with `json`, for programs. Loops are asked for page by page, and
+//! a page only while there is room for it, so that a listing of ten thousand keeps no worker busy and
+//! piles up nothing.
+
+mod events;
+mod json;
+mod listing;
+mod loops;
+mod table;
+
+use std::sync::Arc;
+
+use dunlin_conf::glob;
+use dunlin_runtime::{Context, LoopId, Wanted};
+
+pub(super) use events::ShowEvents;
+pub(super) use json::Json;
+pub(super) use listing::{ShowLoops, silence};
+pub(super) use table::{Cell, Column, column, write_head, write_members, write_row};
+
+use super::output::Output;
+
+/// What is listed of each loop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Listed {
+    Loops,
+    Timers,
+    Queues,
+    Jobs,
+    Sockets,
+    Flow,
+}
+
+/// Which loops are listed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) enum Which {
+    #[default]
+    All,
+    /// Of this name.
+    Name(Arc<str>),
+    /// Whose name fits this pattern.
+    Pattern(Arc<str>),
+    /// Of this number.
+    Number(u32),
+}
+
+impl Which {
+    /// As workers are asked.
+    fn wanted(&self) -> Option<Wanted> {
+        match self.clone() {
+            Self::All => None,
+            Self::Name(wanted) => Some(Arc::new(move |name: &str, _: LoopId| *name == *wanted)),
+            Self::Pattern(pattern) => {
+                Some(Arc::new(move |name: &str, _: LoopId| glob::matches(&pattern, name)))
+            }
+            Self::Number(number) => {
+                Some(Arc::new(move |_: &str, id: LoopId| id.number() == number))
+            }
+        }
+    }
+}
+
+/// Has the runtime forget what it has measured.
+pub(super) fn clear(cx: &mut Context<'_>, output: &mut Output) {
+    cx.runtime().clear_stats();
+    output.last(0, "");
+}
