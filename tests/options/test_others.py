@@ -243,3 +243,17 @@ def the_runtime_shows_itself():
         world.ask("clear statistics")
         wait_for(lambda: session("loops")[0]["handlers"] < before, 5, "nothing is cleared")
         require(world.up("feeder"), "the session went down")
+
+
+@test(timeout=40)
+def watchdog_and_latency():
+    """Limits so low that every handler is reported: once in ten seconds, counted always."""
+    with World() as world:
+        feed = world.feeder()
+        world.start(extra="watchdog warning 1 us; watchdog timeout off; debug latency limit 1 us; debug latency all;")
+        feed.feed(P, Q)
+        world.wait_log(r" of \S+ \((liveness|control|routing|bulk)\).* took \d+\.\d ms")
+        world.wait_log(r" of \S+ \((liveness|control|routing|bulk)\) ran \d+\.\d ms late: ")
+        counted = lambda key: sum(row[key] for row in json.loads(world.ask("show threads json"))["threads"])
+        wait_for(lambda: counted("overruns") > 10 and counted("lates") > 10, 5, world.ask("show threads json"))
+        require(world.up("feeder"), "the session went down")

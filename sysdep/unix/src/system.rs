@@ -246,6 +246,7 @@ impl System for UnixSystem {
         if let Some(recorder) = self.session.shared.host.recorder() {
             recorder.set_configuration(config.digest);
         }
+        runtime.watch(&globals.watchdog.watch());
         self.workers(&runtime, config);
         problems.extend(self.control_sockets(&runtime, &globals.cli));
         self.runtime = Some(runtime);

@@ -6,7 +6,7 @@ use dunlin_conf::InterfacePattern;
 use dunlin_net::NetType;
 use dunlin_runtime::Threads;
 
-use super::{CliConfig, DebugFlags, LogConfig, ThreadGroups};
+use super::{CliConfig, DebugFlags, LogConfig, ThreadGroups, Watchdog};
 use crate::timeformat::TimeFormats;
 
 /// How the router id is found.
@@ -57,6 +57,8 @@ pub struct Globals {
     pub thread_groups: ThreadGroups,
     /// Slices, if given; only used when the daemon starts.
     pub slices: Option<u32>,
+    /// What is reported of handlers that take too long or run too late.
+    pub watchdog: Watchdog,
     /// Default trace flags.
     pub debug: DebugDefaults,
     /// Extra control sockets.

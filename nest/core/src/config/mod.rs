@@ -12,6 +12,7 @@ mod parse;
 mod section;
 mod table;
 mod unsupported;
+mod watchdog;
 
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ pub use log::{LogConfig, LogDestination, LogFile};
 pub(crate) use parse::parse_time_format;
 pub use parse::{Loaded, Rejected, load, parse_text};
 pub use unsupported::{no_effect, refuse};
+pub use watchdog::Watchdog;
 
 use core::fmt;
 use std::path::PathBuf;

@@ -182,7 +182,11 @@ impl Loader {
             }
             "timeformat" => self.time_format(),
             "cli" => self.cli(),
-            "mrtdump" | "watchdog" | "graceful" | "mpls" | "bt_test_suite" | "bt_test_same" => {
+            "watchdog" => {
+                self.parser.advance();
+                self.globals.watchdog.parse(&mut self.parser)
+            }
+            "mrtdump" | "graceful" | "mpls" | "bt_test_suite" | "bt_test_same" => {
                 Err(refuse(&mut self.parser, &format!("The statement `{word}`")))
             }
             _ if is_net_type(word) => {
@@ -236,10 +240,12 @@ impl Loader {
             debug.tables = DebugFlags::parse_untraced(&mut self.parser, "Tables")?;
         } else if self.parser.eat_word("commands") {
             debug.commands = self.parser.integer_in("Level", 0..=2)?;
-        } else if self.parser.at_word("latency") || self.parser.at_word("show") {
+        } else if self.parser.eat_word("latency") {
+            self.globals.watchdog.parse_latency(&mut self.parser)?;
+        } else if self.parser.at_word("show") {
             return Err(refuse(&mut self.parser, "This kind of debugging"));
         } else {
-            let words = ["PROTOCOLS", "CHANNELS", "TABLES", "COMMANDS"];
+            let words = ["PROTOCOLS", "CHANNELS", "TABLES", "COMMANDS", "LATENCY"];
             return Err(self.parser.unexpected(&words));
         }
         Ok(())

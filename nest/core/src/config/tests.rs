@@ -323,3 +323,22 @@ fn thread_groups_that_make_no_sense_are_refused() {
         assert!(lines.iter().any(|line| line.contains(message)), "{text}: {lines:?}");
     }
 }
+
+#[test]
+fn the_watchdog_says_what_is_reported() {
+    use dunlin_runtime::{Class, Watch};
+    let watch =
+        |text: &str| good(&format!("{text} protocol static {{ ipv4; }}")).globals.watchdog.watch();
+    assert_eq!(watch(""), Watch::default());
+    let warned = watch("watchdog warning 300 ms; watchdog timeout 20 s;");
+    assert_eq!(warned.overrun, [Some(Duration::from_millis(300)); 4]);
+    assert_eq!(warned.stall, Some(Duration::from_millis(300)));
+    assert_eq!(warned.abort, Some(Duration::from_secs(20)));
+    assert_eq!(watch("watchdog warning off;").overrun, [None; 4]);
+    assert_eq!(watch("debug latency off;"), Watch::default());
+    let second = Some(Duration::from_secs(1));
+    assert_eq!(watch("debug latency all;").late, [second; 4]);
+    assert_eq!(watch("debug latency { wakeup, scheduling };").late, [second; 4]);
+    let late = watch("debug latency limit 40 ms; debug latency on;").late;
+    assert_eq!(late[Class::Bulk.index()], Some(Duration::from_millis(40)));
+}
