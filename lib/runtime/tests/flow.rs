@@ -429,14 +429,14 @@ fn on_real_workers_too() {
         let full = |of, which| flow(&stats, of, which).waiting.is_some();
         full("parser 1", 0) && full("table", 1)
     });
-    let before = runtime.stats();
-    let mut looks = 0;
-    eventually("time goes by", || {
-        looks += 1;
+    // The system's buffers may take a little more before all is still. What spins never is.
+    let (mut last, mut looks) = (0, 0);
+    eventually("nobody spins", || {
+        let now = handlers(&runtime.stats(), "parser 1");
+        looks = if now == last { looks + 1 } else { 0 };
+        last = now;
         looks == 100
     });
-    let after = runtime.stats();
-    assert!(handlers(&after, "parser 1") <= handlers(&before, "parser 1") + 1, "it spins");
     sinks[1].send(Class::Routing, ()).unwrap();
     next(&slow);
     eventually("all is given back", || {
