@@ -86,6 +86,7 @@ mod scopes;
 pub mod sim;
 mod sockets;
 mod stats;
+mod step;
 mod time;
 mod timer;
 mod watch;
