@@ -1,7 +1,6 @@
 //! How many workers a load needs.
 
-use core::time::Duration;
-
+use super::{FULL, WINDOW};
 use crate::time::{Time, nanos};
 
 /// What is remembered of a group whose number of workers follows its load. More come within a second or
@@ -80,12 +79,8 @@ impl Auto {
     }
 }
 
-/// How often the load is looked at.
-const WINDOW: Duration = Duration::from_millis(500);
 /// Workers as busy as this on average are too few.
 const HOT: f32 = 0.75;
-/// Workers as busy as this have no moment to spare.
-const FULL: f32 = 0.95;
 /// How busy they should be with the new number.
 const WANTED: f32 = 0.6;
 /// One worker is too many if the others would not be busier than this without it.

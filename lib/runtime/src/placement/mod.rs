@@ -1,6 +1,8 @@
 //! Which worker gets which loop, and how many workers there are. Pure: numbers in, choices out, for the
 //! real pool and the simulated one.
 
+use core::time::Duration;
+
 mod auto;
 mod eager;
 mod gather;
@@ -72,6 +74,11 @@ pub(crate) fn share(mut loads: Vec<Load>, receivers: usize, of: usize) -> Vec<(u
     }
     gifts
 }
+
+/// How often the load is looked at.
+const WINDOW: Duration = Duration::from_millis(500);
+/// Workers as busy as this have no moment to spare.
+const FULL: f32 = 0.95;
 
 #[cfg(test)]
 fn loads(used: &[f32]) -> Vec<Load> {

@@ -6,7 +6,7 @@
 
 use core::time::Duration;
 
-use super::Load;
+use super::{FULL, Load, WINDOW};
 use crate::time::{Time, nanos};
 
 /// A worker as its counters show it.
@@ -164,12 +164,8 @@ pub(crate) fn relief(mut view: View, mut loads: Vec<Load>) -> Vec<(u32, u16)> {
     gifts
 }
 
-/// How often a busy worker compares itself with the others.
-const WINDOW: Duration = Duration::from_millis(500);
 /// A worker less busy than this is left alone: its loops don't wait for long.
 const BUSY: f32 = 0.5;
-/// A worker busier than this has no moment to spare.
-const FULL: f32 = 0.95;
 /// The difference that is acted upon if it lasts, as a part of the busiest worker's load.
 const SMALL_GAP: f32 = 0.16;
 /// The difference that is acted upon at once.
