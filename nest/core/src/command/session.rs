@@ -6,7 +6,7 @@ use std::sync::Arc;
 use dunlin_rib::registry::GroupFigures;
 use dunlin_rib::slice::SliceStatistics;
 use dunlin_rib::walk::WalkReply;
-use dunlin_runtime::{Address, Class, Context, Stats};
+use dunlin_runtime::{Address, Class, Context, Stats, StatsReply, Survey};
 
 use super::output::{Line, Output};
 use super::query::Command;
@@ -125,6 +125,12 @@ impl Desk {
             let payload = value.map_or(Payload::Lost, wrap);
             answers(Answer { command, payload });
         })
+    }
+
+    /// Asks the workers how they are; the answer is a [`Payload::Runtime`].
+    pub(super) fn survey(&self, cx: &Context<'_>, survey: Survey) {
+        let reply = self.reply(Payload::Runtime);
+        cx.runtime().survey(survey, StatsReply::new(move |stats| reply.send(stats)));
     }
 
     /// A reply that is shown between the answers to commands.

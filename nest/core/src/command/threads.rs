@@ -2,9 +2,7 @@
 
 use core::time::Duration;
 
-use dunlin_runtime::{
-    Context, GroupId, Loops, MoveRecord, Stats, StatsReply, Survey, Threads, WorkerStats,
-};
+use dunlin_runtime::{Context, GroupId, Loops, MoveRecord, Stats, Survey, Threads, WorkerStats};
 
 use super::output::Output;
 use super::runtime::{
@@ -52,9 +50,7 @@ impl Task for ShowThreads {
             return loops.step(cx, desk, output, answer);
         }
         if !core::mem::replace(&mut self.asked, true) {
-            let reply = desk.reply(Payload::Runtime);
-            let reply = StatsReply::new(move |stats| reply.send(stats));
-            cx.runtime().survey(Survey { loops: Loops::None, handlers: false }, reply);
+            desk.survey(cx, Survey { loops: Loops::None, handlers: false });
         }
         let Some(Payload::Runtime(stats)) = answer else { return Step::Waiting };
         if self.json {

@@ -3,9 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use dunlin_runtime::{
-    Context, Culprit, HandlerStats, LoopId, Loops, Stats, StatsReply, Survey, Who, Worst,
-};
+use dunlin_runtime::{Context, Culprit, HandlerStats, LoopId, Loops, Stats, Survey, Who, Worst};
 
 use super::super::output::Output;
 use super::super::session::{Desk, Payload, Step, Task};
@@ -37,12 +35,12 @@ impl Task for ShowEvents {
         answer: Option<Payload>,
     ) -> Step {
         if !core::mem::replace(&mut self.asked, true) {
-            ask(cx, desk, Survey { loops: Loops::None, handlers: true });
+            desk.survey(cx, Survey { loops: Loops::None, handlers: true });
         }
         let Some(Payload::Runtime(stats)) = answer else { return Step::Waiting };
         let Some(figures) = &self.stats else {
             // Then the names of the loops that come up.
-            ask(cx, desk, Survey { loops: named(&stats), handlers: false });
+            desk.survey(cx, Survey { loops: named(&stats), handlers: false });
             self.stats = Some(stats);
             return Step::Waiting;
         };
@@ -55,11 +53,6 @@ impl Task for ShowEvents {
         output.last(0, "");
         Step::Done
     }
-}
-
-fn ask(cx: &mut Context<'_>, desk: &Desk, survey: Survey) {
-    let reply = desk.reply(Payload::Runtime);
-    cx.runtime().survey(survey, StatsReply::new(move |stats| reply.send(stats)));
 }
 
 /// The loops that come up as the worst.

@@ -1,6 +1,6 @@
 //! Listings of loops, page by page.
 
-use dunlin_runtime::{Context, LoopId, Loops, Stats, StatsReply, Survey};
+use dunlin_runtime::{Context, LoopId, Loops, Stats, Survey};
 
 use super::super::output::Output;
 use super::super::session::{Desk, ENOUGH, Payload, Step, Task};
@@ -42,9 +42,7 @@ impl ShowLoops {
             wanted: self.which.wanted(),
             details: matches!(self.listed, Listed::Timers | Listed::Sockets | Listed::Jobs),
         };
-        let reply = desk.reply(Payload::Runtime);
-        let reply = StatsReply::new(move |stats| reply.send(stats));
-        cx.runtime().survey(Survey { loops, handlers: false }, reply);
+        desk.survey(cx, Survey { loops, handlers: false });
     }
 
     fn begin(&mut self, output: &mut Output) {
