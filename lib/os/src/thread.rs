@@ -43,19 +43,26 @@ pub fn cpu_time() -> u64 {
 /// # Errors
 /// If the thread has a policy that knows no such wish (real time), or the kernel refuses.
 pub fn set_slice(slice: Duration) -> io::Result<()> {
-    let size = size_of::<libc::sched_attr>() as u32;
-    let (get, set) = (libc::SYS_sched_getattr, libc::SYS_sched_setattr);
-    // SAFETY: all zeroes is a valid value of this structure of numbers.
-    let mut attributes: libc::sched_attr = unsafe { mem::zeroed() };
-    // SAFETY: the pointer is valid for `size` bytes, and 0 is the calling thread.
-    check(unsafe { libc::syscall(get, 0, &raw mut attributes, size, 0) })?;
+    let mut attributes = attributes()?;
     if !matches!(attributes.sched_policy as i32, libc::SCHED_OTHER | libc::SCHED_BATCH) {
         return Err(io::ErrorKind::Unsupported.into());
     }
-    attributes.size = size;
+    attributes.size = SIZE;
     attributes.sched_runtime = u64::try_from(slice.as_nanos()).unwrap_or(u64::MAX);
-    // SAFETY: as above; the kernel only reads.
-    check(unsafe { libc::syscall(set, 0, &raw mut attributes, 0) })
+    // SAFETY: the pointer is valid for `size` bytes, which the kernel reads, and 0 is the calling thread.
+    check(unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw mut attributes, 0) })
+}
+
+const SIZE: u32 = size_of::<libc::sched_attr>() as u32;
+
+/// How the kernel schedules the calling thread.
+fn attributes() -> io::Result<libc::sched_attr> {
+    // SAFETY: all zeroes is a valid value of this structure of numbers.
+    let mut attributes: libc::sched_attr = unsafe { mem::zeroed() };
+    let place = &raw mut attributes;
+    // SAFETY: the pointer is valid for `SIZE` bytes, and 0 is the calling thread.
+    check(unsafe { libc::syscall(libc::SYS_sched_getattr, 0, place, SIZE, 0) })?;
+    Ok(attributes)
 }
 
 fn check(result: libc::c_long) -> io::Result<()> {
@@ -71,17 +78,49 @@ pub fn parallelism() -> usize {
 mod tests {
     use super::*;
 
+    /// Runs something in a thread of a policy, whatever that of the test is; what the kernel says if
+    /// the thread may not have it.
+    fn with_policy(policy: i32, body: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        let thread = std::thread::spawn(move || {
+            let param = libc::sched_param { sched_priority: 0 };
+            // SAFETY: the pointer is valid, and 0 is the calling thread.
+            check(unsafe { libc::sched_setscheduler(0, policy, &raw const param) }.into())?;
+            body();
+            Ok(())
+        });
+        thread.join().unwrap()
+    }
+
     #[test]
     fn a_slice_is_set_and_the_rest_stays() {
-        let attributes = || {
-            let text = std::fs::read_to_string(format!("/proc/self/task/{}/stat", id())).unwrap();
-            let fields = text.rsplit(')').next().unwrap().split(' ').map(str::to_owned);
-            fields.collect::<Vec<_>>()
+        let set = || {
+            let before = attributes().unwrap();
+            set_slice(Duration::from_micros(200)).unwrap();
+            let after = attributes().unwrap();
+            let rest = |one: libc::sched_attr| (one.sched_policy, one.sched_nice, one.sched_flags);
+            assert_eq!(rest(after), rest(before));
+            // Kernels before 6.12 know of none.
+            assert!([0, 200_000].contains(&after.sched_runtime), "{}", after.sched_runtime);
         };
-        let nice = |fields: Vec<String>| fields[17].clone();
-        let before = nice(attributes());
-        set_slice(Duration::from_micros(200)).unwrap();
-        assert_eq!(nice(attributes()), before);
+        for policy in [libc::SCHED_OTHER, libc::SCHED_BATCH] {
+            match with_policy(policy, set) {
+                // A test of the idle policy stays there unless it may raise its priority.
+                Err(error) if attributes().unwrap().sched_policy == libc::SCHED_IDLE as u32 => {
+                    assert_eq!(error.raw_os_error(), Some(libc::EPERM));
+                    println!("not tested: the policy of this process is SCHED_IDLE and stays it");
+                }
+                result => result.unwrap(),
+            }
+        }
+    }
+
+    #[test]
+    fn who_runs_when_nobody_else_does_has_no_slice() {
+        let set = || {
+            let error = set_slice(Duration::from_micros(200)).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::Unsupported);
+        };
+        with_policy(libc::SCHED_IDLE, set).unwrap();
     }
 
     #[test]
