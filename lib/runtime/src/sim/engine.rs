@@ -214,7 +214,7 @@ impl Driver for Engine {
     }
 
     fn listen(&mut self, local: SocketAddr, _: &ListenOptions) -> io::Result<Endpoint> {
-        self.net.listen(local).map(Endpoint::Sim)
+        self.net.listen(self.now, &mut self.chance, local).map(Endpoint::Sim)
     }
 
     fn listen_unix(&mut self, path: &Path, _: u32) -> io::Result<Endpoint> {
@@ -231,7 +231,7 @@ impl Driver for Engine {
     }
 
     fn accept(&mut self, listener: &Endpoint) -> io::Result<(Endpoint, Option<SocketAddr>)> {
-        let (socket, peer) = self.net.accept(sim(listener)?)?;
+        let (socket, peer) = self.net.accept(self.now, &mut self.chance, sim(listener)?)?;
         Ok((Endpoint::Sim(socket), Some(peer)))
     }
 

@@ -66,6 +66,8 @@ pub struct SimOptions {
     /// How many of 1000 segments are lost, each time they are sent: they come later, as does what
     /// was sent after them.
     pub loss: u32,
+    /// How many of 1000 attempts to connect or to accept find no descriptor (`EMFILE`).
+    pub shortage: u32,
     /// Bytes a connection holds in each direction: sent and not yet read.
     pub buffer: usize,
     /// How often, in 1000 writes, only a part is taken although there is room.
@@ -96,6 +98,7 @@ impl SimOptions {
             wake_delay: micros(50)..=micros(5000),
             latency: micros(200)..=micros(1500),
             loss: 0,
+            shortage: 0,
             buffer: 128 * 1024,
             partial_writes: 100,
             partial_reads: 100,
@@ -186,7 +189,7 @@ impl SimRuntime {
         true
     }
 
-    /// The network: partitions, resets, loss, latency.
+    /// The network: partitions, resets, loss, latency, descriptors.
     pub fn net(&mut self) -> &mut SimNet {
         self.sched.net()
     }

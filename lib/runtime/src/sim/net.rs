@@ -6,7 +6,7 @@ use core::{
     time::Duration,
 };
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     io::{self, ErrorKind, IoSlice},
     path::{Path, PathBuf},
     sync::Arc,
@@ -64,6 +64,11 @@ pub struct SimNet {
     /// How many of 1000 segments are lost on their way, each time they are sent.
     pub(super) loss: u32,
     pub(super) retransmissions: u64,
+    /// How many sockets a host may have, if not as many as it likes.
+    pub(super) limits: BTreeMap<IpAddr, usize>,
+    /// How many of 1000 attempts to connect or to accept find no descriptor.
+    pub(super) shortage: u32,
+    pub(super) shortages: u64,
     buffer: usize,
     partial_writes: u32,
     partial_reads: u32,
@@ -113,6 +118,9 @@ impl SimNet {
             latency: options.latency.clone(),
             loss: options.loss,
             retransmissions: 0,
+            limits: BTreeMap::new(),
+            shortage: options.shortage,
+            shortages: 0,
             buffer: options.buffer.max(1),
             partial_writes: options.partial_writes,
             partial_reads: options.partial_reads,
@@ -166,10 +174,16 @@ impl SimNet {
 
 /// For the driver.
 impl SimNet {
-    pub(super) fn listen(&mut self, mut local: SocketAddr) -> io::Result<SimSocket> {
+    pub(super) fn listen(
+        &mut self,
+        now: Time,
+        chance: &mut Chance,
+        mut local: SocketAddr,
+    ) -> io::Result<SimSocket> {
         if local.port() == 0 {
             local.set_port(self.port());
         }
+        self.need_descriptor(now, chance, local.ip())?;
         self.add_listener(Name::Inet(local), local)
     }
 
@@ -191,6 +205,8 @@ impl SimNet {
         if local.port() == 0 {
             local.set_port(self.port());
         }
+        self.need_descriptor(now, chance, local.ip())?;
+        self.meet_shortage(chance)?;
         let socket = self.add(Kind::Stream(Stream::connecting(local, peer)));
         let exact = self.listeners.get(&Name::Inet(peer));
         let any = SocketAddr::new(unspecified(peer.ip()), peer.port());
@@ -208,18 +224,24 @@ impl SimNet {
         let Some(&listener) = self.listeners.get(&Name::Unix(path.to_owned())) else {
             return Err(ErrorKind::NotFound.into());
         };
+        self.meet_shortage(chance)?;
         let socket = self.add(Kind::Stream(Stream::connecting(UNIX, UNIX)));
         let open = Segment::Open { listener: Some(listener) };
         self.send(now, chance, socket.id, socket.id, open);
         Ok(socket)
     }
 
-    pub(super) fn accept(&mut self, listener: u32) -> io::Result<(SimSocket, SocketAddr)> {
-        let Some(Socket { kind: Kind::Listener(waiting, _), .. }) = self.socket_mut(listener)
-        else {
-            return Err(ErrorKind::InvalidInput.into());
-        };
-        let id = waiting.backlog.pop_front().ok_or(ErrorKind::WouldBlock)?;
+    pub(super) fn accept(
+        &mut self,
+        now: Time,
+        chance: &mut Chance,
+        listener: u32,
+    ) -> io::Result<(SimSocket, SocketAddr)> {
+        let id = *self.backlog(listener)?.front().ok_or(ErrorKind::WouldBlock)?;
+        // Whoever waits goes on waiting if there is none.
+        self.need_descriptor(now, chance, self.local_addr(id)?.ip())?;
+        self.meet_shortage(chance)?;
+        self.backlog(listener)?.pop_front();
         self.refresh(listener);
         let peer = self.peer_addr(id)?;
         Ok((SimSocket { id, closed: Arc::clone(&self.closed) }, peer))
@@ -361,6 +383,14 @@ impl SimNet {
         let id = self.sockets.len() as u32;
         self.sockets.push(Some(Socket { kind, watch: None }));
         SimSocket { id, closed: Arc::clone(&self.closed) }
+    }
+
+    /// Connections that wait to be accepted.
+    fn backlog(&mut self, listener: u32) -> io::Result<&mut VecDeque<u32>> {
+        match self.socket_mut(listener).map(|socket| &mut socket.kind) {
+            Some(Kind::Listener(listener, _)) => Ok(&mut listener.backlog),
+            _ => Err(ErrorKind::InvalidInput.into()),
+        }
     }
 
     fn port(&mut self) -> u16 {
