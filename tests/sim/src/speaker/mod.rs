@@ -18,8 +18,8 @@ use dunlin_bgp::wire::notification::code;
 use dunlin_bgp::wire::{Carried, Notification};
 use dunlin_net::Prefix;
 use dunlin_runtime::{
-    Address, Class, ConnectOptions, Context, Interest, ListenOptions, Loop, Ready, SocketId, Time,
-    TimerId,
+    AcceptPause, Address, Class, ConnectOptions, Context, Interest, ListenOptions, Loop, Ready,
+    SocketId, Time, TimerId,
 };
 
 pub use seen::{Loss, Seen, make_version};
@@ -122,6 +122,7 @@ pub struct SpeakerLoop {
     listener: SocketId,
     socket: SocketId,
     timers: Timers,
+    pause: AcceptPause,
     pace: Pace,
     wanted: bool,
     silent: bool,
@@ -149,6 +150,7 @@ impl SpeakerLoop {
             listener: SocketId::NONE,
             socket: SocketId::NONE,
             timers: Timers { keepalive: none, hold: none, retry: none, pace: none },
+            pause: AcceptPause::default(),
             pace: Pace::Full,
             silent: false,
             hold: Duration::ZERO,
@@ -176,12 +178,25 @@ impl SpeakerLoop {
         let local = Some(SocketAddr::new(self.spec.local, 0));
         let options = ConnectOptions { local, ..ConnectOptions::default() };
         let to = SocketAddr::new(self.spec.daemon, PORT);
-        self.socket = cx.connect(to, &options).expect("a simulated connection");
-        self.phase = Phase::Connecting;
+        match cx.connect(to, &options) {
+            Ok(socket) => {
+                self.socket = socket;
+                self.phase = Phase::Connecting;
+            }
+            // No descriptor is left.
+            Err(_) => self.connect_later(cx),
+        }
     }
 
     fn accept(&mut self, cx: &mut Context<'_>) {
-        while let Ok((socket, _)) = cx.accept(self.listener) {
+        loop {
+            let socket = match cx.accept(self.listener) {
+                Ok((socket, _)) => socket,
+                Err(error) => {
+                    self.pause.failed(cx, self.listener, &error);
+                    return;
+                }
+            };
             if self.phase == Phase::Idle && self.wanted {
                 self.socket = socket;
                 self.begin(cx);
@@ -231,6 +246,10 @@ impl SpeakerLoop {
         }
         let at = cx.now();
         self.note(|seen| seen.end(was_up, Loss { at, why: why.to_owned() }));
+        self.connect_later(cx);
+    }
+
+    fn connect_later(&mut self, cx: &mut Context<'_>) {
         let wait = Duration::from_millis(200 + cx.random() % 800);
         cx.arm_after(self.timers.retry, wait);
     }
@@ -291,6 +310,7 @@ impl Loop for SpeakerLoop {
             retry: cx.timer(Class::Liveness),
             pace: cx.timer(Class::Liveness),
         };
+        self.pause.start(cx);
         if self.spec.listens {
             let at = SocketAddr::new(self.spec.local, PORT);
             self.listener = cx.listen(at, &ListenOptions::default()).expect("a free address");
@@ -319,8 +339,12 @@ impl Loop for SpeakerLoop {
             self.check_hold(cx);
         } else if timer == self.timers.retry {
             self.connect(cx);
-        } else if let Pace::Slow(bytes, _) = self.pace {
+        } else if timer == self.timers.pace
+            && let Pace::Slow(bytes, _) = self.pace
+        {
             self.read(cx, bytes);
+        } else {
+            self.pause.timer(cx, timer);
         }
         self.flush(cx);
     }

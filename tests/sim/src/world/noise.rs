@@ -21,6 +21,8 @@ pub(super) fn options(seed: u64, chance: &mut Chance) -> SimOptions {
     options.late_wakes = chance.within(0..=50) as u32;
     // A network that loses nothing is as likely as one that loses some.
     options.loss = chance.within(0..=10).saturating_sub(5) as u32;
+    // Now and then somebody finds no descriptor, in half of the runs.
+    options.shortage = chance.within(0..=100).saturating_sub(50) as u32;
     options
 }
 

@@ -14,6 +14,7 @@ mod loss;
 mod pause;
 mod reload;
 mod restart;
+mod shortage;
 mod slow;
 mod three;
 
