@@ -1,5 +1,6 @@
 //! Shell patterns: matching of strings, and expansion of file name patterns.
 
+use std::io::{self, ErrorKind};
 use std::path::{Component, Path, PathBuf};
 
 use crate::files::Files;
@@ -90,8 +91,11 @@ pub fn is_pattern(path: &str) -> bool {
 
 /// The files that a path pattern names, in alphabetical order. Directories are left out, and
 /// hidden files too unless the pattern asks for the dot.
-#[must_use]
-pub fn expand(pattern: &Path, files: &dyn Files) -> Vec<PathBuf> {
+///
+/// # Errors
+/// If a directory cannot be listed, as while no descriptor is left: taken for empty, it would make a
+/// configuration without its files. One that is not there, or not for us, has none, as for the shell.
+pub fn expand(pattern: &Path, files: &dyn Files) -> io::Result<Vec<PathBuf>> {
     let components: Vec<Component<'_>> = pattern.components().collect();
     let mut found = vec![PathBuf::new()];
     for (index, component) in components.iter().enumerate() {
@@ -101,22 +105,31 @@ pub fn expand(pattern: &Path, files: &dyn Files) -> Vec<PathBuf> {
             found.iter_mut().for_each(|path| path.push(component));
             continue;
         }
-        found = found.iter().flat_map(|path| children(path, name, files)).collect();
+        let mut next = Vec::new();
+        for path in &found {
+            next.extend(children(path, name, files)?);
+        }
+        found = next;
         found.retain(|path| files.is_directory(path) != last);
     }
     found.sort();
-    found
+    Ok(found)
 }
 
-fn children(directory: &Path, pattern: &str, files: &dyn Files) -> Vec<PathBuf> {
-    let Ok(names) = files.list(directory) else { return Vec::new() };
-    names
-        .into_iter()
-        .filter(|name| {
-            matches_file(pattern, name) && (!name.starts_with('.') || pattern.starts_with('.'))
-        })
-        .map(|name| directory.join(name))
-        .collect()
+fn children(directory: &Path, pattern: &str, files: &dyn Files) -> io::Result<Vec<PathBuf>> {
+    let nothing = [ErrorKind::NotFound, ErrorKind::NotADirectory, ErrorKind::PermissionDenied];
+    let names = match files.list(directory) {
+        Ok(names) => names,
+        Err(error) if nothing.contains(&error.kind()) => return Ok(Vec::new()),
+        Err(error) => {
+            let text = format!("cannot list {}: {error}", directory.display());
+            return Err(io::Error::new(error.kind(), text));
+        }
+    };
+    let fits = |name: &String| {
+        matches_file(pattern, name) && (!name.starts_with('.') || pattern.starts_with('.'))
+    };
+    Ok(names.into_iter().filter(fits).map(|name| directory.join(name)).collect())
 }
 
 #[cfg(test)]
@@ -163,10 +176,32 @@ mod tests {
             .with("/etc/a/x.conf", "")
             .with("/etc/a/x.txt", "");
         let names = |pattern: &str| -> Vec<String> {
-            expand(Path::new(pattern), &files).iter().map(|p| p.display().to_string()).collect()
+            let found = expand(Path::new(pattern), &files).unwrap();
+            found.iter().map(|path| path.display().to_string()).collect()
         };
         assert_eq!(names("/etc/b/*.conf"), ["/etc/b/a.conf", "/etc/b/z.conf"]);
         assert_eq!(names("/etc/*/*.conf"), ["/etc/a/x.conf", "/etc/b/a.conf", "/etc/b/z.conf"]);
         assert!(names("/none/*").is_empty());
+    }
+
+    /// A file system without descriptors left.
+    struct Exhausted;
+
+    impl Files for Exhausted {
+        fn read(&self, _: &Path) -> io::Result<Vec<u8>> {
+            self.list(Path::new("")).map(|_| Vec::new())
+        }
+        fn list(&self, _: &Path) -> io::Result<Vec<String>> {
+            Err(io::Error::from_raw_os_error(24))
+        }
+        fn is_directory(&self, _: &Path) -> bool {
+            true
+        }
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_listed_is_an_error_and_not_empty() {
+        let error = expand(Path::new("/etc/b/*.conf"), &Exhausted).unwrap_err().to_string();
+        assert_eq!(error, "cannot list /etc/b: Too many open files (os error 24)");
     }
 }

@@ -25,7 +25,14 @@ impl Lexer<'_> {
         }
         let base = path.parent().unwrap_or(Path::new(""));
         let full = base.join(pattern);
-        let found = if glob::is_pattern(pattern) { glob::expand(&full, files) } else { vec![full] };
+        let found = match glob::is_pattern(pattern) {
+            true => glob::expand(&full, files),
+            false => Ok(vec![full]),
+        };
+        let found = found.unwrap_or_else(|error| {
+            self.error(span, format!("Unable to open included files {pattern}: {error}"));
+            Vec::new()
+        });
         self.depth += 1;
         for path in found {
             let name = path.display().to_string();
