@@ -119,7 +119,8 @@ impl Logger {
     /// away is begun anew.
     ///
     /// # Errors
-    /// If a file cannot be opened; everything else is in force then.
+    /// If a file cannot be opened; everything else is in force then. The file that it was goes on
+    /// being written, and opening is tried again while there is something to write.
     pub fn configure(&self, configs: &[LogConfig], format: &TimeFormat) -> Result<(), String> {
         let (sinks, problems) = Sinks::open(configs, &self.defaults);
         self.shared.wanted.store(sinks.classes().0, Ordering::Relaxed);

@@ -62,24 +62,21 @@ impl Sinks {
             let destination = match &config.destination {
                 LogDestination::Stderr => Destination::Stderr,
                 LogDestination::Syslog(name) => Destination::Syslog(Syslog::new(name.clone())),
-                LogDestination::File(file) => match sinks.files.open(file, &defaults.directory) {
-                    Ok(index) => Destination::File(index),
-                    Err(error) => {
-                        problems.push(cannot_open(&file.path, &error));
-                        continue;
-                    }
-                },
+                LogDestination::File(file) => {
+                    let (index, opened) = sinks.files.open(file, &defaults.directory);
+                    problems.extend(opened.err().map(|error| cannot_open(&file.path, &error)));
+                    Destination::File(index)
+                }
             };
             sinks.add(destination, config.classes);
         }
         if let Some(path) = &defaults.debug_file {
-            match sinks.files.open_plain(path) {
-                Ok(index) => sinks.add(Destination::File(index), LogClasses::ALL),
-                Err(error) => problems.push(cannot_open(path, &error)),
-            }
+            let (index, opened) = sinks.files.open_plain(path);
+            problems.extend(opened.err().map(|error| cannot_open(path, &error)));
+            sinks.add(Destination::File(index), LogClasses::ALL);
         }
         sinks.add_stderr(defaults.stderr);
-        if sinks.sinks.is_empty() {
+        if !sinks.has_open() {
             let syslog = Syslog::new("dunlin".into());
             sinks.add(Destination::Syslog(syslog), LogClasses::ALL);
         }
@@ -92,7 +89,7 @@ impl Sinks {
     fn add_stderr(&mut self, when: StderrUse) {
         let wanted = match when {
             StderrUse::Starting => false,
-            StderrUse::Fallback => self.sinks.is_empty(),
+            StderrUse::Fallback => !self.has_open(),
             StderrUse::Always => !self.has_stderr(),
         };
         if wanted {
@@ -106,6 +103,25 @@ impl Sinks {
 
     fn has_stderr(&self) -> bool {
         self.sinks.iter().any(|sink| matches!(sink.destination, Destination::Stderr))
+    }
+
+    /// Whether there is a destination besides files that cannot be opened.
+    fn has_open(&self) -> bool {
+        self.sinks.iter().any(|sink| match sink.destination {
+            Destination::File(index) => self.files.is_open(index),
+            _ => true,
+        })
+    }
+
+    /// These replace others.
+    pub(super) fn take_over(&mut self, mut old: Self) {
+        old.flush();
+        self.files.take_over(&mut old.files);
+    }
+
+    /// How many lines have been lost and not told.
+    pub(super) fn take_lost(&mut self) -> u64 {
+        self.files.take_lost()
     }
 
     /// The daemon runs.

@@ -45,8 +45,10 @@ impl Writer {
             while let Some(message) = self.shared.queue.pop() {
                 self.message(&message);
             }
-            self.confess();
             self.sinks.flush();
+            if self.confess() {
+                self.sinks.flush();
+            }
             if ends {
                 return;
             }
@@ -61,8 +63,8 @@ impl Writer {
         loop {
             match self.orders.try_recv() {
                 Ok(Order::Sinks(sinks, format)) => {
-                    self.sinks.flush();
-                    self.sinks = sinks;
+                    let old = core::mem::replace(&mut self.sinks, sinks);
+                    self.sinks.take_over(old);
                     self.format = format;
                     if self.started {
                         self.sinks.end_of_start();
@@ -87,14 +89,15 @@ impl Writer {
         self.sinks.write(&Line { class: *class, wall: *wall, head: &head, text });
     }
 
-    /// Says what was lost.
-    fn confess(&mut self) {
-        let dropped = self.shared.dropped.swap(0, Ordering::Relaxed);
+    /// Says what was lost, if something was.
+    fn confess(&mut self) -> bool {
+        let dropped = self.shared.dropped.swap(0, Ordering::Relaxed) + self.sinks.take_lost();
         if dropped > 0 {
             let text = format!("{dropped} log messages were dropped");
             let wall = WallTime(clock::wall());
             self.message(&Message { class: LogClass::Warning, wall, worker: 0, text });
         }
+        dropped > 0
     }
 
     fn time(&mut self, wall: WallTime) -> String {
