@@ -237,10 +237,12 @@ impl SimNet {
         chance: &mut Chance,
         listener: u32,
     ) -> io::Result<(SimSocket, SocketAddr)> {
-        let id = *self.backlog(listener)?.front().ok_or(ErrorKind::WouldBlock)?;
-        // Whoever waits goes on waiting if there is none.
-        self.need_descriptor(now, chance, self.local_addr(id)?.ip())?;
+        let first = self.backlog(listener)?.front().copied();
+        // As Linux does it, a descriptor comes first, even if nobody waits. Whoever does goes on
+        // waiting if there is none.
+        self.need_descriptor(now, chance, self.local_addr(first.unwrap_or(listener))?.ip())?;
         self.meet_shortage(chance)?;
+        let id = first.ok_or(ErrorKind::WouldBlock)?;
         self.backlog(listener)?.pop_front();
         self.refresh(listener);
         let peer = self.peer_addr(id)?;

@@ -293,6 +293,13 @@ impl Loop for Listener {
 
     fn timer(&mut self, cx: &mut Context<'_>, timer: TimerId) {
         self.pause.timer(cx, timer);
+        // If nobody waits, no readiness will tell that all who came before a password are gone.
+        let new = |waiter: &&Waiter| waiter.signed == Signed::New;
+        let keys = self.waiters.iter().filter(new).map(|waiter| &waiter.key);
+        let sockets: Vec<SocketId> = keys.filter_map(|key| self.socket_of(key)).collect();
+        for socket in sockets {
+            self.accept(cx, socket);
+        }
     }
 }
 
@@ -438,6 +445,31 @@ mod tests {
         for seed in 0..20 {
             connect_before_the_password(false, seed);
             connect_before_the_password(true, seed);
+        }
+    }
+
+    /// Without a descriptor nothing can be accepted, not even found out that nobody waits.
+    #[test]
+    fn who_connects_after_a_shortage_is_let_in_though_a_password_came_during_it() {
+        for seed in 0..20 {
+            let mut sim = SimRuntime::new(seed);
+            let log = Log::new(Arc::new(Silent));
+            let listener = sim.spawn("listener", Class::Control, Listener::new(log));
+            let opener = sim.spawn("opener", Class::Control, Opener(None, Vec::new()));
+            let (came, comes) = channel();
+            let session = sim.spawn("session", Class::Control, Waiting(came));
+            let tell = |message| opener.send(Class::Control, message).unwrap();
+            tell(OpenerMessage::GiveTo(listener.clone()));
+            sim.run_for(Duration::from_millis(100));
+            sim.net().limit_descriptors(at().ip(), 0);
+            listener.send(Class::Control, wait_for(Who::Address(at().ip()), &session)).unwrap();
+            sim.run_for(Duration::from_secs(5));
+            assert!((4..=6).contains(&sim.net().shortages()), "seed {seed}: once a second");
+            sim.net().unlimit_descriptors(at().ip());
+            sim.run_for(Duration::from_secs(2));
+            tell(OpenerMessage::Connect(1));
+            sim.run_for(Duration::from_millis(100));
+            assert_eq!(comes.try_iter().count(), 1, "seed {seed}: kept out");
         }
     }
 
