@@ -16,7 +16,7 @@ pub struct Arena {
 /// What an [`Arena`] has seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ArenaStatistics {
-    /// Times it was emptied.
+    /// Times it was emptied, having held something.
     pub resets: u64,
     /// Times it was replaced, having grown beyond its cap.
     pub replacements: u64,
@@ -40,12 +40,15 @@ impl Arena {
     #[inline]
     pub fn reset(&mut self) {
         let held = self.bump.allocated_bytes();
+        if held == 0 {
+            return;
+        }
         self.statistics.resets += 1;
         self.statistics.high_water = self.statistics.high_water.max(held);
         if held > self.cap {
             self.statistics.replacements += 1;
             self.bump = Bump::new();
-        } else if held > 0 {
+        } else {
             self.bump.reset();
         }
     }
