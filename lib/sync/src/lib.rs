@@ -39,7 +39,7 @@ pub use bulletin::{Bulletin, Shown};
 pub use cell::{Entered, ExclusiveCell};
 pub use credit::CreditWord;
 pub use crossbeam_utils::CachePadded;
-pub use queue::{Batch, Entry, EventNode, Inbox, Item, Scheduled};
+pub use queue::{Batch, Entry, EventNode, Inbox, Item, Peeked, Scheduled};
 pub use snapshot::Snapshot;
 pub use state::{Action, Begin, Class, Classes, Moved, Placement, StateWord};
 pub use wake::WakeWord;

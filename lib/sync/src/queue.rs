@@ -69,6 +69,15 @@ pub enum Item<T> {
     Event(u32),
 }
 
+/// What [`Batch::peek`] found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Peeked {
+    /// A message, which [`Batch::take_message`] takes.
+    Message,
+    /// The number of a pre-registered event, which has been taken.
+    Event(u32),
+}
+
 /// What [`Inbox::schedule`] did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scheduled {
@@ -287,26 +296,60 @@ impl<T, S: Copy + Default> Batch<T, S> {
     }
 }
 
-impl<T, S: Copy> Iterator for Batch<T, S> {
-    type Item = Entry<T, S>;
-
-    /// The next message or live event. An event is unscheduled *before* it is returned, so that
-    /// scheduling it from its own handler, or from anywhere while that runs, makes it run again.
-    fn next(&mut self) -> Option<Self::Item> {
+impl<T, S: Copy> Batch<T, S> {
+    /// What comes next, and its stamp. A message is left where it is until
+    /// [`take_message`](Self::take_message), so that it need not be moved about. A live event is taken: it
+    /// is unscheduled *before* this returns, so that scheduling it from its own handler, or from anywhere
+    /// while that runs, makes it run again.
+    #[inline]
+    pub fn peek(&mut self) -> Option<(Peeked, S)> {
         loop {
-            let node = self.unlink();
+            let node = self.first;
             if node.is_null() {
                 return None;
             }
-            // SAFETY: owned since the unlink, hence valid.
+            // SAFETY: nodes of an owned list are valid; shared, as the link is in a cell.
             let header = unsafe { &*node };
             // SAFETY: owned, so nobody writes the link.
             let stamp = header.link.with(|link| unsafe { (*link).stamp });
+            if header.kind == Kind::Message {
+                return Some((Peeked::Message, stamp));
+            }
+            let node = self.unlink();
             // SAFETY: owned since the unlink, and not used after this.
-            if let Some(item) = unsafe { Self::open(node) } {
-                return Some(Entry { item, stamp });
+            if let Some(Item::Event(id)) = unsafe { Self::open(node) } {
+                return Some((Peeked::Event(id), stamp));
             }
         }
+    }
+
+    /// Takes the message that [`peek`](Self::peek) has found; none if it has found none.
+    #[inline]
+    pub fn take_message(&mut self) -> Option<T> {
+        // SAFETY: nodes of an owned list are valid, and the kind never changes.
+        if self.first.is_null() || unsafe { (*self.first).kind } != Kind::Message {
+            return None;
+        }
+        let node = self.unlink();
+        // SAFETY: owned since the unlink, and not used after this.
+        match unsafe { Self::open(node) } {
+            Some(Item::Message(message)) => Some(message),
+            _ => None,
+        }
+    }
+}
+
+impl<T, S: Copy> Iterator for Batch<T, S> {
+    type Item = Entry<T, S>;
+
+    /// The next message or live event; see [`peek`](Batch::peek).
+    fn next(&mut self) -> Option<Self::Item> {
+        let (peeked, stamp) = self.peek()?;
+        let item = match peeked {
+            Peeked::Event(id) => Item::Event(id),
+            Peeked::Message => Item::Message(self.take_message()?),
+        };
+        Some(Entry { item, stamp })
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

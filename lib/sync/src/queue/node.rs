@@ -132,7 +132,7 @@ pub(super) struct Link<S> {
 }
 
 /// What a header is the start of.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     /// A `Node<T, S>` from a `Box`.
     Message,

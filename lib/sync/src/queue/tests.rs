@@ -149,3 +149,25 @@ fn an_event_outlives_the_handles_while_linked() {
     inbox.schedule(&EventNode::new(9), ());
     assert_eq!(taken(&inbox), [Item::Event(9)]);
 }
+
+#[test]
+fn a_message_stays_where_it_is_until_it_is_taken() {
+    let inbox = Inbox::<String, u64>::new();
+    let (event, cancelled) = (EventNode::new(7), EventNode::new(8));
+    inbox.push("first".into(), 1);
+    inbox.schedule(&cancelled, 2);
+    inbox.schedule(&event, 3);
+    inbox.push("last".into(), 4);
+    cancelled.cancel();
+    let mut batch = inbox.take_all();
+    assert_eq!(batch.peek(), Some((Peeked::Message, 1)));
+    assert_eq!(batch.peek(), Some((Peeked::Message, 1)), "still there");
+    assert_eq!(batch.take_message().as_deref(), Some("first"));
+    assert_eq!(batch.take_message(), None, "an event is next");
+    assert_eq!(batch.peek(), Some((Peeked::Event(7), 3)), "over the one that was cancelled");
+    assert!(!event.is_pending(), "taken");
+    assert_eq!(batch.peek(), Some((Peeked::Message, 4)));
+    drop(batch);
+    let mut batch = Batch::<String, u64>::empty();
+    assert_eq!((batch.peek(), batch.take_message()), (None, None));
+}

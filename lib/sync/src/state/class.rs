@@ -70,6 +70,12 @@ impl Classes {
         self.0 & Self::of(class).0 != 0
     }
 
+    /// A bit for each, the most urgent lowest: less than sixteen.
+    #[inline]
+    pub const fn bits(self) -> u8 {
+        self.0
+    }
+
     /// Whether there is none.
     #[inline]
     pub const fn is_empty(self) -> bool {
