@@ -38,7 +38,7 @@ impl<M: Send + 'static> Address<M> {
             return Err(Stopped(message));
         }
         self.cell.inbox(class).push(message, cause::current(class));
-        loop_cell::notify(&self.cell, class);
+        loop_cell::sent(&self.cell, class);
         Ok(())
     }
 
@@ -148,7 +148,7 @@ impl EventHandle {
             return Scheduling::Stopped;
         }
         match self.cell.schedule(node, *class, cause::current(*class)) {
-            Scheduled::Pushed { .. } => loop_cell::notify_dyn(&self.cell, *class),
+            Scheduled::Pushed { .. } => loop_cell::sent_dyn(&self.cell, *class),
             Scheduled::Revived => {}
             Scheduled::Pending => return Scheduling::AlreadyPending,
             Scheduled::Retired => return Scheduling::Gone,

@@ -100,7 +100,7 @@ impl Agenda {
             && let Some(old) = self.slots.get_mut(index as usize)
         {
             *old = Slot::new(old.generation, class);
-            return Key { owner: self.owner, index, generation: old.generation };
+            return Key::new(self.owner, index, old.generation);
         }
         let index = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
         // Loops are many, and most have one or two.
@@ -108,7 +108,7 @@ impl Agenda {
             self.slots.reserve_exact(1);
         }
         self.slots.push(Slot::new(0, class));
-        Key { owner: self.owner, index, generation: 0 }
+        Key::new(self.owner, index, 0)
     }
 
     pub(crate) fn remove(&mut self, key: Key) {
@@ -121,7 +121,7 @@ impl Agenda {
         }
         // One that still stands in a queue is free once that comes to it.
         if slot.is_free() {
-            self.free.push(key.index);
+            self.free.push(key.index());
         }
     }
 
@@ -136,7 +136,7 @@ impl Agenda {
         if !slot.linked {
             slot.linked = true;
             let class = slot.class;
-            self.queues[class.index()].push_back(key.index);
+            self.queues[class.index()].push_back(key.index());
             self.waiting = self.waiting.with(class);
         }
         if was_pending { Scheduling::AlreadyPending } else { Scheduling::Scheduled }
@@ -152,7 +152,7 @@ impl Agenda {
             slot.stamp = cause::current(slot.class);
         }
         if !core::mem::replace(&mut slot.linked_deferred, true) {
-            self.deferred.push_back(key.index);
+            self.deferred.push_back(key.index());
         }
         Scheduling::Scheduled
     }
@@ -165,14 +165,14 @@ impl Agenda {
     /// The node other loops schedule it by; none if there is no such thing (any more).
     pub(crate) fn share(&mut self, key: Key) -> Option<(Arc<EventNode<Stamp>>, Class)> {
         let slot = self.slot_mut(key)?;
-        let node = slot.node.get_or_insert_with(|| EventNode::new(key.index));
+        let node = slot.node.get_or_insert_with(|| EventNode::new(key.index()));
         Some((Arc::clone(node), slot.class))
     }
 
     /// The class of a thing that exists.
     pub(crate) fn class(&self, key: Key) -> Option<Class> {
-        let slot = self.slots.get(key.index as usize)?;
-        let known = slot.generation == key.generation && key.owner == self.owner;
+        let slot = self.slots.get(key.index() as usize)?;
+        let known = slot.generation == key.generation() && key.owner == self.owner;
         known.then_some(slot.class)
     }
 
@@ -180,7 +180,7 @@ impl Agenda {
     pub(crate) fn arrived(&mut self, index: u32) -> Option<(Key, Class)> {
         let slot = self.slots.get_mut(index as usize)?;
         slot.settle();
-        let key = Key { owner: self.owner, index, generation: slot.generation };
+        let key = Key::new(self.owner, index, slot.generation);
         Some((key, slot.class))
     }
 
@@ -188,23 +188,20 @@ impl Agenda {
     #[inline]
     pub(crate) fn pop(&mut self, class: Class) -> Option<Key> {
         let queue = &mut self.queues[class.index()];
-        let mut found = None;
-        while found.is_none()
-            && let Some(index) = queue.pop_front()
-        {
+        while let Some(index) = queue.pop_front() {
+            if queue.is_empty() {
+                self.waiting = self.waiting.without(class);
+            }
             let Some(slot) = self.slots.get_mut(index as usize) else { continue };
             slot.linked = false;
             if slot.live {
                 slot.settle();
-                found = Some(Key { owner: self.owner, index, generation: slot.generation });
+                return Some(Key::new(self.owner, index, slot.generation));
             } else if slot.is_free() {
                 self.free.push(index);
             }
         }
-        if queue.is_empty() {
-            self.waiting = self.waiting.without(class);
-        }
-        found
+        None
     }
 
     /// Takes the next to run at the end of the turn.
@@ -214,7 +211,7 @@ impl Agenda {
             slot.linked_deferred = false;
             if slot.is_deferred {
                 slot.settle();
-                let key = Key { owner: self.owner, index, generation: slot.generation };
+                let key = Key::new(self.owner, index, slot.generation);
                 return Some((key, slot.class));
             } else if slot.is_free() {
                 self.free.push(index);
@@ -244,7 +241,7 @@ impl Agenda {
     /// Who scheduled what has just been taken, and when.
     #[inline]
     pub(crate) fn stamp(&self, key: Key) -> Stamp {
-        self.slots.get(key.index as usize).map_or_else(Stamp::default, |slot| slot.stamp)
+        self.slots.get(key.index() as usize).map_or_else(Stamp::default, |slot| slot.stamp)
     }
 
     /// All that exist.
@@ -275,8 +272,8 @@ impl Agenda {
 
     #[inline]
     fn slot_mut(&mut self, key: Key) -> Option<&mut Slot> {
-        let slot = self.slots.get_mut(key.index as usize)?;
-        (slot.generation == key.generation && key.owner == self.owner).then_some(slot)
+        let slot = self.slots.get_mut(key.index() as usize)?;
+        (slot.generation == key.generation() && key.owner == self.owner).then_some(slot)
     }
 }
 

@@ -4,26 +4,27 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use dunlin_mem::Arena;
-use dunlin_sync::{Batch, Class, Classes, Inbox, Item};
-use dunlin_trace::Site;
+use dunlin_sync::{Batch, Class, Classes, Inbox, Item, Peeked};
+use dunlin_trace::{RecordId, Site};
 
 use crate::{
     ask::Ask,
     cause::{self, Stamp},
     context::Context,
     dispatch::report,
-    driver::{Driver, Pace},
-    ids::{EventId, JobId, Key, LoopId, WorkId},
+    driver::{Done, Driver, Pace, Then},
+    ids::{EventId, JobId, Key, LoopId, SocketId, TimerId, WorkId},
     kit::{client::ClientCounters, queue::QueueCounters},
     lanes::{self, Lane, Lanes},
-    loop_cell::{Counters, Runnable},
+    loop_cell::Runnable,
     loop_core::{Deadlines, LoopCore},
     options::LogLevel,
     panic::Panic,
     runloop::{Loop, Progress, Ready},
     stats::{LoopDetails, LoopStats, Waiting},
-    step::Step,
+    step::{Kind, Reason, Step},
     time::Time,
+    timer::Expired,
 };
 
 /// What the worker that runs a loop has to itself.
@@ -34,8 +35,11 @@ pub(crate) struct Body<M> {
     /// What has been taken from the inboxes and not been handled: goes first.
     high: Batch<M, Stamp>,
     low: Batch<M, Stamp>,
-    /// What others ask of the loop.
+    /// What others ask of the loop, and what is being seen to.
     asks: Batch<Ask, Stamp>,
+    ask: Option<Ask>,
+    /// Why the handler runs that runs.
+    reason: Reason,
     lanes: Lanes,
     /// Handlers of high messages and liveness timers in a row.
     urgent_streak: u32,
@@ -62,22 +66,17 @@ impl Ended {
         Self { left: Classes::NONE, deadlines: Deadlines::NEVER, owes: false, stopped: false };
 }
 
-/// What ran in a run.
-struct Tally {
-    /// Handlers, by class.
-    handlers: [u64; 4],
-    /// The last one that began.
-    last: Site,
-}
-
 impl<M: Send + 'static> Body<M> {
-    pub(crate) fn new(id: LoopId, class: Class) -> Self {
+    /// The inside of a loop that the handler with this flight record has made.
+    pub(crate) fn new(id: LoopId, class: Class, cause: RecordId) -> Self {
         Self {
             state: None,
             core: LoopCore::new(id, class),
             high: Batch::empty(),
             low: Batch::empty(),
             asks: Batch::empty(),
+            ask: None,
+            reason: Reason { cause, ..Reason::NONE },
             lanes: Lanes::default(),
             urgent_streak: 0,
             way_from: NO_CLASS,
@@ -94,20 +93,16 @@ impl<M: Send + 'static> Body<M> {
         driver: &mut dyn Driver,
         arena: &mut Arena,
     ) -> Ended {
-        let tally = &mut Tally { handlers: [0; 4], last: Site::START };
+        let mut last = Site::START;
+        cause::begin_turn(own.header().address());
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            self.run_handlers(inboxes, own, pending, driver, arena, tally)
+            self.run_handlers(inboxes, own, pending, driver, arena, &mut last)
         }));
         cause::leave();
-        for (counter, count) in own.header().counters.handlers.iter().zip(&tally.handlers) {
-            if *count != 0 {
-                Counters::add(counter, *count);
-            }
-        }
         outcome.unwrap_or_else(|payload| {
             arena.reset();
             driver.panicked(own);
-            self.panicked(&Panic::new(tally.last, &*payload), own);
+            self.panicked(&Panic::new(last, &*payload), own);
             Ended { stopped: true, ..Ended::NOTHING }
         })
     }
@@ -133,13 +128,14 @@ impl<M: Send + 'static> Body<M> {
         pending: Classes,
         driver: &mut dyn Driver,
         arena: &mut Arena,
-        tally: &mut Tally,
+        last: &mut Site,
     ) -> Ended {
-        if own.header().is_asked_to_stop() {
+        let header = own.header();
+        if header.is_asked_to_stop() {
             self.core.stopping = true;
         }
-        if !own.header().asks().is_empty() {
-            self.asks.refill(own.header().asks());
+        if !header.asks().is_empty() {
+            self.asks.refill(header.asks());
         }
         self.way_from = driver.gives_way_from();
         let mut now = driver.turn_time();
@@ -147,23 +143,22 @@ impl<M: Send + 'static> Body<M> {
             let Some(step) = self.next_step(inboxes, now) else {
                 return self.ended(inboxes, pending, false);
             };
-            let done = step.describe(own, now);
-            tally.handlers[done.class.index()] += 1;
-            tally.last = done.site;
+            let done = Done::new(step, self.reason, (header.id(), header.kind()), now);
+            *last = done.site;
             cause::enter(Stamp { sent: now, record: driver.begin(&done), class: done.class });
-            let stopped = matches!(step, Step::Stop);
             self.handle(step, own, driver, arena, now);
             arena.reset();
             let pace = driver.boundary(&done);
             if done.site == Site::JOB {
-                self.core.jobs.account(pace.at().since(done.began));
+                self.core.jobs.account(pace.now.since(done.began));
             }
-            if !matches!(pace, Pace::Continue(_)) {
-                let over = pace.at().since(driver.turn_until()).min(pace.at().since(done.began));
-                own.header().counters.overruns.note(done.site, over);
+            if pace.then != Then::Continue {
+                let now = pace.now;
+                let over = now.since(driver.turn_until()).min(now.since(done.began));
+                header.counters.overruns.note(done.site, over);
             }
-            own.header().counters.ran(&done, pace.at());
-            if stopped {
+            header.counters.ran(&done, pace.now);
+            if step.kind == Kind::Stop {
                 return self.ended(inboxes, pending, true);
             }
             let Some(at) = self.goes_on(pace) else { return self.ended(inboxes, pending, false) };
@@ -175,11 +170,13 @@ impl<M: Send + 'static> Body<M> {
     /// to its last handler; one whose turn is over finishes what it deferred.
     #[inline]
     fn goes_on(&mut self, pace: Pace) -> Option<Time> {
-        let (is_over, at) = match pace {
-            Pace::Continue(now) => return Some(now),
-            Pace::Interrupt(now) => return self.core.stopping.then_some(now),
-            Pace::Yield(now) => (true, Some(now)),
-            Pace::Pause { is_over, .. } => (is_over, None),
+        let Pace { now, then } = pace;
+        let (is_over, at) = match then {
+            Then::Continue => return Some(now),
+            Then::Interrupt => return self.core.stopping.then_some(now),
+            Then::Yield => (true, Some(now)),
+            Then::Pause => (false, None),
+            Then::PauseAndYield => (true, None),
         };
         if !self.core.stopping {
             self.draining = match self.draining {
@@ -194,59 +191,66 @@ impl<M: Send + 'static> Body<M> {
     #[inline]
     fn handle(
         &mut self,
-        step: Step<M>,
+        step: Step,
         own: &Arc<dyn Runnable>,
         driver: &mut dyn Driver,
         arena: &Arena,
         now: Time,
     ) {
         let Some(state) = self.state.as_mut() else { return };
-        self.core.running = step.thing();
+        let key = step.key(self.core.id);
+        self.core.running = step.thing(self.core.id);
         let cx = &mut Context { core: &mut self.core, driver, cell: own, arena, now };
-        match step {
-            Step::Message(message, _) => state.message(cx, message),
-            Step::Timer(expired) => {
-                if expired.drifts {
-                    cx.core.timers.drift(expired.timer, now, cx.driver.random());
+        match step.kind {
+            Kind::High => self.high.take_message().into_iter().for_each(|m| state.message(cx, m)),
+            Kind::Low => self.low.take_message().into_iter().for_each(|m| state.message(cx, m)),
+            Kind::Timer => {
+                if step.drifts() {
+                    cx.core.timers.drift(TimerId(key), now, cx.driver.random());
                 }
-                state.timer(cx, expired.timer);
+                state.timer(cx, TimerId(key));
             }
-            Step::Event(key, ..) => state.event(cx, EventId(key)),
-            Step::Ready(socket, ready, ..) => state.ready(cx, socket, ready),
-            Step::Work(key, ..) => {
+            Kind::Event => state.event(cx, EventId(key)),
+            Kind::Ready => state.ready(cx, SocketId(key), step.ready()),
+            Kind::Work => {
                 if state.work(cx, WorkId(key)) == Progress::More {
                     self.core.works.schedule(key);
                 }
             }
-            Step::Job(key) => {
+            Kind::Job => {
                 if cx.core.jobs.begin(key) {
                     let progress = state.job(cx, JobId(key));
                     self.core.jobs.end(key, progress);
                 }
             }
-            Step::Start => {
+            Kind::Start => {
                 cx.core.started = true;
                 state.start(cx);
             }
-            Step::Ask(Ask::Cancel(ask), _) => ask.perform(cx.core, own),
-            Step::Ask(Ask::Clock(jump), _) => state.clock_jumped(cx, &jump),
-            Step::Stop => state.stop(cx),
+            Kind::Ask => match self.ask.take() {
+                Some(Ask::Cancel(ask)) => ask.perform(cx.core, own),
+                Some(Ask::Clock(jump)) => state.clock_jumped(cx, &jump),
+                None => {}
+            },
+            Kind::Stop => state.stop(cx),
         }
     }
 
     /// What comes next: what is urgent, then round about through the lanes.
     #[inline]
-    fn next_step(&mut self, [high, low]: [&Inbox<M, Stamp>; 2], now: Time) -> Option<Step<M>> {
+    fn next_step(&mut self, [high, low]: [&Inbox<M, Stamp>; 2], now: Time) -> Option<Step> {
         if !self.core.started {
-            return Some(if self.core.stopping { Step::Stop } else { Step::Start });
+            // The reason is who made the loop.
+            let start = Step::new(Kind::Start, Class::Control);
+            return Some(if self.core.stopping { self.last() } else { start });
         }
-        if let Some(entry) = self.asks.next()
-            && let Item::Message(ask) = entry.item
+        if !self.asks.is_empty()
+            && let Some(step) = self.next_ask()
         {
-            return Some(Step::Ask(ask, entry.stamp));
+            return Some(step);
         }
         if self.core.stopping {
-            return Some(self.next_deferred().unwrap_or(Step::Stop));
+            return Some(self.next_deferred().unwrap_or_else(|| self.last()));
         }
         let others_first = self.urgent_streak >= LONGEST_STREAK;
         if !others_first && let Some(step) = self.next_urgent(high, now) {
@@ -258,9 +262,24 @@ impl<M: Send + 'static> Body<M> {
         if step.is_none() && others_first { self.next_urgent(high, now) } else { step }
     }
 
+    #[cold]
+    fn next_ask(&mut self) -> Option<Step> {
+        let entry = self.asks.next()?;
+        let Item::Message(ask) = entry.item else { return None };
+        self.ask = Some(ask);
+        self.reason = entry.stamp.into();
+        Some(Step::new(Kind::Ask, Class::Control))
+    }
+
+    #[cold]
+    fn last(&mut self) -> Step {
+        self.reason = Reason::NONE;
+        Step::new(Kind::Stop, Class::Control)
+    }
+
     /// What is not urgent: the lanes, then what has been deferred; only that if the turn is over.
     #[inline]
-    fn next_rest(&mut self, low: &Inbox<M, Stamp>, now: Time) -> Option<Step<M>> {
+    fn next_rest(&mut self, low: &Inbox<M, Stamp>, now: Time) -> Option<Step> {
         let is_draining = self.draining.is_some();
         let step = if is_draining { None } else { self.next_in_lanes(low, now) };
         if step.is_none() && (is_draining || self.core.events.has_deferred()) {
@@ -275,31 +294,32 @@ impl<M: Send + 'static> Body<M> {
 
     /// None if too much has run in a row, too.
     #[cold]
-    fn next_deferred(&mut self) -> Option<Step<M>> {
+    fn next_deferred(&mut self) -> Option<Step> {
         let ran = self.draining.get_or_insert(0);
         *ran += 1;
         if *ran > LONGEST_DRAIN {
             return None;
         }
         let (key, class) = self.core.events.pop_deferred()?;
-        Some(Step::Event(key, class, self.core.events.stamp(key)))
+        self.reason = self.core.events.stamp(key).into();
+        Some(Step::of(Kind::Event, class, key))
     }
 
     #[inline]
-    fn next_urgent(&mut self, high: &Inbox<M, Stamp>, now: Time) -> Option<Step<M>> {
+    fn next_urgent(&mut self, high: &Inbox<M, Stamp>, now: Time) -> Option<Step> {
         if let Some(expired) = self.core.timers.expire_liveness(now) {
-            return Some(Step::Timer(expired));
+            return Some(self.expired(&expired));
         }
         if self.high.is_empty() && high.is_empty() {
             return None;
         }
         self.high.refill(high);
-        let entry = self.high.next()?;
-        Some(self.open(entry.item, entry.stamp))
+        let (peeked, stamp) = self.high.peek()?;
+        Some(self.found(Kind::High, peeked, stamp))
     }
 
     #[inline]
-    fn next_in_lanes(&mut self, low: &Inbox<M, Stamp>, now: Time) -> Option<Step<M>> {
+    fn next_in_lanes(&mut self, low: &Inbox<M, Stamp>, now: Time) -> Option<Step> {
         loop {
             let lane = match self.lanes.current() {
                 Some(lane) => lane,
@@ -319,7 +339,9 @@ impl<M: Send + 'static> Body<M> {
                 let share = self.share_of(lane, low, now);
                 self.lanes.set_share(share);
             }
-            if let Some(step) = self.lanes.spend().then(|| self.take(lane, low, now)).flatten() {
+            if self.lanes.spend(lane)
+                && let Some(step) = self.take(lane, low, now)
+            {
                 return Some(step);
             }
             self.lanes.leave(lane);
@@ -375,39 +397,57 @@ impl<M: Send + 'static> Body<M> {
     }
 
     #[inline]
-    fn take(&mut self, lane: Lane, low: &Inbox<M, Stamp>, now: Time) -> Option<Step<M>> {
+    fn take(&mut self, lane: Lane, low: &Inbox<M, Stamp>, now: Time) -> Option<Step> {
         let class = lane.class();
         match lane.kind() {
             lanes::EVENTS => {
                 let key = self.core.events.pop(class)?;
-                Some(Step::Event(key, class, self.core.events.stamp(key)))
+                self.reason = self.core.events.stamp(key).into();
+                Some(Step::of(Kind::Event, class, key))
             }
             lanes::SOCKETS => {
                 let (socket, ready, since) = self.core.sockets.pop(class)?;
-                Some(Step::Ready(socket, ready, class, since))
+                self.reason = Reason { since, ..Reason::NONE };
+                Some(Step::of(Kind::Ready, class, socket.0).for_ready(ready))
             }
             lanes::WORKS => {
                 let key = self.core.works.pop(class)?;
-                Some(Step::Work(key, class, self.core.works.stamp(key)))
+                self.reason = self.core.works.stamp(key).into();
+                Some(Step::of(Kind::Work, class, key))
             }
-            _ if lane == Lane::TIMERS => self.core.timers.expire_rest(now).map(Step::Timer),
-            _ if lane == Lane::JOB => self.core.jobs.take().map(Step::Job),
+            _ if lane == Lane::TIMERS => {
+                let expired = self.core.timers.expire_rest(now)?;
+                Some(self.expired(&expired))
+            }
+            _ if lane == Lane::JOB => {
+                let key = self.core.jobs.take()?;
+                self.reason = Reason::NONE;
+                Some(Step::of(Kind::Job, Class::Bulk, key))
+            }
             _ => {
                 self.low.refill(low);
-                let entry = self.low.next()?;
-                Some(self.open(entry.item, entry.stamp))
+                let (peeked, stamp) = self.low.peek()?;
+                Some(self.found(Kind::Low, peeked, stamp))
             }
         }
     }
 
     #[inline]
-    fn open(&mut self, item: Item<M>, stamp: Stamp) -> Step<M> {
-        match item {
-            Item::Message(message) => Step::Message(message, stamp),
-            Item::Event(index) => {
+    fn expired(&mut self, expired: &Expired) -> Step {
+        self.reason = Reason { since: expired.due, cause: expired.cause };
+        Step::of(Kind::Timer, expired.class, expired.timer.0).drifting(expired.drifts)
+    }
+
+    /// What is first in a batch.
+    #[inline]
+    fn found(&mut self, kind: Kind, peeked: Peeked, stamp: Stamp) -> Step {
+        self.reason = stamp.into();
+        match peeked {
+            Peeked::Message => Step::new(kind, stamp.class),
+            Peeked::Event(index) => {
                 let (key, class) =
                     self.core.events.arrived(index).unwrap_or((Key::NONE, Class::Bulk));
-                Step::Event(key, class, stamp)
+                Step::of(Kind::Event, class, key)
             }
         }
     }
@@ -421,7 +461,7 @@ impl<M: Send + 'static> Body<M> {
             .filter(|&class| waiting & lanes::all_of(class) != 0)
             .fold(Classes::NONE, Classes::with);
         if !self.high.is_empty() || !high.is_empty() {
-            let liveness = pending.contains(Class::Liveness);
+            let liveness = pending.union(cause::sent_itself()).contains(Class::Liveness);
             left = left.with(if liveness { Class::Liveness } else { Class::Control });
         }
         let has_deferred = self.core.events.has_deferred();

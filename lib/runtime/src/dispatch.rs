@@ -8,7 +8,7 @@ use crate::{
     clocks::{ClockSource, ClockWatch},
     groups::{GroupId, GroupOptions, Threads},
     ids::LoopId,
-    loop_cell::Runnable,
+    loop_cell::{Header, Runnable},
     options::{LogLevel, LogRecord, Watch},
     stats::{StatsReply, Survey},
     time::Time,
@@ -21,11 +21,32 @@ pub(crate) struct RunEntry {
     pub(crate) at: Placement,
 }
 
+/// The same within a worker, which owns the loop: needs no counting of owners.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ticket {
+    /// The loop's place in its worker's tables. By the time the ticket is looked at another may have it,
+    /// which the number shows.
+    pub(crate) slot: u32,
+    pub(crate) loop_id: LoopId,
+    pub(crate) class: Class,
+    pub(crate) at: Placement,
+}
+
+impl Ticket {
+    /// For a loop of the calling worker.
+    #[inline]
+    pub(crate) fn new(header: &Header, class: Class, at: Placement) -> Self {
+        Self { slot: header.slot(), loop_id: header.id(), class, at }
+    }
+}
+
 /// The shared side of a runtime. Nothing here blocks.
 pub(crate) trait Dispatch: Send + Sync + 'static {
     /// Puts an entry into the run queue of the worker it names and sees to it that the worker
     /// looks there.
     fn enqueue(&self, entry: RunEntry);
+    /// The same if the calling thread is that worker; if not, nothing happens, and it is false.
+    fn enqueue_here(&self, header: &Header, class: Class, at: Placement) -> bool;
     /// A number for a new loop.
     fn next_id(&self) -> LoopId;
     /// Gives a loop that is moving (a new one is) to a worker, chosen by load.

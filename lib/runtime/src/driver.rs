@@ -19,6 +19,7 @@ use crate::{
     options::{ConnectOptions, ListenOptions},
     runloop::Interest,
     sim::SimSocket,
+    step::{Reason, Step},
     time::Time,
 };
 
@@ -64,32 +65,46 @@ pub(crate) struct Done {
     pub(crate) argument: u32,
 }
 
-/// What comes after a handler, and when that is.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Pace {
-    /// The next handler of the same loop.
-    Continue(Time),
-    /// The turn is over: what has been deferred, then another loop.
-    Yield(Time),
-    /// Another loop, which cannot wait even for what has been deferred.
-    Interrupt(Time),
-    /// Handlers of other workers, which in a simulation come between any two; perhaps the turn is over.
-    Pause {
-        /// When the handler ended.
-        now: Time,
-        /// As with [`Pace::Yield`].
-        is_over: bool,
-    },
-}
-
-impl Pace {
-    /// When the handler ended.
-    pub(crate) fn at(self) -> Time {
-        match self {
-            Self::Continue(now) | Self::Yield(now) | Self::Interrupt(now) => now,
-            Self::Pause { now, .. } => now,
+impl Done {
+    /// A handler of the loop of this number and kind that begins now.
+    #[inline]
+    pub(crate) fn new(step: Step, reason: Reason, of: (LoopId, &'static str), now: Time) -> Self {
+        let waited = reason.since != Time::ZERO;
+        Self {
+            site: step.site(),
+            class: step.class,
+            loop_id: of.0,
+            kind: of.1,
+            began: now,
+            since: if waited { reason.since.min(now) } else { now },
+            waited,
+            cause: reason.cause,
+            argument: step.number(),
         }
     }
+}
+
+/// What comes after a handler, and when that is. Two words, so that it travels in registers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    /// When the handler ended.
+    pub(crate) now: Time,
+    pub(crate) then: Then,
+}
+
+/// What comes after a handler.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Then {
+    /// The next handler of the same loop.
+    Continue,
+    /// The turn is over: what has been deferred, then another loop.
+    Yield,
+    /// Another loop, which cannot wait even for what has been deferred.
+    Interrupt,
+    /// Handlers of other workers, which in a simulation come between any two.
+    Pause,
+    /// As [`Pause`](Self::Pause), and the turn is over as with [`Yield`](Self::Yield).
+    PauseAndYield,
 }
 
 /// See [`Driver::gives_way_from`], for a turn of this class while loops of the classes `others` wait.

@@ -3,17 +3,43 @@
 
 use core::fmt;
 
-/// A slot of one loop and how often it has been given out.
+/// A slot of one loop and how often it has been given out. Two words, so that it travels in registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Key {
+    /// The slot's index above, its generation below.
+    slot: u64,
     pub(crate) owner: LoopId,
-    pub(crate) index: u32,
-    pub(crate) generation: u32,
 }
 
 impl Key {
-    pub(crate) const NONE: Self =
-        Self { owner: LoopId(u32::MAX), index: u32::MAX, generation: u32::MAX };
+    pub(crate) const NONE: Self = Self::new(LoopId(u32::MAX), u32::MAX, u32::MAX);
+
+    #[inline]
+    pub(crate) const fn new(owner: LoopId, index: u32, generation: u32) -> Self {
+        Self { slot: (index as u64) << 32 | generation as u64, owner }
+    }
+
+    /// What [`slot`](Self::slot) has told of a key of this loop.
+    #[inline]
+    pub(crate) const fn of_slot(owner: LoopId, slot: u64) -> Self {
+        Self { slot, owner }
+    }
+
+    /// Index and generation, in one word.
+    #[inline]
+    pub(crate) const fn slot(self) -> u64 {
+        self.slot
+    }
+
+    #[inline]
+    pub(crate) const fn index(self) -> u32 {
+        (self.slot >> 32) as u32
+    }
+
+    #[inline]
+    pub(crate) const fn generation(self) -> u32 {
+        self.slot as u32
+    }
 }
 
 /// Anything a loop owns, by name.
@@ -42,7 +68,7 @@ macro_rules! id {
 
             /// Its number in its loop; used again for another once it has been given up.
             pub const fn number(self) -> u32 {
-                self.0.index
+                self.0.index()
             }
         }
 
@@ -54,7 +80,7 @@ macro_rules! id {
 
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, concat!($prefix, " {}.{}"), self.0.index, self.0.generation)
+                write!(f, concat!($prefix, " {}.{}"), self.0.index(), self.0.generation())
             }
         }
     };

@@ -85,15 +85,20 @@ impl Lanes {
         self.quota = Some(share);
     }
 
-    /// Uses one of the current lane's share; false if it is used up.
+    /// Uses one of the current lane's share; false if there is none. With the last of it the lane's
+    /// turn is over.
     #[inline]
-    pub(crate) fn spend(&mut self) -> bool {
+    pub(crate) fn spend(&mut self, lane: Lane) -> bool {
         match self.quota {
-            Some(left) if left > 0 => {
+            Some(0) | None => false,
+            Some(1) => {
+                self.leave(lane);
+                true
+            }
+            Some(left) => {
                 self.quota = Some(left - 1);
                 true
             }
-            _ => false,
         }
     }
 
@@ -108,17 +113,23 @@ impl Lanes {
 /// The lanes of one kind in these classes.
 #[inline]
 pub(crate) fn spread(classes: Classes, kind: u8) -> u16 {
-    if classes.is_empty() {
-        return 0;
-    }
-    let mut lanes = 0;
-    for class in Class::ALL {
-        if classes.contains(class) {
-            lanes |= Lane::new(class, kind).bit();
-        }
-    }
-    lanes
+    SPREAD[usize::from(classes.bits()) % SPREAD.len()] << kind
 }
+
+/// Each bit's place in a word of lanes.
+const SPREAD: [u16; 16] = {
+    let mut table = [0; 16];
+    let mut bits = 0;
+    while bits < table.len() {
+        let mut class = 0;
+        while class < 4 {
+            table[bits] |= ((bits >> class & 1) as u16) << (class * 4);
+            class += 1;
+        }
+        bits += 1;
+    }
+    table
+};
 
 /// All lanes of a class.
 #[inline]

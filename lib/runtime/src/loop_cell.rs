@@ -26,7 +26,7 @@ use crate::{
     runloop::{Loop, Ready},
     sockets::Marked,
     stats::{Handler, LoopStats},
-    time::{Time, nanos},
+    time::Time,
     wish::WishCell,
 };
 
@@ -46,8 +46,6 @@ pub(crate) struct Header {
     name: Arc<str>,
     /// The name of the loop's type.
     kind: &'static str,
-    /// The flight record of the handler that made it.
-    asked: RecordId,
     dispatch: Arc<dyn Dispatch>,
     /// Where it is to run.
     pub(crate) wish: WishCell,
@@ -74,9 +72,10 @@ impl Header {
         self.kind
     }
 
-    /// The flight record of the handler that made it.
-    pub(crate) fn asked(&self) -> RecordId {
-        self.asked
+    /// Tells it from all other loops of the process.
+    #[inline]
+    pub(crate) fn address(&self) -> usize {
+        core::ptr::from_ref(self).addr()
     }
 
     pub(crate) fn shared_name(&self) -> Arc<str> {
@@ -172,11 +171,12 @@ impl Counters {
     #[inline]
     pub(crate) fn ran(&self, handler: &Done, now: Time) {
         let site = &self.sites[Handler::of(handler.site).index().min(SITES - 1)];
-        let took = nanos(now.since(handler.began));
+        let took = now.nanos_since(handler.began);
+        Self::add(&self.handlers[handler.class.index()], 1);
         Self::add(&site.count, 1);
         Self::add(&site.run, took);
         Self::raise(&self.longest, took);
-        Self::raise(&self.latest, nanos(handler.began.since(handler.since)));
+        Self::raise(&self.latest, handler.began.nanos_since(handler.since));
     }
 
     /// Forgets all but what placement goes by. Only where the loop runs.
@@ -211,7 +211,7 @@ impl<M: Send + 'static> LoopCell<M> {
         let state = StateWord::new(0);
         let moving = state.begin_move();
         debug_assert!(moving, "a new loop is at rest");
-        let id = dispatch.next_id();
+        let (id, asked) = (dispatch.next_id(), cause::running().record);
         Arc::new(Self {
             header: Header {
                 state,
@@ -222,14 +222,13 @@ impl<M: Send + 'static> LoopCell<M> {
                 class,
                 name: name.into(),
                 kind,
-                asked: cause::running().record,
                 dispatch,
                 wish: WishCell::new(group),
                 counters: Counters::default(),
             },
             high: Inbox::new(),
             low: Inbox::new(),
-            body: ExclusiveCell::new(Body::new(id, class)),
+            body: ExclusiveCell::new(Body::new(id, class, asked)),
         })
     }
 
@@ -341,7 +340,7 @@ impl<M: Send + 'static> Runnable for LoopCell<M> {
     fn bury(&self, driver: &mut dyn Driver) {
         if let Some(mut body) = self.enter() {
             body.detach(driver);
-            let empty = Body::new(self.header.id, self.header.class);
+            let empty = Body::new(self.header.id, self.header.class, RecordId::NONE);
             let old = core::mem::replace(&mut *body, empty);
             drop(body);
             old.bury();
@@ -371,14 +370,32 @@ impl<M> LoopCell<M> {
     }
 }
 
+/// As [`notify`], for what the sender has put into an inbox.
+#[inline]
+pub(crate) fn sent<M: Send + 'static>(cell: &Arc<LoopCell<M>>, class: Class) {
+    if !cause::sends_itself(cell.header.address(), class) {
+        notify(cell, class);
+    }
+}
+
+/// As [`sent`], whatever the type of the loop's messages.
+#[inline]
+pub(crate) fn sent_dyn(cell: &Arc<dyn Runnable>, class: Class) {
+    if !cause::sends_itself(cell.header().address(), class) {
+        notify_dyn(cell, class);
+    }
+}
+
 /// Notes that something of `class` is there for the loop, and has it scheduled if need be.
 #[inline]
 pub(crate) fn notify<M: Send + 'static>(cell: &Arc<LoopCell<M>>, class: Class) {
     match cell.header.state.notify(class) {
         Action::Nothing => {}
         Action::Schedule(at) | Action::Raise(at) => {
-            let entry = RunEntry { cell: Arc::clone(cell) as _, class, at };
-            cell.header.dispatch.enqueue(entry);
+            if !cell.header.dispatch.enqueue_here(&cell.header, class, at) {
+                let entry = RunEntry { cell: Arc::clone(cell) as _, class, at };
+                cell.header.dispatch.enqueue(entry);
+            }
         }
         Action::Closed => cell.drop_messages(),
     }
@@ -389,8 +406,11 @@ pub(crate) fn notify_dyn(cell: &Arc<dyn Runnable>, class: Class) {
     match cell.header().state().notify(class) {
         Action::Nothing => {}
         Action::Schedule(at) | Action::Raise(at) => {
-            let entry = RunEntry { cell: Arc::clone(cell), class, at };
-            cell.header().dispatch().enqueue(entry);
+            let header = cell.header();
+            if !header.dispatch().enqueue_here(header, class, at) {
+                let entry = RunEntry { cell: Arc::clone(cell), class, at };
+                header.dispatch().enqueue(entry);
+            }
         }
         Action::Closed => cell.sweep(),
     }

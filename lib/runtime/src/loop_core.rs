@@ -22,6 +22,8 @@ use crate::{
 /// The parts of a loop that its [`crate::Context`] works on.
 #[derive(Debug)]
 pub(crate) struct LoopCore {
+    /// Whose parts these are.
+    pub(crate) id: LoopId,
     pub(crate) timers: Timers,
     pub(crate) events: Agenda,
     pub(crate) works: Agenda,
@@ -50,6 +52,7 @@ pub(crate) struct LoopCore {
 impl LoopCore {
     pub(crate) fn new(id: LoopId, class: Class) -> Self {
         Self {
+            id,
             timers: Timers::new(id),
             events: Agenda::new(id),
             works: Agenda::new(id),

@@ -49,11 +49,11 @@ impl Scopes {
             && let Some(slot) = self.slots.get_mut(index as usize)
         {
             slot.scope = scope;
-            return Key { owner: self.owner, index, generation: slot.generation };
+            return Key::new(self.owner, index, slot.generation);
         }
         let index = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
         self.slots.push(Slot { generation: 0, scope });
-        Key { owner: self.owner, index, generation: 0 }
+        Key::new(self.owner, index, 0)
     }
 
     pub(crate) fn exists(&self, key: Key) -> bool {
@@ -97,21 +97,21 @@ impl Scopes {
     /// Closes a scope; what is listed in it, other scopes too.
     pub(crate) fn close(&mut self, key: Key) -> Option<Vec<Thing>> {
         self.scope(key)?;
-        let slot = self.slots.get_mut(key.index as usize)?;
+        let slot = self.slots.get_mut(key.index() as usize)?;
         slot.generation = slot.generation.wrapping_add(1);
-        self.free.push(key.index);
+        self.free.push(key.index());
         slot.scope.take().map(|scope| scope.things)
     }
 
     fn scope(&self, key: Key) -> Option<&Scope> {
-        let slot = self.slots.get(key.index as usize)?;
-        let known = slot.generation == key.generation && key.owner == self.owner;
+        let slot = self.slots.get(key.index() as usize)?;
+        let known = slot.generation == key.generation() && key.owner == self.owner;
         slot.scope.as_ref().filter(|_| known)
     }
 
     fn scope_mut(&mut self, key: Key) -> Option<&mut Scope> {
-        let slot = self.slots.get_mut(key.index as usize)?;
-        let known = slot.generation == key.generation && key.owner == self.owner;
+        let slot = self.slots.get_mut(key.index() as usize)?;
+        let known = slot.generation == key.generation() && key.owner == self.owner;
         slot.scope.as_mut().filter(|_| known)
     }
 }
@@ -128,7 +128,7 @@ mod tests {
         let mut scopes = Scopes::new(LoopId(1));
         let scope = scopes.create();
         scopes.enter(Some(scope));
-        let thing = |index| Thing::Timer(Key { owner: LoopId(1), index, generation: 0 });
+        let thing = |index| Thing::Timer(Key::new(LoopId(1), index, 0));
         let (mut longest, mut swept) = (0, 0);
         for index in 0..10_000 {
             if let Listed::SweepDue(due) = scopes.list(thing(index)) {
@@ -136,7 +136,7 @@ mod tests {
                 let mut list = scopes.take_list(due);
                 (longest, swept) = (longest.max(list.len()), swept + list.len());
                 // The last ten are still there.
-                list.retain(|one| matches!(one, Thing::Timer(key) if key.index + 10 > index));
+                list.retain(|one| matches!(one, Thing::Timer(key) if key.index() + 10 > index));
                 scopes.put_list(due, list);
             }
         }

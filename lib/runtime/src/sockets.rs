@@ -79,10 +79,10 @@ impl Sockets {
     /// The name the next [`Sockets::insert`] will give.
     pub(crate) fn reserve(&self) -> SocketId {
         let owner = self.owner;
-        let fresh = Key { owner, index: self.slots.len() as u32, generation: 0 };
+        let fresh = Key::new(owner, self.slots.len() as u32, 0);
         let key = self.free.last().and_then(|&index| {
             let generation = self.slots.get(index as usize)?.generation;
-            Some(Key { owner, index, generation })
+            Some(Key::new(owner, index, generation))
         });
         SocketId(key.unwrap_or(fresh))
     }
@@ -108,7 +108,7 @@ impl Sockets {
             suspended,
             since,
         });
-        match self.slots.get_mut(id.0.index as usize) {
+        match self.slots.get_mut(id.0.index() as usize) {
             Some(slot) => {
                 self.free.pop();
                 slot.socket = socket;
@@ -121,7 +121,7 @@ impl Sockets {
         let slot = self.slot_mut(id)?;
         let socket = slot.socket.take().ok_or_else(unknown)?;
         slot.generation = slot.generation.wrapping_add(1);
-        self.free.push(id.0.index);
+        self.free.push(id.0.index());
         Ok((socket.endpoint, socket.registration))
     }
 
@@ -168,7 +168,7 @@ impl Sockets {
         socket.ready.error |= ready.error;
         let class = socket.class;
         if !core::mem::replace(&mut slot.queued, true) {
-            self.ready[class.index()].push_back(id.0.index);
+            self.ready[class.index()].push_back(id.0.index());
             self.waiting = self.waiting.with(class);
         }
         Marked::Serve(class)
@@ -187,7 +187,7 @@ impl Sockets {
             let mut ready = core::mem::take(&mut socket.ready);
             ready.readable &= socket.interest.read;
             ready.writable &= socket.interest.write;
-            let key = Key { owner: self.owner, index, generation: slot.generation };
+            let key = Key::new(self.owner, index, slot.generation);
             let id = SocketId(key);
             if ready != Ready::default() {
                 socket.spent = socket.once;
@@ -219,7 +219,7 @@ impl Sockets {
         let owner = self.owner;
         self.slots.iter_mut().enumerate().filter_map(move |(index, slot)| {
             let generation = slot.generation;
-            let id = SocketId(Key { owner, index: index as u32, generation });
+            let id = SocketId(Key::new(owner, index as u32, generation));
             let socket = slot.socket.as_mut()?;
             socket.suspended = false;
             Some((id, &socket.endpoint, &mut socket.registration, socket.interest))
@@ -251,8 +251,8 @@ impl Sockets {
     }
 
     fn socket(&self, id: SocketId) -> io::Result<&Socket> {
-        let slot = self.slots.get(id.0.index as usize).ok_or_else(unknown)?;
-        if slot.generation != id.0.generation || id.0.owner != self.owner {
+        let slot = self.slots.get(id.0.index() as usize).ok_or_else(unknown)?;
+        if slot.generation != id.0.generation() || id.0.owner != self.owner {
             return Err(unknown());
         }
         slot.socket.as_ref().ok_or_else(unknown)
@@ -264,8 +264,8 @@ impl Sockets {
     }
 
     fn slot_mut(&mut self, id: SocketId) -> io::Result<&mut Slot> {
-        let slot = self.slots.get_mut(id.0.index as usize).ok_or_else(unknown)?;
-        let known = slot.generation == id.0.generation && id.0.owner == self.owner;
+        let slot = self.slots.get_mut(id.0.index() as usize).ok_or_else(unknown)?;
+        let known = slot.generation == id.0.generation() && id.0.owner == self.owner;
         if known { Ok(slot) } else { Err(unknown()) }
     }
 }

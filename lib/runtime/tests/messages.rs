@@ -61,6 +61,51 @@ fn two_loops_on_two_workers_play_ping_pong() {
     assert_eq!(next(&dones), 20_000);
 }
 
+/// Sends itself a message of each class, then uses up its turn; and schedules its own event by a handle.
+struct Talker {
+    handle: Option<EventHandle>,
+    done: Sender<&'static str>,
+}
+
+impl Loop for Talker {
+    type Message = &'static str;
+
+    fn start(&mut self, cx: &mut Context<'_>) {
+        let event = cx.event(Class::Bulk);
+        self.handle = Some(cx.event_handle(event));
+    }
+
+    fn message(&mut self, cx: &mut Context<'_>, word: &'static str) {
+        if word == "begin" {
+            let own = cx.own::<&'static str>().unwrap();
+            own.send(Class::Bulk, "bulk").unwrap();
+            own.send(Class::Routing, "routing").unwrap();
+            own.send(Class::Control, "control").unwrap();
+            own.send(Class::Liveness, "liveness").unwrap();
+            assert_eq!(self.handle.as_ref().unwrap().schedule(), Scheduling::Scheduled);
+            while !cx.over_budget() {
+                core::hint::spin_loop();
+            }
+        }
+        self.done.send(word).unwrap();
+    }
+
+    fn event(&mut self, _: &mut Context<'_>, _: EventId) {
+        self.done.send("event").unwrap();
+    }
+}
+
+#[test]
+fn what_a_loop_sends_itself_outlasts_its_turn() {
+    let (runtime, (done, dones)) = (runtime(1), told());
+    let address = runtime.spawn("talker", Class::Bulk, Talker { handle: None, done });
+    for _ in 0..10 {
+        address.send(Class::Bulk, "begin").unwrap();
+        let words: Vec<_> = (0..6).map(|_| next(&dones)).collect();
+        assert_eq!(words, ["begin", "control", "liveness", "bulk", "routing", "event"]);
+    }
+}
+
 struct Order {
     seen: Vec<u64>,
     expect: usize,

@@ -67,7 +67,7 @@ impl Context<'_> {
             since: began,
             waited: false,
             cause: outer.record,
-            argument: event.0.index,
+            argument: event.0.index(),
         };
         let caller = self.core.running.replace(Thing::Event(event.0));
         self.core.callers.push(caller);

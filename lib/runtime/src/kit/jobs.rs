@@ -134,7 +134,7 @@ impl Jobs {
             None => self.slots.push(Slot { generation: 0, job: Some(job) }),
         }
         let generation = self.slots.get(index).map_or(0, |slot| slot.generation);
-        Key { owner: self.owner, index: u32::try_from(index).unwrap_or(u32::MAX), generation }
+        Key::new(self.owner, u32::try_from(index).unwrap_or(u32::MAX), generation)
     }
 
     pub(crate) fn exists(&self, key: Key) -> bool {
@@ -145,7 +145,7 @@ impl Jobs {
     pub(crate) fn remove(&mut self, key: Key) -> bool {
         let was_waiting = self.cancel(key) == Cancel::Cancelled;
         if self.get(key).is_some()
-            && let Some(slot) = self.slots.get_mut(key.index as usize)
+            && let Some(slot) = self.slots.get_mut(key.index() as usize)
         {
             *slot = Slot { generation: slot.generation.wrapping_add(1), job: None };
         }
@@ -159,7 +159,7 @@ impl Jobs {
         if core::mem::replace(&mut job.waiting, true) {
             return Scheduling::AlreadyPending;
         }
-        self.waiting.push_back(key.index);
+        self.waiting.push_back(key.index());
         Scheduling::Scheduled
     }
 
@@ -180,7 +180,7 @@ impl Jobs {
     pub(crate) fn pass(&mut self, key: Key) {
         let was_waiting = self.get_mut(key).is_some_and(|job| core::mem::take(&mut job.waiting));
         if was_waiting {
-            self.waiting.retain(|&index| index != key.index);
+            self.waiting.retain(|&index| index != key.index());
         }
     }
 
@@ -215,7 +215,7 @@ impl Jobs {
         let index = self.waiting.remove(at)?;
         let slot = self.slots.get_mut(index as usize)?;
         slot.job.as_mut()?.waiting = false;
-        Some(Key { owner: self.owner, index, generation: slot.generation })
+        Some(Key::new(self.owner, index, slot.generation))
     }
 
     /// A step begins; false if the job is gone, or runs already.
@@ -255,7 +255,7 @@ impl Jobs {
         each.filter_map(|(slot, index)| {
             let job = slot.job.as_ref()?;
             Some(JobStats {
-                id: JobId(Key { owner: self.owner, index, generation: slot.generation }),
+                id: JobId(Key::new(self.owner, index, slot.generation)),
                 name: Arc::clone(&job.name),
                 priority: job.priority,
                 waiting: job.waiting,
@@ -273,14 +273,14 @@ impl Jobs {
     }
 
     fn get(&self, key: Key) -> Option<&Job> {
-        let slot = self.slots.get(key.index as usize)?;
-        let known = slot.generation == key.generation && key.owner == self.owner;
+        let slot = self.slots.get(key.index() as usize)?;
+        let known = slot.generation == key.generation() && key.owner == self.owner;
         slot.job.as_ref().filter(|_| known)
     }
 
     fn get_mut(&mut self, key: Key) -> Option<&mut Job> {
-        let slot = self.slots.get_mut(key.index as usize)?;
-        let known = slot.generation == key.generation && key.owner == self.owner;
+        let slot = self.slots.get_mut(key.index() as usize)?;
+        let known = slot.generation == key.generation() && key.owner == self.owner;
         slot.job.as_mut().filter(|_| known)
     }
 }

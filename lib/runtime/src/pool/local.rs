@@ -5,14 +5,14 @@ use core::cell::{Cell, RefCell};
 use dunlin_sync::Class;
 
 use super::LIVENESS_BIT;
-use crate::{dispatch::RunEntry, worker::queue::RunQueue};
+use crate::{dispatch::Ticket, worker::queue::RunQueue};
 
 thread_local! {
     /// Which pool and worker this thread is; 0 for none.
     static HERE: Cell<(usize, u16)> = const { Cell::new((0, 0)) };
     /// Classes in `ENTRIES`, as bits.
     static URGENT: Cell<u32> = const { Cell::new(0) };
-    static ENTRIES: RefCell<Vec<RunEntry>> = const { RefCell::new(Vec::new()) };
+    static ENTRIES: RefCell<Vec<Ticket>> = const { RefCell::new(Vec::new()) };
 }
 
 /// This thread is worker `index` of `pool` from now on.
@@ -32,17 +32,19 @@ pub(crate) fn is_worker_of(pool: usize) -> bool {
     HERE.get().0 == pool
 }
 
-/// Takes an entry for this thread's own worker; gives back any other.
+/// Whether this thread is worker `index` of `pool`.
 #[inline]
-pub(crate) fn push(pool: usize, entry: RunEntry) -> Result<(), RunEntry> {
-    if HERE.get() != (pool, entry.at.worker) {
-        return Err(entry);
-    }
-    if entry.class == Class::Liveness {
+pub(crate) fn is_worker(pool: usize, index: u16) -> bool {
+    HERE.get() == (pool, index)
+}
+
+/// Takes a ticket for this thread's own worker.
+#[inline]
+pub(crate) fn push(ticket: Ticket) {
+    if ticket.class == Class::Liveness {
         URGENT.set(LIVENESS_BIT);
     }
-    ENTRIES.with_borrow_mut(|entries| entries.push(entry));
-    Ok(())
+    ENTRIES.with_borrow_mut(|entries| entries.push(ticket));
 }
 
 /// Urgent classes waiting here.
@@ -52,11 +54,11 @@ pub(crate) fn urgent() -> u32 {
 }
 
 /// Moves what waits here to the worker's run queues.
-pub(crate) fn drain(queue: &mut RunQueue<RunEntry>) {
+pub(crate) fn drain(queue: &mut RunQueue<Ticket>) {
     URGENT.set(0);
     ENTRIES.with_borrow_mut(|entries| {
-        for entry in entries.drain(..) {
-            queue.push(entry.class, entry);
+        for ticket in entries.drain(..) {
+            queue.push(ticket.class, ticket);
         }
     });
 }

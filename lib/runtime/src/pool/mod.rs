@@ -8,7 +8,7 @@ mod table;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::{io, sync::Arc};
 
-use dunlin_sync::{Item, Snapshot};
+use dunlin_sync::{Class, Item, Placement, Snapshot};
 
 pub(crate) use collect::{Collector, handler_stats, worker_stats};
 pub(crate) use shared::{Arrival, Command, Injected, LIVENESS_BIT, WAITING_UNIT, WorkerShared};
@@ -16,10 +16,10 @@ pub(crate) use table::Table;
 
 use crate::{
     clocks::ClockWatch,
-    dispatch::{Dispatch, RunEntry},
+    dispatch::{Dispatch, RunEntry, Ticket},
     groups::{GroupId, GroupOptions, Groups, Names, Threads},
     ids::LoopId,
-    loop_cell::Runnable,
+    loop_cell::{Header, Runnable},
     options::{LogLevel, LogRecord, RuntimeOptions, Watch, first_groups},
     stats::{Limits, StatsReply, Survey},
     watch::WatchPost,
@@ -155,12 +155,18 @@ impl Pool {
 
 impl Dispatch for Pool {
     fn enqueue(&self, entry: RunEntry) {
-        if let Err(entry) = local::push(self.mark(), entry) {
-            // A worker that is not there (any more) has given its loops away, and this one's entry
-            // has been replaced.
-            if let Some(worker) = self.table.load().find(entry.at.worker) {
-                worker.inject(entry);
-            }
+        // A worker that is not there (any more) has given its loops away, and this one's entry
+        // has been replaced.
+        if let Some(worker) = self.table.load().find(entry.at.worker) {
+            worker.inject(entry);
+        }
+    }
+
+    #[inline]
+    fn enqueue_here(&self, header: &Header, class: Class, at: Placement) -> bool {
+        local::is_worker(self.mark(), at.worker) && {
+            local::push(Ticket::new(header, class, at));
+            true
         }
     }
 

@@ -3,14 +3,14 @@
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::Arc;
 
-use dunlin_sync::Inbox;
+use dunlin_sync::{Class, Inbox, Placement};
 
 use crate::{
     clocks::ClockWatch,
     dispatch::{Dispatch, RunEntry},
     groups::{GroupId, GroupOptions, Groups, Names, Threads},
     ids::LoopId,
-    loop_cell::Runnable,
+    loop_cell::{Header, Runnable},
     options::{LogRecord, LogSink, Watch},
     stats::{Limits, StatsReply, Survey},
 };
@@ -56,6 +56,11 @@ impl SimDispatch {
 impl Dispatch for SimDispatch {
     fn enqueue(&self, entry: RunEntry) {
         self.inbox.push(Injected::Run(entry), ());
+    }
+
+    /// All entries go the same way, so that the scheduler has them in one order.
+    fn enqueue_here(&self, _: &Header, _: Class, _: Placement) -> bool {
+        false
     }
 
     fn next_id(&self) -> LoopId {

@@ -17,7 +17,7 @@ use dunlin_trace::{RecordId, Site};
 use super::{SimOptions, net::SimNet, recording::Recording};
 use crate::{
     clocks::{ClockReading, ClockSource},
-    driver::{Done, Driver, Endpoint, Pace, gives_way_from},
+    driver::{Done, Driver, Endpoint, Pace, Then, gives_way_from},
     ids::SocketId,
     loop_cell::Runnable,
     options::{ConnectOptions, ListenOptions},
@@ -139,7 +139,8 @@ impl Driver for Engine {
         let now = self.now + self.consumed;
         self.meter().end(handler, now);
         self.recording.end(now, RecordId::NONE);
-        Pace::Pause { now, is_over: now >= self.turn_until }
+        let is_over = now >= self.turn_until;
+        Pace { now, then: if is_over { Then::PauseAndYield } else { Then::Pause } }
     }
 
     fn tick(&mut self) -> Time {

@@ -362,7 +362,8 @@ impl Scheduler {
         self.engine.turn_class = turn.from;
         let before = self.engine.handlers;
         let (cell, engine) = (&turn.entry.cell, &mut self.engine);
-        let ended = cell.run(cell, turn.pending, engine, &mut self.arena);
+        let pending = turn.pending.union(turn.left);
+        let ended = cell.run(cell, pending, engine, &mut self.arena);
         let took = self.engine.consumed;
         let jobs = core::mem::take(&mut self.engine.jobs);
         self.count(index, cell, took);

@@ -130,8 +130,8 @@ impl Meter {
         if self.current.0 != handler.loop_id {
             self.enter(handler);
         }
-        let took = nanos(now.since(handler.began));
-        let waited = nanos(handler.began.since(handler.since));
+        let took = now.nanos_since(handler.began);
+        let waited = handler.began.nanos_since(handler.since);
         let who = Who::of(handler);
         let kind = self.kinds.get(self.current.1);
         let cell = kind.and_then(|kind| kind.cells[place(handler.class, who.handler)].as_deref());

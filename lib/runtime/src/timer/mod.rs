@@ -116,7 +116,7 @@ impl Timers {
             && let Some(old) = self.slots.get_mut(index as usize)
         {
             *old = Slot::new(old.generation, class);
-            return TimerId(Key { owner: self.owner, index, generation: old.generation });
+            return TimerId(Key::new(self.owner, index, old.generation));
         }
         let index = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
         // Loops are many, and most have one or two.
@@ -124,7 +124,7 @@ impl Timers {
             self.slots.reserve_exact(1);
         }
         self.slots.push(Slot::new(0, class));
-        TimerId(Key { owner: self.owner, index, generation: 0 })
+        TimerId(Key::new(self.owner, index, 0))
     }
 
     pub(crate) fn remove(&mut self, timer: TimerId) {
@@ -132,7 +132,7 @@ impl Timers {
         if let Some(slot) = self.slot_mut(timer) {
             slot.generation = slot.generation.wrapping_add(1);
             slot.exists = false;
-            self.free.push(timer.0.index);
+            self.free.push(timer.0.index());
         }
     }
 
@@ -230,7 +230,7 @@ impl Timers {
         self.armings = arming;
         let (heap, slots) = self.heap(class);
         if position == UNARMED {
-            heap.put(slots, timer.0.index);
+            heap.put(slots, timer.0.index());
             Armed::Armed
         } else {
             heap.settle(slots, position as usize);
@@ -272,7 +272,7 @@ impl Timers {
         heap.take(slots, 0);
         let slot = slots.get_mut(index as usize)?;
         slot.expired = now;
-        let timer = TimerId(Key { owner, index, generation: slot.generation });
+        let timer = TimerId(Key::new(owner, index, slot.generation));
         let drifts = matches!(slot.rhythm, Rhythm::Drifting { .. });
         let expired =
             Expired { timer, class: slot.class, due: slot.when, drifts, cause: slot.cause };
@@ -313,11 +313,7 @@ impl Timers {
     pub(crate) fn list(&self) -> impl Iterator<Item = TimerInfo> {
         let existing = self.slots.iter().enumerate().filter(|(_, slot)| slot.exists);
         existing.map(|(index, slot)| TimerInfo {
-            timer: TimerId(Key {
-                owner: self.owner,
-                index: index as u32,
-                generation: slot.generation,
-            }),
+            timer: TimerId(Key::new(self.owner, index as u32, slot.generation)),
             class: slot.class,
             rhythm: slot.rhythm,
             expires: (slot.position != UNARMED).then_some(slot.when),
@@ -327,14 +323,14 @@ impl Timers {
     }
 
     fn slot(&self, timer: TimerId) -> Option<&Slot> {
-        let slot = self.slots.get(timer.0.index as usize)?;
-        let known = slot.generation == timer.0.generation && timer.0.owner == self.owner;
+        let slot = self.slots.get(timer.0.index() as usize)?;
+        let known = slot.generation == timer.0.generation() && timer.0.owner == self.owner;
         known.then_some(slot)
     }
 
     fn slot_mut(&mut self, timer: TimerId) -> Option<&mut Slot> {
-        let slot = self.slots.get_mut(timer.0.index as usize)?;
-        let known = slot.generation == timer.0.generation && timer.0.owner == self.owner;
+        let slot = self.slots.get_mut(timer.0.index() as usize)?;
+        let known = slot.generation == timer.0.generation() && timer.0.owner == self.owner;
         known.then_some(slot)
     }
 

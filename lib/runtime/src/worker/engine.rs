@@ -21,7 +21,7 @@ use dunlin_sync::{Class, Classes};
 use dunlin_trace::{Entry, RecordId, Ring, Site};
 
 use crate::{
-    driver::{Done, Driver, Endpoint, Pace, gives_way_from},
+    driver::{Done, Driver, Endpoint, Pace, Then, gives_way_from},
     ids::SocketId,
     loop_cell::{Counters, Runnable},
     options::{ConnectOptions, ListenOptions},
@@ -62,11 +62,8 @@ pub(crate) struct Engine {
 /// What a worker counts in a turn before it publishes it.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
-    pub(crate) handlers: [u64; 4],
-    pub(crate) messages: u64,
     /// Nanoseconds in steps of jobs.
     pub(crate) jobs: u64,
-    pub(crate) longest: u64,
     pub(crate) liveness_late: u64,
 }
 
@@ -130,13 +127,8 @@ impl Engine {
 
     /// Publishes what was counted.
     pub(crate) fn publish(&mut self) {
-        let (tally, counters) = (core::mem::take(&mut self.tally), &self.shared.counters);
-        for (counter, count) in counters.handlers.iter().zip(tally.handlers) {
-            Counters::add(counter, count);
-        }
-        Counters::add(&counters.messages, tally.messages);
-        Counters::raise(&counters.longest, tally.longest);
-        Counters::raise(&counters.liveness_late, tally.liveness_late);
+        let tally = core::mem::take(&mut self.tally);
+        Counters::raise(&self.shared.counters.liveness_late, tally.liveness_late);
     }
 
     /// Records something about a loop that is not a handler.
@@ -175,21 +167,22 @@ impl Driver for Engine {
         let now = self.tick();
         self.ring.end(self.record, self.ticks);
         let took = now.nanos_since(handler.began);
-        self.tally.handlers[handler.class.index()] += 1;
-        self.tally.messages += u64::from(handler.site == Site::MESSAGE);
-        if handler.site == Site::JOB {
-            self.tally.jobs += took;
+        let counters = &self.shared.counters;
+        Counters::add(&counters.handlers[handler.class.index()], 1);
+        Counters::raise(&counters.longest, took);
+        match handler.site {
+            Site::MESSAGE => Counters::add(&counters.messages, 1),
+            Site::JOB => self.tally.jobs += took,
+            _ => {}
         }
-        self.tally.longest = self.tally.longest.max(took);
         self.meter.end(handler, now);
         if now >= self.turn_until {
             let is_urgent = now >= self.liveness_at || self.is_urgent();
-            return if is_urgent { Pace::Interrupt(now) } else { Pace::Yield(now) };
+            let then = if is_urgent { Then::Interrupt } else { Then::Yield };
+            return Pace { now, then };
         }
-        if self.is_urgent() {
-            return Pace::Interrupt(now);
-        }
-        Pace::Continue(now)
+        let then = if self.is_urgent() { Then::Interrupt } else { Then::Continue };
+        Pace { now, then }
     }
 
     fn tick(&mut self) -> Time {

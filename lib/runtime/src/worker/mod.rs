@@ -26,8 +26,9 @@ pub(crate) use moves::SETTLED;
 pub(crate) use spread::{GATHERED_AT_ONCE, STAY};
 
 use crate::{
-    dispatch::{RunEntry, look_at_clocks},
+    dispatch::{RunEntry, Ticket, look_at_clocks},
     groups::GroupId,
+    ids::LoopId,
     kit::idle::Idle,
     loop_cell::{Counters, Runnable, notify_dyn},
     moves::MoveLog,
@@ -50,7 +51,7 @@ pub(crate) struct Worker {
     engine: Engine,
     arena: Arena,
     events: Events,
-    queue: RunQueue<RunEntry>,
+    queue: RunQueue<Ticket>,
     inbox: Batch<Injected>,
     loops: Vec<Option<Resident>>,
     free: Vec<u32>,
@@ -86,6 +87,7 @@ pub(crate) struct Worker {
 /// A loop that is with this worker.
 struct Resident {
     cell: Arc<dyn Runnable>,
+    loop_id: LoopId,
     /// What it uses.
     gauge: Gauge,
     arrived: Time,
@@ -159,8 +161,8 @@ impl Worker {
             local::drain(&mut self.queue);
             self.fire_deadlines();
             self.pay_floor();
-            if let Some(entry) = self.queue.pop() {
-                self.turn(entry);
+            if let Some(ticket) = self.queue.pop() {
+                self.turn(ticket);
                 if self.engine.now >= self.polled + POLL_INTERVAL {
                     self.look(Some(Duration::ZERO));
                     self.consider_spread();
@@ -255,10 +257,19 @@ impl Worker {
         self.inbox = self.engine.shared.inbox.take_all();
         while let Some(entry) = self.inbox.next() {
             match entry.item {
-                Item::Message(Injected::Run(entry)) => self.queue.push(entry.class, entry),
+                Item::Message(Injected::Run(entry)) => self.accept(&entry),
                 Item::Message(Injected::Command(command)) => self.obey(command),
                 Item::Event(_) => {}
             }
+        }
+    }
+
+    /// Another thread wants a loop run.
+    fn accept(&mut self, entry: &RunEntry) {
+        let header = entry.cell.header();
+        // If not, the loop has moved since, and whoever took it in has made a new entry.
+        if header.state().placement() == entry.at {
+            self.queue.push(entry.class, Ticket::new(header, entry.class, entry.at));
         }
     }
 

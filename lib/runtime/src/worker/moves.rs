@@ -8,6 +8,7 @@ use dunlin_trace::Site;
 
 use super::{Resident, Stage, Worker};
 use crate::{
+    dispatch::Ticket,
     loop_cell::{Counters, Runnable, notify_dyn},
     moves::{MoveReason, MoveRecord},
     placement::{self, Gauge, Load, Row},
@@ -39,9 +40,7 @@ impl Worker {
         self.idle.set(slot, deadlines.job, self.engine.now);
         let moved = cell.header().state().finish_move(self.index());
         if let Some(class) = moved.requeue {
-            let cell = Arc::clone(&cell);
-            let entry = crate::dispatch::RunEntry { cell, class, at: moved.placement };
-            self.queue.push(class, entry);
+            self.queue.push(class, Ticket::new(cell.header(), class, moved.placement));
         }
         // A new loop is to be started; one that has moved may have lost a socket on the way.
         notify_dyn(&cell, Class::Control);
@@ -50,7 +49,8 @@ impl Worker {
             self.eager.reset(self.engine.now);
         }
         let gauge = Gauge::new(cell.header().counters.run.load(Ordering::Relaxed));
-        let resident = Some(Resident { cell, gauge, arrived: self.engine.now });
+        let loop_id = cell.header().id();
+        let resident = Some(Resident { cell, loop_id, gauge, arrived: self.engine.now });
         match self.loops.get_mut(slot as usize) {
             Some(place) => *place = resident,
             None => self.loops.push(resident),

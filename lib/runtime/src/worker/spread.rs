@@ -3,7 +3,7 @@
 use core::{sync::atomic::Ordering, time::Duration};
 use std::sync::Arc;
 
-use super::{POLL_INTERVAL, Stage, Worker};
+use super::{POLL_INTERVAL, Stage, Worker, turn::resident_of};
 use crate::{moves::MoveReason, pool::WorkerShared};
 
 impl Worker {
@@ -26,8 +26,9 @@ impl Worker {
         }
         // The one that had the last turn counts, too.
         let count = (self.queue.len() + 1) * idle.len() / (idle.len() + 1);
-        let waiting = self.queue.iter().map(|entry| entry.cell.header().slot());
-        let mut slots: Vec<u32> = waiting.filter(|&slot| self.may_leave(slot)).collect();
+        let waiting = self.queue.iter().filter(|ticket| resident_of(&self.loops, ticket).is_some());
+        let slots = waiting.map(|ticket| ticket.slot);
+        let mut slots: Vec<u32> = slots.filter(|&slot| self.may_leave(slot)).collect();
         // Those at the end have longest to wait.
         slots.reverse();
         if count > 0 && !slots.is_empty() {

@@ -3,15 +3,14 @@
 use core::sync::atomic::Ordering;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use dunlin_sync::Class;
+use dunlin_sync::{Begin, Class};
 
-use super::{POLL_INTERVAL, Worker};
+use super::{POLL_INTERVAL, Resident, Worker};
 use crate::{
     body::Ended,
-    dispatch::RunEntry,
-    loop_cell::{Counters, begin, notify_dyn},
+    dispatch::Ticket,
+    loop_cell::{Counters, notify_dyn},
     pool::WAITING_UNIT,
-    time::Time,
 };
 
 impl Worker {
@@ -38,32 +37,39 @@ impl Worker {
     }
 
     /// Gives a loop its turn, if there still is a reason.
-    pub(super) fn turn(&mut self, entry: RunEntry) {
-        let Some(pending) = begin(&entry) else { return };
-        let slot = entry.cell.header().slot();
+    pub(super) fn turn(&mut self, ticket: Ticket) {
+        let Ticket { slot, loop_id, .. } = ticket;
+        let Some(resident) = resident_of(&self.loops, &ticket) else { return };
+        let (cell, header) = (&resident.cell, resident.cell.header());
+        let Begin::Run(pending) = header.state().begin_run(ticket.class, ticket.at) else { return };
         let began = self.engine.now;
-        let class = pending.highest().unwrap_or(entry.class);
-        let number = entry.cell.header().id().number();
+        let class = pending.highest().unwrap_or(ticket.class);
+        let number = loop_id.number();
         let budget = self.turns.begin(class, number, self.queue.len());
         // What is run before liveness, so that it does not starve, gets one handler.
-        let passes = self.queue.has_liveness() && entry.class != Class::Liveness;
+        let passes = self.queue.has_liveness() && ticket.class != Class::Liveness;
         let liveness_at = if passes { began } else { self.liveness.first_but(slot) };
-        self.engine.set_rank(entry.class, self.queue.classes());
+        self.engine.set_rank(ticket.class, self.queue.classes());
         self.engine.begin_turn(budget, self.polled + POLL_INTERVAL, liveness_at);
-        let ended = entry.cell.run(&entry.cell, pending, &mut self.engine, &mut self.arena);
-        self.count(&entry, began);
+        let ended = cell.run(cell, pending, &mut self.engine, &mut self.arena);
+        let took = self.engine.now.nanos_since(began);
+        Counters::add(&header.counters.run, took);
+        Counters::add(&header.counters.turns, 1);
         if ended.stopped {
+            self.count(ticket.class, took);
             self.bury(slot);
             return;
         }
+        let next = header.state().end_run(ended.left);
+        self.count(ticket.class, took);
         self.note_deadlines(slot, &ended);
-        if let Some(class) = entry.cell.header().state().end_run(ended.left) {
-            let entry = RunEntry { class, ..entry };
+        if let Some(class) = next {
+            let ticket = Ticket { class, ..ticket };
             let goes_on = self.turns.end(class, number, self.engine.now, self.engine.budget_until);
             if goes_on || ended.owes {
-                self.queue.push_front(class, entry);
+                self.queue.push_front(class, ticket);
             } else {
-                self.queue.push(class, entry);
+                self.queue.push(class, ticket);
             }
         }
         self.send_home(slot);
@@ -75,12 +81,9 @@ impl Worker {
         self.idle.set(slot, ended.deadlines.job, self.engine.now);
     }
 
-    fn count(&mut self, entry: &RunEntry, began: Time) {
-        let took = self.engine.now.nanos_since(began);
-        self.queue.charge(entry.class, took);
-        let of_loop = &entry.cell.header().counters;
-        Counters::add(&of_loop.run, took);
-        Counters::add(&of_loop.turns, 1);
+    /// A turn of this class took so long.
+    fn count(&mut self, class: Class, took: u64) {
+        self.queue.charge(class, took);
         let of_worker = &self.engine.shared.counters;
         Counters::add(&of_worker.busy, took);
         Counters::add(&of_worker.turns, 1);
@@ -112,4 +115,14 @@ impl Worker {
             recorder.end_loop(header.id().number());
         }
     }
+}
+
+/// The loop that a ticket is for, if it is still here.
+#[inline]
+pub(super) fn resident_of<'a>(
+    loops: &'a [Option<Resident>],
+    ticket: &Ticket,
+) -> Option<&'a Resident> {
+    let resident = loops.get(ticket.slot as usize)?.as_ref()?;
+    (resident.loop_id == ticket.loop_id).then_some(resident)
 }
