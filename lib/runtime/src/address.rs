@@ -8,6 +8,7 @@ use dunlin_sync::{Class, EventNode, Scheduled};
 use crate::{
     ask::Canceller,
     cause::{self, Stamp},
+    ending::{self, Stop, StopReport},
     groups::GroupId,
     ids::{EventId, LoopId, Thing},
     loop_cell::{self, LoopCell, Runnable},
@@ -52,10 +53,40 @@ impl<M: Send + 'static> Address<M> {
         self.cell.header().name()
     }
 
-    /// Asks the loop to stop: it runs what is in hand, then its `stop` handler.
+    /// Asks the loop to stop: the handler that runs ends, what it has deferred is run, then its
+    /// `stop` handler; what waits is dropped, counted, and told by nobody but the statistics and, if it was
+    /// asked for, the log.
     pub fn stop(&self) {
         self.cell.header().ask_to_stop();
         loop_cell::notify(&self.cell, Class::Control);
+    }
+
+    /// Asks the loop to stop as `options` say: what waits in their classes is run before. Of several
+    /// such wishes the first says what is drained, and the earliest deadline holds.
+    pub fn stop_with(&self, options: Stop) {
+        ending::stop(&(Arc::clone(&self.cell) as _), options, None);
+    }
+
+    /// As [`stop_with`](Self::stop_with), and calls `completion` once with what came of it: on the worker of the
+    /// loop when all it owned is gone, or right here if it has stopped before. It must be short and had
+    /// best send a message, as [`stop_to`](Self::stop_to) does.
+    pub fn stop_then(&self, options: Stop, completion: impl FnOnce(StopReport) + Send + 'static) {
+        ending::stop(&(Arc::clone(&self.cell) as _), options, Some(Box::new(completion)));
+    }
+
+    /// As [`stop_then`](Self::stop_then); what came of it goes to `answer_to` as a message made by `make`.
+    pub fn stop_to<N: Send + 'static>(
+        &self,
+        options: Stop,
+        answer_to: &Address<N>,
+        class: Class,
+        make: impl FnOnce(StopReport) -> N + Send + 'static,
+    ) {
+        let answer_to = answer_to.clone();
+        self.stop_then(options, move |report| {
+            // Nobody to be told if that loop has stopped.
+            let _ = answer_to.send(class, make(report));
+        });
     }
 
     /// Puts the loop into another thread group: it moves there soon, with its timers and sockets.

@@ -263,11 +263,14 @@ impl Agenda {
         pending
     }
 
-    /// Retires all handles: the loop goes.
-    pub(crate) fn retire(&mut self) {
-        for node in self.slots.iter_mut().filter_map(|slot| slot.node.take()) {
-            node.retire();
+    /// Retires all handles: the loop goes. How many were to run, of each class.
+    pub(crate) fn retire(&mut self) -> [u64; 4] {
+        let mut pending = [0; 4];
+        for slot in self.slots.iter_mut().filter(|slot| slot.exists) {
+            let remote = slot.node.take().is_some_and(|node| node.retire());
+            pending[slot.class.index()] += u64::from(remote || slot.live || slot.is_deferred);
         }
+        pending
     }
 
     #[inline]

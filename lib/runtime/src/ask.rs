@@ -13,6 +13,7 @@ use crate::{
     cause,
     clocks::ClockJump,
     dispatch::report,
+    ending::StopAsk,
     ids::{LoopId, Thing},
     loop_cell::{Runnable, notify_dyn},
     loop_core::LoopCore,
@@ -26,6 +27,8 @@ pub(crate) enum Ask {
     Cancel(CancelAsk),
     /// Hear what happened to the clocks.
     Clock(ClockJump),
+    /// Stop.
+    Stop(StopAsk),
 }
 
 /// A wish to have something cancelled. Whatever becomes of it, the completion is called once.

@@ -33,20 +33,20 @@ pub(crate) struct Body<M> {
     pub(crate) state: Option<Box<dyn Loop<Message = M>>>,
     pub(crate) core: LoopCore,
     /// What has been taken from the inboxes and not been handled: goes first.
-    high: Batch<M, Stamp>,
-    low: Batch<M, Stamp>,
+    pub(crate) high: Batch<M, Stamp>,
+    pub(crate) low: Batch<M, Stamp>,
     /// What others ask of the loop, and what is being seen to.
-    asks: Batch<Ask, Stamp>,
+    pub(crate) asks: Batch<Ask, Stamp>,
     ask: Option<Ask>,
     /// Why the handler runs that runs.
-    reason: Reason,
+    pub(crate) reason: Reason,
     lanes: Lanes,
     /// Handlers of high messages and liveness timers in a row.
     urgent_streak: u32,
     /// See [`Driver::gives_way_from`].
     way_from: usize,
     /// The batch is over but for what has been deferred, of which so much has run.
-    draining: Option<u32>,
+    pub(crate) draining: Option<u32>,
 }
 
 /// How a run ended.
@@ -110,6 +110,7 @@ impl<M: Send + 'static> Body<M> {
     /// Tells of a panic: the log, and whoever owns the loop.
     #[cold]
     fn panicked(&mut self, panic: &Panic, own: &Arc<dyn Runnable>) {
+        self.core.panicked = true;
         let state = self.state.as_mut();
         let essential = state.as_ref().is_some_and(|state| state.is_essential());
         let level = if essential { LogLevel::Fatal } else { LogLevel::Error };
@@ -132,7 +133,7 @@ impl<M: Send + 'static> Body<M> {
     ) -> Ended {
         let header = own.header();
         if header.is_asked_to_stop() {
-            self.core.stopping = true;
+            self.core.stop_now();
         }
         if !header.asks().is_empty() {
             self.asks.refill(header.asks());
@@ -173,19 +174,20 @@ impl<M: Send + 'static> Body<M> {
         let Pace { now, then } = pace;
         let (is_over, at) = match then {
             Then::Continue => return Some(now),
-            Then::Interrupt => return self.core.stopping.then_some(now),
+            Then::Interrupt => return self.ends_now().then_some(now),
             Then::Yield => (true, Some(now)),
             Then::Pause => (false, None),
             Then::PauseAndYield => (true, None),
         };
-        if !self.core.stopping {
+        let ends_now = self.ends_now();
+        if !ends_now {
             self.draining = match self.draining {
                 Some(_) if !self.core.events.has_deferred() => None,
                 None if is_over && self.core.events.has_deferred() => Some(0),
                 unchanged => unchanged,
             };
         }
-        at.filter(|_| self.core.stopping || self.draining.is_some())
+        at.filter(|_| ends_now || self.draining.is_some())
     }
 
     #[inline]
@@ -230,6 +232,7 @@ impl<M: Send + 'static> Body<M> {
             Kind::Ask => match self.ask.take() {
                 Some(Ask::Cancel(ask)) => ask.perform(cx.core, own),
                 Some(Ask::Clock(jump)) => state.clock_jumped(cx, &jump),
+                Some(Ask::Stop(ask)) => ask.perform(cx.core, own, now),
                 None => {}
             },
             Kind::Stop => state.stop(cx),
@@ -250,7 +253,7 @@ impl<M: Send + 'static> Body<M> {
             return Some(step);
         }
         if self.core.stopping {
-            return Some(self.next_deferred().unwrap_or_else(|| self.last()));
+            return self.next_of_ending(high, low, now);
         }
         let others_first = self.urgent_streak >= LONGEST_STREAK;
         if !others_first && let Some(step) = self.next_urgent(high, now) {
@@ -272,7 +275,7 @@ impl<M: Send + 'static> Body<M> {
     }
 
     #[cold]
-    fn last(&mut self) -> Step {
+    pub(crate) fn last(&mut self) -> Step {
         self.reason = Reason::NONE;
         Step::new(Kind::Stop, Class::Control)
     }
@@ -294,7 +297,7 @@ impl<M: Send + 'static> Body<M> {
 
     /// None if too much has run in a row, too.
     #[cold]
-    fn next_deferred(&mut self) -> Option<Step> {
+    pub(crate) fn next_deferred(&mut self) -> Option<Step> {
         let ran = self.draining.get_or_insert(0);
         *ran += 1;
         if *ran > LONGEST_DRAIN {
@@ -440,7 +443,7 @@ impl<M: Send + 'static> Body<M> {
 
     /// What is first in a batch.
     #[inline]
-    fn found(&mut self, kind: Kind, peeked: Peeked, stamp: Stamp) -> Step {
+    pub(crate) fn found(&mut self, kind: Kind, peeked: Peeked, stamp: Stamp) -> Step {
         self.reason = stamp.into();
         match peeked {
             Peeked::Message => Step::new(kind, stamp.class),
@@ -464,9 +467,12 @@ impl<M: Send + 'static> Body<M> {
             let liveness = pending.union(cause::sent_itself()).contains(Class::Liveness);
             left = left.with(if liveness { Class::Liveness } else { Class::Control });
         }
+        if self.core.drains() {
+            left = self.left_of_ending(left);
+        }
         let has_deferred = self.core.events.has_deferred();
         let owes = self.draining.is_some() && has_deferred;
-        if self.core.stopping || owes || !self.asks.is_empty() {
+        if self.ends_now() || owes || !self.asks.is_empty() {
             left = left.with(Class::Control);
         } else if has_deferred {
             left = left.with(Class::Bulk);
@@ -532,12 +538,6 @@ impl<M: Send + 'static> Body<M> {
                 sockets: core.sockets.describe(driver).collect(),
             })
         });
-    }
-
-    /// Drops the loop's state. Its own destructors may panic.
-    pub(crate) fn bury(mut self) {
-        self.core.events.retire();
-        let _ = catch_unwind(AssertUnwindSafe(move || drop(self)));
     }
 }
 

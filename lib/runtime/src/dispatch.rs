@@ -6,11 +6,12 @@ use dunlin_sync::{Class, Placement};
 
 use crate::{
     clocks::{ClockSource, ClockWatch},
+    ending::Stop,
     groups::{GroupId, GroupOptions, Threads},
     ids::LoopId,
     loop_cell::{Header, Runnable},
     options::{LogLevel, LogRecord, Watch},
-    stats::{StatsReply, Survey},
+    stats::{StatsReply, StopBook, Survey},
     time::Time,
 };
 
@@ -65,8 +66,10 @@ pub(crate) trait Dispatch: Send + Sync + 'static {
     fn clear_stats(&self);
     /// Changes what is reported.
     fn watch(&self, watch: &Watch);
-    /// Stops every loop, then the workers.
-    fn shutdown(&self);
+    /// Stops every loop in this way, then the workers.
+    fn shutdown(&self, how: Stop);
+    /// What was dropped as loops stopped.
+    fn stops(&self) -> &StopBook;
     /// What looks at the clocks.
     fn clock_watch(&self) -> &ClockWatch;
     /// Reports something.

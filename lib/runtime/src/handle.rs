@@ -8,6 +8,7 @@ use dunlin_sync::Class;
 use crate::{
     address::Address,
     dispatch::Dispatch,
+    ending::Stop,
     groups::{GroupId, GroupOptions, Threads},
     loop_cell::LoopCell,
     options::Watch,
@@ -109,9 +110,16 @@ impl RuntimeHandle {
         self.dispatch.watch(watch);
     }
 
-    /// Stops every loop, then the workers.
+    /// Stops every loop, then the workers. One line in the log says what was dropped, if anything was
+    /// that somebody had asked for.
     pub fn shutdown(&self) {
-        self.dispatch.shutdown();
+        self.shutdown_with(Stop::NOW);
+    }
+
+    /// As [`shutdown`](Self::shutdown), but what waits in some classes is run before. Each loop stops by
+    /// itself: what one sends another while it drains may come too late, and is given back or dropped.
+    pub fn shutdown_with(&self, how: Stop) {
+        self.dispatch.shutdown(how);
     }
 }
 

@@ -65,7 +65,9 @@ mod cause;
 mod clocks;
 mod context;
 mod dispatch;
+mod drain;
 mod driver;
+mod ending;
 mod groups;
 pub mod guide;
 mod handle;
@@ -102,7 +104,8 @@ pub use clocks::{ClockJump, ClockReading, ClockSource, SystemClocks};
 pub use context::{Context, OwnedSocket};
 pub use dunlin_mem::Arena;
 pub use dunlin_os::thread::parallelism;
-pub use dunlin_sync::Class;
+pub use dunlin_sync::{Class, Classes};
+pub use ending::{Dropped, Stop, StopOutcome, StopReport};
 pub use groups::{GroupId, GroupOptions, Threads};
 pub use handle::RuntimeHandle;
 pub use ids::{EventId, JobId, LoopId, ScopeId, SocketId, TimerId, WorkId};
@@ -116,7 +119,7 @@ pub use runloop::{Interest, Loop, Progress, Ready};
 pub use runtime::Runtime;
 pub use stats::{
     Culprit, GroupStats, Handler, HandlerStats, Histogram, LoopDetails, LoopStats, Loops,
-    SiteStats, SocketStats, Stats, StatsReply, Survey, TaskStats, Waiting, Wanted, Who,
+    SiteStats, SocketStats, Stats, StatsReply, StopStats, Survey, TaskStats, Waiting, Wanted, Who,
     WorkerStats, Worst,
 };
 pub use time::Time;

@@ -4,7 +4,10 @@ use core::{
     any::Any,
     sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
 };
-use std::sync::Arc;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    sync::Arc,
+};
 
 use dunlin_mem::Arena;
 use dunlin_sync::{
@@ -17,15 +20,18 @@ use crate::{
     body::{Body, Ended},
     cause::{self, Stamp},
     dispatch::{Dispatch, RunEntry},
+    drain::count_out,
     driver::{Done, Driver},
+    ending::{self, Dropped, StopReport},
     groups::GroupId,
     handle::RuntimeHandle,
     ids::{LoopId, SocketId},
     kit::budget::Overruns,
     loop_core::{Deadlines, NOWHERE},
+    options::{LogLevel, LogRecord},
     runloop::{Loop, Ready},
     sockets::Marked,
-    stats::{Handler, LoopStats},
+    stats::{Handler, LoopStats, note_stop},
     time::Time,
     wish::WishCell,
 };
@@ -247,10 +253,19 @@ impl<M: Send + 'static> LoopCell<M> {
         }
     }
 
-    fn drop_messages(&self) {
-        drop(self.high.take_all());
-        drop(self.low.take_all());
+    /// Drops what has come and nobody will look at.
+    fn drop_messages(&self, dropped: &mut Dropped) {
+        count_out(self.high.take_all(), dropped);
+        count_out(self.low.take_all(), dropped);
         drop(self.header.asks.take_all());
+    }
+
+    /// The same of what has come after the end.
+    #[cold]
+    fn drop_late(&self) {
+        let mut dropped = Dropped::default();
+        self.drop_messages(&mut dropped);
+        self.header.dispatch.stops().note(&dropped);
     }
 }
 
@@ -338,18 +353,30 @@ impl<M: Send + 'static> Runnable for LoopCell<M> {
     }
 
     fn bury(&self, driver: &mut dyn Driver) {
+        let (mut report, mut completions) = (StopReport::default(), Vec::new());
         if let Some(mut body) = self.enter() {
             body.detach(driver);
             let empty = Body::new(self.header.id, self.header.class, RecordId::NONE);
             let old = core::mem::replace(&mut *body, empty);
             drop(body);
-            old.bury();
+            (report, completions) = old.bury(self.header.asks.take_all());
         }
-        self.drop_messages();
+        // Their destructors may panic; whoever waits for the end hears of it first.
+        let swept = catch_unwind(AssertUnwindSafe(|| self.drop_messages(&mut report.dropped)));
+        note_stop(&self.header, &report, driver.turn_time());
+        if ending::tell(completions, report).is_err() {
+            let name = &self.header.name;
+            let text = format!("what was to follow the end of loop {name} panicked");
+            let (level, loop_id, loop_name) = (LogLevel::Error, Some(self.header.id), None);
+            self.header.dispatch.log(&LogRecord { level, loop_id, loop_name, text });
+        }
+        if let Err(panic) = swept {
+            resume_unwind(panic);
+        }
     }
 
     fn sweep(&self) {
-        self.drop_messages();
+        self.drop_late();
     }
 
     fn stats(&self, details: Option<&dyn Driver>) -> LoopStats {
@@ -397,7 +424,7 @@ pub(crate) fn notify<M: Send + 'static>(cell: &Arc<LoopCell<M>>, class: Class) {
                 cell.header.dispatch.enqueue(entry);
             }
         }
-        Action::Closed => cell.drop_messages(),
+        Action::Closed => cell.drop_late(),
     }
 }
 

@@ -4,6 +4,7 @@ use dunlin_sync::Class;
 
 use crate::{
     agenda::Agenda,
+    ending::Ending,
     ids::{Key, LoopId, SocketId, Thing, TimerId},
     kit::{
         client::ClientCounters,
@@ -43,8 +44,12 @@ pub(crate) struct LoopCore {
     pub(crate) callers: Vec<Option<Thing>>,
     /// The loop is told of jumps of the clocks.
     pub(crate) watches_clock: bool,
-    /// The loop has asked to be stopped.
+    /// The loop stops, perhaps not yet.
     pub(crate) stopping: bool,
+    /// How, if that has been said.
+    pub(crate) ending: Option<Box<Ending>>,
+    /// A handler has panicked.
+    pub(crate) panicked: bool,
     /// `start` has run.
     pub(crate) started: bool,
 }
@@ -68,6 +73,8 @@ impl LoopCore {
             callers: Vec::new(),
             watches_clock: false,
             stopping: false,
+            ending: None,
+            panicked: false,
             started: false,
         }
     }

@@ -13,6 +13,8 @@ use dunlin_sync::Class;
 
 use crate::{
     address::Address,
+    dispatch::Dispatch,
+    ending::Stop,
     groups::GroupId,
     handle::RuntimeHandle,
     options::RuntimeOptions,
@@ -100,7 +102,8 @@ impl Runtime {
         let stats =
             |worker: &Arc<WorkerShared>| worker_stats(worker, table.groups.of_worker(worker.index));
         let workers = table.all().map(stats).collect();
-        Stats { workers, groups: GroupStats::all(&table.groups), ..Stats::default() }
+        let stops = self.pool.0.stops().stats();
+        Stats { workers, groups: GroupStats::all(&table.groups), stops, ..Stats::default() }
     }
 
     /// Waits until the runtime has been shut down by way of a handle.
@@ -109,8 +112,13 @@ impl Runtime {
     }
 
     /// Stops every loop and waits for the workers.
-    pub fn shutdown(mut self) {
-        self.handle.shutdown();
+    pub fn shutdown(self) {
+        self.shutdown_with(Stop::NOW);
+    }
+
+    /// See [`RuntimeHandle::shutdown_with`]; waits for the workers.
+    pub fn shutdown_with(mut self, how: Stop) {
+        self.handle.shutdown_with(how);
         self.wait();
     }
 

@@ -15,8 +15,8 @@ use dunlin_sync::Class;
 pub use sockets::OwnedSocket;
 
 use crate::{
-    address::Address, driver::Driver, handle::RuntimeHandle, ids::LoopId, loop_cell::Runnable,
-    loop_core::LoopCore, runloop::Loop, time::Time,
+    address::Address, driver::Driver, ending::Stop, handle::RuntimeHandle, ids::LoopId,
+    loop_cell::Runnable, loop_core::LoopCore, runloop::Loop, time::Time,
 };
 
 /// What a handler is given to reach time, timers, sockets, other loops and scratch memory.
@@ -112,7 +112,17 @@ impl<'a> Context<'a> {
 
     /// Stops this loop after the current handler: [`Loop::stop`] runs, then all it owns goes.
     pub fn stop_self(&mut self) {
-        self.core.stopping = true;
+        self.core.stop_now();
+    }
+
+    /// Stops this loop as `options` say: what is to be drained is run first.
+    pub fn stop_self_with(&mut self, options: Stop) {
+        let _ = self.core.stop_with(options, self.now);
+    }
+
+    /// Whether this loop is to stop: what runs now is being drained, or is the last handler.
+    pub fn is_stopping(&self) -> bool {
+        self.core.stopping
     }
 
     /// Whether the running handler has used up its share or something more urgent waits. Long

@@ -3,7 +3,7 @@
 //! # Shutting down
 //!
 //! [`RuntimeHandle::shutdown`](crate::RuntimeHandle::shutdown) stops every loop, in no order, and then the workers;
-//! each loop's [`stop`](crate::Loop::stop) handler runs, messages under way are dropped.
+//! each loop's [`stop`](crate::Loop::stop) handler runs, messages under way are dropped and counted.
 //! [`Runtime::join`](crate::Runtime::join) returns when it is done. Dropping the runtime does both.
 //!
 //! If there is an order to keep (say goodbye to neighbours, then close the log), one loop knows it: it asks
@@ -86,6 +86,42 @@
 //! runtime.join();
 //! # Ok::<(), std::io::Error>(())
 //! ```
+//!
+//! # Draining
+//!
+//! [`Address::stop`](crate::Address::stop) drops what waits. A [`Stop`](crate::Stop) says what is to be run first, by class,
+//! and for how long at most; and whoever stops a loop may hear what came of it, what was dropped above all:
+//!
+//! ```
+//! use std::sync::mpsc::{Sender, channel};
+//! use dunlin_runtime::{Class, Context, Duration, Loop, Runtime, RuntimeOptions, Stop};
+//!
+//! struct Ledger(Sender<u32>);
+//!
+//! impl Loop for Ledger {
+//!     type Message = u32;
+//!
+//!     fn message(&mut self, _cx: &mut Context<'_>, entry: u32) {
+//!         let _ = self.0.send(entry);
+//!     }
+//! }
+//!
+//! let runtime = Runtime::new(RuntimeOptions::default())?;
+//! let (entries, written) = channel();
+//! let ledger = runtime.spawn("ledger", Class::Routing, Ledger(entries));
+//! for entry in 0..100 {
+//!     ledger.send(Class::Routing, entry).unwrap();
+//! }
+//! let (told, reports) = channel();
+//! let patient = Stop::after(Class::Routing, Duration::from_secs(5));
+//! ledger.stop_then(patient, move |report| told.send(report).unwrap());
+//! let report = reports.recv().unwrap();
+//! assert_eq!((written.iter().count(), report.dropped.asked()), (100, 0));
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
+//! [`RuntimeHandle::shutdown_with`](crate::RuntimeHandle::shutdown_with) does that with all loops. The sums are in
+//! [`Stats::stops`](crate::Stats::stops), and the log is told of what was lost.
 //!
 //! # Panics
 //!

@@ -11,8 +11,8 @@ use super::{Table, WorkerShared};
 use crate::{
     groups::GroupId,
     stats::{
-        GroupStats, HandlerStats, Measured, Page, Part, Running, StatsReply, Survey, WorkerStats,
-        picture,
+        GroupStats, HandlerStats, Measured, Page, Part, Running, Stats, StatsReply, StopStats,
+        Survey, WorkerStats, picture,
     },
     time::Time,
 };
@@ -25,17 +25,19 @@ pub(crate) struct Collector {
     /// last one sees all parts.
     waiting: AtomicUsize,
     groups: Vec<GroupStats>,
+    stops: StopStats,
     reply: ExclusiveCell<Option<StatsReply>>,
 }
 
 impl Collector {
     /// For the workers of this table.
-    pub(crate) fn new(table: &Table, survey: Survey, reply: StatsReply) -> Self {
+    pub(crate) fn new(table: &Table, survey: Survey, stops: StopStats, reply: StatsReply) -> Self {
         Self {
             survey,
             parts: Inbox::new(),
             waiting: AtomicUsize::new(table.all().count()),
             groups: GroupStats::all(&table.groups),
+            stops,
             reply: ExclusiveCell::new(Some(reply)),
         }
     }
@@ -83,7 +85,8 @@ impl Collector {
                 parts.push(self.seen_from_outside(shared, group));
             }
         }
-        (reply.0)(picture(&self.survey, parts, self.groups.clone(), table.is_none()));
+        let picture = picture(&self.survey, parts, self.groups.clone(), table.is_none());
+        (reply.0)(Stats { stops: self.stops, ..picture });
     }
 
     /// What is known of a worker that does not answer.

@@ -17,11 +17,12 @@ pub(crate) use table::Table;
 use crate::{
     clocks::ClockWatch,
     dispatch::{Dispatch, RunEntry, Ticket},
+    ending::Stop,
     groups::{GroupId, GroupOptions, Groups, Names, Threads},
     ids::LoopId,
     loop_cell::{Header, Runnable},
     options::{LogLevel, LogRecord, RuntimeOptions, Watch, first_groups},
-    stats::{Limits, StatsReply, Survey},
+    stats::{Limits, StatsReply, StopBook, Survey},
     watch::WatchPost,
 };
 
@@ -38,6 +39,8 @@ pub(crate) struct Pool {
     pub(crate) limits: Arc<Limits>,
     /// What the watcher is told.
     pub(crate) watch_post: WatchPost,
+    /// What was dropped as loops stopped.
+    stops: StopBook,
     /// Worker 0 has been told to shut down, or cannot be told anything any more.
     pub(crate) stopping: AtomicBool,
 }
@@ -52,6 +55,7 @@ impl Pool {
         Ok(Arc::new(Self {
             limits,
             watch_post: WatchPost::new(),
+            stops: StopBook::new(),
             options,
             names: Names::new(table.groups.each().map(|(_, group)| &group.options.name)),
             table: Snapshot::new(table),
@@ -107,7 +111,7 @@ impl Pool {
                 | Command::Regroup
                 | Command::ClearStats
                 | Command::Count { .. }
-                | Command::Shutdown => {}
+                | Command::Shutdown { .. } => {}
             }
         }
     }
@@ -203,7 +207,8 @@ impl Dispatch for Pool {
 
     fn collect(&self, survey: Survey, reply: StatsReply) {
         let table = self.table();
-        let collector = Arc::new(Collector::new(&table, survey, reply));
+        let collector = Collector::new(&table, survey, self.stops.stats(), reply);
+        let collector = Arc::new(collector);
         self.watch_post.survey(Arc::clone(&collector));
         for worker in table.all() {
             self.tell(worker, Command::Report(Arc::clone(&collector)));
@@ -215,14 +220,19 @@ impl Dispatch for Pool {
         for worker in table.all() {
             self.tell(worker, Command::ClearStats);
         }
+        self.stops.clear();
     }
 
     fn watch(&self, watch: &Watch) {
         self.limits.set(watch);
     }
 
-    fn shutdown(&self) {
-        self.tell_first(Command::Shutdown);
+    fn shutdown(&self, how: Stop) {
+        self.tell_first(Command::Shutdown { how });
+    }
+
+    fn stops(&self) -> &StopBook {
+        &self.stops
     }
 
     fn clock_watch(&self) -> &ClockWatch {

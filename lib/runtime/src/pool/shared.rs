@@ -8,6 +8,7 @@ use dunlin_sync::{CachePadded, Class, Inbox, Snapshot, WakeWord};
 
 use crate::{
     dispatch::RunEntry,
+    ending::Stop,
     groups::{GroupId, Groups, Threads},
     loop_cell::Runnable,
     moves::{MoveLog, MoveReason},
@@ -107,8 +108,8 @@ pub(crate) enum Command {
     Report(Arc<Collector>),
     /// Forget what you have measured.
     ClearStats,
-    /// Stop all loops and end (to worker 0, which tells the others).
-    Shutdown,
+    /// Stop all loops in this way and end (to worker 0, which tells the others).
+    Shutdown { how: Stop },
 }
 
 impl WorkerShared {

@@ -8,11 +8,12 @@ use dunlin_sync::{Class, Inbox, Placement};
 use crate::{
     clocks::ClockWatch,
     dispatch::{Dispatch, RunEntry},
+    ending::Stop,
     groups::{GroupId, GroupOptions, Groups, Names, Threads},
     ids::LoopId,
     loop_cell::{Header, Runnable},
     options::{LogRecord, LogSink, Watch},
-    stats::{Limits, StatsReply, Survey},
+    stats::{Limits, StatsReply, StopBook, Survey},
 };
 
 /// Collects what is for the scheduler, which looks here after every handler.
@@ -26,6 +27,8 @@ pub(super) struct SimDispatch {
     log: Option<Arc<dyn LogSink>>,
     /// When handlers are reported.
     pub(super) limits: Arc<Limits>,
+    /// What was dropped as loops stopped.
+    pub(super) stops: StopBook,
 }
 
 /// What is for the scheduler.
@@ -36,7 +39,7 @@ pub(super) enum Injected {
     SetGroups(Groups),
     Report(Survey, StatsReply),
     ClearStats,
-    Shutdown,
+    Shutdown(Stop),
 }
 
 impl SimDispatch {
@@ -49,6 +52,7 @@ impl SimDispatch {
             names: Names::new(groups.each().map(|(_, group)| &group.options.name)),
             log,
             limits: Arc::new(Limits::new(&Watch::default())),
+            stops: StopBook::new(),
         })
     }
 }
@@ -101,8 +105,12 @@ impl Dispatch for SimDispatch {
         self.limits.set(watch);
     }
 
-    fn shutdown(&self) {
-        self.inbox.push(Injected::Shutdown, ());
+    fn shutdown(&self, how: Stop) {
+        self.inbox.push(Injected::Shutdown(how), ());
+    }
+
+    fn stops(&self) -> &StopBook {
+        &self.stops
     }
 
     fn clock_watch(&self) -> &ClockWatch {

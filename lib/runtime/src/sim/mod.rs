@@ -30,6 +30,7 @@ pub use recording::sim_recorder;
 
 use crate::{
     address::Address,
+    ending::Stop,
     groups::{GroupId, GroupOptions, Threads},
     handle::RuntimeHandle,
     options::{Budgets, LogRecord, LogSink},
@@ -219,7 +220,12 @@ impl SimRuntime {
 
     /// Stops every loop; run on to see it happen.
     pub fn shutdown(&mut self) {
-        self.handle().shutdown();
+        self.shutdown_with(Stop::NOW);
+    }
+
+    /// See [`RuntimeHandle::shutdown_with`]; run on to see it happen.
+    pub fn shutdown_with(&mut self, how: Stop) {
+        self.handle().shutdown_with(how);
     }
 
     /// What has happened so far, in one number: handlers, when and where they ran, and every byte

@@ -9,17 +9,19 @@ use dunlin_trace::Site;
 use super::sched::{Resident, Scheduler};
 use crate::{
     dispatch::RunEntry,
-    loop_cell::{Runnable, notify_dyn},
+    ending::{self, Stop},
+    loop_cell::Runnable,
     loop_core::Deadlines,
     moves::{MoveReason, MoveRecord},
     placement::{self, Gauge, Load},
+    stats::note_end,
     wish::Wish,
 };
 
 impl Scheduler {
     pub(super) fn admit(&mut self, cell: Arc<dyn Runnable>) {
         if self.stopping {
-            cell.header().ask_to_stop();
+            ending::stop(&cell, self.how, None);
         }
         let slot = self.loops.len() as u32;
         cell.header().set_slot(slot);
@@ -133,6 +135,9 @@ impl Scheduler {
         resident.cell.bury(&mut self.engine);
         // Closed: nothing is left to be scheduled.
         let _ = resident.cell.header().state().end_run(Classes::NONE);
+        if self.stopping && self.loops.iter().all(Option::is_none) {
+            note_end(&*self.dispatch);
+        }
     }
 
     /// Gives the workers that a group just got their part of what its `old` ones have.
@@ -166,11 +171,14 @@ impl Scheduler {
         }
     }
 
-    pub(super) fn shut_down(&mut self) {
-        self.stopping = true;
+    pub(super) fn shut_down(&mut self, how: Stop) {
+        if self.stopping && how != Stop::NOW {
+            return;
+        }
+        self.dispatch.stops.begin_end();
+        (self.stopping, self.how) = (true, how);
         for resident in self.loops.iter().flatten() {
-            resident.cell.header().ask_to_stop();
-            notify_dyn(&resident.cell, Class::Control);
+            ending::stop(&resident.cell, how, None);
         }
     }
 }

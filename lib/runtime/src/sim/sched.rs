@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     dispatch::{Dispatch, RunEntry, look_at_clocks},
+    ending::Stop,
     groups::{GroupId, Groups},
     handle::RuntimeHandle,
     kit::idle::Idle,
@@ -44,6 +45,8 @@ pub(super) struct Scheduler {
     /// All loops; a slot is not used again.
     pub(super) loops: Vec<Option<Resident>>,
     pub(super) stopping: bool,
+    /// How loops are stopped, once they are.
+    pub(super) how: Stop,
 }
 
 /// A virtual worker.
@@ -111,6 +114,7 @@ impl Scheduler {
             autos: BTreeMap::new(),
             loops: Vec::new(),
             stopping: false,
+            how: Stop::NOW,
         };
         new.start_group(new.groups.default());
         new
@@ -429,7 +433,7 @@ impl Scheduler {
                     Injected::SetGroups(groups) => self.set_groups(groups),
                     Injected::Report(survey, reply) => (reply.0)(self.survey(&survey)),
                     Injected::ClearStats => self.clear_stats(),
-                    Injected::Shutdown => self.shut_down(),
+                    Injected::Shutdown(how) => self.shut_down(how),
                 }
             }
         }
@@ -439,6 +443,9 @@ impl Scheduler {
 impl Drop for Scheduler {
     fn drop(&mut self) {
         self.settle();
+        // Nobody has asked the loops to stop: nothing is to be said.
+        self.dispatch.stops.begin_end();
+        self.stopping = false;
         for slot in 0..self.loops.len() as u32 {
             self.bury(slot);
         }

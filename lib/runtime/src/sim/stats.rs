@@ -16,7 +16,8 @@ impl Scheduler {
         let parts = workers.map(|(index, _)| self.part(survey, index)).collect();
         let groups = GroupStats::all(&self.groups);
         let moves = MoveLog::merged(self.moves.iter().cloned().collect());
-        Stats { moves, ..picture(survey, parts, groups, true) }
+        let stops = self.dispatch.stops.stats();
+        Stats { moves, stops, ..picture(survey, parts, groups, true) }
     }
 
     fn part(&self, survey: &Survey, index: usize) -> Part {
@@ -54,6 +55,7 @@ impl Scheduler {
 
     pub(super) fn clear_stats(&mut self) {
         self.engine.liveness_late = Duration::ZERO;
+        self.dispatch.stops.clear();
         for meter in &mut self.engine.meters {
             meter.clear();
         }

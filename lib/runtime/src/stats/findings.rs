@@ -169,7 +169,7 @@ pub(crate) fn with_held_back(text: String, held: u64) -> String {
 }
 
 /// Reports of one kind are this far apart at least.
-const INTERVAL: Duration = Duration::from_secs(10);
+pub(super) const INTERVAL: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests {

@@ -4,6 +4,7 @@ mod findings;
 mod handlers;
 mod histogram;
 mod meter;
+mod stops;
 mod survey;
 
 use core::{fmt, sync::atomic::Ordering, time::Duration};
@@ -17,6 +18,8 @@ pub use handlers::{Culprit, Handler, HandlerStats, Who, Worst};
 pub(crate) use handlers::{Measured, short_name};
 pub use histogram::Histogram;
 pub(crate) use meter::{Gauge, Meter, Running};
+pub use stops::StopStats;
+pub(crate) use stops::{StopBook, note_end, note_stop};
 pub use survey::{Loops, Survey, Wanted};
 pub(crate) use survey::{Page, Part, picture};
 
@@ -44,6 +47,8 @@ pub struct Stats {
     pub groups: Vec<GroupStats>,
     /// The last moves of loops between workers, the oldest first.
     pub moves: Vec<MoveRecord>,
+    /// Loops that have stopped, and what was dropped with them.
+    pub stops: StopStats,
     /// When the picture was taken.
     pub now: Time,
     /// False if some worker did not answer in time.

@@ -3,16 +3,17 @@
 use core::{sync::atomic::Ordering, time::Duration};
 use std::sync::Arc;
 
-use dunlin_sync::Class;
 use dunlin_trace::Site;
 
 use super::{Stage, Worker};
 use crate::{
+    dispatch::Dispatch,
+    ending::{self, Stop},
     groups::{GroupId, Groups, Threads},
-    loop_cell::notify_dyn,
     moves::{MoveLog, MoveReason},
     pool::{Command, Table, WorkerShared, local},
     runtime::start_thread,
+    stats::note_end,
 };
 
 impl Worker {
@@ -206,24 +207,24 @@ impl Worker {
         }
     }
 
-    /// Stops all loops, here and (from worker 0) elsewhere.
-    pub(super) fn shut_down(&mut self) {
-        if self.stage == Stage::Stopping {
+    /// Stops all loops, here and (from worker 0) elsewhere. Asked again, it may do that sooner.
+    pub(super) fn shut_down(&mut self, how: Stop) {
+        if self.stage == Stage::Stopping && how != Stop::NOW {
             return;
         }
         if self.index() == 0 {
+            self.pool.stops().begin_end();
             self.pool.stopping.store(true, Ordering::Relaxed);
             for worker in self.pool.table().all().filter(|worker| worker.index != 0) {
-                self.pool.tell(worker, Command::Shutdown);
+                self.pool.tell(worker, Command::Shutdown { how });
             }
         }
         if self.stage == Stage::Retiring {
             return;
         }
-        self.stage = Stage::Stopping;
+        (self.stage, self.how) = (Stage::Stopping, how);
         for resident in self.loops.iter().flatten() {
-            resident.cell.header().ask_to_stop();
-            notify_dyn(&resident.cell, Class::Control);
+            ending::stop(&resident.cell, how, None);
         }
     }
 
@@ -241,7 +242,9 @@ impl Worker {
         let pool = Arc::clone(&self.pool);
         let (index, moves) = (self.index(), core::mem::take(&mut self.arrivals));
         drop(self);
-        if index != 0 {
+        if index == 0 {
+            note_end(&*pool);
+        } else {
             pool.tell_first(Command::Retired { index, moves });
         }
     }

@@ -27,6 +27,7 @@ pub(crate) use spread::{GATHERED_AT_ONCE, STAY};
 
 use crate::{
     dispatch::{RunEntry, Ticket, look_at_clocks},
+    ending::Stop,
     groups::GroupId,
     ids::LoopId,
     kit::idle::Idle,
@@ -67,6 +68,8 @@ pub(crate) struct Worker {
     /// Which reports may be made now.
     reports: reports::Reports,
     stage: Stage,
+    /// How loops are stopped, once they are.
+    how: Stop,
     home: home::Home,
     turns: Turns,
     balance: Balance,
@@ -133,6 +136,7 @@ impl Worker {
             spins: false,
             reports: reports::Reports::new(),
             stage: Stage::Working,
+            how: Stop::NOW,
             balance: Balance::new(engine.now),
             calm: Calm::new(engine.now),
             eager: Eagerness::new(engine.now),
@@ -288,7 +292,7 @@ impl Worker {
                 collector.answer(self.part(collector.survey()));
             }
             Command::ClearStats => self.clear_stats(),
-            Command::Shutdown => self.shut_down(),
+            Command::Shutdown { how } => self.shut_down(how),
         }
     }
 

@@ -9,6 +9,7 @@ use dunlin_trace::Site;
 use super::{Resident, Stage, Worker};
 use crate::{
     dispatch::Ticket,
+    ending,
     loop_cell::{Counters, Runnable, notify_dyn},
     moves::{MoveReason, MoveRecord},
     placement::{self, Gauge, Load, Row},
@@ -30,7 +31,7 @@ impl Worker {
             return;
         }
         if self.stage == Stage::Stopping {
-            cell.header().ask_to_stop();
+            ending::stop(&cell, self.how, None);
         }
         let slot = self.free.pop().unwrap_or(self.loops.len() as u32);
         cell.header().set_slot(slot);

@@ -40,7 +40,7 @@ pub(super) enum Payload {
     Walk(WalkReply),
     Slice(SliceStatistics),
     Groups(Vec<GroupFigures>),
-    Runtime(Stats),
+    Runtime(Box<Stats>),
     /// There is more to do, after others.
     Again,
     /// Who was asked has gone.
@@ -129,7 +129,7 @@ impl Desk {
 
     /// Asks the workers how they are; the answer is a [`Payload::Runtime`].
     pub(super) fn survey(&self, cx: &Context<'_>, survey: Survey) {
-        let reply = self.reply(Payload::Runtime);
+        let reply = self.reply(|stats| Payload::Runtime(Box::new(stats)));
         cx.runtime().survey(survey, StatsReply::new(move |stats| reply.send(stats)));
     }
 

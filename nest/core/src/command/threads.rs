@@ -2,7 +2,9 @@
 
 use core::time::Duration;
 
-use dunlin_runtime::{Context, GroupId, Loops, MoveRecord, Stats, Survey, Threads, WorkerStats};
+use dunlin_runtime::{
+    Context, GroupId, Loops, MoveRecord, Stats, StopStats, Survey, Threads, WorkerStats,
+};
 
 use super::output::Output;
 use super::runtime::{
@@ -88,6 +90,7 @@ fn lines(stats: &Stats, all: bool, output: &mut Output) {
         groups(stats, output);
         workers(stats, output);
         moves(stats, output);
+        output.row(1027, &format!("So far {}.", stats.stops));
     }
     for group in &stats.groups {
         output.row(1027, &format!("All loops in group {} are assigned.", group.options.name));
@@ -226,6 +229,38 @@ fn json(stats: &Stats, output: &mut Output) {
         json.end_object();
     }
     json.end_array();
+    json.key(output, "stops");
+    stops(&stats.stops, json, output);
     json.end_object();
     json.finish(output);
+}
+
+/// Loops that have stopped, and what was dropped with them: lists are by class.
+fn stops(stops: &StopStats, json: &mut Json, output: &mut Output) {
+    json.object(output);
+    for (key, count) in [
+        ("loops", stops.loops),
+        ("cut_short", stops.cut_short),
+        ("panicked", stops.panicked),
+        ("drained", stops.drained),
+        ("dropped_jobs", stops.dropped.jobs),
+    ] {
+        json.key(output, key);
+        json.bare(output, count);
+    }
+    for (key, counts) in [
+        ("dropped_messages", stops.dropped.messages),
+        ("dropped_events", stops.dropped.events),
+        ("dropped_works", stops.dropped.works),
+        ("dropped_timers", stops.dropped.timers),
+        ("dropped_ready", stops.dropped.ready),
+    ] {
+        json.key(output, key);
+        json.array(output);
+        for count in counts {
+            json.bare(output, count);
+        }
+        json.end_array();
+    }
+    json.end_object();
 }

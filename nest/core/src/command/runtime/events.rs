@@ -41,7 +41,7 @@ impl Task for ShowEvents {
         let Some(figures) = &self.stats else {
             // Then the names of the loops that come up.
             desk.survey(cx, Survey { loops: named(&stats), handlers: false });
-            self.stats = Some(stats);
+            self.stats = Some(*stats);
             return Step::Waiting;
         };
         let view = View { desk, stats: figures, names: &names(&stats) };
