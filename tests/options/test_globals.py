@@ -186,6 +186,34 @@ def threads_and_slices():
 
 
 @test(timeout=40)
+def thread_groups_of_tables_and_protocols():
+    with Bare() as bare:
+        groups = "thread group worker { threads 2; default yes; } thread group slow { threads 1; }"
+        text = lambda table, protocol: (f"router id 1.2.3.4; log stderr all; slices 4 {groups}\n{IDLE}\nipv4 table master4 {{ {table} }};\n"
+                                        f"protocol static s {{ {protocol} ipv4; route 192.0.2.0/24 blackhole; }}")
+
+        def where():
+            group = {thread["thread"]: thread["group"] for thread in bare.dut.control.json("show threads json")["threads"]}
+            loops = bare.dut.control.json("show loops json")["loops"]
+            of = lambda name: {group.get(loop["thread"]) for loop in loops if re.fullmatch(name, loop["name"])}
+            return of(r"slice\d+"), of("s"), of("resolver")
+
+        def moves_to(slices, static):
+            expected = {slices}, {static}, {"worker"}
+            wait_for(lambda: where() == expected, 8, lambda: f"{where()}, not {expected}: {bare.dut.control('show threads all')}")
+            require("192.0.2.0/24" in bare.dut.control("show route"), "a route is lost")
+
+        bare.start(text("thread group slow;", ""))
+        moves_to("slow", "worker")
+        since = bare.dut.control("show protocols s")
+        for table, protocol in (("thread group express;", "thread group slow;"), ("", "thread group express;"), ("thread group worker;", "")):
+            bare.dut.configure(text(table, protocol))
+            group = lambda words: re.sub(r"thread group (\w+);", r"\1", words) or "worker"
+            moves_to(group(table), group(protocol))
+        require(bare.dut.control("show protocols s") == since, "a change of the group restarts the protocol")
+
+
+@test(timeout=40)
 def debug_flags():
     with World() as world:
         flags = {"states": "State changed", "events": "Connecting to|Got End-of-RIB|Incoming connection",

@@ -27,6 +27,15 @@ pub struct TableConfig {
     pub net_type: NetType,
 }
 
+/// Where tables run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TablesGroup {
+    /// The name of the thread group.
+    pub group: Arc<str>,
+    /// The table that names it.
+    pub table: Arc<str>,
+}
+
 /// Trace flags of what has no flags of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct DebugDefaults {
@@ -65,6 +74,8 @@ pub struct Globals {
     pub cli: Vec<CliConfig>,
     /// Tables, `master4` and `master6` first.
     pub tables: Vec<TableConfig>,
+    /// The thread group of the slices, which hold all tables; the default group if none is named.
+    pub tables_group: Option<TablesGroup>,
 }
 
 impl Globals {

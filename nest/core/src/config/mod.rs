@@ -18,7 +18,7 @@ mod watchdog;
 mod tests;
 
 pub use channel::{parse_any_table, parse_limit, parse_table};
-pub use globals::{DebugDefaults, Globals, RouterId, TableConfig};
+pub use globals::{DebugDefaults, Globals, RouterId, TableConfig, TablesGroup};
 pub use groups::{ThreadGroups, parse_threads};
 pub use log::{LogConfig, LogDestination, LogFile};
 pub(crate) use parse::parse_time_format;

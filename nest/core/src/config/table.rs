@@ -1,10 +1,14 @@
 //! `ipv4 table NAME { … }`: tables and their options.
 
-use dunlin_conf::{Parsed, TokenKind};
+use std::sync::Arc;
 
+use dunlin_conf::{Parsed, Span, TokenKind};
+
+use super::globals::TablesGroup;
+use super::groups::parse_group;
 use super::parse::Loader;
 use super::unsupported::{no_effect, refuse};
-use super::{ConfigParser, DebugFlags, TableConfig, names};
+use super::{ConfigParser, DebugFlags, Globals, TableConfig, names};
 use crate::protocol::ChannelKind;
 
 /// What stands behind an option's words.
@@ -14,7 +18,6 @@ enum Value {
     Integer,
     Integers,
     Time,
-    Name,
     /// A time of one hour at most.
     Period,
     Times,
@@ -30,12 +33,7 @@ struct Idle {
 const NOTHING_TO_COLLECT: &str = "what is withdrawn is freed at once, there is nothing to collect";
 const NO_SETTLING: &str = "changes leave with the batch that brought them, none waits to settle";
 
-const IDLE: [Idle; 10] = [
-    Idle {
-        words: &["thread", "group"],
-        value: Value::Name,
-        reason: "the parts of all tables are in the same loops, which run in the default group",
-    },
+const IDLE: [Idle; 9] = [
     Idle {
         words: &["trie"],
         value: Value::Switch,
@@ -88,15 +86,39 @@ impl Loader {
             no_effect(&mut self.parser, place, "sorted", UNSORTED);
         }
         if self.parser.at(TokenKind::OpenBrace) {
-            self.parser.block(option)?;
+            let mut group = None;
+            let globals = &self.globals;
+            self.parser.block(|parser| option(parser, globals, &mut group))?;
+            if let Some((group, place)) = group {
+                self.tables_group(name, group, place);
+            }
         }
         Ok(())
     }
+
+    /// A table names the thread group it is to run in. All tables have their parts in the same loops,
+    /// so the first to do so decides for all.
+    fn tables_group(&mut self, table: Arc<str>, group: Arc<str>, place: Span) {
+        let wanted = TablesGroup { group, table };
+        let decided = self.globals.tables_group.get_or_insert_with(|| wanted.clone());
+        if decided.group != wanted.group {
+            let TablesGroup { group, table } = decided;
+            let reason = format!("all tables run in group {group}, which table {table} names");
+            no_effect(&mut self.parser, place, "thread group", &reason);
+        }
+    }
 }
 
-fn option(parser: &mut ConfigParser) -> Parsed<()> {
+/// `group`: the thread group that the table names, and where.
+fn option(
+    parser: &mut ConfigParser,
+    globals: &Globals,
+    group: &mut Option<(Arc<str>, Span)>,
+) -> Parsed<()> {
     let place = parser.token().span;
-    if let Some(idle) = IDLE.iter().find(|idle| parser.eat_words(idle.words)) {
+    if parser.eat_words(&["thread", "group"]) {
+        *group = Some((parse_group(parser, globals)?, place));
+    } else if let Some(idle) = IDLE.iter().find(|idle| parser.eat_words(idle.words)) {
         idle.value.skip(parser)?;
         no_effect(parser, place, &idle.words.join(" "), idle.reason);
     } else if parser.eat_word("sorted") {
@@ -127,7 +149,6 @@ impl Value {
                 Ok(())
             }
             Self::Time => parser.time().map(drop),
-            Self::Name => parser.name().map(drop),
             Self::Times => parser.time().and_then(|_| parser.time()).map(drop),
         }
     }

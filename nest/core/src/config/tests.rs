@@ -283,6 +283,30 @@ fn thread_groups_and_who_is_in_them() {
 }
 
 #[test]
+fn the_first_table_that_names_a_thread_group_decides_for_all() {
+    let config = good(
+        "thread group a { default yes; } thread group b { }\n\
+         ipv4 table plain; ipv6 table master6 { thread group b; trie off; }\n\
+         ipv4 table t1 { thread group b; };\n\
+         ipv4 table t2 { thread group a; }\n\
+         protocol static { ipv4; }",
+    );
+    let group = config.globals.tables_group.as_ref().unwrap();
+    assert_eq!((&*group.group, &*group.table), ("b", "master6"));
+    let warnings: Vec<_> = config.warnings.iter().map(ToString::to_string).collect();
+    let other = "t:4:17: thread group: accepted, has no effect: all tables run in group b, which \
+                 table master6 names";
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    assert_eq!(warnings[1], other);
+    let config = good("ipv4 table master4 { thread group express; }; protocol static { ipv4; }");
+    assert_eq!(&*config.globals.tables_group.clone().unwrap().group, "express");
+    assert!(config.warnings.is_empty());
+    assert!(good("protocol static { ipv4; }").globals.tables_group.is_none());
+    let found = bad("ipv4 table t { thread group c; }\nprotocol static { ipv4; }");
+    assert!(found[0].starts_with("t:1:29 Thread group c not found"), "{found:?}");
+}
+
+#[test]
 fn without_thread_groups_there_are_the_built_in_ones() {
     let config = good("threads auto 2 5; protocol static { thread group express; ipv4; }");
     let globals = &config.globals;

@@ -222,6 +222,7 @@ impl Manager {
         let identity_changed = self.take_identity(&config);
         self.config = config;
         self.stage = Stage::Changing;
+        self.place_slices(cx);
         self.add_tables();
         self.compare(cx, mode, identity_changed);
         let now = self.host.now();

@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use dunlin_rib::slice::SliceMessage;
-use dunlin_runtime::{Class, Context};
+use dunlin_runtime::{Class, Context, GroupId};
 
 use super::entry::{Entry, Wanted};
 use super::{DaemonStatus, Manager};
@@ -52,6 +52,7 @@ impl Manager {
         if let Err(error) = self.system.apply(cx, &config) {
             return self.give_up(&error);
         }
+        self.place_slices(cx);
         self.add_tables();
         for protocol in &config.protocols {
             let entry = self.new_entry(Arc::clone(protocol));
@@ -228,6 +229,15 @@ impl Manager {
         }
         self.view = self.tables.view(&self.config.globals.tables);
         self.publish();
+    }
+
+    /// Has the slices run in the thread group that a table names.
+    pub(super) fn place_slices(&self, cx: &Context<'_>) {
+        let named = self.config.globals.tables_group.as_ref();
+        let group = named.map_or(GroupId::DEFAULT, |named| cx.runtime().group(&named.group));
+        for slice in self.rib.slices.iter() {
+            slice.set_group(group);
+        }
     }
 
     fn remove_tables(&mut self) {
