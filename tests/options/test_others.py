@@ -229,14 +229,16 @@ def the_runtime_shows_itself():
         require(any(":" in peer for peer in peers if peer), session("sockets"))
         flow = session("flow")
         require(flow and all(row["used"] <= row["limit"] for row in flow), listed("flow"))
+        require({row["credit"] for row in flow} == {"routes to the tables", "ipv4 to the neighbour"}, flow)
+        require(any(row["unit"] == "networks" and row["limit"] is None for row in listed("flow")), listed("flow"))
         read = [row for row in listed("events") if row["handler"] == "ready" and row["count"] > 2]
         require(read and all(row["run_p50_ns"] <= row["run_p999_ns"] <= row["run_max_ns"] for row in read), read)
         require(any(row["longest"]["name"] == "x_feeder" for row in read), read)
-        for what in ("queues", "jobs", "threads"):
+        for what in ("queues", "jobs", "clients", "threads"):
             require(isinstance(listed(what), list), world.ask(f"show {what}"))
-        for what in ("loops", "events", "events all", "timers", "queues", "jobs", "sockets", "flow", "threads all"):
+        for what in ("loops", "events", "events all", "timers", "queues", "jobs", "sockets", "flow", "clients", "threads all"):
             lines = world.ask(f"show {what}").splitlines()
-            require(len(lines) >= (1 if what in ("queues", "jobs") else 2), lines)
+            require(len(lines) >= (1 if what in ("queues", "jobs", "clients") else 2), lines)
         require("x_feeder" in world.ask("show loops x_feeder"), world.ask("show loops"))
         require(len(listed('loops "x_*"')) == 1, listed('loops "x_*"'))
         before = session("loops")[0]["handlers"]

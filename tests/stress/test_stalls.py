@@ -1,5 +1,6 @@
 """Somebody stops reading: a peer, a client of the control socket. Nobody else may notice."""
 
+import json
 import socket
 import time
 
@@ -29,16 +30,26 @@ def slow_peer():
         # More changes than socket buffers can hold: the last round is what counts.
         routes = change(crowd, routes, range(4, 8))
         require(len(fresh(crowd["slow"], routes)) < len(routes), "the slow peer was never behind")
+        require(any(row["used"] or row["behind"] for row in windows(crowd, "slow")), windows(crowd, "slow"))
         time.sleep(2)
         peak = crowd.dut.rss() // 1024
         watch.phase("r")
         crowd["slow"].resume()
         for name in ("table", "slow"):
             caught_up(crowd[name], through_external(routes, 65001, there.local, local_pref=None))
+        for name in ("table", "slow"):
+            idle = lambda: windows(crowd, name) and not any(row["used"] or row["behind"] for row in windows(crowd, name))
+            wait_for(idle, 10, lambda: windows(crowd, name))
         found = watch.stop()
         crowd.require_alive("feed", "table", "slow")
         require_as_prompt(found["f"], found["s"])
         return f"all read: {found['f']}; one stalled: {found['s']}; it catches up: {found['r']}; {peak} MB"
+
+
+def windows(crowd, name):
+    """What is under way to a neighbour."""
+    flow = json.loads(crowd.dut.control(f"show flow {name} json"))["flow"]
+    return [row for row in flow if row["credit"] == "ipv4 to the neighbour"]
 
 
 def change(crowd, routes, rounds):

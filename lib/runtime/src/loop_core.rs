@@ -8,7 +8,7 @@ use crate::{
     ids::{Key, LoopId, SocketId, Thing, TimerId},
     kit::{
         client::ClientCounters,
-        credit::Flow,
+        flow::Flow,
         jobs::{JobPriority, Jobs},
         queue::QueueCounters,
         shown::Shown,

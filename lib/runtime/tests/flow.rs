@@ -22,7 +22,10 @@ use common::{eventually, next, runtime, told};
 use dunlin_runtime::{
     Address, Class, ConnectOptions, Context, Duration, EventId, Interest, ListenOptions, Loop,
     Ready, SocketId, Stats, Time,
-    kit::credit::{Credit, FlowStats, Held, Stage},
+    kit::{
+        credit::{Credit, Held, Stage},
+        flow::FlowStats,
+    },
     sim::{SimOptions, SimRuntime},
 };
 
@@ -390,8 +393,9 @@ fn see_the_slow_chain(sim: &mut SimRuntime) {
     let before = sim.stats();
     for (of, which, stage) in [("parser 1", 0, 2), ("table", 1, 3)] {
         let flow = flow(&before, of, which);
-        assert_eq!((flow.stage, flow.limit), (stage, CREDIT));
-        assert!(flow.used > CREDIT / 2 && flow.used <= CREDIT + HANDFUL, "{of}: {}", flow.used);
+        assert_eq!((flow.stage, flow.unit, flow.limit), (stage, "bytes", Some(CREDIT as u64)));
+        let used = flow.used as usize;
+        assert!(used > CREDIT / 2 && used <= CREDIT + HANDFUL, "{of}: {used}");
         assert!(flow.waiting.is_some_and(|since| since < sim.now()) && flow.blocked > 0);
     }
     assert_eq!(&*flow(&before, "table", 1).name, "to export 1");

@@ -111,8 +111,9 @@ pub const COMMANDS: &[Command] = &[
     command(
         &["show", "flow"],
         WHICH_LOOPS,
-        "Credit: what is under way between loops, and who has to wait",
+        "What is under way between loops and to neighbours, and who has to wait",
     ),
+    command(&["show", "clients"], WHICH_LOOPS, "Connections that loops keep up, and how they do"),
     Command {
         words: &["show", "trace"],
         arguments: "[N | last N | all] [loop (<number> | \"<pattern>\")] [class <class>] [...]",

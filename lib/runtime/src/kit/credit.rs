@@ -28,10 +28,11 @@ use core::{
     fmt,
     sync::atomic::{AtomicU64, Ordering},
 };
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use dunlin_sync::CreditWord;
 
+use super::flow::{Flow, FlowStats};
 use crate::{address::EventHandle, ids::EventId, time::Time};
 
 /// A stage of processing, by its number; data flows from low numbers to high ones.
@@ -182,38 +183,14 @@ impl<const INTO: u8> fmt::Debug for Held<INTO> {
     }
 }
 
-/// One credit, as people see it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FlowStats {
-    /// Its name.
-    pub name: Arc<str>,
-    /// The stage it leads to.
-    pub stage: u8,
-    /// Under way.
-    pub used: usize,
-    /// Full from here on.
-    pub limit: usize,
-    /// Since when the sender has been waiting, if it is.
-    pub waiting: Option<Time>,
-    /// Times it had to wait.
-    pub blocked: u64,
-}
-
-/// Credit of any stage.
-pub(crate) trait Flow: Send + Sync {
-    fn stats(&self) -> FlowStats;
-}
-
 impl<const INTO: u8> Flow for Credit<INTO> {
     fn stats(&self) -> FlowStats {
         let since = Time::from_nanos(self.since.load(Ordering::Relaxed));
+        let (name, limit) = (Arc::clone(&self.name), Some(self.word.limit()));
         FlowStats {
-            name: Arc::clone(&self.name),
-            stage: INTO,
-            used: self.used(),
-            limit: self.limit(),
             waiting: self.word.is_waiting().then_some(since),
             blocked: self.blocked.load(Ordering::Relaxed),
+            ..FlowStats::bytes(name, INTO, self.word.used(), limit)
         }
     }
 }
@@ -229,8 +206,7 @@ impl crate::Context<'_> {
         event: EventId,
     ) -> Arc<Credit<INTO>> {
         let credit = Credit::new(name, limit, Some(self.event_handle(event)));
-        let flow: Weak<Credit<INTO>> = Arc::downgrade(&credit);
-        self.core.flows.add(flow);
+        self.show_flow(&credit);
         credit
     }
 }
@@ -250,7 +226,7 @@ mod tests {
         let rest = credit.try_take(30);
         assert!(credit.wait_if_full(FROM, Time::from_nanos(7)));
         let stats = Flow::stats(&*credit);
-        assert_eq!((stats.used, stats.limit, stats.stage, stats.blocked), (100, 100, 2, 1));
+        assert_eq!((stats.used, stats.limit, stats.stage, stats.blocked), (100, Some(100), 2, 1));
         assert_eq!(stats.waiting, Some(Time::from_nanos(7)));
         drop(part);
         assert!(Flow::stats(&*credit).waiting.is_some(), "70 are more than half");

@@ -9,6 +9,7 @@ pub mod budget;
 pub mod client;
 pub mod credit;
 pub mod fan_out;
+pub mod flow;
 pub(crate) mod idle;
 pub mod jobs;
 pub mod queue;

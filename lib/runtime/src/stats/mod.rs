@@ -26,7 +26,7 @@ pub(crate) use survey::{Page, Part, picture};
 use crate::{
     groups::{GroupId, GroupOptions, Groups},
     ids::LoopId,
-    kit::{client::ClientStats, credit::FlowStats, jobs::JobStats, queue::QueueStats},
+    kit::{client::ClientStats, flow::FlowStats, jobs::JobStats, queue::QueueStats},
     loop_cell::Header,
     moves::MoveRecord,
     time::Time,
@@ -164,7 +164,7 @@ pub struct LoopStats {
     pub sockets: usize,
     /// Its jobs for idle time.
     pub jobs: Vec<JobStats>,
-    /// The credit it sends by.
+    /// What is under way from it, or to it, as far as it shows that: the credit it sends by first of all.
     pub flows: Vec<FlowStats>,
     /// Its work queues.
     pub queues: Vec<QueueStats>,

@@ -417,6 +417,7 @@ const SHOWN: &[(&str, Show)] = &[
     ("jobs", Show::Listed(Listed::Jobs)),
     ("sockets", Show::Listed(Listed::Sockets)),
     ("flow", Show::Listed(Listed::Flow)),
+    ("clients", Show::Listed(Listed::Clients)),
     ("trace", Show::Trace),
     ("bfd", Show::Other("BFD")),
     ("ospf", Show::Other("OSPF")),

@@ -128,6 +128,11 @@ impl Lab {
         ask(&self.terminal, line)
     }
 
+    /// Starts a loop beside the daemon's.
+    pub fn spawn<L: Loop>(&self, name: &str, state: L) -> Address<L::Message> {
+        self.runtime.as_ref().unwrap().spawn(name, Class::Control, state)
+    }
+
     /// How many messages the terminal has handled.
     pub fn terminal_messages(&self) -> u64 {
         let runtime = self.runtime.as_ref().unwrap();

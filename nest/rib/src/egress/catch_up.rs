@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use dunlin_net::Prefix;
 use dunlin_net::hash::Set;
-use dunlin_runtime::Class;
+use dunlin_runtime::{Class, Time};
 
 use super::feed::Waiting;
 use super::{Egress, Lane, Pending};
@@ -32,6 +32,13 @@ pub(super) struct Off {
     pub(super) asked: Vec<Prefix>,
     /// It dropped End-of-RIB.
     end_of_rib: bool,
+}
+
+impl Off {
+    /// Networks that it has to be told again, as far as is known.
+    pub(super) fn behind(&self) -> usize {
+        self.dirty.len() + self.asked.len()
+    }
 }
 
 impl<K: TableKey> Egress<K> {
@@ -64,6 +71,7 @@ impl<K: TableKey> Egress<K> {
         });
         let Some(member) = self.member_mut(id) else { return };
         member.off = Some(Off { dirty, ..Off::default() });
+        member.show();
         member.spec.sink.detach();
         self.members_off += 1;
         self.spec.sharing.members_left_log.fetch_add(1, Ordering::Relaxed);
@@ -95,7 +103,7 @@ impl<K: TableKey> Egress<K> {
 
     /// Goes on with every member that is catching up and can take bytes; returns whether one
     /// follows the log again.
-    pub(super) fn catch_up(&mut self) -> bool {
+    pub(super) fn catch_up(&mut self, now: Time) -> bool {
         if self.members_off == 0 {
             return false;
         }
@@ -105,20 +113,20 @@ impl<K: TableKey> Egress<K> {
         };
         let off: Vec<MemberId> = self.members.iter().filter(ready).map(|m| m.id).collect();
         for id in off {
-            self.catch_up_one(id);
+            self.catch_up_one(id, now);
         }
         self.members_off < before
     }
 
-    fn catch_up_one(&mut self, id: MemberId) {
+    fn catch_up_one(&mut self, id: MemberId, now: Time) {
         let window = self.spec.window();
         let Some(member) = self.member_mut(id) else { return };
-        if member.in_flight() >= window && !member.ask(window / 2) {
+        if member.in_flight() >= window && !member.ask(window / 2, now) {
             return;
         }
         let Some(off) = &mut member.off else { return };
         if let Some(token) = off.query {
-            self.encode_query(id, token);
+            self.encode_query(id, token, now);
             return;
         }
         if off.dirty.is_empty() {
@@ -148,6 +156,7 @@ impl<K: TableKey> Egress<K> {
         });
         let Some(member) = self.member_mut(id) else { return };
         member.off = None;
+        member.show();
         let refeed = member.refeed.take();
         if let Some(chunk) = chunk.flatten() {
             member.give(&chunk);
@@ -202,7 +211,7 @@ impl<K: TableKey> Egress<K> {
     }
 
     /// Encodes a query's answer for its member alone, once all of it is there.
-    fn encode_query(&mut self, id: MemberId, token: u32) {
+    fn encode_query(&mut self, id: MemberId, token: u32, now: Time) {
         if self.lane(token).is_none_or(|at| self.lanes[at].missing > 0) {
             return;
         }
@@ -225,7 +234,7 @@ impl<K: TableKey> Egress<K> {
         if let Some(chunk) = chunk {
             member.give(&chunk);
         }
-        self.catch_up_one(id);
+        self.catch_up_one(id, now);
     }
 
     /// A member that follows the log is in doubt about some networks.

@@ -32,9 +32,20 @@ impl<K: TableKey> Egress<K> {
             }
         }
         self.deliver();
-        let back = self.catch_up();
+        let back = self.catch_up(cx.now());
         if self.ask_for_window(cx) || back {
             cx.queue(self.work);
+        }
+        self.show();
+    }
+
+    /// Shows what waits, and what members off the log wait for.
+    fn show(&self) {
+        let lanes: usize = self.lanes.iter().map(|lane| lane.pending.len()).sum();
+        self.backlog.show(self.live.len() + lanes);
+        let some = self.members_off > 0;
+        for member in self.members.iter().filter(|member| some && member.off.is_some()) {
+            member.show();
         }
     }
 
@@ -223,14 +234,14 @@ impl<K: TableKey> Egress<K> {
                 && let Some(member) = self.member(id)
                 && member.off.is_none()
             {
-                there |= member.ask(self.spec.window() / 2);
+                there |= member.ask(self.spec.window() / 2, cx.now());
             }
         }
-        if self.live_is_ready() && !self.has_window() {
-            for member in self.members.iter().filter(|member| member.off.is_none()) {
-                there |= member.ask(self.spec.window() / 2);
-            }
+        let stops = self.live_is_ready() && !self.has_window();
+        for member in self.members.iter().filter(|member| stops && member.off.is_none()) {
+            there |= member.ask(self.spec.window() / 2, cx.now());
         }
+        self.backlog.stop(stops, cx.now());
         there
     }
 }

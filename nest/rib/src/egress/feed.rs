@@ -267,7 +267,7 @@ impl<K: TableKey> Egress<K> {
         for id in &self.lanes[at].members {
             let Some(member) = self.member(*id) else { continue };
             let far = member.in_flight() > behind;
-            there |= member.ask(if far { behind } else { self.spec.window() / 2 });
+            there |= member.ask(if far { behind } else { self.spec.window() / 2 }, cx.now());
         }
         if cx.expires(self.hurry).is_none() && self.watch_those_who_hold_up(at) {
             cx.arm_after(self.hurry, STALL);

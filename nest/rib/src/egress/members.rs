@@ -1,13 +1,12 @@
-//! The members of a group and how far each has read the log.
+//! The members of a group.
 
 use core::fmt;
-use core::sync::atomic::{AtomicU64, Ordering};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use dunlin_runtime::Address;
+use dunlin_runtime::{Address, Time};
 
-use super::{EgressMessage, Moving, Off};
+use super::{EgressMessage, Moving, Off, Progress};
 use crate::chunk::Chunk;
 use crate::counters::ExportDelta;
 use crate::limits::TooMany;
@@ -30,52 +29,6 @@ pub trait LogSink: Send + Sync {
     /// The group that was asked to [`EgressMessage::Move`] the member has let it go: what the new
     /// group has appended may be written now.
     fn left(&self) {}
-}
-
-/// How much of what was appended a member has written or passed over, in bytes.
-#[derive(Debug)]
-pub struct Progress {
-    /// Added to by the session, read by the egress loop (`AcqRel`, pairs with `poke_at`).
-    consumed: AtomicU64,
-    /// The session says [`EgressMessage::Drained`] when it has consumed this much. Set by the
-    /// egress loop, cleared by the session; `u64::MAX` means nobody waits.
-    poke_at: AtomicU64,
-}
-
-impl Default for Progress {
-    fn default() -> Self {
-        Self { consumed: AtomicU64::new(0), poke_at: AtomicU64::new(u64::MAX) }
-    }
-}
-
-impl Progress {
-    /// The session has consumed `bytes` more; returns whether the egress loop waits to hear.
-    #[must_use = "send Drained if true"]
-    pub fn advance(&self, bytes: u64) -> bool {
-        let consumed = self.consumed.fetch_add(bytes, Ordering::AcqRel) + bytes;
-        let wanted = self.poke_at.load(Ordering::Acquire);
-        consumed >= wanted
-            && self
-                .poke_at
-                .compare_exchange(wanted, u64::MAX, Ordering::AcqRel, Ordering::Relaxed)
-                .is_ok()
-    }
-
-    /// Bytes consumed.
-    pub fn consumed(&self) -> u64 {
-        self.consumed.load(Ordering::Acquire)
-    }
-
-    /// Asks to be told at `consumed`; returns whether that is so already (then nothing is asked).
-    fn ask(&self, consumed: u64) -> bool {
-        self.poke_at.swap(consumed, Ordering::AcqRel);
-        // A read-modify-write of the word that the session changes first: either it sees the
-        // session's bytes, or the session sees `poke_at`.
-        if self.consumed.fetch_add(0, Ordering::AcqRel) < consumed {
-            return false;
-        }
-        self.poke_at.swap(u64::MAX, Ordering::AcqRel) != u64::MAX
-    }
 }
 
 /// What joins a group.
@@ -130,12 +83,19 @@ impl Member {
     }
 
     /// Asks to be told when only `left` bytes are in flight; true if that is so already.
-    pub(crate) fn ask(&self, left: u64) -> bool {
-        self.spec.progress.ask(self.appended.saturating_sub(left))
+    pub(crate) fn ask(&self, left: u64, now: Time) -> bool {
+        self.spec.progress.ask(self.appended.saturating_sub(left), now)
     }
 
     pub(crate) fn give(&mut self, chunk: &Arc<Chunk>) {
         self.appended += chunk.bytes.len() as u64;
+        self.show();
         self.spec.sink.append(Arc::clone(chunk));
+    }
+
+    /// Shows how it is.
+    pub(crate) fn show(&self) {
+        let behind = self.off.as_ref().map(Off::behind);
+        self.spec.progress.show(self.appended, behind);
     }
 }

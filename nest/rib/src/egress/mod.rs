@@ -27,6 +27,7 @@ mod log;
 mod members;
 mod moving;
 mod pending;
+mod progress;
 mod reader;
 
 #[cfg(test)]
@@ -43,7 +44,8 @@ use dunlin_net::hash::Map;
 use dunlin_runtime::{Address, Class, Context, Loop, Progress as Done, TimerId, WorkId};
 use smallvec::SmallVec;
 
-pub use members::{LogSink, MemberSpec, Progress};
+pub use members::{LogSink, MemberSpec};
+pub use progress::Progress;
 pub use reader::LogReader;
 
 use crate::chunk::Chunk;
@@ -62,6 +64,7 @@ use log::Open;
 use members::Member;
 use moving::Moving;
 use pending::{Pending, Taken};
+use progress::Backlog;
 
 /// Bytes in flight to a member below which encoding goes on.
 pub const WINDOW: u64 = 256 * 1024;
@@ -199,6 +202,8 @@ pub struct Egress<K: TableKey> {
     /// Looks at those who hold up the feed.
     hurry: TimerId,
     work: WorkId,
+    /// What waits, for those who look.
+    backlog: Arc<Backlog>,
 }
 
 impl<K: TableKey> Egress<K> {
@@ -225,6 +230,7 @@ impl<K: TableKey> Egress<K> {
             patience: TimerId::NONE,
             hurry: TimerId::NONE,
             work: WorkId::NONE,
+            backlog: Backlog::new(),
         }
     }
 
@@ -277,6 +283,7 @@ impl<K: TableKey> Egress<K> {
         if spec.resync {
             self.tell_resync(true);
         }
+        spec.progress.enter(self.spec.window());
         let member = Member {
             id,
             spec,
@@ -371,6 +378,7 @@ impl<K: TableKey> Loop for Egress<K> {
         self.patience = cx.timer(Class::Routing);
         self.hurry = cx.timer(Class::Routing);
         self.work = cx.work(Class::Routing);
+        cx.show_flow(&self.backlog);
     }
 
     fn message(&mut self, cx: &mut Context<'_>, message: EgressMessage) {

@@ -156,7 +156,7 @@ impl Session {
         }
     }
 
-    fn join(&mut self, kind: Kind, limit: Option<ExportLimit>, cx: &Context<'_>) {
+    fn join(&mut self, kind: Kind, limit: Option<ExportLimit>, cx: &mut Context<'_>) {
         if self.dead {
             return;
         }
@@ -166,6 +166,7 @@ impl Session {
         }
         self.tickets += 1;
         let progress: Arc<Progress> = Arc::default();
+        cx.show_flow(&progress);
         let own = cx.own::<SessionMessage>().unwrap();
         let sink = Arc::new(Sink { session: own, ticket: self.tickets });
         let membership =
@@ -246,7 +247,7 @@ impl Session {
         egress.send(Class::Routing, EgressMessage::Detached { member, dropped }).unwrap();
     }
 
-    fn left(&mut self, ticket: u32, cx: &Context<'_>) {
+    fn left(&mut self, ticket: u32, cx: &mut Context<'_>) {
         if self.current.as_ref().is_none_or(|m| m.ticket != ticket) {
             return;
         }

@@ -350,7 +350,7 @@ impl Loop for Session {
         match message {
             SessionMessage::Incoming(socket, address) => self.incoming(cx, socket, address),
             SessionMessage::Place(neighbor, event) => self.place_event(neighbor, event),
-            SessionMessage::Joined(ticket, entrance) => self.joined(ticket, entrance),
+            SessionMessage::Joined(ticket, entrance) => self.joined(cx, ticket, entrance),
             SessionMessage::Append(ticket, chunk) => self.append(cx, ticket, chunk),
             SessionMessage::Detach(ticket) => self.detach(ticket),
             SessionMessage::Fed(ticket, figures) => self.fed(ticket, &figures),

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use dunlin_runtime::kit::client::ClientState;
 use dunlin_runtime::{Class, LoopStats, Rhythm, Time};
 
 use super::Listed;
@@ -20,6 +21,7 @@ pub(super) const fn key(listed: Listed) -> &'static str {
         Listed::Jobs => "jobs",
         Listed::Sockets => "sockets",
         Listed::Flow => "flow",
+        Listed::Clients => "clients",
     }
 }
 
@@ -31,6 +33,7 @@ pub(super) const fn columns(listed: Listed) -> &'static [Column] {
         Listed::Jobs => JOBS,
         Listed::Sockets => SOCKETS,
         Listed::Flow => FLOW,
+        Listed::Clients => CLIENTS,
     }
 }
 
@@ -42,6 +45,7 @@ pub(super) fn rows(listed: Listed, one: &LoopStats, now: Time, rows: &mut Rows) 
         Listed::Jobs => job_rows(one, rows),
         Listed::Sockets => socket_rows(one, rows),
         Listed::Flow => flow_rows(one, now, rows),
+        Listed::Clients => client_rows(one, now, rows),
     }
 }
 
@@ -291,12 +295,14 @@ fn socket_rows(one: &LoopStats, rows: &mut Rows) {
 const FLOW: &[Column] = &[
     LOOP,
     NAME,
-    column("Credit", "credit", 16),
+    column("Flow", "credit", 22),
     column("Stage", "into_stage", -5),
     column("Under way", "used", -10),
     column("Limit", "limit", -10),
+    column("Unit", "unit", 8),
     column("Stopped for", "stopped_ns", -11),
     column("Stops", "stops", -7),
+    column("Behind", "behind", -7),
 ];
 
 fn flow_rows(one: &LoopStats, now: Time, rows: &mut Rows) {
@@ -306,9 +312,49 @@ fn flow_rows(one: &LoopStats, now: Time, rows: &mut Rows) {
             Cell::text(&*flow.name),
             Cell::count(flow.stage),
             Cell::count(flow.used),
-            Cell::count(flow.limit),
+            flow.limit.map_or(Cell::None, Cell::count),
+            Cell::text(flow.unit),
             Cell::span(flow.waiting.map(|since| now.since(since))),
             Cell::count(flow.blocked),
+            flow.behind.map_or(Cell::None, Cell::count),
+        ]);
+        rows.0.push(row);
+    }
+}
+
+const CLIENTS: &[Column] = &[
+    LOOP,
+    NAME,
+    column("Client", "client", 16),
+    column("State", "state", 10),
+    column("For", "since_ns", -9),
+    column("Again in", "again_in_ns", -9),
+    column("Attempts", "attempts", -8),
+    column("Connections", "connections", -11),
+    column("Failures", "failures", -8),
+    column("In a row", "failures_in_a_row", -8),
+];
+
+fn client_rows(one: &LoopStats, now: Time, rows: &mut Rows) {
+    for client in &one.clients {
+        let state = match client.state {
+            ClientState::Idle => "idle",
+            ClientState::Connecting => "connecting",
+            ClientState::Syncing => "syncing",
+            ClientState::Up => "up",
+            ClientState::Waiting => "waiting",
+        };
+        let since = Some(client.since).filter(|since| *since != Time::ZERO);
+        let mut row = begin(one);
+        row.extend([
+            Cell::text(&*client.name),
+            Cell::text(state),
+            Cell::span(since.map(|since| now.since(since))),
+            Cell::span(client.next.map(|next| next.since(now))),
+            Cell::count(client.attempts),
+            Cell::count(client.connections),
+            Cell::count(client.failed),
+            Cell::count(client.failures),
         ]);
         rows.0.push(row);
     }
@@ -320,8 +366,8 @@ mod tests {
 
     #[test]
     fn keys_are_words_and_none_is_there_twice() {
-        use Listed::{Flow, Jobs, Loops, Queues, Sockets, Timers};
-        for listed in [Loops, Timers, Queues, Jobs, Sockets, Flow] {
+        use Listed::{Clients, Flow, Jobs, Loops, Queues, Sockets, Timers};
+        for listed in [Loops, Timers, Queues, Jobs, Sockets, Flow, Clients] {
             let mut keys: Vec<_> = columns(listed).iter().map(|column| column.key).collect();
             let word = |key: &&str| key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
             assert!(keys.iter().all(word), "{keys:?}");

@@ -1,5 +1,5 @@
 //! What the runtime knows of itself: `show loops`, `events`, `timers`, `queues`, `jobs`, `sockets`,
-//! `flow`, `clear statistics`.
+//! `flow`, `clients`, `clear statistics`.
 //!
 //! A listing is a table of [`Column`]s and makes rows of [`Cell`]s from what workers tell of a loop; the
 //! same rows are written for people or, with `json`, for programs. Loops are asked for page by page, and
@@ -33,6 +33,7 @@ pub(super) enum Listed {
     Jobs,
     Sockets,
     Flow,
+    Clients,
 }
 
 /// Which loops are listed.

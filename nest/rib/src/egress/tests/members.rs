@@ -126,9 +126,9 @@ fn who_leaves_the_log_takes_its_doubts_along() {
     assert!(group.lanes[0].members.is_empty(), "the feed goes on without it");
     assert_eq!(group.member(one).unwrap().refeed, Some(true));
     // It is asked for once it has dropped its part of the log.
-    assert!(!group.catch_up());
+    assert!(!group.catch_up(dunlin_runtime::Time::ZERO));
     group.detached(one, &[]);
-    group.catch_up();
+    group.catch_up(dunlin_runtime::Time::ZERO);
     assert_eq!(group.lanes.len(), 2);
     group.leave(one);
     assert_eq!((group.lanes.len(), group.members_off), (1, 0));

@@ -70,12 +70,14 @@ pub(super) struct Membership {
 
 impl Membership {
     pub(super) fn none() -> Self {
-        Self::wanted(0, (0, 0))
+        let progress = Arc::default();
+        Self { join: 0, keys: (0, 0), progress, place: None }
     }
 
     /// A membership that is being asked for.
-    fn wanted(join: u32, keys: (u64, u64)) -> Self {
-        Self { join, keys, progress: Arc::default(), place: None }
+    fn wanted(join: u32, keys: (u64, u64), family: Carried) -> Self {
+        let progress = Arc::new(Progress::new(&format!("{family} to the neighbour")));
+        Self { join, keys, progress, place: None }
     }
 
     pub(super) fn reader(&self) -> Option<&LogReader> {
@@ -192,7 +194,8 @@ impl Session {
             channel.fed = true;
             return self.say_end_of_rib(family);
         }
-        let Some(()) = channel.replace(Membership::wanted(ticket.join, keys)) else { return };
+        let wanted = Membership::wanted(ticket.join, keys, family);
+        let Some(()) = channel.replace(wanted) else { return };
         channel.fed = false;
         let left = channel.figures.leave();
         channel.export_limit = limit;
@@ -263,11 +266,12 @@ impl Session {
         }
     }
 
-    pub(super) fn joined(&mut self, ticket: Ticket, entrance: Entrance) {
+    pub(super) fn joined(&mut self, cx: &mut Context<'_>, ticket: Ticket, entrance: Entrance) {
         let channel = self.up.as_deref_mut().and_then(|up| up.channel_mut(ticket.family));
         // If not, we have left before we were in.
         if let Some(channel) = channel.filter(|channel| channel.current.join == ticket.join) {
             let (member, egress) = entrance.take();
+            cx.show_flow(&channel.current.progress);
             let reader = LogReader::new(member, Arc::clone(&channel.current.progress));
             channel.current.place = Some((reader, egress));
             channel.begin_move();
