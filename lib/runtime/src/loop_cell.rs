@@ -11,7 +11,7 @@ use std::{
 
 use dunlin_mem::Arena;
 use dunlin_sync::{
-    Action, Begin, Class, Classes, Entered, EventNode, ExclusiveCell, Inbox, Scheduled, StateWord,
+    Action, Begin, Class, Classes, EventNode, Inbox, Inside, OwnedCell, Scheduled, StateWord,
 };
 use dunlin_trace::RecordId;
 
@@ -202,7 +202,8 @@ pub(crate) struct LoopCell<M> {
     high: Inbox<M, Stamp>,
     /// Routing and bulk.
     low: Inbox<M, Stamp>,
-    body: ExclusiveCell<Body<M>>,
+    /// Belongs to the thread of the worker that has the loop, from `attach` to `detach`.
+    body: OwnedCell<Body<M>>,
 }
 
 impl<M: Send + 'static> LoopCell<M> {
@@ -234,15 +235,17 @@ impl<M: Send + 'static> LoopCell<M> {
             },
             high: Inbox::new(),
             low: Inbox::new(),
-            body: ExclusiveCell::new(Body::new(id, class, asked)),
+            body: OwnedCell::new(Body::new(id, class, asked)),
         })
     }
 
     /// Gives a new loop its state.
     pub(crate) fn fill(&self, state: Box<dyn Loop<Message = M>>) {
+        self.body.claim();
         if let Some(mut body) = self.body.enter() {
             body.state = Some(state);
         }
+        self.body.release();
     }
 
     #[inline]
@@ -325,6 +328,7 @@ impl<M: Send + 'static> Runnable for LoopCell<M> {
     }
 
     fn attach(&self, slot: u32, driver: &mut dyn Driver) -> Deadlines {
+        self.body.claim();
         self.enter().map_or(Deadlines::NEVER, |mut body| body.attach(slot, driver))
     }
 
@@ -332,6 +336,7 @@ impl<M: Send + 'static> Runnable for LoopCell<M> {
         if let Some(mut body) = self.enter() {
             body.detach(driver);
         }
+        self.body.release();
     }
 
     fn mark_ready(&self, socket: SocketId, ready: Ready, driver: &mut dyn Driver) -> Option<Class> {
@@ -389,8 +394,8 @@ impl<M: Send + 'static> Runnable for LoopCell<M> {
 }
 
 impl<M> LoopCell<M> {
-    /// The state word admits one worker at a time, so the cell is free when a worker comes.
-    fn enter(&self) -> Option<Entered<'_, Body<M>>> {
+    /// The state word lets one worker at a time have the loop, so the cell is that worker's.
+    fn enter(&self) -> Option<Inside<'_, Body<M>>> {
         let entered = self.body.enter();
         debug_assert!(entered.is_some(), "two workers met in one loop");
         entered

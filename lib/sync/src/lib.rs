@@ -29,6 +29,7 @@
 pub mod bulletin;
 pub mod cell;
 pub mod credit;
+pub mod owned;
 pub mod prim;
 pub mod queue;
 pub mod snapshot;
@@ -39,6 +40,7 @@ pub use bulletin::{Bulletin, Shown};
 pub use cell::{Entered, ExclusiveCell};
 pub use credit::CreditWord;
 pub use crossbeam_utils::CachePadded;
+pub use owned::{Inside, OwnedCell};
 pub use queue::{Batch, Entry, EventNode, Inbox, Item, Peeked, Scheduled};
 pub use snapshot::Snapshot;
 pub use state::{Action, Begin, Class, Classes, Moved, Placement, StateWord};

@@ -14,6 +14,23 @@ mod native {
     };
     pub use std::{hint, thread};
 
+    /// The calling thread's number: no other thread of the process has it, ever. Not zero.
+    #[inline]
+    pub fn thread_number() -> u64 {
+        thread_local! {
+            static NUMBER: core::cell::Cell<u64> = const { core::cell::Cell::new(0) };
+        }
+        match NUMBER.get() {
+            0 => {
+                static LAST: AtomicU64 = AtomicU64::new(0);
+                // Relaxed: each gets another number, and nothing hangs on the order.
+                NUMBER.set(LAST.fetch_add(1, Ordering::Relaxed) + 1);
+                NUMBER.get()
+            }
+            number => number,
+        }
+    }
+
     /// `core::cell::UnsafeCell` with the closure interface of the model checker's.
     #[derive(Debug, Default)]
     #[repr(transparent)]
@@ -47,4 +64,12 @@ mod modelled {
         AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering,
     };
     pub use loom::{hint, thread};
+
+    /// The calling thread's number: no other thread of the model has it. Not zero.
+    pub fn thread_number() -> u64 {
+        use core::hash::{Hash, Hasher};
+        let mut hasher = std::hash::DefaultHasher::new();
+        thread::current().id().hash(&mut hasher);
+        hasher.finish() | 1
+    }
 }

@@ -112,7 +112,9 @@ impl<T, S: Copy + Default> Inbox<T, S> {
     /// If it was not, whoever made it non-empty notifies the consumer or has already done so, so a
     /// sender of the *same class* need not.
     pub fn push(&self, value: T, stamp: S) -> bool {
-        let node = Box::new(Node::<T, S> { header: Header::new(Kind::Message), value });
+        // Memory first, so that what is known goes straight into it.
+        let node = Box::<Node<T, S>>::new_uninit();
+        let node = Box::write(node, Node { header: Header::new(Kind::Message), value });
         // SAFETY: the node is new, nobody else knows it; ownership goes to the list.
         unsafe { self.link(Box::into_raw(node).cast(), stamp) }
     }

@@ -18,7 +18,7 @@ mod stats;
 mod stream;
 mod wire;
 
-use core::{fmt, ops::RangeInclusive, time::Duration};
+use core::{fmt, marker::PhantomData, ops::RangeInclusive, time::Duration};
 use std::sync::Arc;
 
 use dunlin_sync::Class;
@@ -121,9 +121,10 @@ impl fmt::Debug for SimOptions {
 
 /// A runtime on a virtual clock. Nothing happens but in [`step`](Self::step) and the `run_`
 /// methods, all on the calling thread. One that is dropped by a panic, as by a test that fails, prints
-/// its seed and its trace.
+/// its seed and its trace. It stays on the thread that made it, to which its loops belong.
 pub struct SimRuntime {
     sched: sched::Scheduler,
+    here: PhantomData<*const ()>,
 }
 
 impl SimRuntime {
@@ -134,7 +135,7 @@ impl SimRuntime {
 
     /// A simulation.
     pub fn with_options(options: SimOptions) -> Self {
-        Self { sched: sched::Scheduler::new(options) }
+        Self { sched: sched::Scheduler::new(options), here: PhantomData }
     }
 
     /// A handle for loops.

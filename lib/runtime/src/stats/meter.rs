@@ -107,7 +107,7 @@ impl Meter {
     }
 
     /// A handler begins.
-    #[inline]
+    #[inline(always)] // into its only caller, at every handler
     pub(crate) fn begin(&mut self, handler: &Done) {
         let [names, kinds] = Who::of(handler).pack();
         let (began, cause) = (handler.began.as_nanos(), handler.cause.to_bits());
@@ -125,7 +125,7 @@ impl Meter {
     }
 
     /// It has ended.
-    #[inline]
+    #[inline(always)] // as `begin`
     pub(crate) fn end(&mut self, handler: &Done, now: Time) {
         if self.current.0 != handler.loop_id {
             self.enter(handler);
