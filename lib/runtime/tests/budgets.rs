@@ -66,8 +66,12 @@ fn what_is_left_becomes_less() {
     check(&heard.try_recv().unwrap());
     let runtime = runtime(1);
     let asks = runtime.spawn("asks", Class::Routing, Asks { real: true, told });
-    asks.send(Class::Routing, ()).unwrap();
-    check(&next(&heard));
+    // A worker that the system did not run meanwhile has nothing left at once.
+    let mut asked = (0..100).map(|_| {
+        asks.send(Class::Routing, ()).unwrap();
+        next(&heard)
+    });
+    check(&asked.find(|left| left.len() > 2).unwrap_or_default());
 }
 
 /// Overstays in a message, in a timer and in its work.
