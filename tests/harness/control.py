@@ -38,11 +38,16 @@ class Control:
     def __init__(self, path, timeout=60):
         self.path, self.timeout = str(path), timeout
 
-    def connect(self):
-        """A connected socket and its reader, past the greeting."""
+    def dial(self):
+        """A connected socket; nothing is read."""
         made = socket.socket(socket.AF_UNIX)
         made.settimeout(self.timeout)
         made.connect(self.path)
+        return made
+
+    def connect(self):
+        """A connected socket and its reader, past the greeting."""
+        made = self.dial()
         reader = made.makefile("r", encoding="utf-8", errors="replace")
         greeting = reader.readline()
         if not greeting.startswith("0001 "):
@@ -53,18 +58,22 @@ class Control:
         """The answer as (code, text) pairs; continuation lines repeat the code."""
         made, reader = self.connect()
         with made, reader:
-            made.sendall(command.encode() + b"\n")
-            found = []
-            code = 0
-            for line in reader:
-                line = line.rstrip("\n")
-                if re.match(r"\d{4}[ -]", line):
-                    code, text = int(line[:4]), line[5:]
-                    found.append((code, text))
-                    if line[4] == " ":
-                        return found
-                else:
-                    found.append((code, line[1:]))
+            return self.exchange(made, reader, command)
+
+    def exchange(self, made, reader, command):
+        """As `lines`, on a connection that `connect` made."""
+        made.sendall(command.encode() + b"\n")
+        found = []
+        code = 0
+        for line in reader:
+            line = line.rstrip("\n")
+            if re.match(r"\d{4}[ -]", line):
+                code, text = int(line[:4]), line[5:]
+                found.append((code, text))
+                if line[4] == " ":
+                    return found
+            else:
+                found.append((code, line[1:]))
         raise ControlError(f"{command}: the connection ended within the answer")
 
     def __call__(self, command):

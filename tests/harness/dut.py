@@ -3,11 +3,14 @@
 The environment's DUT names the binary; without it, it is the release build.
 """
 
+import itertools
 import os
 import pathlib
 import re
+import resource
 import signal
 import subprocess
+import time
 
 from .control import Control
 from .lab import wait_for
@@ -120,9 +123,32 @@ class Dut:
         """Number of threads."""
         return self.status("Threads")
 
+    def processor_time(self):
+        """Seconds of processor time that it has used."""
+        fields = pathlib.Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def descriptors(self):
         """Number of open file descriptors."""
-        return len(list(pathlib.Path(f"/proc/{self.pid}/fd").iterdir()))
+        return len(self.descriptor_numbers())
+
+    def descriptor_numbers(self):
+        """The open file descriptors."""
+        return {int(entry.name) for entry in pathlib.Path(f"/proc/{self.pid}/fd").iterdir()}
+
+    def leave_descriptors(self, count):
+        """Lowers its limit, as `ulimit -n` does, so that so many are free; None: raises it again."""
+        most = resource.prlimit(self.pid, resource.RLIMIT_NOFILE)[1]
+        limit = most
+        if count is not None:
+            used = None
+            # Clients that have just gone may not be closed yet.
+            while used != (used := self.descriptor_numbers()):
+                time.sleep(0.2)
+            free = (number for number in itertools.count() if number not in used)
+            # The first one that it must not get; what is open beyond stays open.
+            limit = next(itertools.islice(free, count, None))
+        resource.prlimit(self.pid, resource.RLIMIT_NOFILE, (limit, most))
 
 
 def bgp(name, link, asn, neighbor_asn, family=4, families=(4, 6), passive=False, options="", channel=""):
