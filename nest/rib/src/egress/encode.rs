@@ -43,10 +43,10 @@ impl<K: TableKey> Egress<K> {
     fn show(&self) {
         let lanes: usize = self.lanes.iter().map(|lane| lane.pending.len()).sum();
         self.backlog.show(self.live.len() + lanes);
-        let some = self.members_off > 0;
-        for member in self.members.iter().filter(|member| some && member.off.is_some()) {
-            member.show();
+        if self.members_off == 0 {
+            return;
         }
+        self.members.iter().filter(|member| member.off.is_some()).for_each(|member| member.show());
     }
 
     /// Encodes one bucket, or goes on with queries and the feed; false if there is nothing to do
