@@ -20,7 +20,7 @@ use crate::{
     options::RuntimeOptions,
     pool::{Pool, WorkerShared, local, worker_stats},
     runloop::Loop,
-    stats::{GroupStats, Stats, StatsReply},
+    stats::{GroupStats, Stats, StatsReply, Survey},
     watch::WatchThread,
     worker::Worker,
 };
@@ -88,12 +88,18 @@ impl Runtime {
     /// A picture of the runtime, for threads that are not workers: waits for the workers, but not
     /// for ever; then, and on a worker, what the counters say without the loops.
     pub fn stats(&self) -> Stats {
+        self.survey(Survey::default())
+    }
+
+    /// As [`stats`](Self::stats), with what is asked for.
+    pub fn survey(&self, survey: Survey) -> Stats {
         if !local::is_worker_of(self.pool.0.mark()) {
             let (sender, receiver) = mpsc::channel();
-            self.handle.collect_stats(StatsReply::new(move |stats| {
+            let reply = StatsReply::new(move |stats| {
                 // Nobody listens any more if it took too long.
                 let _ = sender.send(stats);
-            }));
+            });
+            self.handle.survey(survey, reply);
             if let Ok(stats) = receiver.recv_timeout(PATIENCE) {
                 return stats;
             }

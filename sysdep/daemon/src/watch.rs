@@ -14,7 +14,7 @@ use dunlin_core::manager::{ManagerMessage, Signal as Request};
 use dunlin_os::clock;
 use dunlin_os::process::Starting;
 use dunlin_os::signal::Signal;
-use dunlin_runtime::{Address, Class, Runtime};
+use dunlin_runtime::{Address, Class, Loops, Runtime, Survey};
 use dunlin_trace::Recorder;
 use dunlin_unix::log::{LogEnd, Logger};
 use dunlin_unix::pid_file::PidFile;
@@ -147,13 +147,14 @@ impl Watch {
 
     /// Puts what the daemon is doing into the log.
     fn dump(&self) {
-        let stats = self.runtime.stats();
+        // Loops are counted, not described: there may be very many.
+        let stats = self.runtime.survey(Survey { loops: Loops::None, handlers: false });
         let report = crate::memory::report();
         let say = |text: fmt::Arguments<'_>| self.log.write(LogClass::Info, text);
         say(format_args!(
             "Dump: {} workers, {} loops, {} bytes allocated",
             stats.workers.len(),
-            stats.loops.len(),
+            stats.workers.iter().map(|worker| worker.loops).sum::<usize>(),
             report.allocated
         ));
         for worker in &stats.workers {

@@ -21,13 +21,14 @@ impl Scheduler {
     }
 
     fn part(&self, survey: &Survey, index: usize) -> Part {
-        let cells = self.loops.iter().flatten().filter(|resident| resident.worker == index);
+        let here = self.loops.iter().flatten().filter(|resident| resident.worker == index);
+        let cells = here.map(|resident| (resident.cell.header().id(), &resident.cell));
         let meter = self.engine.meters.get(index).filter(|_| survey.handlers);
         let measures = meter.map(|meter| meter.gauge().measures.load_full());
         let handlers = measures.iter().flat_map(|all| all.iter()).filter_map(Measured::read);
         Part {
             worker: self.worker_stats(index),
-            page: survey.loops.pick(cells.map(|resident| &resident.cell), &self.engine),
+            page: survey.loops.pick(cells, &self.engine),
             handlers: handlers.collect(),
             moves: Vec::new(),
             now: self.now,

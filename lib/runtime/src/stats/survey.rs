@@ -36,7 +36,8 @@ pub enum Loops {
         after: Option<LoopId>,
         /// Not more than this many.
         most: usize,
-        /// Only those; all if none is given. Called on the workers.
+        /// Only those; all if none is given. Called on the workers, for some thousand loops at most: a
+        /// page of few or none may have a next one.
         wanted: Option<Wanted>,
         /// Whether timers, events, jobs and sockets are wanted, too.
         details: bool,
@@ -64,29 +65,43 @@ impl fmt::Debug for Loops {
 #[derive(Debug, Default)]
 pub(crate) struct Page {
     pub(crate) loops: Vec<LoopStats>,
-    /// There are more behind these.
-    pub(crate) more: bool,
+    /// Those with greater numbers than this have not been looked at, and there are some.
+    pub(crate) until: Option<LoopId>,
 }
 
+/// Loops that a worker asks whether they are wanted, in one go: names lie far apart in memory, and no
+/// turn is to be longer than a millisecond for it.
+const LOOK: usize = 1024;
+
 impl Loops {
-    /// Picks from the loops of a worker. It takes one look at each, and describes those picked.
+    /// Picks from the loops of a worker. It compares the number of each, and describes those picked.
     pub(crate) fn pick<'c>(
         &self,
-        cells: impl Iterator<Item = &'c Arc<dyn Runnable>>,
+        cells: impl Iterator<Item = (LoopId, &'c Arc<dyn Runnable>)>,
         driver: &dyn Driver,
     ) -> Page {
         match self {
             Self::None => Page::default(),
-            Self::All => Page { loops: cells.map(|cell| cell.stats(None)).collect(), more: false },
+            Self::All => {
+                Page { loops: cells.map(|(_, cell)| cell.stats(None)).collect(), until: None }
+            }
             Self::Page { after, most, wanted, details } => {
-                let is_wanted = |cell: &&Arc<dyn Runnable>| {
-                    let header = cell.header();
-                    after.is_none_or(|after| header.id() > after)
-                        && wanted.as_ref().is_none_or(|wanted| wanted(header.name(), header.id()))
-                };
-                let (picked, more) = lowest(cells.filter(is_wanted), *most);
+                let behind = cells.filter(|(id, _)| after.is_none_or(|after| *id > after));
+                let look = if wanted.is_some() { LOOK.max(*most) } else { *most };
+                let (first, mut more) = lowest(behind, look);
                 let details = details.then_some(driver);
-                Page { loops: picked.iter().map(|cell| cell.stats(details)).collect(), more }
+                let (mut loops, mut until) = (Vec::new(), None);
+                for ByNumber(id, cell) in first {
+                    if loops.len() == *most {
+                        more = true;
+                        break;
+                    }
+                    until = Some(id);
+                    if wanted.as_ref().is_none_or(|wanted| wanted(cell.header().name(), id)) {
+                        loops.push(cell.stats(details));
+                    }
+                }
+                Page { loops, until: until.filter(|_| more) }
             }
         }
     }
@@ -94,52 +109,51 @@ impl Loops {
     /// Puts together what the workers have picked. What a worker left out may come before what
     /// another picked; only what is before that is shown.
     pub(crate) fn merge(&self, pages: Vec<Page>) -> (Vec<LoopStats>, Option<LoopId>) {
-        let last = |page: &Page| page.loops.last().map(|one| one.id).filter(|_| page.more);
-        let limit = pages.iter().filter_map(last).min();
+        let limit = pages.iter().filter_map(|page| page.until).min();
         let mut loops: Vec<_> = pages.into_iter().flat_map(|page| page.loops).collect();
         loops.sort_by_key(|one| one.id);
         loops.dedup_by_key(|one| one.id);
-        let all = loops.len();
         if let Some(limit) = limit {
             loops.retain(|one| one.id <= limit);
         }
-        if let Self::Page { most, .. } = self {
-            loops.truncate(*most);
+        match self {
+            Self::Page { most, .. } if loops.len() > *most => {
+                loops.truncate(*most);
+                let last = loops.last().map(|one| one.id);
+                (loops, last)
+            }
+            _ => (loops, limit),
         }
-        let more = limit.is_some() || loops.len() < all;
-        let next = loops.last().map(|one| one.id).filter(|_| more);
-        (loops, next)
     }
 }
 
 /// The `most` loops with the lowest numbers, in order, and whether there are more.
 fn lowest<'c>(
-    cells: impl Iterator<Item = &'c Arc<dyn Runnable>>,
+    cells: impl Iterator<Item = (LoopId, &'c Arc<dyn Runnable>)>,
     most: usize,
-) -> (Vec<&'c Arc<dyn Runnable>>, bool) {
+) -> (Vec<ByNumber<'c>>, bool) {
     let mut heap = BinaryHeap::with_capacity(most + 1);
     let mut more = false;
-    for cell in cells {
-        heap.push(ByNumber(cell));
-        if heap.len() > most {
-            heap.pop();
-            more = true;
+    for (id, cell) in cells {
+        if heap.len() < most {
+            heap.push(ByNumber(id, cell));
+            continue;
+        }
+        more = true;
+        if let Some(mut greatest) = heap.peek_mut()
+            && id < greatest.0
+        {
+            *greatest = ByNumber(id, cell);
         }
     }
-    (heap.into_sorted_vec().into_iter().map(|one| one.0).collect(), more)
+    (heap.into_sorted_vec(), more)
 }
 
-struct ByNumber<'c>(&'c Arc<dyn Runnable>);
-
-impl ByNumber<'_> {
-    fn number(&self) -> LoopId {
-        self.0.header().id()
-    }
-}
+struct ByNumber<'c>(LoopId, &'c Arc<dyn Runnable>);
 
 impl PartialEq for ByNumber<'_> {
     fn eq(&self, other: &Self) -> bool {
-        self.number() == other.number()
+        self.0 == other.0
     }
 }
 
@@ -153,7 +167,7 @@ impl PartialOrd for ByNumber<'_> {
 
 impl Ord for ByNumber<'_> {
     fn cmp(&self, other: &Self) -> core::cmp::Ordering {
-        self.number().cmp(&other.number())
+        self.0.cmp(&other.0)
     }
 }
 
@@ -205,6 +219,8 @@ fn together(mut all: Vec<HandlerStats>) -> Vec<HandlerStats> {
 
 #[cfg(test)]
 mod tests {
+    use core::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
     use crate::{Class, Context, Loop, sim::SimRuntime};
 
@@ -256,5 +272,36 @@ mod tests {
         assert_eq!(stats.next, None);
         let none = sim.survey(&Survey { loops: Loops::None, handlers: true });
         assert!(none.loops.is_empty() && !none.handlers.is_empty());
+    }
+
+    #[test]
+    fn a_worker_asks_of_so_many_at_a_time_and_all_are_asked_in_the_end() {
+        let mut sim = SimRuntime::new(3);
+        for number in 0..5000 {
+            sim.spawn(if number % 1500 == 0 { "rare" } else { "often" }, Class::Bulk, Nothing);
+        }
+        sim.run_for(core::time::Duration::from_secs(1));
+        let asked = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&asked);
+        let wanted: Wanted = Arc::new(move |name, _| {
+            count.fetch_add(1, Ordering::Relaxed);
+            name == "rare"
+        });
+        let (mut seen, mut after, mut pages) = (Vec::new(), None, 0);
+        loop {
+            let before = asked.load(Ordering::Relaxed);
+            let loops = page(after, 64, Some(Arc::clone(&wanted)));
+            let stats = sim.survey(&Survey { loops, handlers: false });
+            let workers = stats.workers.len();
+            assert!(asked.load(Ordering::Relaxed) - before <= LOOK * workers);
+            seen.extend(stats.loops.iter().map(|one| one.id.number()));
+            pages += 1;
+            after = stats.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(seen, [1, 1501, 3001, 4501]);
+        assert!(pages >= 3, "{pages}");
     }
 }

@@ -299,7 +299,7 @@ impl Worker {
     /// What this worker knows of itself and its loops, as far as it is asked for.
     fn part(&self, survey: &Survey) -> Part {
         let shared = &self.engine.shared;
-        let cells = self.loops.iter().flatten().map(|resident| &resident.cell);
+        let cells = self.loops.iter().flatten().map(|one| (one.loop_id, &one.cell));
         Part {
             worker: WorkerStats {
                 waiting: Some(self.queue.lengths()),

@@ -18,11 +18,15 @@ pub(in super::super) struct ShowEvents {
     json: bool,
     asked: bool,
     stats: Option<Stats>,
+    names: Names,
 }
+
+/// Names of loops, as far as they have been told.
+type Names = HashMap<LoopId, Arc<str>>;
 
 impl ShowEvents {
     pub(in super::super) fn new(all: bool, json: bool) -> Self {
-        Self { all, json, asked: false, stats: None }
+        Self { all, json, asked: false, stats: None, names: Names::new() }
     }
 }
 
@@ -40,11 +44,16 @@ impl Task for ShowEvents {
         let Some(Payload::Runtime(stats)) = answer else { return Step::Waiting };
         let Some(figures) = &self.stats else {
             // Then the names of the loops that come up.
-            desk.survey(cx, Survey { loops: named(&stats), handlers: false });
+            desk.survey(cx, Survey { loops: named(&stats, None), handlers: false });
             self.stats = Some(*stats);
             return Step::Waiting;
         };
-        let view = View { desk, stats: figures, names: &names(&stats) };
+        self.names.extend(stats.loops.iter().map(|one| (one.id, Arc::clone(&one.name))));
+        if stats.next.is_some() {
+            desk.survey(cx, Survey { loops: named(figures, stats.next), handlers: false });
+            return Step::Waiting;
+        }
+        let view = View { desk, stats: figures, names: &self.names };
         if self.json {
             view.json(output)
         } else {
@@ -55,8 +64,8 @@ impl Task for ShowEvents {
     }
 }
 
-/// The loops that come up as the worst.
-fn named(stats: &Stats) -> Loops {
+/// The loops that come up as the worst, behind one of them.
+fn named(stats: &Stats, after: Option<LoopId>) -> Loops {
     let worst = stats.handlers.iter().flat_map(|one| [one.longest, one.latest]).flatten();
     let who = worst.flat_map(|worst| match worst.culprit {
         Some(Culprit::Handler(culprit, _)) => [Some(worst.who), Some(culprit)],
@@ -65,11 +74,7 @@ fn named(stats: &Stats) -> Loops {
     let ids: BTreeSet<LoopId> = who.flatten().map(|who| who.loop_id).collect();
     let most = ids.len().max(1);
     let wanted = Some(Arc::new(move |_: &str, id: LoopId| ids.contains(&id)) as _);
-    Loops::Page { after: None, most, wanted, details: false }
-}
-
-fn names(stats: &Stats) -> HashMap<LoopId, Arc<str>> {
-    stats.loops.iter().map(|one| (one.id, Arc::clone(&one.name))).collect()
+    Loops::Page { after, most, wanted, details: false }
 }
 
 const COLUMNS: &[Column] = &[
@@ -120,7 +125,7 @@ fn row(one: &HandlerStats) -> Vec<Cell> {
 struct View<'v> {
     desk: &'v Desk,
     stats: &'v Stats,
-    names: &'v HashMap<LoopId, Arc<str>>,
+    names: &'v Names,
 }
 
 impl View<'_> {

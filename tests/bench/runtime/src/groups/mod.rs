@@ -3,6 +3,7 @@
 mod cancel;
 mod idle;
 mod late;
+mod listing;
 mod local;
 mod remote;
 mod resize;
@@ -26,6 +27,7 @@ pub fn all() -> Vec<Group> {
         urgent::URGENT,
         timers::TIMERS,
         idle::IDLE,
+        listing::LISTING,
         sockets::ONE_HOT,
         sockets::ALL_HOT,
         late::LATE,
