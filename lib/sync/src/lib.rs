@@ -1,9 +1,9 @@
 //! What threads share: the event queue, a loop's state word, a worker's wake word, credit, bulletins,
-//! snapshots.
+//! registers, snapshots.
 //!
 //! Everything else in Dunlin has one owner. A loop's state belongs to the loop; what crosses
 //! threads is an item in an [`Inbox`], a bit in a [`StateWord`], an amount in a [`CreditWord`], a word
-//! of a [`Bulletin`], or a published [`Snapshot`].
+//! of a [`Bulletin`], a number in a [`Register`], or a published [`Snapshot`].
 //!
 //! How they fit together, from a sender's side:
 //!
@@ -32,6 +32,7 @@ pub mod credit;
 pub mod owned;
 pub mod prim;
 pub mod queue;
+pub mod register;
 pub mod snapshot;
 pub mod state;
 pub mod wake;
@@ -42,6 +43,7 @@ pub use credit::CreditWord;
 pub use crossbeam_utils::CachePadded;
 pub use owned::{Inside, OwnedCell};
 pub use queue::{Batch, Entry, EventNode, Inbox, Item, Peeked, Scheduled};
+pub use register::{Register, Registered};
 pub use snapshot::Snapshot;
 pub use state::{Action, Begin, Class, Classes, Moved, Placement, StateWord};
 pub use wake::WakeWord;
