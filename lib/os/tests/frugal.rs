@@ -65,12 +65,14 @@ fn die() {
     let recorder = Recorder::new(&options).unwrap();
     recorder.name_loop(7, "bgp upstream");
     recorder.name_site(Site::FIRST_FREE, "decode");
+    recorder.name_place(1, core::panic::Location::caller());
     recorder.set_configuration(1);
     let mut ring = recorder.ring(0).unwrap();
     let mut cause = RecordId::NONE;
     for at in 0..100 {
         let (at, site) = (clock::ticks() + at, Site::FIRST_FREE);
-        let entry = Entry { at, since: at, site, class: 1, loop_id: 7, cause, argument: 3 };
+        let entry =
+            Entry { at, since: at, site, class: 1, loop_id: 7, cause, argument: 3, place: 1 };
         cause = ring.begin(&entry);
     }
     let report = CrashReport { recorder: recorder.clone(), path: None, last: 50 };

@@ -13,6 +13,7 @@ use crate::{
     ids::{EventId, LoopId, Thing},
     loop_cell::{self, LoopCell, Runnable},
     outcome::{Cancellation, Scheduling},
+    place::Place,
 };
 
 /// Where to send messages to a loop, from any thread. Cheap to clone; sending takes no lock and,
@@ -33,12 +34,24 @@ impl<M: Send + 'static> Address<M> {
 
     /// Sends a message. A loop that has stopped gives it back; one that stops while the message is
     /// under way drops it.
+    #[track_caller]
     pub fn send(&self, class: Class, message: M) -> Result<(), Stopped<M>> {
+        self.send_from(Place::here(), class, message)
+    }
+
+    /// As [`send`](Self::send), on behalf of who asked for it at `place`.
+    #[inline]
+    pub(crate) fn send_from(
+        &self,
+        place: Place,
+        class: Class,
+        message: M,
+    ) -> Result<(), Stopped<M>> {
         let header = self.cell.header();
         if header.state().is_closed() {
             return Err(Stopped(message));
         }
-        self.cell.inbox(class).push(message, cause::current(class));
+        self.cell.inbox(class).push(message, cause::current(class, place));
         loop_cell::sent(&self.cell, class);
         Ok(())
     }
@@ -63,6 +76,7 @@ impl<M: Send + 'static> Address<M> {
 
     /// Asks the loop to stop as `options` say: what waits in their classes is run before. Of several
     /// such wishes the first says what is drained, and the earliest deadline holds.
+    #[track_caller]
     pub fn stop_with(&self, options: Stop) {
         ending::stop(&(Arc::clone(&self.cell) as _), options, None);
     }
@@ -70,11 +84,13 @@ impl<M: Send + 'static> Address<M> {
     /// As [`stop_with`](Self::stop_with), and calls `completion` once with what came of it: on the worker of the
     /// loop when all it owned is gone, or right here if it has stopped before. It must be short and had
     /// best send a message, as [`stop_to`](Self::stop_to) does.
+    #[track_caller]
     pub fn stop_then(&self, options: Stop, completion: impl FnOnce(StopReport) + Send + 'static) {
         ending::stop(&(Arc::clone(&self.cell) as _), options, Some(Box::new(completion)));
     }
 
     /// As [`stop_then`](Self::stop_then); what came of it goes to `answer_to` as a message made by `make`.
+    #[track_caller]
     pub fn stop_to<N: Send + 'static>(
         &self,
         options: Stop,
@@ -82,10 +98,10 @@ impl<M: Send + 'static> Address<M> {
         class: Class,
         make: impl FnOnce(StopReport) -> N + Send + 'static,
     ) {
-        let answer_to = answer_to.clone();
+        let (answer_to, place) = (answer_to.clone(), Place::here());
         self.stop_then(options, move |report| {
             // Nobody to be told if that loop has stopped.
-            let _ = answer_to.send(class, make(report));
+            let _ = answer_to.send_from(place, class, make(report));
         });
     }
 
@@ -173,12 +189,14 @@ impl EventHandle {
     /// Has the event run once, soon, seeing all that the caller did before.
     /// [`Scheduling::AlreadyPending`] is about handles: what the event's own loop has scheduled, this
     /// cannot see. Either way one run follows.
+    #[track_caller]
     pub fn schedule(&self) -> Scheduling {
+        let place = Place::here();
         let Some((node, class)) = &self.event else { return Scheduling::Gone };
         if self.cell.header().state().is_closed() {
             return Scheduling::Stopped;
         }
-        match self.cell.schedule(node, *class, cause::current(*class)) {
+        match self.cell.schedule(node, *class, cause::current(*class, place)) {
             Scheduled::Pushed { .. } => loop_cell::sent_dyn(&self.cell, *class),
             Scheduled::Revived => {}
             Scheduled::Pending => return Scheduling::AlreadyPending,
@@ -193,6 +211,7 @@ impl EventHandle {
     }
 
     /// Has the event cancelled, whoever scheduled it; see [`Canceller`].
+    #[track_caller]
     pub fn cancel_with(&self, completion: impl FnOnce(Cancellation) + Send + 'static) {
         self.canceller().cancel_with(completion);
     }

@@ -8,6 +8,7 @@ use crate::{
     cause::{self, Stamp},
     ids::{Key, LoopId},
     outcome::Scheduling,
+    place::Place,
     stats::TaskStats,
     time::Time,
 };
@@ -126,12 +127,12 @@ impl Agenda {
     }
 
     #[inline]
-    pub(crate) fn schedule(&mut self, key: Key) -> Scheduling {
+    pub(crate) fn schedule(&mut self, key: Key, place: Place) -> Scheduling {
         let Some(slot) = self.slot_mut(key) else { return Scheduling::Gone };
         let was_pending = slot.is_pending();
         // Even if another loop has scheduled it: that may not have reached us for a while.
         if !core::mem::replace(&mut slot.live, true) && !slot.is_deferred {
-            slot.stamp = cause::current(slot.class);
+            slot.stamp = cause::current(slot.class, place);
         }
         if !slot.linked {
             slot.linked = true;
@@ -142,14 +143,20 @@ impl Agenda {
         if was_pending { Scheduling::AlreadyPending } else { Scheduling::Scheduled }
     }
 
+    /// Has it run once more, on behalf of who asked for the run before.
+    pub(crate) fn repeat(&mut self, key: Key) {
+        let place = self.stamp(key).place;
+        self.schedule(key, place);
+    }
+
     /// Has it run at the end of the turn.
-    pub(crate) fn defer(&mut self, key: Key) -> Scheduling {
+    pub(crate) fn defer(&mut self, key: Key, place: Place) -> Scheduling {
         let Some(slot) = self.slot_mut(key) else { return Scheduling::Gone };
         if core::mem::replace(&mut slot.is_deferred, true) {
             return Scheduling::AlreadyPending;
         }
         if !slot.live {
-            slot.stamp = cause::current(slot.class);
+            slot.stamp = cause::current(slot.class, place);
         }
         if !core::mem::replace(&mut slot.linked_deferred, true) {
             self.deferred.push_back(key.index());
@@ -291,11 +298,11 @@ mod tests {
         let mut agenda = Agenda::new(LoopId(1));
         let a = agenda.create(Class::Routing);
         let b = agenda.create(Class::Routing);
-        agenda.schedule(b);
-        agenda.schedule(a);
-        agenda.schedule(b);
+        agenda.schedule(b, Place::here());
+        agenda.schedule(a, Place::here());
+        agenda.schedule(b, Place::here());
         assert_eq!(agenda.pop(Class::Routing), Some(b));
-        agenda.schedule(b);
+        agenda.schedule(b, Place::here());
         assert_eq!(agenda.pop(Class::Routing), Some(a));
         assert_eq!(agenda.pop(Class::Routing), Some(b));
         assert_eq!(agenda.pop(Class::Routing), None);
@@ -306,13 +313,13 @@ mod tests {
     fn what_is_taken_back_does_not_run() {
         let mut agenda = Agenda::new(LoopId(1));
         let a = agenda.create(Class::Bulk);
-        agenda.schedule(a);
+        agenda.schedule(a, Place::here());
         assert!(agenda.unschedule(a));
         assert!(!agenda.unschedule(a));
         assert_eq!(agenda.pop(Class::Bulk), None);
-        agenda.schedule(a);
+        agenda.schedule(a, Place::here());
         agenda.unschedule(a);
-        agenda.schedule(a);
+        agenda.schedule(a, Place::here());
         assert_eq!(agenda.pop(Class::Bulk), Some(a));
         assert_eq!(agenda.pop(Class::Bulk), None);
     }
@@ -321,12 +328,12 @@ mod tests {
     fn a_removed_name_names_nothing() {
         let mut agenda = Agenda::new(LoopId(1));
         let old = agenda.create(Class::Bulk);
-        agenda.schedule(old);
+        agenda.schedule(old, Place::here());
         agenda.remove(old);
         let new = agenda.create(Class::Bulk);
-        agenda.schedule(old);
+        agenda.schedule(old, Place::here());
         assert_eq!(agenda.pop(Class::Bulk), None);
-        agenda.schedule(new);
+        agenda.schedule(new, Place::here());
         assert_eq!(agenda.pop(Class::Bulk), Some(new));
     }
 
@@ -337,9 +344,9 @@ mod tests {
         let a = agenda.create(Class::Routing);
         let (node, _) = agenda.share(a).unwrap();
         let all = |agenda: &mut Agenda| {
-            assert_eq!(agenda.schedule(a), Scheduling::Scheduled);
-            assert_eq!(agenda.schedule(a), Scheduling::AlreadyPending);
-            agenda.defer(a);
+            assert_eq!(agenda.schedule(a, Place::here()), Scheduling::Scheduled);
+            assert_eq!(agenda.schedule(a, Place::here()), Scheduling::AlreadyPending);
+            agenda.defer(a, Place::here());
             inbox.schedule(&node, Stamp::default());
         };
         all(&mut agenda);
@@ -353,7 +360,7 @@ mod tests {
         assert_eq!(agenda.arrived(0), Some((a, Class::Routing)));
         assert_eq!((agenda.pop(Class::Routing), agenda.pop_deferred()), (None, None));
         inbox.schedule(&node, Stamp::default());
-        assert_eq!(agenda.schedule(a), Scheduling::AlreadyPending);
+        assert_eq!(agenda.schedule(a, Place::here()), Scheduling::AlreadyPending);
         assert!(agenda.unschedule(a));
         assert_eq!((agenda.pop(Class::Routing), inbox.take_all().count()), (None, 0));
     }
@@ -363,8 +370,8 @@ mod tests {
         let mut agenda = Agenda::new(LoopId(1));
         for _ in 0..100 {
             let key = agenda.create(Class::Control);
-            agenda.schedule(key);
-            agenda.defer(key);
+            agenda.schedule(key, Place::here());
+            agenda.defer(key, Place::here());
             agenda.remove(key);
             assert_eq!(agenda.pop(Class::Control), None);
             assert_eq!(agenda.pop_deferred(), None);

@@ -19,6 +19,7 @@ use crate::{
     loop_core::LoopCore,
     options::LogLevel,
     outcome::Cancellation,
+    place::Place,
 };
 
 /// Something asked of a loop.
@@ -61,12 +62,12 @@ impl Drop for CancelAsk {
 }
 
 /// Asks something of a loop; dropped if the loop has stopped.
-pub(crate) fn ask(cell: &Arc<dyn Runnable>, ask: Ask) {
+pub(crate) fn ask(cell: &Arc<dyn Runnable>, ask: Ask, place: Place) {
     let header = cell.header();
     if header.state().is_closed() {
         return;
     }
-    header.asks().push(ask, cause::current(Class::Control));
+    header.asks().push(ask, cause::current(Class::Control, place));
     // If it has closed meanwhile, this clears up.
     notify_dyn(cell, Class::Control);
 }
@@ -91,22 +92,25 @@ impl Canceller {
     /// Asks for it to be cancelled. `completion` is called once, on the worker of the loop it belongs
     /// to, or right here if that has stopped; it must be short and had best send a message, as
     /// [`cancel_to`](Self::cancel_to) does. What is scheduled before it is called is cancelled too.
+    #[track_caller]
     pub fn cancel_with(&self, completion: impl FnOnce(Cancellation) + Send + 'static) {
         let completion = Some(Box::new(completion) as Completion);
-        ask(&self.cell, Ask::Cancel(CancelAsk { thing: self.thing, completion }));
+        let cancel = Ask::Cancel(CancelAsk { thing: self.thing, completion });
+        ask(&self.cell, cancel, Place::here());
     }
 
     /// Asks for it to be cancelled. What came of it goes to `answer_to` as a message made by `make`.
+    #[track_caller]
     pub fn cancel_to<M: Send + 'static>(
         &self,
         answer_to: &Address<M>,
         class: Class,
         make: impl FnOnce(Cancellation) -> M + Send + 'static,
     ) {
-        let answer_to = answer_to.clone();
+        let (answer_to, place) = (answer_to.clone(), Place::here());
         self.cancel_with(move |outcome| {
             // Nobody to be told if that loop has stopped.
-            let _ = answer_to.send(class, make(outcome));
+            let _ = answer_to.send_from(place, class, make(outcome));
         });
     }
 

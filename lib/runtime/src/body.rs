@@ -9,7 +9,7 @@ use dunlin_trace::{RecordId, Site};
 
 use crate::{
     ask::Ask,
-    cause::{self, Stamp},
+    cause::{self, Origin, Stamp},
     context::Context,
     dispatch::report,
     driver::{Done, Driver, Pace, Then},
@@ -20,7 +20,9 @@ use crate::{
     loop_core::{Deadlines, LoopCore},
     options::LogLevel,
     panic::Panic,
+    place::Place,
     runloop::{Loop, Progress, Ready},
+    sockets::Served,
     stats::{LoopDetails, LoopStats, Waiting},
     step::{Kind, Reason, Step},
     time::Time,
@@ -67,8 +69,8 @@ impl Ended {
 }
 
 impl<M: Send + 'static> Body<M> {
-    /// The inside of a loop that the handler with this flight record has made.
-    pub(crate) fn new(id: LoopId, class: Class, cause: RecordId) -> Self {
+    /// The inside of a loop that the handler with this flight record has made, and where it did.
+    pub(crate) fn new(id: LoopId, class: Class, (cause, place): (RecordId, Place)) -> Self {
         Self {
             state: None,
             core: LoopCore::new(id, class),
@@ -76,7 +78,7 @@ impl<M: Send + 'static> Body<M> {
             low: Batch::empty(),
             asks: Batch::empty(),
             ask: None,
-            reason: Reason { cause, ..Reason::NONE },
+            reason: Reason { cause, place, ..Reason::NONE },
             lanes: Lanes::default(),
             urgent_streak: 0,
             way_from: NO_CLASS,
@@ -146,7 +148,7 @@ impl<M: Send + 'static> Body<M> {
             };
             let done = Done::new(step, self.reason, (header.id(), header.kind()), now);
             *last = done.site;
-            cause::enter(Stamp { sent: now, record: driver.begin(&done), class: done.class });
+            cause::enter(Origin { began: now, record: driver.begin(&done) });
             self.handle(step, own, driver, arena, now);
             arena.reset();
             let pace = driver.boundary(&done);
@@ -216,7 +218,7 @@ impl<M: Send + 'static> Body<M> {
             Kind::Ready => state.ready(cx, SocketId(key), step.ready()),
             Kind::Work => {
                 if state.work(cx, WorkId(key)) == Progress::More {
-                    self.core.works.schedule(key);
+                    self.core.works.repeat(key);
                 }
             }
             Kind::Job => {
@@ -269,6 +271,9 @@ impl<M: Send + 'static> Body<M> {
     fn next_ask(&mut self) -> Option<Step> {
         let entry = self.asks.next()?;
         let Item::Message(ask) = entry.item else { return None };
+        if let Ask::Stop(_) = ask {
+            self.core.stopped_at = entry.stamp.place;
+        }
         self.ask = Some(ask);
         self.reason = entry.stamp.into();
         Some(Step::new(Kind::Ask, Class::Control))
@@ -276,7 +281,7 @@ impl<M: Send + 'static> Body<M> {
 
     #[cold]
     pub(crate) fn last(&mut self) -> Step {
-        self.reason = Reason::NONE;
+        self.reason = Reason { place: self.core.stopped_at, ..Reason::NONE };
         Step::new(Kind::Stop, Class::Control)
     }
 
@@ -409,9 +414,10 @@ impl<M: Send + 'static> Body<M> {
                 Some(Step::of(Kind::Event, class, key))
             }
             lanes::SOCKETS => {
-                let (socket, ready, since) = self.core.sockets.pop(class)?;
-                self.reason = Reason { since, ..Reason::NONE };
-                Some(Step::of(Kind::Ready, class, socket.0).for_ready(ready))
+                let served = self.core.sockets.pop(class)?;
+                let Served { since, place, .. } = served;
+                self.reason = Reason { since, place, ..Reason::NONE };
+                Some(Step::of(Kind::Ready, class, served.id.0).for_ready(served.ready))
             }
             lanes::WORKS => {
                 let key = self.core.works.pop(class)?;
@@ -424,7 +430,8 @@ impl<M: Send + 'static> Body<M> {
             }
             _ if lane == Lane::JOB => {
                 let key = self.core.jobs.take()?;
-                self.reason = Reason::NONE;
+                let place = self.core.jobs.place(key);
+                self.reason = Reason { place, ..Reason::NONE };
                 Some(Step::of(Kind::Job, Class::Bulk, key))
             }
             _ => {
@@ -437,7 +444,8 @@ impl<M: Send + 'static> Body<M> {
 
     #[inline]
     fn expired(&mut self, expired: &Expired) -> Step {
-        self.reason = Reason { since: expired.due, cause: expired.cause };
+        let Expired { due, cause, place, .. } = *expired;
+        self.reason = Reason { since: due, cause, place };
         Step::of(Kind::Timer, expired.class, expired.timer.0).drifting(expired.drifts)
     }
 
@@ -446,7 +454,7 @@ impl<M: Send + 'static> Body<M> {
     pub(crate) fn found(&mut self, kind: Kind, peeked: Peeked, stamp: Stamp) -> Step {
         self.reason = stamp.into();
         match peeked {
-            Peeked::Message => Step::new(kind, stamp.class),
+            Peeked::Message => Step::new(kind, stamp.class()),
             Peeked::Event(index) => {
                 let (key, class) =
                     self.core.events.arrived(index).unwrap_or((Key::NONE, Class::Bulk));

@@ -1,38 +1,85 @@
 //! What is running on this thread, so that what it sends can say where it came from.
 
-use core::cell::Cell;
+use core::{cell::Cell, fmt};
 
 use dunlin_sync::{Class, Classes};
 use dunlin_trace::RecordId;
 
-use crate::time::Time;
+use crate::{place::Place, time::Time};
 
-/// Goes with a message or event: when the handler that sent it began, and its flight record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Goes with a message or event: when the handler that sent it began, its flight record, and where in it
+/// that was. Three words, written and read as such.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stamp {
     /// Zero if it did not come from a handler.
     pub(crate) sent: Time,
+    /// Flight record of the sender's handler and, in the two highest bits, the class it was sent in.
+    why: u64,
+    /// The call that sent it.
+    pub(crate) place: Place,
+}
+
+impl Stamp {
     /// Flight record of the sender's handler.
-    pub(crate) record: RecordId,
+    #[inline]
+    pub(crate) fn record(self) -> RecordId {
+        RecordId::from_bits(self.why)
+    }
+
     /// The class it was sent in.
-    pub(crate) class: Class,
+    #[inline]
+    pub(crate) fn class(self) -> Class {
+        match self.why >> CLASS {
+            0 => Class::Liveness,
+            1 => Class::Control,
+            2 => Class::Routing,
+            _ => Class::Bulk,
+        }
+    }
 }
 
 impl Default for Stamp {
     #[inline]
     fn default() -> Self {
-        NOBODY
+        NOBODY.stamp(Class::Control, Place::NOWHERE)
     }
 }
 
-const NOBODY: Stamp = Stamp { sent: Time::ZERO, record: RecordId::NONE, class: Class::Control };
+impl fmt::Debug for Stamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut stamp = f.debug_struct("Stamp");
+        stamp.field("sent", &self.sent).field("record", &self.record());
+        stamp.field("class", &self.class()).field("place", &self.place).finish()
+    }
+}
+
+/// A handler that runs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Origin {
+    /// When it began; zero for none.
+    pub(crate) began: Time,
+    /// Its flight record.
+    pub(crate) record: RecordId,
+}
+
+impl Origin {
+    #[inline]
+    fn stamp(self, class: Class, place: Place) -> Stamp {
+        let why = self.record.to_bits() | (class.index() as u64) << CLASS;
+        Stamp { sent: self.began, why, place }
+    }
+}
+
+/// Where the class is in [`Stamp`].
+const CLASS: u32 = 62;
+
+const NOBODY: Origin = Origin { began: Time::ZERO, record: RecordId::NONE };
 
 thread_local! {
-    /// The stamp of the handler that runs, in its parts: they are written and read one by one, which a
+    /// The handler that runs, in its parts: they are written and read one by one, which a
     /// processor forwards at once, and a whole of several words it does not.
-    static BEGAN: Cell<Time> = const { Cell::new(NOBODY.sent) };
+    static BEGAN: Cell<Time> = const { Cell::new(NOBODY.began) };
     static RECORD: Cell<RecordId> = const { Cell::new(NOBODY.record) };
-    static CLASS: Cell<Class> = const { Cell::new(NOBODY.class) };
     /// The address of the loop whose turn it is, and in which classes it has sent itself something.
     static TURN: Cell<(usize, Classes)> = const { Cell::new((0, Classes::NONE)) };
 }
@@ -60,23 +107,23 @@ pub(crate) fn sent_itself() -> Classes {
     TURN.get().1
 }
 
-/// The stamp for what the running handler sends in `class`.
+/// The stamp for what the running handler sends in `class` from `place`.
 #[inline]
-pub(crate) fn current(class: Class) -> Stamp {
-    Stamp { sent: BEGAN.get(), record: RECORD.get(), class }
+pub(crate) fn current(class: Class, place: Place) -> Stamp {
+    running().stamp(class, place)
 }
 
 /// The handler that runs on this thread.
-pub(crate) fn running() -> Stamp {
-    Stamp { sent: BEGAN.get(), record: RECORD.get(), class: CLASS.get() }
+#[inline]
+pub(crate) fn running() -> Origin {
+    Origin { began: BEGAN.get(), record: RECORD.get() }
 }
 
 /// Says which handler runs on this thread from now on.
 #[inline]
-pub(crate) fn enter(stamp: Stamp) {
-    BEGAN.set(stamp.sent);
-    RECORD.set(stamp.record);
-    CLASS.set(stamp.class);
+pub(crate) fn enter(origin: Origin) {
+    BEGAN.set(origin.began);
+    RECORD.set(origin.record);
 }
 
 /// No loop runs on this thread any more.
@@ -84,4 +131,23 @@ pub(crate) fn enter(stamp: Stamp) {
 pub(crate) fn leave() {
     TURN.set((0, Classes::NONE));
     enter(NOBODY);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stamp_has_all_and_is_no_larger_than_three_words() {
+        assert_eq!(size_of::<Stamp>(), 24);
+        for class in Class::ALL {
+            let record = RecordId::from_bits(0xabc_dead_beef);
+            let origin = Origin { began: Time::from_nanos(5), record };
+            let place = Place::here();
+            let stamp = origin.stamp(class, place);
+            assert_eq!((stamp.sent, stamp.record()), (Time::from_nanos(5), record));
+            assert_eq!((stamp.class(), stamp.place), (class, place));
+            assert!(NOBODY.stamp(class, place).record().is_none());
+        }
+    }
 }

@@ -14,6 +14,7 @@ use dunlin_sync::{ExclusiveCell, Inbox, Item};
 use crate::{
     ask::{Ask, ask},
     loop_cell::Runnable,
+    place::Place,
     time::Time,
 };
 
@@ -142,7 +143,7 @@ impl ClockWatch {
             let Some(cell) = listener.upgrade() else { return false };
             let lives = !cell.header().state().is_closed();
             if lives {
-                ask(&cell, Ask::Clock(jump));
+                ask(&cell, Ask::Clock(jump), Place::here());
             }
             lives
         });

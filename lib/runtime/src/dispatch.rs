@@ -11,6 +11,7 @@ use crate::{
     ids::LoopId,
     loop_cell::{Header, Runnable},
     options::{LogLevel, LogRecord, Watch},
+    place::Places,
     stats::{StatsReply, StopBook, Survey},
     time::Time,
 };
@@ -70,6 +71,8 @@ pub(crate) trait Dispatch: Send + Sync + 'static {
     fn shutdown(&self, how: Stop);
     /// What was dropped as loops stopped.
     fn stops(&self) -> &StopBook;
+    /// Where in the program something was asked for.
+    fn places(&self) -> &Places;
     /// What looks at the clocks.
     fn clock_watch(&self) -> &ClockWatch;
     /// Reports something.

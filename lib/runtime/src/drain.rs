@@ -108,14 +108,14 @@ impl<M: Send + 'static> Body<M> {
                 batch.refill(inbox);
                 continue;
             };
-            if ending.drain.contains(stamp.class) {
+            if ending.drain.contains(stamp.class()) {
                 let kind = if which == 0 { Kind::High } else { Kind::Low };
                 return Some(self.found(kind, peeked, stamp));
             }
             match peeked {
                 Peeked::Message => {
                     drop(batch.take_message());
-                    ending.dropped.messages[stamp.class.index()] += 1;
+                    ending.dropped.messages[stamp.class().index()] += 1;
                 }
                 Peeked::Event(index) => {
                     if let Some((_, class)) = self.core.events.arrived(index) {
@@ -184,7 +184,7 @@ fn unfinished(core: &mut LoopCore) -> Dropped {
 pub(crate) fn count_out<M>(batch: Batch<M, Stamp>, dropped: &mut Dropped) {
     for entry in batch {
         if let Item::Message(message) = entry.item {
-            dropped.messages[entry.stamp.class.index()] += 1;
+            dropped.messages[entry.stamp.class().index()] += 1;
             drop(message);
         }
     }

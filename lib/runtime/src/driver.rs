@@ -17,6 +17,7 @@ use crate::{
     ids::{LoopId, SocketId},
     loop_cell::Runnable,
     options::{ConnectOptions, ListenOptions},
+    place::Place,
     runloop::Interest,
     sim::SimSocket,
     step::{Reason, Step},
@@ -61,6 +62,8 @@ pub(crate) struct Done {
     pub(crate) waited: bool,
     /// The handler that asked for it.
     pub(crate) cause: RecordId,
+    /// Where it did.
+    pub(crate) place: Place,
     /// Which timer, event, socket or job.
     pub(crate) argument: u32,
 }
@@ -79,6 +82,7 @@ impl Done {
             since: if waited { reason.since.min(now) } else { now },
             waited,
             cause: reason.cause,
+            place: reason.place,
             argument: step.number(),
         }
     }

@@ -12,6 +12,7 @@ use crate::{
     ask::{Ask, ask},
     loop_cell::{Runnable, notify_dyn},
     loop_core::LoopCore,
+    place::Place,
     time::Time,
 };
 
@@ -222,12 +223,13 @@ impl Drop for StopAsk {
 }
 
 /// Asks a loop to stop.
+#[track_caller]
 pub(crate) fn stop(cell: &Arc<dyn Runnable>, options: Stop, completion: Option<Completion>) {
     if options == Stop::NOW && completion.is_none() {
         cell.header().ask_to_stop();
         return notify_dyn(cell, Class::Control);
     }
-    ask(cell, Ask::Stop(StopAsk { options, completion }));
+    ask(cell, Ask::Stop(StopAsk { options, completion }), Place::here());
 }
 
 /// A stop under way.

@@ -1,6 +1,6 @@
 //! A runtime as seen from its loops and from other threads.
 
-use core::fmt;
+use core::{fmt, panic::Location};
 use std::sync::Arc;
 
 use dunlin_sync::Class;
@@ -12,6 +12,7 @@ use crate::{
     groups::{GroupId, GroupOptions, Threads},
     loop_cell::LoopCell,
     options::Watch,
+    place::{PlaceId, PlaceInfo},
     runloop::Loop,
     stats::{StatsReply, Survey, kind_of},
 };
@@ -38,11 +39,13 @@ impl RuntimeHandle {
     }
 
     /// Starts a loop on the least loaded worker of its group. `class` is that of its sockets' readiness.
+    #[track_caller]
     pub fn spawn<L: Loop>(&self, name: &str, class: Class, state: L) -> Address<L::Message> {
         self.spawn_with(name, class, |_| state)
     }
 
     /// Starts a loop made by `make`, which gets the new loop's own address.
+    #[track_caller]
     pub fn spawn_with<L: Loop>(
         &self,
         name: &str,
@@ -108,6 +111,17 @@ impl RuntimeHandle {
     /// Changes what is reported from now on.
     pub fn watch(&self, watch: &Watch) {
         self.dispatch.watch(watch);
+    }
+
+    /// The places in the program where something was asked for so far, by file and line: each call that sends,
+    /// schedules, arms or starts something and what came of it, once it has run.
+    pub fn places(&self) -> Vec<PlaceInfo> {
+        self.dispatch.places().list()
+    }
+
+    /// The place of this number.
+    pub fn place(&self, place: PlaceId) -> Option<&'static Location<'static>> {
+        self.dispatch.places().find(place)
     }
 
     /// Stops every loop, then the workers. One line in the log says what was dropped, if anything was

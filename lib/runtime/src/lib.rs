@@ -80,6 +80,7 @@ mod moves;
 mod options;
 mod outcome;
 mod panic;
+mod place;
 mod placement;
 mod pool;
 mod runloop;
@@ -115,6 +116,7 @@ pub use options::{
 };
 pub use outcome::{Armed, Cancel, Cancellation, Scheduling};
 pub use panic::{Panic, keep_panic_place};
+pub use place::{PlaceId, PlaceInfo};
 pub use runloop::{Interest, Loop, Progress, Ready};
 pub use runtime::Runtime;
 pub use stats::{

@@ -29,6 +29,7 @@ use crate::{
     kit::budget::Overruns,
     loop_core::{Deadlines, NOWHERE},
     options::{LogLevel, LogRecord},
+    place::Place,
     runloop::{Loop, Ready},
     sockets::Marked,
     stats::{Handler, LoopStats, note_stop},
@@ -208,6 +209,7 @@ pub(crate) struct LoopCell<M> {
 
 impl<M: Send + 'static> LoopCell<M> {
     /// A loop without state yet, on its way to a worker.
+    #[track_caller]
     pub(crate) fn new(
         name: &str,
         kind: &'static str,
@@ -218,7 +220,7 @@ impl<M: Send + 'static> LoopCell<M> {
         let state = StateWord::new(0);
         let moving = state.begin_move();
         debug_assert!(moving, "a new loop is at rest");
-        let (id, asked) = (dispatch.next_id(), cause::running().record);
+        let (id, asked) = (dispatch.next_id(), (cause::running().record, Place::here()));
         Arc::new(Self {
             header: Header {
                 state,
@@ -361,7 +363,8 @@ impl<M: Send + 'static> Runnable for LoopCell<M> {
         let (mut report, mut completions) = (StopReport::default(), Vec::new());
         if let Some(mut body) = self.enter() {
             body.detach(driver);
-            let empty = Body::new(self.header.id, self.header.class, RecordId::NONE);
+            let nobody = (RecordId::NONE, Place::NOWHERE);
+            let empty = Body::new(self.header.id, self.header.class, nobody);
             let old = core::mem::replace(&mut *body, empty);
             drop(body);
             (report, completions) = old.bury(self.header.asks.take_all());

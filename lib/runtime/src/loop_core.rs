@@ -14,6 +14,7 @@ use crate::{
         shown::Shown,
     },
     outcome::Cancellation,
+    place::Place,
     scopes::Scopes,
     sockets::Sockets,
     time::Time,
@@ -50,6 +51,8 @@ pub(crate) struct LoopCore {
     pub(crate) ending: Option<Box<Ending>>,
     /// A handler has panicked.
     pub(crate) panicked: bool,
+    /// Where it did.
+    pub(crate) stopped_at: Place,
     /// `start` has run.
     pub(crate) started: bool,
 }
@@ -75,6 +78,7 @@ impl LoopCore {
             stopping: false,
             ending: None,
             panicked: false,
+            stopped_at: Place::NOWHERE,
             started: false,
         }
     }

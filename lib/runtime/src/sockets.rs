@@ -7,6 +7,7 @@ use dunlin_sync::{Class, Classes};
 use crate::{
     driver::{Driver, Endpoint},
     ids::{Key, LoopId, SocketId},
+    place::Place,
     runloop::{Interest, Ready},
     stats::SocketStats,
     time::Time,
@@ -47,6 +48,19 @@ struct Socket {
     suspended: bool,
     /// Since when it is ready, if it is.
     since: Time,
+    /// Where its interest was said.
+    place: Place,
+}
+
+/// A socket whose readiness is to be told now.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Served {
+    pub(crate) id: SocketId,
+    pub(crate) ready: Ready,
+    /// Since when it is ready.
+    pub(crate) since: Time,
+    /// Where its interest was said.
+    pub(crate) place: Place,
 }
 
 /// What the driver is to do.
@@ -94,6 +108,7 @@ impl Sockets {
         registration: u64,
         interest: Interest,
         class: Class,
+        place: Place,
     ) {
         let ready = Ready::default();
         let (once, spent, suspended, since) = (false, false, false, Time::ZERO);
@@ -107,6 +122,7 @@ impl Sockets {
             spent,
             suspended,
             since,
+            place,
         });
         match self.slots.get_mut(id.0.index() as usize) {
             Some(slot) => {
@@ -135,8 +151,10 @@ impl Sockets {
         id: SocketId,
         interest: Interest,
         once: bool,
+        place: Place,
     ) -> io::Result<Change> {
         let socket = self.socket_mut(id)?;
+        socket.place = place;
         (socket.once, socket.spent) = (once, false);
         let is_same = core::mem::replace(&mut socket.interest, interest) == interest;
         Ok(match core::mem::take(&mut socket.suspended) {
@@ -174,8 +192,8 @@ impl Sockets {
         Marked::Serve(class)
     }
 
-    /// Takes the next socket of `class` with readiness its interest asks for, and since when.
-    pub(crate) fn pop(&mut self, class: Class) -> Option<(SocketId, Ready, Time)> {
+    /// Takes the next socket of `class` with readiness its interest asks for.
+    pub(crate) fn pop(&mut self, class: Class) -> Option<Served> {
         let queue = &mut self.ready[class.index()];
         let mut found = None;
         while found.is_none()
@@ -191,7 +209,8 @@ impl Sockets {
             let id = SocketId(key);
             if ready != Ready::default() {
                 socket.spent = socket.once;
-                found = Some((id, ready, socket.since));
+                let (since, place) = (socket.since, socket.place);
+                found = Some(Served { id, ready, since, place });
             }
         }
         if queue.is_empty() {

@@ -6,6 +6,7 @@ use dunlin_trace::{RecordId, Site};
 use crate::{
     cause::Stamp,
     ids::{Key, LoopId, Thing},
+    place::Place,
     runloop::Ready,
     time::Time,
 };
@@ -46,16 +47,19 @@ pub(crate) struct Reason {
     pub(crate) since: Time,
     /// Who asked for it.
     pub(crate) cause: RecordId,
+    /// Where they did.
+    pub(crate) place: Place,
 }
 
 impl Reason {
-    pub(crate) const NONE: Self = Self { since: Time::ZERO, cause: RecordId::NONE };
+    pub(crate) const NONE: Self =
+        Self { since: Time::ZERO, cause: RecordId::NONE, place: Place::NOWHERE };
 }
 
 impl From<Stamp> for Reason {
     #[inline]
     fn from(stamp: Stamp) -> Self {
-        Self { since: stamp.sent, cause: stamp.record }
+        Self { since: stamp.sent, cause: stamp.record(), place: stamp.place }
     }
 }
 

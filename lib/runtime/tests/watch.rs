@@ -14,7 +14,7 @@ use std::sync::{
     mpsc::{Receiver, Sender},
 };
 
-use common::{eventually, next, told};
+use common::{eventually, next, told, without_places};
 use dunlin_runtime::{
     Address, Class, Context, Duration, EventId, JobId, LogLevel, LogRecord, Loop, Loops, Progress,
     Runtime, RuntimeOptions, StatsReply, Survey, TimerId, Watch, kit::jobs::JobPriority,
@@ -150,7 +150,8 @@ fn a_handler_that_overruns_is_named_while_it_runs_in_every_class() {
             Way::Timer(of) => format!("timer {} of the hog ({})", of.index(), class(of)),
             Way::Job => "job 0 of the hog (bulk)".to_owned(),
         };
-        assert!(record.text.starts_with(&expected), "{way:?}: {}", record.text);
+        let text = without_places(&record.text);
+        assert!(text.starts_with(&expected), "{way:?}: {text}");
         assert!(!record.text.contains("blocked"), "it calculates: {}", record.text);
         assert_eq!((record.level, record.loop_id), (LogLevel::Warning, Some(hog.loop_id())));
         let after = report(&logged, " took ");
@@ -214,6 +215,34 @@ fn who_asked_for_it_is_named_if_there_is_a_recorder() {
             assert!(record.text.ends_with(&expected), "{}", record.text);
         }
         end.store(true, Ordering::Relaxed);
+    }
+}
+
+/// While it runs and when it has ended, without a recorder too.
+#[test]
+fn the_place_that_scheduled_it_is_named() {
+    let line_of = |what: &str| {
+        let mut lines = include_str!("watch.rs").lines().zip(1..);
+        lines.find(|(line, _)| line.contains(what)).map(|(_, number): (_, u32)| number)
+    };
+    for (way, class, line) in [
+        (Way::Message, "control", None),
+        (Way::Event(Class::Bulk), "bulk", line_of("cx.schedule(self.events")),
+        (Way::Timer(Class::Liveness), "liveness", line_of("cx.arm_after(self.timers")),
+        (Way::Job, "bulk", line_of("cx.start_job(self.job")),
+    ] {
+        let (runtime, logged) = start(strict(), None);
+        let hog = runtime.spawn("the hog", Class::Bulk, Hog::default());
+        let (task, end) = calculation();
+        let own = line!() + 1;
+        hog.send(Class::Control, (way, task)).unwrap();
+        let line = line.unwrap_or(own);
+        let expected = format!(" of the hog ({class}, asked at lib/runtime/tests/watch.rs:{line})");
+        let text = report(&logged, " has been running ").text;
+        end.store(true, Ordering::Relaxed);
+        assert!(text.contains(&expected), "{way:?}: {text}");
+        let text = report(&logged, " took ").text;
+        assert!(text.contains(&expected), "{way:?}: {text}");
     }
 }
 
@@ -309,7 +338,8 @@ fn one_that_never_ends_is_given_up() {
     let record = next(&logged);
     end.store(true, Ordering::Relaxed);
     assert_eq!(record.level, LogLevel::Fatal);
-    assert!(record.text.starts_with("event 3 of the hog (bulk) has been running on worker 1 for "));
+    let text = without_places(&record.text);
+    assert!(text.starts_with("event 3 of the hog (bulk) has been running on worker 1 for "));
     assert!(record.text.ends_with(": the watchdog's timeout"), "{}", record.text);
 }
 

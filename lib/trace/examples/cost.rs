@@ -55,5 +55,6 @@ fn entry(at: u64) -> Entry {
         loop_id: 1,
         cause: RecordId::NONE,
         argument: 0,
+        place: 1,
     }
 }

@@ -77,6 +77,7 @@ impl Recorder {
                     let took = clock::ticks().saturating_sub(raw.at);
                     out.text(" since ").decimal(self.header().scale.nanoseconds(took)).text(" ns");
                 }
+                self.dump_place(out, raw.place);
                 self.dump_cause(out, raw.cause);
             }
             return;
@@ -138,6 +139,7 @@ impl Recorder {
         if raw.argument != 0 {
             out.text(", argument ").decimal(raw.argument.into());
         }
+        self.dump_place(out, raw.place);
         self.dump_cause(out, raw.cause);
         out.text("\n");
     }
@@ -158,6 +160,16 @@ impl Recorder {
                 out.bytes(name.bytes()).text(" ");
             }
             out.text("[").decimal(raw.loop_id.into()).text("]");
+        }
+    }
+
+    /// Where in the program it was asked for.
+    fn dump_place(&self, out: &mut Writer, place: u16) {
+        if place == 0 {
+            return;
+        }
+        if let Some(name) = self.header().geometry.places().find(self.words(), place.into()) {
+            out.text(", asked at ").bytes(name.bytes());
         }
     }
 

@@ -51,6 +51,10 @@ pub fn write_json_record(out: &mut dyn Write, snapshot: &Snapshot, record: &Reco
         None => out.write_str(",\"took_ns\":null")?,
     }
     write!(out, ",\"argument\":{argument}")?;
+    if let Some(place) = snapshot.place(record) {
+        out.write_str(",\"asked_at\":")?;
+        write_text(out, &place)?;
+    }
     let (ring, index, kept) = match snapshot.cause(record) {
         Cause::None => return out.write_char('}'),
         Cause::Known(cause) => (cause.ring, cause.index, true),
@@ -119,7 +123,12 @@ fn write_slice(out: &mut dyn Write, snapshot: &Snapshot, record: &Record) -> Res
         write_microseconds(out, duration)?;
     }
     write!(out, ",\"args\":{{\"record\":{},\"waited_ns\":{}", record.index, record.delay)?;
-    write!(out, ",\"loop\":{},\"argument\":{}}}}}", record.loop_id, record.argument)
+    write!(out, ",\"loop\":{},\"argument\":{}", record.loop_id, record.argument)?;
+    if let Some(place) = snapshot.place(record) {
+        out.write_str(",\"asked_at\":")?;
+        write_text(out, &place)?;
+    }
+    out.write_str("}}")
 }
 
 fn write_arrow(

@@ -1,15 +1,16 @@
-//! Where things are in the file: a page of header with what is known of the program, the table of site names, the table of loop names, then the
-//! rings. All in 64-bit words of the machine's own order.
+//! Where things are in the file: a page of header with what is known of the program, the table of site names, that of places in the program,
+//! that of loop names, then the rings. All in 64-bit words of the machine's own order.
 
 use dunlin_os::clock::Scale;
 
 use crate::names::Table;
+use crate::record::PLACES;
 use crate::source::Source;
 
 /// "DUNLINTR" as the machine stores it, so a file of another byte order is not taken for one of ours.
 pub(crate) const MAGIC: u64 = u64::from_ne_bytes(*b"DUNLINTR");
 /// Changed whenever a reader of the old layout would misread the new one.
-pub(crate) const VERSION: u32 = 2;
+pub(crate) const VERSION: u32 = 3;
 
 /// Words of a record.
 pub(crate) const RECORD: usize = 4;
@@ -79,8 +80,13 @@ impl Geometry {
         Table::new(HEADER, SITES)
     }
 
+    /// As many entries as numbers, a power of two: no two numbers want the same.
+    pub(crate) const fn places(&self) -> Table {
+        Table::new(self.sites().end(), PLACES)
+    }
+
     pub(crate) const fn loop_names(&self) -> Table {
-        Table::new(self.sites().end(), self.loops)
+        Table::new(self.places().end(), self.loops)
     }
 
     /// Words before the first ring, a whole number of pages.
@@ -164,6 +170,7 @@ mod tests {
         assert_eq!(geometry.records, 1024);
         const { assert!(at::END <= CONFIGURATION && FACTS + FACTS_WORDS <= HEADER) };
         assert!(geometry.sites().end() == HEADER + SITES * 8);
+        assert!(geometry.places().end() == geometry.sites().end() + PLACES * 8);
         assert!(geometry.loop_names().end() <= geometry.ring(0));
         assert!(geometry.ring(0) + RING_HEADER + 1024 * RECORD <= geometry.ring(1));
         assert_eq!(geometry.words(), geometry.ring(3));

@@ -41,6 +41,7 @@ mod field {
 
     pub(super) const ANNOTATION_NAME: u32 = 10;
     pub(super) const ANNOTATION_UINT: u32 = 3;
+    pub(super) const ANNOTATION_TEXT: u32 = 6;
 }
 
 const BEGIN: u64 = 1;
@@ -182,6 +183,12 @@ fn write_slice(
         let annotation = Message::default()
             .number(field::ANNOTATION_UINT, value)
             .text(field::ANNOTATION_NAME, name);
+        event = event.inner(field::EVENT_ANNOTATION, &annotation);
+    }
+    if let Some(place) = snapshot.place(record) {
+        let annotation = Message::default()
+            .text(field::ANNOTATION_TEXT, &place)
+            .text(field::ANNOTATION_NAME, "asked_at");
         event = event.inner(field::EVENT_ANNOTATION, &annotation);
     }
     let key = (record.ring, record.index);

@@ -3,7 +3,7 @@
 use crate::layout::RECORD;
 
 /// What kind of thing a record is about. Below 16 are handlers: what a worker does one after the other, with a
-/// begin and an end. From 16 on are notes about something that takes no time.
+/// begin and an end. From 16 on are notes about something that takes no time. Below 4096.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Site(pub u16);
 
@@ -109,31 +109,37 @@ impl RecordId {
     /// No record.
     pub const NONE: Self = Self(0xfff << 32 | 0xffff_ffff);
 
+    #[inline]
     pub(crate) const fn new(ring: u16, index: u64) -> Self {
         Self((ring as u64 & 0xfff) << 32 | index & 0xffff_ffff)
     }
 
     /// The ring, which is the worker.
+    #[inline]
     pub const fn ring(self) -> u16 {
         (self.0 >> 32) as u16
     }
 
     /// The low half of the record's number in its ring.
+    #[inline]
     pub const fn index(self) -> u32 {
         self.0 as u32
     }
 
     /// Whether it names no record.
+    #[inline]
     pub const fn is_none(self) -> bool {
         self.0 == Self::NONE.0
     }
 
     /// As a number below 2^44, to be kept in a word.
+    #[inline]
     pub const fn to_bits(self) -> u64 {
         self.0
     }
 
     /// From [`RecordId::to_bits`].
+    #[inline]
     pub const fn from_bits(bits: u64) -> Self {
         Self(bits & 0xfff_ffff_ffff)
     }
@@ -162,7 +168,13 @@ pub struct Entry {
     pub cause: RecordId,
     /// A number that depends on the site; the low 20 bits are kept.
     pub argument: u32,
+    /// Where in the program it was asked for: a number below [`PLACES`], 0 if nobody knows. See
+    /// [`Recorder::name_place`](crate::Recorder::name_place).
+    pub place: u16,
 }
+
+/// Places in the program that can have a number: from 1 on, below this.
+pub const PLACES: usize = 1024;
 
 /// A record as a reader sees it. Times are nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -187,6 +199,8 @@ pub struct Record {
     pub cause: Option<(u16, u64)>,
     /// A number that depends on the site.
     pub argument: u32,
+    /// Where in the program it was asked for, 0 if nobody knows.
+    pub place: u16,
 }
 
 /// Spans are kept in units of 16 ticks: to 5 ns or so, up to 20 s or so.
@@ -209,10 +223,10 @@ pub(crate) const fn unpack_span(span: u32) -> u64 {
 /// The words of a record.
 #[inline]
 pub(crate) fn pack(entry: &Entry, span: u32) -> [u64; RECORD] {
-    let what = u64::from(entry.site.0) << 48 | u64::from(entry.class) << 40;
+    let what = u64::from(entry.site.0) << 52 | u64::from(entry.class & 0xf) << 48;
     [
         entry.at,
-        what | u64::from(entry.loop_id),
+        what | u64::from(entry.place) << 32 | u64::from(entry.loop_id),
         with_span(u64::from(pack_span(entry.since, entry.at)) << 32, span),
         entry.cause.to_bits() << 20 | u64::from(entry.argument & 0xf_ffff),
     ]
@@ -235,19 +249,21 @@ pub(crate) struct Raw {
     pub(crate) duration: Option<u64>,
     pub(crate) cause: RecordId,
     pub(crate) argument: u32,
+    pub(crate) place: u16,
 }
 
 pub(crate) const fn unpack(words: [u64; RECORD]) -> Raw {
     let [at, what, spans, why] = words;
     Raw {
         at,
-        site: Site((what >> 48) as u16),
-        class: (what >> 40) as u8,
+        site: Site((what >> 52) as u16),
+        class: (what >> 48) as u8 & 0xf,
         loop_id: what as u32,
         delay: unpack_span((spans >> 32) as u32),
         duration: if spans as u32 == RUNNING { None } else { Some(unpack_span(spans as u32)) },
         cause: RecordId::from_bits(why >> 20),
         argument: why as u32 & 0xf_ffff,
+        place: (what >> 32) as u16,
     }
 }
 
@@ -260,15 +276,16 @@ mod tests {
         let entry = Entry {
             at: 0x1234_5678_9abc,
             since: 0x1234_5678_9abc - 0x7000,
-            site: Site(0xfedc),
+            site: Site(0xfed),
             class: 3,
             loop_id: 0xffff_fffe,
             cause: RecordId::new(4094, 0x1_8765_4321),
             argument: 0xabcde,
+            place: 0xfedc,
         };
         let raw = unpack(pack(&entry, pack_span(0, 0x120)));
         assert_eq!((raw.at, raw.site, raw.class), (entry.at, entry.site, 3));
-        assert_eq!((raw.loop_id, raw.argument), (0xffff_fffe, 0xabcde));
+        assert_eq!((raw.loop_id, raw.argument, raw.place), (0xffff_fffe, 0xabcde, 0xfedc));
         assert_eq!((raw.delay, raw.duration), (0x7000, Some(0x120)));
         assert_eq!((raw.cause.ring(), raw.cause.index()), (4094, 0x8765_4321));
         assert_eq!(unpack(pack(&entry, RUNNING)).duration, None);

@@ -1,7 +1,8 @@
 //! The recorder of a process: its memory, rings and names.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::io;
+use std::panic::Location;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,7 +12,8 @@ use dunlin_os::map::{self, MappedRegion};
 use dunlin_os::process;
 
 use crate::layout::{self, Geometry, Header};
-use crate::record::Site;
+use crate::names::Short;
+use crate::record::{PLACES, Site};
 use crate::ring::Ring;
 use crate::snapshot::Snapshot;
 use crate::taking::Taking;
@@ -132,6 +134,19 @@ impl Recorder {
     /// Sets the name of a site from [`Site::FIRST_FREE`] on.
     pub fn name_site(&self, site: Site, name: &str) {
         self.header().geometry.sites().set(self.shared.region.words(), site.0.into(), name);
+    }
+
+    /// Says where in the program the place of this number is: `nest/core/src/x.rs:12`, of which the last 56 bytes
+    /// are kept. Allocates nothing.
+    pub fn name_place(&self, number: u16, location: &Location<'_>) {
+        if usize::from(number) < PLACES {
+            let table = self.header().geometry.places();
+            let mut name = Short::new();
+            // It takes what fits, and does not fail.
+            let _ = write!(name, ":{}", location.line());
+            name.put_before(location.file());
+            table.set(self.shared.region.words(), number.into(), name.text());
+        }
     }
 
     /// The configuration that is in force from now on, by its hash.

@@ -171,5 +171,5 @@ fn slot(
     index: u64,
 ) -> Option<&[AtomicU64; RECORD]> {
     let at = start + RING_HEADER + (index as usize & mask) * RECORD;
-    words.get(at..at + RECORD)?.try_into().ok()
+    words.get(at..)?.first_chunk()
 }

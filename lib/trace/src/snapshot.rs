@@ -36,6 +36,7 @@ pub struct Snapshot {
     words: Vec<u64>,
     loops: Table,
     sites: Table,
+    places: Table,
     clock: Clock,
 }
 
@@ -134,6 +135,7 @@ impl Snapshot {
             words,
             loops: header.geometry.loop_names(),
             sites: header.geometry.sites(),
+            places: header.geometry.places(),
             clock,
         }
     }
@@ -190,6 +192,12 @@ impl Snapshot {
         known.or_else(|| own().map(Cow::Owned)).filter(|name| !name.is_empty())
     }
 
+    /// Where in the program a record was asked for, as `nest/core/src/x.rs:12`.
+    pub fn place(&self, record: &Record) -> Option<String> {
+        let name = || self.places.find(self.words.as_slice(), record.place.into()).map(text);
+        (record.place != 0).then(name).flatten().filter(|name| !name.is_empty())
+    }
+
     /// A record by ring and number, if it is still there.
     pub fn find(&self, ring: u16, index: u64) -> Option<Record> {
         let part = self.parts.iter().find(|part| part.number == ring)?;
@@ -233,6 +241,7 @@ impl Snapshot {
             duration: raw.duration.map(|ticks| scale.nanoseconds(ticks)),
             cause: whole_index(raw.cause, &self.heads),
             argument: raw.argument,
+            place: raw.place,
         })
     }
 }

@@ -23,6 +23,7 @@ fn entry(at: u64) -> Entry {
         loop_id: 1,
         cause: RecordId::NONE,
         argument: 0,
+        place: 0,
     }
 }
 
@@ -45,6 +46,7 @@ fn records_come_back_as_they_were_made() {
         site: Site::TIMER,
         loop_id: 9,
         argument: 77,
+        place: 3,
         ..entry(3200)
     });
     let snapshot = recorder.snapshot();
@@ -59,6 +61,7 @@ fn records_come_back_as_they_were_made() {
         duration: Some(0),
         cause: None,
         argument: 0,
+        place: 0,
     };
     let second = Record {
         index: 1,
@@ -70,6 +73,7 @@ fn records_come_back_as_they_were_made() {
         duration: None,
         cause: Some((1, 0)),
         argument: 77,
+        place: 3,
         ..first
     };
     assert_eq!(snapshot.records(), [first, second]);
@@ -140,11 +144,12 @@ fn woven(index: u64) -> Entry {
     Entry {
         at: index * 16,
         since: index * 16,
-        site: Site(index as u16),
-        class: index as u8,
+        site: Site(index as u16 & 0xfff),
+        class: index as u8 & 0xf,
         loop_id: index as u32,
         cause: RecordId::new(0, index),
         argument: index as u32 & 0xf_ffff,
+        place: index as u16,
     }
 }
 
@@ -154,7 +159,7 @@ fn check_woven(record: &Record) {
     assert_eq!(record.at, expected.at);
     assert_eq!(record.site, expected.site);
     assert_eq!((record.class, record.loop_id), (expected.class, expected.loop_id));
-    assert_eq!(record.argument, expected.argument);
+    assert_eq!((record.argument, record.place), (expected.argument, expected.place));
     assert_eq!(record.cause, Some((0, index)));
     assert!(record.duration.is_none_or(|span| span == 32), "{record:?}");
 }
@@ -262,7 +267,7 @@ fn what_is_no_trace_is_refused() {
     }
     bytes[8..16].copy_from_slice(&(99u64 << 32).to_ne_bytes());
     let error = open(&bytes).unwrap_err();
-    assert_eq!(error.to_string(), "flight recorder file of version 99, this is 2");
+    assert_eq!(error.to_string(), "flight recorder file of version 99, this is 3");
     std::fs::remove_file(path).unwrap();
 }
 

@@ -56,6 +56,9 @@ pub fn write_record(out: &mut dyn Write, snapshot: &Snapshot, record: &Record) -
         }
     }
     write_argument(out, record)?;
+    if let Some(place) = snapshot.place(record) {
+        write!(out, ", asked at {place}")?;
+    }
     match snapshot.cause(record) {
         Cause::None => Ok(()),
         Cause::Gone(ring, index) => write!(out, ", after w{ring} #{index}"),
@@ -161,6 +164,7 @@ mod tests {
                 duration: Some(0),
                 cause: None,
                 argument,
+                place: 0,
             };
             let mut text = String::new();
             write_argument(&mut text, &record).unwrap();

@@ -42,7 +42,7 @@ fn recorder(path: PathBuf) -> (Recorder, Vec<Ring>) {
 
 fn entry(site: Site, cause: RecordId) -> Entry {
     let at = clock::ticks();
-    Entry { at, since: at, site, class: 1, loop_id: 7, cause, argument: 5 }
+    Entry { at, since: at, site, class: 1, loop_id: 7, cause, argument: 5, place: 0 }
 }
 
 /// Two workers, the second in a handler that a message of the first caused.
@@ -106,6 +106,7 @@ fn a_process_killed_while_it_records_leaves_whole_records() {
                 at,
                 since: at,
                 argument,
+                place: argument as u16,
                 cause,
                 ..entry(Site::WORK, cause)
             });

@@ -114,6 +114,7 @@ pub const COMMANDS: &[Command] = &[
         "What is under way between loops and to neighbours, and who has to wait",
     ),
     command(&["show", "clients"], WHICH_LOOPS, "Connections that loops keep up, and how they do"),
+    command(&["show", "places"], "[json]", "Where in the program something was asked for so far"),
     Command {
         words: &["show", "trace"],
         arguments: "[N | last N | all] [loop (<number> | \"<pattern>\")] [class <class>] [...]",

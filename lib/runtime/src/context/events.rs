@@ -8,11 +8,12 @@ use dunlin_trace::Site;
 use crate::{
     address::EventHandle,
     ask::Canceller,
-    cause::{self, Stamp},
+    cause::{self, Origin},
     context::Context,
     driver::Done,
     ids::{EventId, Thing, WorkId},
     outcome::{Cancel, Scheduling},
+    place::Place,
     runloop::Loop,
 };
 
@@ -27,8 +28,9 @@ impl Context<'_> {
 
     /// Has the event run once, soon; nothing if it is to run already.
     #[inline]
+    #[track_caller]
     pub fn schedule(&mut self, event: EventId) -> Scheduling {
-        self.core.events.schedule(event.0)
+        self.core.events.schedule(event.0, Place::here())
     }
 
     /// Has the event run at the end of this turn: after what the loop has to do now, and before its
@@ -38,8 +40,9 @@ impl Context<'_> {
     /// For effects that are to follow a batch of handlers, once: writing what many messages have
     /// produced, or what a liveness handler is too urgent to do itself. A loop that defers without
     /// end gives way to others after 256 in a row.
+    #[track_caller]
     pub fn defer(&mut self, event: EventId) -> Scheduling {
-        self.core.events.defer(event.0)
+        self.core.events.defer(event.0, Place::here())
     }
 
     /// Takes a scheduled or deferred event back, whoever scheduled it.
@@ -53,6 +56,7 @@ impl Context<'_> {
     /// Runs an event's handler before this returns, instead of when it is scheduled for: a plain call
     /// of `state`'s [`Loop::event`] that is recorded as a handler of its own (`call`), caused by the
     /// one that runs. False if there is no such event.
+    #[track_caller]
     pub fn run_now<L: Loop>(&mut self, state: &mut L, event: EventId) -> bool {
         let Some(class) = self.core.events.class(event.0) else { return false };
         self.core.events.unschedule(event.0);
@@ -67,11 +71,12 @@ impl Context<'_> {
             since: began,
             waited: false,
             cause: outer.record,
+            place: Place::here(),
             argument: event.0.index(),
         };
         let caller = self.core.running.replace(Thing::Event(event.0));
         self.core.callers.push(caller);
-        cause::enter(Stamp { sent: began, record: self.driver.begin(&call), class });
+        cause::enter(Origin { began, record: self.driver.begin(&call) });
         self.now = began;
         state.event(self, event);
         self.driver.end_call(outer.record);
@@ -99,8 +104,9 @@ impl Context<'_> {
     }
 
     /// Has the job run piece by piece until it is done; nothing if it is queued already.
+    #[track_caller]
     pub fn queue(&mut self, work: WorkId) -> Scheduling {
-        self.core.works.schedule(work.0)
+        self.core.works.schedule(work.0, Place::here())
     }
 
     /// Takes a queued job back. One that takes itself back in the midst of a piece and then says

@@ -5,6 +5,7 @@ use crate::{
     ids::{JobId, Thing},
     kit::jobs::JobPriority,
     outcome::{Cancel, Scheduling},
+    place::Place,
     runloop::{Loop, Progress},
 };
 
@@ -19,8 +20,9 @@ impl Context<'_> {
 
     /// Has the job run, step by step, whenever the worker has nothing better to do, until a step
     /// says it is done.
+    #[track_caller]
     pub fn start_job(&mut self, job: JobId) -> Scheduling {
-        self.core.jobs.start(job.0)
+        self.core.jobs.start(job.0, Place::here())
     }
 
     /// Has no more steps run. [`Cancel::Running`] says that this is one: whatever it answers, there is
@@ -32,6 +34,7 @@ impl Context<'_> {
     /// Runs one step here and now, whether the job was started or not: a plain call of
     /// [`Loop::job`], with its time counted. A job that answers [`Progress::More`] goes on in idle
     /// time. None, and nothing has run, if the job is gone or a step runs already.
+    #[track_caller]
     pub fn run_job_now<L: Loop>(&mut self, owner: &mut L, job: JobId) -> Option<Progress> {
         if !self.core.jobs.begin(job.0) {
             return None;
@@ -39,6 +42,7 @@ impl Context<'_> {
         let began = self.driver.clock();
         // Waiting or not, this is its next step.
         self.core.jobs.pass(job.0);
+        self.core.jobs.set_place(job.0, Place::here());
         let progress = owner.job(self, job);
         self.core.jobs.end(job.0, progress);
         let took = self.driver.clock().since(began);

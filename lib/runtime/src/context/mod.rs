@@ -16,7 +16,7 @@ pub use sockets::OwnedSocket;
 
 use crate::{
     address::Address, driver::Driver, ending::Stop, handle::RuntimeHandle, ids::LoopId,
-    loop_cell::Runnable, loop_core::LoopCore, runloop::Loop, time::Time,
+    loop_cell::Runnable, loop_core::LoopCore, place::Place, runloop::Loop, time::Time,
 };
 
 /// What a handler is given to reach time, timers, sockets, other loops and scratch memory.
@@ -96,11 +96,13 @@ impl<'a> Context<'a> {
     }
 
     /// Starts another loop. `class` is that of its sockets' readiness.
+    #[track_caller]
     pub fn spawn<L: Loop>(&mut self, name: &str, class: Class, state: L) -> Address<L::Message> {
         self.runtime().spawn(name, class, state)
     }
 
     /// Starts another loop made by `make`, which gets the new loop's own address.
+    #[track_caller]
     pub fn spawn_with<L: Loop>(
         &mut self,
         name: &str,
@@ -111,12 +113,16 @@ impl<'a> Context<'a> {
     }
 
     /// Stops this loop after the current handler: [`Loop::stop`] runs, then all it owns goes.
+    #[track_caller]
     pub fn stop_self(&mut self) {
+        self.core.stopped_at = Place::here();
         self.core.stop_now();
     }
 
     /// Stops this loop as `options` say: what is to be drained is run first.
+    #[track_caller]
     pub fn stop_self_with(&mut self, options: Stop) {
+        self.core.stopped_at = Place::here();
         let _ = self.core.stop_with(options, self.now);
     }
 

@@ -18,6 +18,7 @@ use crate::{
     driver::Endpoint,
     ids::{SocketId, Thing},
     options::{ConnectOptions, ListenOptions},
+    place::Place,
     runloop::Interest,
     sockets::Change,
 };
@@ -25,6 +26,7 @@ use crate::{
 /// Sockets.
 impl Context<'_> {
     /// Listens for TCP connections; readable when one waits. Interest starts as reading.
+    #[track_caller]
     pub fn listen(&mut self, local: SocketAddr, options: &ListenOptions) -> io::Result<SocketId> {
         let endpoint = self.driver.listen(local, options)?;
         self.enter(endpoint, Interest::READ)
@@ -32,6 +34,7 @@ impl Context<'_> {
 
     /// Listens on a path in the file system, made with these permissions (a stale socket there is
     /// replaced).
+    #[track_caller]
     pub fn listen_unix(&mut self, path: &Path, mode: u32) -> io::Result<SocketId> {
         let endpoint = self.driver.listen_unix(path, mode)?;
         self.enter(endpoint, Interest::READ)
@@ -39,6 +42,7 @@ impl Context<'_> {
 
     /// Takes a connection; `WouldBlock` if none waits. Interest starts as reading. The address of
     /// a unix peer is unspecified.
+    #[track_caller]
     pub fn accept(&mut self, listener: SocketId) -> io::Result<(SocketId, SocketAddr)> {
         let (endpoint, peer) = self.driver.accept(self.core.sockets.endpoint(listener)?)?;
         Ok((self.enter(endpoint, Interest::READ)?, peer.unwrap_or(UNSPECIFIED)))
@@ -46,12 +50,14 @@ impl Context<'_> {
 
     /// Starts a TCP connection; writable when it is decided, then ask [`Context::socket_error`].
     /// Interest starts as writing.
+    #[track_caller]
     pub fn connect(&mut self, peer: SocketAddr, options: &ConnectOptions) -> io::Result<SocketId> {
         let endpoint = self.driver.connect(peer, options)?;
         self.enter(endpoint, Interest::WRITE)
     }
 
     /// Connects to a path in the file system. Interest starts as writing.
+    #[track_caller]
     pub fn connect_unix(&mut self, path: &Path) -> io::Result<SocketId> {
         let endpoint = self.driver.connect_unix(path)?;
         self.enter(endpoint, Interest::WRITE)
@@ -59,6 +65,7 @@ impl Context<'_> {
 
     /// Takes over a socket released by another loop, or any non-blocking descriptor. Interest
     /// starts as reading.
+    #[track_caller]
     pub fn adopt(&mut self, socket: OwnedSocket) -> io::Result<SocketId> {
         self.enter(socket.0, Interest::READ)
     }
@@ -95,6 +102,7 @@ impl Context<'_> {
     }
 
     /// Says what readiness to report from now on, each time and as long as it holds.
+    #[track_caller]
     pub fn interest(&mut self, socket: SocketId, interest: Interest) -> io::Result<()> {
         self.watch(socket, interest, false)
     }
@@ -102,12 +110,14 @@ impl Context<'_> {
     /// Says what readiness to report once: after the next report, whatever it was, the socket is
     /// silent until it is armed again, by this or by [`Context::interest`]. Arming it again is free of
     /// system calls unless it stayed ready and unheeded until the worker looked at its poller again.
+    #[track_caller]
     pub fn interest_once(&mut self, socket: SocketId, interest: Interest) -> io::Result<()> {
         self.watch(socket, interest, true)
     }
 
+    #[track_caller]
     fn watch(&mut self, socket: SocketId, interest: Interest, once: bool) -> io::Result<()> {
-        match self.core.sockets.set_interest(socket, interest, once)? {
+        match self.core.sockets.set_interest(socket, interest, once, Place::here())? {
             Change::None => Ok(()),
             Change::Modify(key) => {
                 self.driver.modify(key, self.core.sockets.endpoint(socket)?, interest)
@@ -176,13 +186,15 @@ impl Context<'_> {
         self.driver.set_md5(self.core.sockets.endpoint(socket)?, peer, prefix, key)
     }
 
+    #[track_caller]
     fn enter(&mut self, endpoint: Endpoint, interest: Interest) -> io::Result<SocketId> {
         if self.core.scopes.is_current_closed() {
             return Err(io::Error::new(io::ErrorKind::NotFound, "the scope has been closed"));
         }
         let id = self.core.sockets.reserve();
         let key = self.driver.register(self.core.slot, id, &endpoint, interest)?;
-        self.core.sockets.insert(id, endpoint, key, interest, self.core.class);
+        let (class, place) = (self.core.class, Place::here());
+        self.core.sockets.insert(id, endpoint, key, interest, class, place);
         self.made(Thing::Socket(id.0));
         Ok(id)
     }

@@ -25,18 +25,21 @@ impl Context<'_> {
 
     /// Arms a timer to expire once at `when` (at once if that is past), or moves it there.
     #[inline]
+    #[track_caller]
     pub fn arm(&mut self, timer: TimerId, when: Time) -> Armed {
         self.core.timers.arm(timer, self.now, when)
     }
 
     /// Arms a timer to expire once after `span`, or moves it there.
     #[inline]
+    #[track_caller]
     pub fn arm_after(&mut self, timer: TimerId, span: Duration) -> Armed {
         self.core.timers.arm(timer, self.now, self.now + span)
     }
 
     /// Arms a timer to expire every `period` from now on: [`Rhythm::Anchored`](crate::Rhythm). A
     /// period below a microsecond counts as one.
+    #[track_caller]
     pub fn arm_every(&mut self, timer: TimerId, period: Duration) -> Armed {
         self.core.timers.arm_every(timer, self.now, period)
     }
@@ -44,6 +47,7 @@ impl Context<'_> {
     /// Arms a timer to expire `interval` after each time it expired, more or less by up to `jitter`:
     /// [`Rhythm::Drifting`](crate::Rhythm). An interval below a microsecond counts as one, a jitter
     /// above half the interval as that half.
+    #[track_caller]
     pub fn arm_drifting(&mut self, timer: TimerId, interval: Duration, jitter: Duration) -> Armed {
         let random = self.driver.random();
         self.core.timers.arm_drifting(timer, self.now, interval, jitter, random)
@@ -51,6 +55,7 @@ impl Context<'_> {
 
     /// Arms a timer once more as it was armed last, for as long, counted from now: what a hold timer
     /// does at each sign of life. None if it never was armed.
+    #[track_caller]
     pub fn restart(&mut self, timer: TimerId) -> Option<Armed> {
         let random = self.driver.random();
         self.core.timers.restart(timer, self.now, random)
@@ -58,6 +63,7 @@ impl Context<'_> {
 
     /// Changes the interval of an armed periodic timer. The span that runs now began when it began
     /// and lasts a new interval, so the timer may be due at once. None if it is idle or not periodic.
+    #[track_caller]
     pub fn set_interval(&mut self, timer: TimerId, interval: Duration) -> Option<Armed> {
         let random = self.driver.random();
         self.core.timers.set_interval(timer, interval, random)

@@ -55,10 +55,12 @@ struct Answered {
 
 impl Answer {
     /// The subscriber has done what it had to.
+    #[track_caller]
     pub fn done(mut self) {
         self.send(true);
     }
 
+    #[track_caller]
     fn send(&mut self, is_done: bool) {
         let Some((inbox, event)) = self.to.take() else { return };
         let (subscriber, generation) = (self.subscriber, self.generation);
@@ -228,6 +230,7 @@ impl<T: Clone> FanOut<T> {
     }
 
     /// Tells all, after the broadcasts that were asked for before; the number of this one.
+    #[track_caller]
     pub fn broadcast(&mut self, cx: &mut Context<'_>, what: T) -> u64 {
         let generation = self.next_generation;
         self.next_generation += 1;
@@ -238,6 +241,7 @@ impl<T: Clone> FanOut<T> {
 
     /// Tells all, at once: broadcasts that wait are dropped, and one that is under way ends. Each is
     /// reported as superseded. The number of this one.
+    #[track_caller]
     pub fn supersede(&mut self, cx: &mut Context<'_>, what: T) -> u64 {
         let now = cx.now();
         if let Some(mut round) = self.current.take() {
@@ -311,6 +315,7 @@ impl<T: Clone> FanOut<T> {
     }
 
     /// Tells those whose turn has come, until somebody has to be waited for.
+    #[track_caller]
     fn go_on(&mut self, cx: &mut Context<'_>) {
         let now = cx.now();
         loop {
@@ -338,6 +343,7 @@ impl<T: Clone> FanOut<T> {
     }
 
     /// Goes on, outside of [`poll`](Self::poll), which is to tell what has happened.
+    #[track_caller]
     fn go_on_and_tell(&mut self, cx: &mut Context<'_>) {
         self.go_on(cx);
         if !self.reports.is_empty() {

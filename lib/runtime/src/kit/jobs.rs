@@ -11,6 +11,7 @@ use std::{collections::VecDeque, sync::Arc};
 use crate::{
     ids::{JobId, Key, LoopId},
     outcome::{Cancel, Scheduling},
+    place::Place,
     runloop::Progress,
 };
 
@@ -102,6 +103,8 @@ struct Job {
     name: Arc<str>,
     priority: JobPriority,
     waiting: bool,
+    /// Where it was started.
+    place: Place,
     /// Cancelled in its own step.
     cancelled: bool,
     steps: u64,
@@ -121,6 +124,7 @@ impl Jobs {
             name: name.into(),
             priority,
             waiting: false,
+            place: Place::NOWHERE,
             cancelled: false,
             steps: 0,
             completions: 0,
@@ -153,14 +157,27 @@ impl Jobs {
     }
 
     /// Has the job wait for a step.
-    pub(crate) fn start(&mut self, key: Key) -> Scheduling {
+    pub(crate) fn start(&mut self, key: Key, place: Place) -> Scheduling {
         let Some(job) = self.get_mut(key) else { return Scheduling::Gone };
         job.cancelled = false;
         if core::mem::replace(&mut job.waiting, true) {
             return Scheduling::AlreadyPending;
         }
+        job.place = place;
         self.waiting.push_back(key.index());
         Scheduling::Scheduled
+    }
+
+    /// Says where a job is started, or a step of it run.
+    pub(crate) fn set_place(&mut self, key: Key, place: Place) {
+        if let Some(job) = self.get_mut(key) {
+            job.place = place;
+        }
+    }
+
+    /// Where a job was started.
+    pub(crate) fn place(&self, key: Key) -> Place {
+        self.get(key).map_or(Place::NOWHERE, |job| job.place)
     }
 
     pub(crate) fn cancel(&mut self, key: Key) -> Cancel {
@@ -236,7 +253,8 @@ impl Jobs {
         let cancelled = core::mem::take(&mut job.cancelled);
         match progress {
             Progress::More if !cancelled => {
-                self.start(key);
+                let place = job.place;
+                self.start(key, place);
             }
             Progress::More => {}
             Progress::Done => job.completions += 1,
@@ -305,9 +323,9 @@ mod tests {
         let a = jobs.create("a", JobPriority::new(3));
         let b = jobs.create("b", JobPriority::new(3));
         for job in [late, a, b] {
-            assert_eq!(jobs.start(job), Scheduling::Scheduled);
+            assert_eq!(jobs.start(job, Place::NOWHERE), Scheduling::Scheduled);
         }
-        assert_eq!(jobs.start(b), Scheduling::AlreadyPending);
+        assert_eq!(jobs.start(b, Place::NOWHERE), Scheduling::AlreadyPending);
         assert_eq!(jobs.best(), Some(JobPriority::new(3)));
         assert_eq!(jobs.take(), None, "nothing is granted");
         assert_eq!(step(&mut jobs, Progress::More), Some(a));
@@ -326,10 +344,10 @@ mod tests {
         let mut jobs = Jobs::new(LoopId(1));
         let job = jobs.create("job", JobPriority::FIRST);
         assert_eq!(jobs.cancel(job), Cancel::NotPending);
-        jobs.start(job);
+        jobs.start(job, Place::NOWHERE);
         assert_eq!(jobs.cancel(job), Cancel::Cancelled);
         assert_eq!(step(&mut jobs, Progress::Done), None);
-        jobs.start(job);
+        jobs.start(job, Place::NOWHERE);
         jobs.grant();
         let key = jobs.take().unwrap();
         assert!(jobs.begin(key));
@@ -344,13 +362,13 @@ mod tests {
     fn a_job_that_is_gone_names_nothing() {
         let mut jobs = Jobs::new(LoopId(1));
         let old = jobs.create("old", JobPriority::FIRST);
-        jobs.start(old);
+        jobs.start(old, Place::NOWHERE);
         assert!(jobs.remove(old));
         let new = jobs.create("new", JobPriority::FIRST);
-        assert_eq!(jobs.start(old), Scheduling::Gone);
+        assert_eq!(jobs.start(old, Place::NOWHERE), Scheduling::Gone);
         assert_eq!(jobs.cancel(old), Cancel::NotPending);
         assert!(!jobs.remove(old));
-        assert!(jobs.start(new).will_run());
+        assert!(jobs.start(new, Place::NOWHERE).will_run());
         assert_eq!(step(&mut jobs, Progress::Done), Some(new));
     }
 }

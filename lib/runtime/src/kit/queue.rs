@@ -157,6 +157,7 @@ impl<T> WorkQueue<T> {
     }
 
     /// Adds an item at the end.
+    #[track_caller]
     pub fn push(&mut self, cx: &mut Context<'_>, value: T) {
         self.items.push_back(Item { value, retries: 0 });
         self.wake(cx);
@@ -173,12 +174,14 @@ impl<T> WorkQueue<T> {
     }
 
     /// Runs nothing until [`unplug`](Self::unplug). What is added waits.
+    #[track_caller]
     pub fn plug(&mut self, cx: &mut Context<'_>) {
         self.plugged = true;
         self.settle(cx);
     }
 
     /// Goes on.
+    #[track_caller]
     pub fn unplug(&mut self, cx: &mut Context<'_>) {
         self.plugged = false;
         self.wake(cx);
@@ -186,6 +189,7 @@ impl<T> WorkQueue<T> {
     }
 
     /// What blocked the queue is over.
+    #[track_caller]
     pub fn unblock(&mut self, cx: &mut Context<'_>) {
         if let State::Blocked(_) = self.state {
             self.state = State::Idle;
@@ -194,6 +198,7 @@ impl<T> WorkQueue<T> {
     }
 
     /// Takes everything out, without running or completing it.
+    #[track_caller]
     pub fn clear(&mut self, cx: &mut Context<'_>) -> Vec<T> {
         let later = core::mem::take(&mut self.later).into_sorted_vec().into_iter().rev();
         let later = later.map(|Reverse(later)| later.item);
@@ -323,6 +328,7 @@ impl<T> WorkQueue<T> {
     }
 
     /// Something has come, or may run again.
+    #[track_caller]
     fn wake(&mut self, cx: &mut Context<'_>) {
         if self.state == State::Idle && !self.plugged && !self.items.is_empty() {
             if self.options.hold.is_zero() {
@@ -334,6 +340,7 @@ impl<T> WorkQueue<T> {
         self.settle(cx);
     }
 
+    #[track_caller]
     fn go(&mut self, cx: &mut Context<'_>) {
         if !self.items.is_empty() && !self.plugged {
             self.state = State::Running;
@@ -342,6 +349,7 @@ impl<T> WorkQueue<T> {
     }
 
     /// Arms the timer for what comes next, and shows what there is.
+    #[track_caller]
     fn settle(&mut self, cx: &mut Context<'_>) {
         let state = match self.state {
             State::Held(until) | State::Blocked(Some(until)) => until,

@@ -22,6 +22,7 @@ use crate::{
     ids::LoopId,
     loop_cell::{Header, Runnable},
     options::{LogLevel, LogRecord, RuntimeOptions, Watch, first_groups},
+    place::Places,
     stats::{Limits, StatsReply, StopBook, Survey},
     watch::WatchPost,
 };
@@ -35,6 +36,7 @@ pub(crate) struct Pool {
     names: Names,
     next_loop: AtomicU32,
     clock_watch: ClockWatch,
+    pub(crate) places: Arc<Places>,
     /// When handlers and workers are reported.
     pub(crate) limits: Arc<Limits>,
     /// What the watcher is told.
@@ -56,6 +58,7 @@ impl Pool {
             limits,
             watch_post: WatchPost::new(),
             stops: StopBook::new(),
+            places: Places::new(options.recorder.clone()),
             options,
             names: Names::new(table.groups.each().map(|(_, group)| &group.options.name)),
             table: Snapshot::new(table),
@@ -233,6 +236,10 @@ impl Dispatch for Pool {
 
     fn stops(&self) -> &StopBook {
         &self.stops
+    }
+
+    fn places(&self) -> &Places {
+        &self.places
     }
 
     fn clock_watch(&self) -> &ClockWatch {

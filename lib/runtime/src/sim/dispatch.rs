@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use dunlin_sync::{Class, Inbox, Placement};
 
+use super::SimOptions;
 use crate::{
     clocks::ClockWatch,
     dispatch::{Dispatch, RunEntry},
@@ -13,6 +14,7 @@ use crate::{
     ids::LoopId,
     loop_cell::{Header, Runnable},
     options::{LogRecord, LogSink, Watch},
+    place::Places,
     stats::{Limits, StatsReply, StopBook, Survey},
 };
 
@@ -21,6 +23,7 @@ pub(super) struct SimDispatch {
     pub(super) inbox: Inbox<Injected>,
     next_loop: AtomicU32,
     clock_watch: ClockWatch,
+    pub(super) places: Arc<Places>,
     /// Workers of the default group.
     pub(super) threads: AtomicUsize,
     names: Names,
@@ -43,14 +46,15 @@ pub(super) enum Injected {
 }
 
 impl SimDispatch {
-    pub(super) fn new(groups: &Groups, log: Option<Arc<dyn LogSink>>) -> Arc<Self> {
+    pub(super) fn new(groups: &Groups, options: &SimOptions) -> Arc<Self> {
         Arc::new(Self {
             inbox: Inbox::new(),
             next_loop: AtomicU32::new(1),
             clock_watch: ClockWatch::new(),
+            places: Places::new(options.recorder.clone()),
             threads: AtomicUsize::new(1),
             names: Names::new(groups.each().map(|(_, group)| &group.options.name)),
-            log,
+            log: options.log.clone(),
             limits: Arc::new(Limits::new(&Watch::default())),
             stops: StopBook::new(),
         })
@@ -111,6 +115,10 @@ impl Dispatch for SimDispatch {
 
     fn stops(&self) -> &StopBook {
         &self.stops
+    }
+
+    fn places(&self) -> &Places {
+        &self.places
     }
 
     fn clock_watch(&self) -> &ClockWatch {

@@ -21,6 +21,7 @@ use crate::{
     ids::SocketId,
     loop_cell::Runnable,
     options::{ConnectOptions, ListenOptions},
+    place::Places,
     runloop::Interest,
     stats::{Gauge, Limits, Meter},
     time::{Time, nanos},
@@ -56,12 +57,13 @@ pub(super) struct Engine {
     /// One for each worker that there has been.
     pub(super) meters: Vec<Meter>,
     pub(super) recording: Recording,
+    places: Arc<Places>,
     handler_cost: RangeInclusive<Duration>,
     buffer: Vec<u8>,
 }
 
 impl Engine {
-    pub(super) fn new(options: &SimOptions, limits: Arc<Limits>) -> Self {
+    pub(super) fn new(options: &SimOptions, limits: Arc<Limits>, places: Arc<Places>) -> Self {
         Self {
             now: START,
             consumed: Duration::ZERO,
@@ -81,6 +83,7 @@ impl Engine {
             limits,
             meters: Vec::new(),
             recording: Recording::new(options.recorder.clone()),
+            places,
             handler_cost: options.handler_cost.clone(),
             buffer: Vec::new(),
         }
@@ -123,8 +126,9 @@ impl Driver for Engine {
         if handler.class == Class::Liveness {
             self.liveness_late = self.liveness_late.max(handler.began.since(handler.since));
         }
-        self.meter().begin(handler);
-        self.recording.begin(self.worker, handler)
+        let place = self.places.number(handler.place, handler.site);
+        self.meter().begin(handler, place);
+        self.recording.begin(self.worker, handler, place)
     }
 
     fn boundary(&mut self, handler: &Done) -> Pace {

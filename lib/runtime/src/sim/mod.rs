@@ -144,11 +144,13 @@ impl SimRuntime {
     }
 
     /// See [`RuntimeHandle::spawn`].
+    #[track_caller]
     pub fn spawn<L: Loop>(&self, name: &str, class: Class, state: L) -> Address<L::Message> {
         self.handle().spawn(name, class, state)
     }
 
     /// See [`RuntimeHandle::spawn_with`].
+    #[track_caller]
     pub fn spawn_with<L: Loop>(
         &self,
         name: &str,

@@ -5,7 +5,7 @@ use core::fmt;
 use dunlin_os::clock::Scale;
 use dunlin_trace::{Entry, Options, RecordId, Recorder, Ring, Site};
 
-use crate::{driver::Done, time::Time};
+use crate::{driver::Done, place::PlaceId, time::Time};
 
 /// A recorder whose clock is that of a simulation; see [`SimOptions::recorder`](super::SimOptions).
 /// Its records die with the process.
@@ -30,7 +30,7 @@ impl Recording {
     }
 
     /// A handler begins.
-    pub(super) fn begin(&mut self, worker: usize, handler: &Done) -> RecordId {
+    pub(super) fn begin(&mut self, worker: usize, handler: &Done, place: PlaceId) -> RecordId {
         let entry = Entry {
             at: handler.began.as_nanos(),
             since: handler.since.as_nanos(),
@@ -39,6 +39,7 @@ impl Recording {
             loop_id: handler.loop_id.number(),
             cause: handler.cause,
             argument: handler.argument,
+            place: place.0,
         };
         let record = self.ring(worker).map_or(RecordId::NONE, |ring| ring.begin(&entry));
         self.running = (worker, record);
@@ -65,7 +66,8 @@ impl Recording {
     ) {
         let (at, cause) = (now.as_nanos(), RecordId::NONE);
         if let Some(ring) = self.ring(worker) {
-            ring.record(&Entry { at, since: at, site, class: 1, loop_id, cause, argument });
+            let place = 0;
+            ring.record(&Entry { at, since: at, site, class: 1, loop_id, cause, argument, place });
         }
     }
 

@@ -99,8 +99,9 @@ enum Next {
 impl Scheduler {
     pub(super) fn new(options: SimOptions) -> Self {
         let groups = first_groups(&options.groups, options.workers);
-        let dispatch = SimDispatch::new(&groups, options.log.clone());
-        let engine = Engine::new(&options, Arc::clone(&dispatch.limits));
+        let dispatch = SimDispatch::new(&groups, &options);
+        let (limits, places) = (Arc::clone(&dispatch.limits), Arc::clone(&dispatch.places));
+        let engine = Engine::new(&options, limits, places);
         let now = engine.now;
         let mut new = Self {
             dispatch,

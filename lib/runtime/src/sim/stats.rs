@@ -88,6 +88,7 @@ impl Scheduler {
     fn name_of(&self, who: Who) -> String {
         let mut cells = self.loops.iter().flatten().map(|resident| &resident.cell);
         let cell = cells.find(|cell| cell.header().id() == who.loop_id);
-        who.describe(cell.map(|cell| cell.header().name()))
+        let place = self.dispatch.places.find(who.place);
+        who.describe(cell.map(|cell| cell.header().name()), place)
     }
 }

@@ -1,13 +1,13 @@
 //! What a worker measures of handlers, by kind of loop, class and kind of handler.
 
-use core::{fmt, sync::atomic::Ordering, time::Duration};
+use core::{fmt, panic::Location, sync::atomic::Ordering, time::Duration};
 use std::sync::Arc;
 
 use dunlin_sync::{Bulletin, Class, Snapshot};
 use dunlin_trace::{Site, class_name};
 
 use super::histogram::{Buckets, Histogram};
-use crate::{driver::Done, ids::LoopId, time::Time};
+use crate::{driver::Done, ids::LoopId, place::PlaceId, time::Time};
 
 /// The kind of a handler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -95,20 +95,24 @@ pub struct Who {
     pub class: Class,
     /// Which timer, event, socket or job.
     pub argument: u32,
+    /// Where in the program it was asked for: [`RuntimeHandle::place`](crate::RuntimeHandle::place) knows.
+    pub place: PlaceId,
 }
 
 impl Who {
-    pub(crate) fn of(done: &Done) -> Self {
+    #[inline]
+    pub(crate) fn of(done: &Done, place: PlaceId) -> Self {
         Self {
             loop_id: done.loop_id,
             handler: Handler::of(done.site),
             class: done.class,
             argument: done.argument,
+            place,
         }
     }
 
-    /// In words, given the name of its loop, if that is known.
-    pub fn describe(&self, name: Option<&str>) -> String {
+    /// In words, given the name of its loop and the place where it was asked for, as far as they are known.
+    pub fn describe(&self, name: Option<&str>, place: Option<&Location<'_>>) -> String {
         let (argument, class) = (self.argument, class_name(self.class.index() as u8));
         let what = match self.handler {
             Handler::Message => "a message".to_owned(),
@@ -120,16 +124,22 @@ impl Who {
             Handler::Start => "the start".to_owned(),
             Handler::Stop => "the end".to_owned(),
         };
-        match name {
-            Some(name) => format!("{what} of {name} ({class})"),
-            None => format!("{what} of loop {} ({class})", self.loop_id),
-        }
+        let whose = match name {
+            Some(name) => name.to_owned(),
+            None => format!("loop {}", self.loop_id),
+        };
+        let asked = match place {
+            Some(place) => format!(", asked at {}:{}", place.file(), place.line()),
+            None => String::new(),
+        };
+        format!("{what} of {whose} ({class}{asked})")
     }
 
-    /// As two words; the second is never 0.
+    /// As two words; the second is never 0, and its highest quarter but one is free.
     #[inline]
     pub(crate) fn pack(self) -> [u64; 2] {
         let kind = (self.handler as u64) << 8 | self.class.index() as u64;
+        let kind = u64::from(self.place.0) << 40 | kind;
         [u64::from(self.loop_id.number()) << 32 | u64::from(self.argument), kind << 8 | 1]
     }
 
@@ -141,6 +151,7 @@ impl Who {
             handler,
             class,
             argument: names as u32,
+            place: PlaceId((kinds >> 48) as u16),
         })
     }
 }
@@ -296,7 +307,7 @@ impl Peak {
                 (3, names, kinds, crate::time::nanos(held))
             }
         };
-        // The tag fits above the flags of the first handler's kinds.
+        // The tag fits where the first handler's words are free.
         self.note.show([span, at.as_nanos(), names, kinds | tag << 32, names2, kinds2, held]);
     }
 
@@ -307,7 +318,7 @@ impl Peak {
 
     pub(super) fn read(&self) -> Option<Worst> {
         let [span, at, names, kinds, names2, kinds2, held] = self.note.read()?.words;
-        let culprit = match kinds >> 32 {
+        let culprit = match kinds >> 32 & 0xffff {
             1 => Some(Culprit::Several),
             2 => Some(Culprit::System),
             3 => Who::unpack([names2, kinds2])
@@ -317,7 +328,7 @@ impl Peak {
         Some(Worst {
             span: Duration::from_nanos(span),
             at: Time::from_nanos(at),
-            who: Who::unpack([names, kinds & 0xffff_ffff])?,
+            who: Who::unpack([names, kinds])?,
             culprit,
         })
     }
@@ -351,6 +362,7 @@ mod tests {
             handler,
             class,
             argument,
+            place: PlaceId(argument as u16),
         };
         let one = who(u32::MAX, Handler::Job, Class::Bulk, u32::MAX);
         let other = who(7, Handler::Message, Class::Liveness, 0);

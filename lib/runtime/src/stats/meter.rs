@@ -14,6 +14,7 @@ use crate::{
     driver::Done,
     ids::LoopId,
     loop_cell::Counters,
+    place::PlaceId,
     time::{Time, nanos},
 };
 
@@ -108,8 +109,8 @@ impl Meter {
 
     /// A handler begins.
     #[inline(always)] // into its only caller, at every handler
-    pub(crate) fn begin(&mut self, handler: &Done) {
-        let [names, kinds] = Who::of(handler).pack();
+    pub(crate) fn begin(&mut self, handler: &Done, place: PlaceId) {
+        let [names, kinds] = Who::of(handler, place).pack();
         let (began, cause) = (handler.began.as_nanos(), handler.cause.to_bits());
         if handler.site == Site::CALL {
             self.calls.extend(self.gauge.running.read().map(|shown| shown.words));
@@ -132,20 +133,20 @@ impl Meter {
         }
         let took = now.nanos_since(handler.began);
         let waited = handler.began.nanos_since(handler.since);
-        let who = Who::of(handler);
+        let at = place(handler.class, Handler::of(handler.site));
         let kind = self.kinds.get(self.current.1);
-        let cell = kind.and_then(|kind| kind.cells[place(handler.class, who.handler)].as_deref());
+        let cell = kind.and_then(|kind| kind.cells[at].as_deref());
         let Some(cell) = cell else { return self.end_first(handler, now) };
         cell.run.add(took);
         if cell.longest.is_exceeded_by(took) {
-            cell.longest.raise(took, now, who, None);
+            cell.longest.raise(took, now, self.who(handler), None);
         }
         if handler.waited {
             cell.wait.add(waited);
         }
         if cell.latest.is_exceeded_by(waited) {
             let culprit = self.long.blame(handler.since, handler.began, self.woke);
-            cell.latest.raise(waited, handler.began, who, Some(culprit));
+            cell.latest.raise(waited, handler.began, self.who(handler), Some(culprit));
         }
         if waited >= self.limits.late(handler.class) {
             self.late(handler, waited);
@@ -178,6 +179,13 @@ impl Meter {
         }
     }
 
+    /// Who has just run, and still is shown as running.
+    #[cold]
+    fn who(&self, handler: &Done) -> Who {
+        let shown = Running::read(&self.gauge);
+        Who::of(handler, shown.map_or(PlaceId::UNKNOWN, |running| running.who.place))
+    }
+
     /// Another loop's turn.
     fn enter(&mut self, handler: &Done) {
         let found = self.kinds.iter().position(|kind| kind.name == handler.kind);
@@ -205,7 +213,7 @@ impl Meter {
 
     #[cold]
     fn long(&mut self, handler: &Done, now: Time) {
-        let who = Who::of(handler);
+        let who = self.who(handler);
         self.long.add(Held { began: handler.began, ended: now, who });
         let took = now.since(handler.began);
         if nanos(took) >= self.limits.overrun(handler.class) {
@@ -221,7 +229,7 @@ impl Meter {
         Counters::add(&self.gauge.lates[handler.class.index()], 1);
         let culprit = self.long.blame(handler.since, handler.began, self.woke);
         let late = Duration::from_nanos(waited);
-        self.findings.push(Finding::Late { who: Who::of(handler), late, culprit });
+        self.findings.push(Finding::Late { who: self.who(handler), late, culprit });
     }
 }
 
@@ -275,6 +283,7 @@ mod tests {
             handler: Handler::Work,
             class: Class::Bulk,
             argument: 0,
+            place: PlaceId::UNKNOWN,
         };
         let at = Time::from_nanos;
         Held { began: at(began), ended: at(ended), who }

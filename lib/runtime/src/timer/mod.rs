@@ -15,6 +15,7 @@ use crate::{
     cause,
     ids::{Key, LoopId, TimerId},
     outcome::Armed,
+    place::Place,
     time::{Time, nanos},
 };
 
@@ -88,8 +89,9 @@ struct Slot {
     slack: u64,
     /// When it expired last; zero if it has not.
     expired: Time,
-    /// Flight record of the handler that armed it.
+    /// Flight record of the handler that armed it, and where it did.
     cause: RecordId,
+    place: Place,
 }
 
 /// A timer that has expired.
@@ -102,6 +104,8 @@ pub(crate) struct Expired {
     pub(crate) drifts: bool,
     /// Flight record of the handler that armed it; a periodic one was armed but once.
     pub(crate) cause: RecordId,
+    /// Where that was.
+    pub(crate) place: Place,
 }
 
 /// Making, arming, disarming.
@@ -136,16 +140,20 @@ impl Timers {
         }
     }
 
+    #[track_caller]
     pub(crate) fn arm(&mut self, timer: TimerId, now: Time, when: Time) -> Armed {
-        self.set_by(timer, Span { began: now, due: when, rhythm: Rhythm::Once })
+        let span = Span { began: now, due: when, rhythm: Rhythm::Once };
+        self.set_by(timer, span, Place::here())
     }
 
+    #[track_caller]
     pub(crate) fn arm_every(&mut self, timer: TimerId, now: Time, period: Duration) -> Armed {
         let period = period.max(SHORTEST_PERIOD);
-        self.set_by(timer, Span::new(now, Rhythm::Anchored { period }, 0))
+        self.set_by(timer, Span::new(now, Rhythm::Anchored { period }, 0), Place::here())
     }
 
     /// `random` decides the jitter of the first expiry.
+    #[track_caller]
     pub(crate) fn arm_drifting(
         &mut self,
         timer: TimerId,
@@ -156,10 +164,12 @@ impl Timers {
     ) -> Armed {
         let interval = interval.max(SHORTEST_PERIOD);
         let jitter = jitter.min(interval / 2);
-        self.set_by(timer, Span::new(now, Rhythm::Drifting { interval, jitter }, random))
+        let span = Span::new(now, Rhythm::Drifting { interval, jitter }, random);
+        self.set_by(timer, span, Place::here())
     }
 
     /// Arms a timer as it was armed last, from now on; none if it never was.
+    #[track_caller]
     pub(crate) fn restart(&mut self, timer: TimerId, now: Time, random: u64) -> Option<Armed> {
         let Some(slot) = self.slot(timer) else { return Some(Armed::NoSuchTimer) };
         if slot.arming == 0 {
@@ -169,11 +179,12 @@ impl Timers {
             Rhythm::Once => Span { began: now, due: now + (slot.due - slot.began), ..slot.span() },
             rhythm => Span::new(now, rhythm, random),
         };
-        Some(self.set_by(timer, span))
+        Some(self.set_by(timer, span, Place::here()))
     }
 
     /// Changes the interval of a periodic timer; what runs now ends an interval after it began. None
     /// if it is not periodic, or idle.
+    #[track_caller]
     pub(crate) fn set_interval(
         &mut self,
         timer: TimerId,
@@ -190,7 +201,8 @@ impl Timers {
             }
         };
         let (began, armed) = (slot.began, slot.position != UNARMED);
-        armed.then(|| self.set_by(timer, Span::new(began, rhythm, random)))
+        let place = Place::here();
+        armed.then(|| self.set_by(timer, Span::new(began, rhythm, random), place))
     }
 
     /// Lets a timer expire up to so much late, from its next arming on; false if there is none.
@@ -211,10 +223,11 @@ impl Timers {
         true
     }
 
-    /// As [`set`](Self::set), on behalf of the handler that runs.
-    fn set_by(&mut self, timer: TimerId, span: Span) -> Armed {
+    /// As [`set`](Self::set), on behalf of the handler that runs, at `place`.
+    fn set_by(&mut self, timer: TimerId, span: Span, place: Place) -> Armed {
         if let Some(slot) = self.slot_mut(timer) {
             slot.cause = cause::running().record;
+            slot.place = place;
         }
         self.set(timer, span)
     }
@@ -274,8 +287,8 @@ impl Timers {
         slot.expired = now;
         let timer = TimerId(Key::new(owner, index, slot.generation));
         let drifts = matches!(slot.rhythm, Rhythm::Drifting { .. });
-        let expired =
-            Expired { timer, class: slot.class, due: slot.when, drifts, cause: slot.cause };
+        let (cause, place) = (slot.cause, slot.place);
+        let expired = Expired { timer, class: slot.class, due: slot.when, drifts, cause, place };
         if let Rhythm::Anchored { period } = slot.rhythm {
             let due = next_on_grid(slot.due, period, now);
             let span = Span { began: due - period, due, rhythm: slot.rhythm };
@@ -358,6 +371,7 @@ impl Slot {
             slack: 0,
             expired: Time::ZERO,
             cause: RecordId::NONE,
+            place: Place::NOWHERE,
         }
     }
 

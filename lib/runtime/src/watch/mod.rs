@@ -214,7 +214,7 @@ impl Watcher {
     }
 
     fn name(&self, who: Who) -> String {
-        who.describe(self.names.of(who.loop_id))
+        who.describe(self.names.of(who.loop_id), self.pool.places.find(who.place))
     }
 
     /// Who asked for a handler, as far as the flight recorder knows.

@@ -25,6 +25,7 @@ use crate::{
     ids::SocketId,
     loop_cell::{Counters, Runnable},
     options::{ConnectOptions, ListenOptions},
+    place::Places,
     pool::{LIVENESS_BIT, WorkerShared, local},
     runloop::Interest,
     stats::Meter,
@@ -57,6 +58,7 @@ pub(crate) struct Engine {
     buffer: Vec<u8>,
     pub(crate) tally: Tally,
     pub(crate) meter: Meter,
+    places: Arc<Places>,
 }
 
 /// What a worker counts in a turn before it publishes it.
@@ -68,7 +70,12 @@ pub(crate) struct Tally {
 }
 
 impl Engine {
-    pub(crate) fn new(shared: Arc<WorkerShared>, ring: Ring, meter: Meter) -> io::Result<Self> {
+    pub(crate) fn new(
+        shared: Arc<WorkerShared>,
+        ring: Ring,
+        meter: Meter,
+        places: Arc<Places>,
+    ) -> io::Result<Self> {
         let poller = Poller::new()?;
         poller.add(shared.waker.as_fd(), WAKER_KEY, poll::Interest::READ)?;
         let clock = FineClock::new();
@@ -91,6 +98,7 @@ impl Engine {
             buffer: Vec::new(),
             tally: Tally::default(),
             meter,
+            places,
         })
     }
 
@@ -134,7 +142,8 @@ impl Engine {
     /// Records something about a loop that is not a handler.
     pub(crate) fn note(&mut self, site: Site, loop_id: u32, argument: u32) {
         let (at, cause) = (self.ticks, RecordId::NONE);
-        self.ring.record(&Entry { at, since: at, site, class: 1, loop_id, cause, argument });
+        let place = 0;
+        self.ring.record(&Entry { at, since: at, site, class: 1, loop_id, cause, argument, place });
     }
 }
 
@@ -149,6 +158,7 @@ impl Driver for Engine {
         if handler.site == Site::TIMER && handler.class == Class::Liveness {
             self.tally.liveness_late = self.tally.liveness_late.max(late);
         }
+        let place = self.places.number(handler.place, handler.site);
         self.record = self.ring.begin(&Entry {
             at: self.ticks,
             since: self.ticks.wrapping_sub(self.clock.ticks_in(late)),
@@ -157,8 +167,9 @@ impl Driver for Engine {
             loop_id: handler.loop_id.number(),
             cause: handler.cause,
             argument: handler.argument,
+            place: place.0,
         });
-        self.meter.begin(handler);
+        self.meter.begin(handler, place);
         self.record
     }
 

@@ -113,7 +113,7 @@ impl Worker {
         let ring = recorder.and_then(|recorder| recorder.ring(shared.index).ok());
         let ring = ring.unwrap_or(Ring::disabled());
         let meter = Meter::new(Arc::clone(&shared.gauge), Arc::clone(&pool.limits));
-        Engine::new(Arc::clone(shared), ring, meter)
+        Engine::new(Arc::clone(shared), ring, meter, Arc::clone(&pool.places))
     }
 
     /// A worker for the calling thread to [`run`](Self::run).

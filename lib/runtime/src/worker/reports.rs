@@ -40,6 +40,7 @@ impl Worker {
     }
 
     fn name_of(&self, who: Who) -> String {
-        who.describe(self.cell_of(who).map(|cell| cell.header().name()))
+        let place = self.pool.places.find(who.place);
+        who.describe(self.cell_of(who).map(|cell| cell.header().name()), place)
     }
 }

@@ -104,6 +104,7 @@ impl Commands<'_> {
                 let which = self.which()?;
                 Command::ShowLoops { listed, which, json: self.parser.eat_word("json") }
             }
+            Show::Places => Command::ShowPlaces { json: self.parser.eat_word("json") },
             Show::Trace => Command::ShowTrace(self.trace()?),
             Show::Other(name) => {
                 // Whatever follows: there is no such protocol.
@@ -395,6 +396,7 @@ enum Show {
     Threads,
     Events,
     Listed(Listed),
+    Places,
     Trace,
     Other(&'static str),
 }
@@ -418,6 +420,7 @@ const SHOWN: &[(&str, Show)] = &[
     ("sockets", Show::Listed(Listed::Sockets)),
     ("flow", Show::Listed(Listed::Flow)),
     ("clients", Show::Listed(Listed::Clients)),
+    ("places", Show::Places),
     ("trace", Show::Trace),
     ("bfd", Show::Other("BFD")),
     ("ospf", Show::Other("OSPF")),

@@ -44,6 +44,10 @@ pub(super) enum Command {
         all: bool,
         json: bool,
     },
+    /// Where in the program something was asked for.
+    ShowPlaces {
+        json: bool,
+    },
     ClearStatistics,
     ShowTrace(TraceQuery),
     /// A command of a protocol that does not run here.

@@ -302,6 +302,7 @@ impl Session {
             Command::ShowEvents { all, json } => {
                 self.start(cx, runtime::ShowEvents::new(all, json));
             }
+            Command::ShowPlaces { json } => runtime::show_places(cx, output, json),
             Command::ClearStatistics => runtime::clear(cx, output),
             Command::Configure(command) => {
                 configure::announce(desk, output, &command);

@@ -17,7 +17,7 @@ fn fill(lab: &Lab, rings: u16) -> Vec<Ring> {
             let (class, loop_id) = (1 + u8::from(at % 8 != 0), 1 + at as u32 % 10);
             let site = Site::MESSAGE;
             let (cause, argument) = (RecordId::NONE, 0);
-            ring.record(&Entry { at, since: at, site, class, loop_id, cause, argument });
+            ring.record(&Entry { at, since: at, site, class, loop_id, cause, argument, place: 0 });
         }
     }
     rings

@@ -23,8 +23,16 @@ fn file(name: &str, records: u64) -> Vec<u8> {
     for at in 0..records {
         let (site, loop_id, argument) = (Site(at as u16 % 20), at as u32 % 3, at as u32);
         let cause = RecordId::NONE;
-        let entry =
-            Entry { at, since: at / 2, site, class: at as u8 % 6, loop_id, cause, argument };
+        let entry = Entry {
+            at,
+            since: at / 2,
+            site,
+            class: at as u8 % 6,
+            loop_id,
+            cause,
+            argument,
+            place: 0,
+        };
         let cause = rings[0].begin(&entry);
         rings[0].end(cause, at + 5);
         if at % 3 == 0 {

@@ -3,7 +3,9 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use dunlin_runtime::{Context, Culprit, HandlerStats, LoopId, Loops, Stats, Survey, Who, Worst};
+use dunlin_runtime::{
+    Context, Culprit, HandlerStats, LoopId, Loops, RuntimeHandle, Stats, Survey, Who, Worst,
+};
 
 use super::super::output::Output;
 use super::super::session::{Desk, Payload, Step, Task};
@@ -53,7 +55,8 @@ impl Task for ShowEvents {
             desk.survey(cx, Survey { loops: named(figures, stats.next), handlers: false });
             return Step::Waiting;
         }
-        let view = View { desk, stats: figures, names: &self.names };
+        let (names, runtime) = (&self.names, cx.runtime());
+        let view = View { desk, stats: figures, names, runtime: &runtime };
         if self.json {
             view.json(output)
         } else {
@@ -126,6 +129,7 @@ struct View<'v> {
     desk: &'v Desk,
     stats: &'v Stats,
     names: &'v Names,
+    runtime: &'v RuntimeHandle,
 }
 
 impl View<'_> {
@@ -168,7 +172,8 @@ impl View<'_> {
     }
 
     fn name(&self, who: Who) -> String {
-        who.describe(self.names.get(&who.loop_id).map(AsRef::as_ref))
+        let name = self.names.get(&who.loop_id).map(AsRef::as_ref);
+        who.describe(name, self.runtime.place(who.place))
     }
 
     fn json(&self, output: &mut Output) {
@@ -237,5 +242,10 @@ impl View<'_> {
         json.string(output, who.handler.name());
         json.key(output, &format!("{prefix}argument"));
         json.bare(output, who.argument);
+        json.key(output, &format!("{prefix}asked_at"));
+        match self.runtime.place(who.place) {
+            Some(place) => json.string(output, &format!("{}:{}", place.file(), place.line())),
+            None => json.bare(output, "null"),
+        }
     }
 }

@@ -1,5 +1,5 @@
 //! What the runtime knows of itself: `show loops`, `events`, `timers`, `queues`, `jobs`, `sockets`,
-//! `flow`, `clients`, `clear statistics`.
+//! `flow`, `clients`, `places`, `clear statistics`.
 //!
 //! A listing is a table of [`Column`]s and makes rows of [`Cell`]s from what workers tell of a loop; the
 //! same rows are written for people or, with `json`, for programs. Loops are asked for page by page, and
@@ -10,6 +10,7 @@ mod events;
 mod json;
 mod listing;
 mod loops;
+mod places;
 mod table;
 
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use dunlin_runtime::{Context, LoopId, Wanted};
 pub(super) use events::ShowEvents;
 pub(super) use json::Json;
 pub(super) use listing::{ShowLoops, silence};
+pub(super) use places::show as show_places;
 pub(super) use table::{Cell, Column, column, write_head, write_members, write_row};
 
 use super::output::Output;
