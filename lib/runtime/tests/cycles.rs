@@ -10,9 +10,12 @@
 
 mod common;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Instant,
 };
 
 use common::{descriptors, eventually, is_sanitized, status};
@@ -78,12 +81,13 @@ fn eight_one_eight_thirty_times_leaves_nothing_behind() {
             for one in &loops {
                 one.send(Class::Routing, ()).unwrap();
                 sent += 1;
-                // Asked while workers come and go: each is answered, without those that have gone.
+                // Asked while workers come and go: each is answered, without those that have gone, and
+                // without one that is there only if the system did not run it for about half a second.
                 if round % 3 == 0 {
-                    let answers = Arc::clone(&answers);
+                    let (answers, begun) = (Arc::clone(&answers), Instant::now());
                     asked += 1;
                     handle.collect_stats(StatsReply::new(move |stats| {
-                        assert!(stats.complete);
+                        assert!(stats.complete || begun.elapsed() > Duration::from_millis(450));
                         answers.fetch_add(1, Ordering::Relaxed);
                     }));
                 }
