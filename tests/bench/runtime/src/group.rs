@@ -15,6 +15,9 @@ pub struct Contender {
     pub run: fn(&mut Out),
 }
 
+/// The contender that does what a worker of Dunlin always does: it measures each handler.
+pub const TIMED: &str = "tokio timed";
+
 /// One figure that each contender may give.
 pub struct Figure {
     pub name: &'static str,

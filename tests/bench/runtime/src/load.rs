@@ -20,9 +20,13 @@ pub fn runtime(threads: usize, recorded: bool) -> Runtime {
     runtime
 }
 
-/// A tokio runtime of one thread: the caller's.
+/// A tokio runtime of one thread: the caller's. In the program that is built for it, one that measures how
+/// long each poll takes.
 pub fn tokio() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    #[cfg(tokio_unstable)]
+    builder.enable_metrics_poll_time_histogram();
+    builder.enable_all().build().unwrap()
 }
 
 /// What a measurement gives; fails after a time nothing here needs.

@@ -9,7 +9,7 @@ use std::{
 use dunlin_runtime::{Address, Class, Context, EventId, Loop};
 
 use crate::{
-    group::{Bar, Figure, Group, Out, contender, figure},
+    group::{Bar, Figure, Group, Out, TIMED, contender, figure},
     load::{Laps, runtime, tokio, wait},
 };
 
@@ -27,11 +27,16 @@ pub const EVENT: Group = Group {
         contender("dunlin", |out| event(out, false)),
         contender("dunlin recorded", |out| event(out, true)),
         contender("tokio", tokio_self_wake),
+        contender(TIMED, tokio_self_wake),
     ],
 };
 
-const BARS: &[Bar] =
-    &[Bar::Only("dunlin", 50.0), Bar::Only("dunlin recorded", 80.0), Bar::Times(1.0, "tokio")];
+const BARS: &[Bar] = &[
+    Bar::Only("dunlin", 50.0),
+    Bar::Only("dunlin recorded", 80.0),
+    Bar::Times(1.0, "tokio"),
+    Bar::Times(1.0, TIMED),
+];
 
 /// An event that schedules itself.
 struct Again {
@@ -88,11 +93,13 @@ pub const MESSAGE: Group = Group {
         contender("dunlin", |out| message(out, false)),
         contender("dunlin recorded", |out| message(out, true)),
         contender("tokio", tokio_own_channel),
+        contender(TIMED, tokio_own_channel),
         contender("crossbeam", crossbeam),
     ],
 };
 
-const FIGURES: &[Figure] = &[figure(FIGURE, "ns", &[Bar::Times(1.0, "tokio")])];
+const FIGURES: &[Figure] =
+    &[figure(FIGURE, "ns", &[Bar::Times(1.0, "tokio"), Bar::Times(1.0, TIMED)])];
 
 /// Sends to itself.
 struct Own {
@@ -157,6 +164,7 @@ pub const NEIGHBOUR: Group = Group {
         contender("dunlin", |out| neighbour(out, false)),
         contender("dunlin recorded", |out| neighbour(out, true)),
         contender("tokio", tokio_neighbour),
+        contender(TIMED, tokio_neighbour),
     ],
 };
 
