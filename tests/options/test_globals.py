@@ -1,5 +1,6 @@
 """What stands outside protocols."""
 
+import json
 import re
 import socket
 import subprocess
@@ -192,9 +193,12 @@ def thread_groups_of_tables_and_protocols():
         text = lambda table, protocol: (f"router id 1.2.3.4; log stderr all; slices 4 {groups}\n{IDLE}\nipv4 table master4 {{ {table} }};\n"
                                         f"protocol static s {{ {protocol} ipv4; route 192.0.2.0/24 blackhole; }}")
 
+        def listed(what):
+            return json.loads(bare.dut.control(f"show {what} json"))[what]
+
         def where():
-            group = {thread["thread"]: thread["group"] for thread in bare.dut.control.json("show threads json")["threads"]}
-            loops = bare.dut.control.json("show loops json")["loops"]
+            group = {thread["thread"]: thread["group"] for thread in listed("threads")}
+            loops = listed("loops")
             of = lambda name: {group.get(loop["thread"]) for loop in loops if re.fullmatch(name, loop["name"])}
             return of(r"slice\d+"), of("s"), of("resolver")
 
