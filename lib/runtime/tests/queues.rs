@@ -35,6 +35,8 @@ enum Order {
     Unplug,
     Unblock,
     Clear,
+    /// Renames what waits.
+    Rename(&'static str),
 }
 
 /// A loop with a queue, which tells what happens to its items and when, in microseconds.
@@ -68,6 +70,7 @@ impl Loop for Shop {
             Order::Plug => queue.plug(cx),
             Order::Unplug => queue.unplug(cx),
             Order::Unblock => queue.unblock(cx),
+            Order::Rename(name) => queue.iter_mut().for_each(|task| task.name = name),
             Order::Clear => {
                 let names: Vec<_> = queue.clear(cx).iter().map(|task| task.name).collect();
                 self.tell(cx, format!("cleared {}", names.join(" ")));
@@ -268,4 +271,25 @@ fn on_a_real_worker_too() {
     assert_eq!(seen.iter().filter(|what| *what == "a").count(), 2);
     let stats = &runtime.stats().loops[0].queues[0];
     assert_eq!((stats.successes, stats.given_up, stats.retries), (1, 1, 3));
+}
+
+#[test]
+fn a_queue_has_no_timer_before_it_waits() {
+    let mut world = World::new(QueueOptions::default());
+    let timers = |world: &World| world.sim.stats().loops[0].timers;
+    assert_eq!(world.order(Order::Push(vec![task("a", SUCCESS)]), 10).len(), 3);
+    assert_eq!(timers(&world), 0);
+    let later = [Verdict::Retry(Duration::from_millis(5)), Verdict::Success];
+    assert_eq!(world.order(Order::Push(vec![task("b", &later)]), 50).last().unwrap(), "drained");
+    assert_eq!(timers(&world), 1);
+}
+
+#[test]
+fn what_waits_can_be_changed_where_it_is() {
+    let mut world = World::new(QueueOptions::default());
+    world.order(Order::Plug, 1);
+    world.order(Order::Push(vec![task("a", SUCCESS), task("b", SUCCESS)]), 1);
+    assert!(world.order(Order::Rename("c"), 1).is_empty());
+    let told = world.order(Order::Unplug, 10);
+    assert_eq!(told, ["c", "c Success", "c", "c Success", "drained"]);
 }

@@ -104,6 +104,8 @@ pub struct WorkQueue<T> {
     later: BinaryHeap<Reverse<Later<T>>>,
     /// Tells those apart that are due at once.
     sequence: u64,
+    class: Class,
+    /// Made when it is first needed: most queues never wait.
     timer: TimerId,
     work: WorkId,
     state: State,
@@ -148,7 +150,8 @@ impl<T> WorkQueue<T> {
             items: VecDeque::new(),
             later: BinaryHeap::new(),
             sequence: 0,
-            timer: cx.timer(class),
+            class,
+            timer: TimerId::NONE,
             work: cx.work(class),
             state: State::Idle,
             plugged: false,
@@ -171,6 +174,12 @@ impl<T> WorkQueue<T> {
     /// Whether there is nothing in it.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The items that wait for their turn, first to last, but for those that wait to be tried again. A
+    /// new item may be joined with one of them instead of being added.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.items.iter_mut().map(|item| &mut item.value)
     }
 
     /// Runs nothing until [`unplug`](Self::unplug). What is added waits.
@@ -216,7 +225,7 @@ impl<T> WorkQueue<T> {
 
     /// Passes a timer on; true if it was the queue's.
     pub fn timer(&mut self, cx: &mut Context<'_>, timer: TimerId) -> bool {
-        if timer != self.timer {
+        if timer != self.timer || timer == TimerId::NONE {
             return false;
         }
         let now = cx.now();
@@ -357,8 +366,14 @@ impl<T> WorkQueue<T> {
         };
         let later = self.later.peek().map_or(Time::NEVER, |Reverse(later)| later.due);
         match state.min(later) {
+            Time::NEVER if self.timer == TimerId::NONE => {}
             Time::NEVER => _ = cx.disarm(self.timer),
-            due => _ = cx.arm(self.timer, due),
+            due => {
+                if self.timer == TimerId::NONE {
+                    self.timer = cx.timer(self.class);
+                }
+                let _ = cx.arm(self.timer, due);
+            }
         }
         let counters = &self.counters;
         counters.items.store(self.items.len() as u64, Ordering::Relaxed);
@@ -366,6 +381,24 @@ impl<T> WorkQueue<T> {
         let is_blocked = matches!(self.state, State::Blocked(_));
         let flags = u64::from(self.plugged) | u64::from(is_blocked) << 1;
         counters.flags.store(flags, Ordering::Relaxed);
+    }
+}
+
+/// A queue of no loop: what is added to it does not run. What a field holds before the loop has started.
+impl<T> Default for WorkQueue<T> {
+    fn default() -> Self {
+        Self {
+            options: QueueOptions::default(),
+            items: VecDeque::new(),
+            later: BinaryHeap::new(),
+            sequence: 0,
+            class: Class::Bulk,
+            timer: TimerId::NONE,
+            work: WorkId::NONE,
+            state: State::Idle,
+            plugged: false,
+            counters: Arc::default(),
+        }
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use dunlin_runtime::Progress;
+use dunlin_runtime::kit::queue::{Process, Verdict};
+use dunlin_runtime::{Context, Progress};
 
 use super::Slice;
 use super::exports::Trailer;
@@ -30,17 +31,16 @@ impl Slice {
             );
             same && !job.begun
         };
-        if let Some(job) = self.jobs.iter_mut().find(joins) {
+        if let Some(job) = self.jobs.iter_mut().chain(&mut self.new_jobs).find(joins) {
             job.done.extend(done);
             return;
         }
-        self.jobs.push_back(Job::new(task, done));
+        self.new_jobs.push(Job::new(task, done));
     }
 
-    /// Does a piece of the first job; the next job is first then.
-    pub(super) fn piece(&mut self) {
-        let Some(mut job) = self.jobs.pop_front() else { return };
-        self.begin(&mut job);
+    /// Does a piece of a job.
+    pub(super) fn piece(&mut self, job: &mut Job) -> Progress {
+        self.begin(job);
         let skip = |tables: &[Option<AnyTable>], at: usize| {
             tables.get(at).is_some_and(|table| {
                 table.is_none() || !job.task.concerns(TableId(u16::try_from(at).unwrap_or(0)))
@@ -50,8 +50,8 @@ impl Slice {
             job.table += 1;
         }
         if job.table >= self.tables.len() {
-            self.end(&job);
-            return;
+            self.end(job);
+            return Progress::Done;
         }
         let id = TableId(u16::try_from(job.table).unwrap_or(u16::MAX));
         let (tables, mut env) = self.parts();
@@ -64,7 +64,7 @@ impl Slice {
         if progress == Progress::Done {
             (job.table, job.walk) = (job.table + 1, FROM_FIRST);
         }
-        self.jobs.push_back(job);
+        Progress::More
     }
 
     /// Names the sources of a job that begins. Each dead source is swept by one job only: at its
@@ -115,6 +115,16 @@ impl Slice {
         }
         for done in &job.done {
             done.arrive();
+        }
+    }
+}
+
+impl Process<Job> for Slice {
+    fn process(&mut self, _: &mut Context<'_>, job: &mut Job) -> Verdict {
+        match self.piece(job) {
+            Progress::Done => Verdict::Success,
+            // The next job's turn is then.
+            Progress::More => Verdict::Requeue,
         }
     }
 }

@@ -29,10 +29,10 @@ mod warm;
 #[cfg(test)]
 mod tests;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use dunlin_filter::Scratch;
+use dunlin_runtime::kit::queue::{QueueOptions, WorkQueue};
 use dunlin_runtime::{Address, Class, Context, Loop, Progress, Time, WorkId};
 
 pub use message::{Pipe, SliceMessage, SliceStatistics, TableStatistics};
@@ -59,8 +59,9 @@ pub struct Slice {
     tables: Vec<Option<AnyTable>>,
     sources: Sources,
     scratch: Scratch,
-    jobs: VecDeque<Job>,
-    work: WorkId,
+    jobs: WorkQueue<Job>,
+    /// Jobs of this turn, on their way there.
+    new_jobs: Vec<Job>,
     /// Time of the present turn, in [`read::TICK`]s.
     now: u32,
     asks: Vec<NextHopKey>,
@@ -84,8 +85,8 @@ impl Slice {
             tables: Vec::new(),
             sources: Sources::with_room(sources),
             scratch: Scratch::default(),
-            jobs: VecDeque::new(),
-            work: WorkId::NONE,
+            jobs: WorkQueue::default(),
+            new_jobs: Vec::new(),
             now: 0,
             asks: Vec::new(),
             forgets: Vec::new(),
@@ -251,7 +252,7 @@ impl Slice {
         }
     }
 
-    /// Sends what the turn has for the resolver, keeps jobs going.
+    /// Sends what the turn has for the resolver, queues new jobs.
     fn end_turn(&mut self, cx: &mut Context<'_>) {
         if let Some(resolver) = &self.resolver {
             let slice = self.id;
@@ -266,8 +267,8 @@ impl Slice {
                 let _ = resolver.send(Class::Routing, ResolverMessage::Watched(report));
             }
         }
-        if !self.jobs.is_empty() {
-            cx.queue(self.work);
+        for job in self.new_jobs.drain(..) {
+            self.jobs.push(cx, job);
         }
     }
 }
@@ -280,7 +281,7 @@ impl Loop for Slice {
     }
 
     fn start(&mut self, cx: &mut Context<'_>) {
-        self.work = cx.work(Class::Bulk);
+        self.jobs = WorkQueue::new(cx, "sweeps and more", Class::Bulk, QueueOptions::default());
     }
 
     fn message(&mut self, cx: &mut Context<'_>, message: SliceMessage) {
@@ -291,14 +292,9 @@ impl Loop for Slice {
 
     fn work(&mut self, cx: &mut Context<'_>, _work: WorkId) -> Progress {
         self.begin_turn(cx.now());
-        while !self.jobs.is_empty() {
-            self.piece();
-            if cx.over_budget() {
-                break;
-            }
-        }
+        let progress = WorkQueue::run(self, cx, |slice| &mut slice.jobs);
         self.sources.flush();
         self.end_turn(cx);
-        Progress::Done
+        progress
     }
 }

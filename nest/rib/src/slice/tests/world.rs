@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use dunlin_net::{NetKey, NetType, Prefix4};
+use dunlin_runtime::Progress;
 
 use crate::export::{
     BANDS, DeltaBatch, DeltaSink, Deltas, Exporter, ExporterKind, FeedRequest, To,
@@ -217,7 +218,14 @@ impl World {
     /// One slice does a piece of its first job.
     pub(super) fn work_some(&mut self) {
         let at = self.rng.below(self.slices.len());
-        self.slices[at].piece();
+        let slice = &mut self.slices[at];
+        if slice.new_jobs.is_empty() {
+            return;
+        }
+        let mut job = slice.new_jobs.remove(0);
+        if slice.piece(&mut job) == Progress::More {
+            slice.new_jobs.push(job);
+        }
     }
 
     /// Asks one slice of one group's feed for some bands.
@@ -262,7 +270,7 @@ impl World {
 
     /// Finishes all jobs and feeds.
     pub(super) fn settle(&mut self) {
-        while self.slices.iter().any(|slice| !slice.jobs.is_empty()) {
+        while self.slices.iter().any(|slice| !slice.new_jobs.is_empty()) {
             self.work_some();
         }
         while self.groups.iter().any(|group| group.feed.is_some()) {
@@ -303,7 +311,7 @@ impl World {
             for table in slice.tables.iter().flatten() {
                 with_table!(table, t => t.check_empty());
             }
-            assert!(slice.jobs.is_empty());
+            assert!(slice.new_jobs.is_empty());
         }
     }
 
