@@ -73,7 +73,8 @@ fn eight_one_eight_thirty_times_leaves_nothing_behind() {
     let workers = || runtime.stats().workers.len();
     eventually("one worker each", || workers() == 2);
     let base = (status("Threads:"), descriptors());
-    let (answers, mut asked, mut memory, mut sent) = (Arc::new(AtomicU64::new(0)), 0, 0, 0);
+    let (answers, mut asked, mut sent) = (Arc::new(AtomicU64::new(0)), 0, 0);
+    let mut memory = Vec::new();
     for round in 0..30 {
         for threads in [8, 1] {
             handle.resize(threads);
@@ -99,8 +100,8 @@ fn eight_one_eight_thirty_times_leaves_nothing_behind() {
                 handle.resize(3);
             }
         }
-        if round == 10 {
-            memory = status("VmRSS:");
+        if round >= 9 && round % 5 == 4 {
+            memory.push(status("VmRSS:"));
         }
     }
     handle.resize(1);
@@ -113,8 +114,9 @@ fn eight_one_eight_thirty_times_leaves_nothing_behind() {
     assert_eq!(stats.moves.len(), 64, "the last moves are known, also of workers that have gone");
     eventually("threads as before", || status("Threads:") == base.0);
     eventually("descriptors as before", || descriptors() == base.1);
-    println!("memory {memory} -> {} KiB", status("VmRSS:"));
-    assert!(is_sanitized() || status("VmRSS:") < memory + 4096, "memory as before");
+    // The allocator may take more for a thread at any time; what leaks does so in every five rounds.
+    let grown = memory.windows(2).map(|two| two[1].saturating_sub(two[0])).min();
+    assert!(is_sanitized() || grown < Some(1024), "memory as before: {memory:?} KiB");
     // Asked while it ends.
     for round in 0..20 {
         handle.resize(1 + round * 3 % 8);
