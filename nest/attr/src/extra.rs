@@ -24,6 +24,9 @@ macro_rules! attributes {
         }
 
         impl AttrId {
+            /// The names of all but those that are user-defined.
+            pub const NAMES: &'static [&'static str] = &[$($v3),*];
+
             /// The attribute with this name in the filter language; user-defined ones are not known
             /// here.
             pub fn from_name(name: &str) -> Option<Self> {
@@ -89,6 +92,10 @@ attributes! {
     BabelSeqno "babel_seqno" "Babel.seqno";
     RadvPreference "radv_preference" "RAdv.preference";
     RadvLifetime "radv_lifetime" "RAdv.lifetime";
+    MplsLabel "mpls_label" "MPLS.label";
+    MplsPolicy "mpls_policy" "MPLS.policy";
+    MplsClass "mpls_class" "MPLS.class";
+    AspaProviders "aspa_providers" "ASPA.providers";
 }
 
 /// The value of an attribute outside BGP: any type of the filter language that a route can hold.

@@ -381,6 +381,7 @@ impl<S: Payload> Parser<S> {
         }
         let hint = match (token.kind.is_name(), found) {
             (true, Some((_, kind))) => Some(format!("`{name}` is a {kind}")),
+            (true, None) if S::gone(&name).is_some() => S::gone(&name).map(str::to_owned),
             (true, None) if !keywords::is_keyword(&name) => Some(self.undefined_hint(&name)),
             _ => None,
         };
@@ -393,8 +394,7 @@ impl<S: Payload> Parser<S> {
     }
 
     fn undefined_hint(&self, name: &str) -> String {
-        let near = self.symbols.nearest(name);
-        match near {
+        match self.symbols.nearest(name, &S::words()) {
             Some(near) => format!("`{name}` is not defined; did you mean `{near}`?"),
             None => format!("`{name}` is not defined; names are defined before they are used"),
         }

@@ -20,6 +20,16 @@ pub trait Payload: Clone + Sized {
 
     /// What kind of thing the symbol is, as `show symbols` names it.
     fn kind(&self) -> &'static str;
+
+    /// Names that have a meaning without being defined, for advice on those that have none.
+    fn words() -> Vec<&'static str> {
+        Vec::new()
+    }
+
+    /// What to say of a name that older configurations have and that means nothing any more.
+    fn gone(_name: &str) -> Option<&'static str> {
+        None
+    }
 }
 
 /// Names a symbol in its [`Symbols`].
@@ -116,16 +126,13 @@ impl<S> Symbols<S> {
         self.list.get(id.0 as usize)
     }
 
-    /// The defined name that differs least from this one, if one is near.
+    /// The name that differs least from this one, if one is near: of those defined and of others.
     #[must_use]
-    pub fn nearest(&self, name: &str) -> Option<&str> {
+    pub fn nearest<'n>(&'n self, name: &str, others: &[&'n str]) -> Option<&'n str> {
         /// Comparing with every name of a huge configuration would take too long.
         const MAX_COMPARED: usize = 5000;
-        let allowed = name.len() / 4 + 1;
-        let own = self.list.iter().rev().take(MAX_COMPARED);
-        let (distance, near) =
-            own.map(|symbol| (distance(name, &symbol.name), &*symbol.name)).min()?;
-        (distance <= allowed).then_some(near)
+        let own = self.list.iter().rev().take(MAX_COMPARED).map(|symbol| &*symbol.name);
+        nearest(name, own.chain(others.iter().copied()))
     }
 
     /// Changes what a symbol means, as when a function's body becomes known.
@@ -159,6 +166,14 @@ impl<S> Symbols<S> {
             (id.0 as usize == index).then_some(symbol)
         })
     }
+}
+
+/// The name that differs least from this one, if one is near.
+#[must_use]
+pub fn nearest<'n>(name: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+    let allowed = name.len() / 4 + 1;
+    let (distance, near) = names.into_iter().map(|near| (distance(name, near), near)).min()?;
+    (distance <= allowed).then_some(near)
 }
 
 /// How many bytes have to be inserted, deleted or replaced to make one name of the other.
@@ -220,8 +235,9 @@ mod tests {
         let mut symbols = Symbols::default();
         symbols.define("bogon_prefixes", at(1), ()).unwrap();
         symbols.define("x", at(1), ()).unwrap();
-        assert_eq!(symbols.nearest("bogon_prefix"), Some("bogon_prefixes"));
-        assert_eq!(symbols.nearest("customers"), None);
+        assert_eq!(symbols.nearest("bogon_prefix", &[]), Some("bogon_prefixes"));
+        assert_eq!(symbols.nearest("customers", &[]), None);
+        assert_eq!(symbols.nearest("customers", &["customer"]), Some("customer"));
         assert_eq!(distance("abc", "axc"), 1);
         assert_eq!(distance("abc", "ac"), 1);
     }

@@ -40,15 +40,8 @@ pub enum Attribute {
 }
 
 /// Names of attributes that belong to parts that are not built, and those parts.
-const MISSING: &[(&str, &str)] = &[
-    ("gw_mpls", "MPLS"),
-    ("gw_mpls_stack", "MPLS"),
-    ("mpls_label", "MPLS"),
-    ("mpls_policy", "MPLS"),
-    ("mpls_class", "MPLS"),
-    ("bgp_mpls_label_stack", "MPLS"),
-    ("aspa_providers", "ASPA"),
-];
+const MISSING: &[(&str, &str)] =
+    &[("gw_mpls", "MPLS"), ("gw_mpls_stack", "MPLS"), ("bgp_mpls_label_stack", "MPLS")];
 
 /// Bits of `krt_lock`, by the kernel's numbers of metrics.
 const LOCKS: &[(&str, u8)] = &[
@@ -77,6 +70,20 @@ const FEATURES: &[(&str, u8)] = &[("ecn", 0), ("allfrag", 3)];
 #[must_use]
 pub fn missing(name: &str) -> Option<&'static str> {
     MISSING.iter().find(|(missing, _)| *missing == name).map(|(_, part)| *part)
+}
+
+/// Names of attributes, for advice.
+#[rustfmt::skip]
+const NAMES: &[&str] = &[
+    "net", "proto", "source", "gw", "ifname", "ifindex", "weight", "onlink", "dest", "preference",
+    "bgp_origin", "bgp_path", "bgp_next_hop", "bgp_med", "bgp_local_pref", "bgp_atomic_aggr",
+    "bgp_aggregator", "bgp_community", "bgp_originator_id", "bgp_cluster_list",
+    "bgp_ext_community", "bgp_large_community", "bgp_pmsi_tunnel", "bgp_aigp", "bgp_otc",
+];
+
+/// The names of the attributes that there are without a definition.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    NAMES.iter().chain(AttrId::NAMES).copied()
 }
 
 impl Attribute {
@@ -141,7 +148,8 @@ impl Attribute {
             AttrId::From | AttrId::KernelPrefsrc => Type::Ip,
             AttrId::KernelCongctl => Type::String,
             AttrId::OspfRouterId => Type::Quad,
-            AttrId::BabelRouterId => Type::Opaque,
+            AttrId::BabelRouterId | AttrId::AspaProviders => Type::Opaque,
+            AttrId::MplsPolicy => Type::Enum(EnumType::MplsPolicy),
             AttrId::RadvPreference => Type::Enum(EnumType::RaPreference),
             _ => Type::Int,
         };
@@ -212,6 +220,10 @@ mod tests {
         assert_eq!(kind("krt_lock_nothing"), None);
         assert_eq!(kind("ospf_router_id"), Some(Type::Quad));
         assert_eq!(kind("scope"), None);
-        assert_eq!(missing("mpls_label"), Some("MPLS"));
+        assert_eq!(kind("mpls_policy"), Some(Type::Enum(EnumType::MplsPolicy)));
+        assert_eq!(missing("gw_mpls"), Some("MPLS"));
+        for name in names() {
+            assert!(kind(name).is_some(), "{name}");
+        }
     }
 }

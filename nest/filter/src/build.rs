@@ -9,11 +9,11 @@ use dunlin_net::community::EcKind;
 use crate::{
     Parser,
     attribute::Attribute,
-    code::{Binary, Code, Function, List, Logic, Node, NodeId, Reads, SetPart, Unary},
+    code::{Binary, Code, Function, List, Logic, Node, NodeId, Reads, SetPart, Table, Unary},
     method::Method,
     ops::{self, Fault, Outcome},
     set::Switch,
-    types::{Element, Type},
+    types::{Element, EnumType, Type},
     value::{Constant, Value},
 };
 
@@ -48,6 +48,8 @@ pub(crate) struct Builder {
     kinds: Vec<Type>,
     reads: Reads,
     pub(crate) owner: Owner,
+    /// The last comparison of constants, for messages: its node and what it was of.
+    compared: Option<(NodeId, Binary, Constant, Constant)>,
     bump: Bump,
 }
 
@@ -62,6 +64,7 @@ impl Builder {
             kinds: Vec::new(),
             reads: Reads::default(),
             owner,
+            compared: None,
             bump: Bump::new(),
         }
     }
@@ -240,9 +243,28 @@ impl Builder {
         if let (Some(one), Some(other)) = (self.value_of(a), self.value_of(b)) {
             let bump = &self.bump;
             let result = ops::binary(op, one, other, bump).map(|value| value.to_constant());
+            if let (Type::Bool, Some(one), Some(other)) =
+                (kind, self.constant_of(a).cloned(), self.constant_of(b).cloned())
+            {
+                self.compared = Some((a.node, op, one, other));
+            }
             return self.fold(parser, result, a.node, span);
         }
         Ok(self.expr(parser, Node::Binary(op, a.node, b.node), kind, span))
+    }
+
+    /// A comparison that was folded as it was before, so that its run has values to show.
+    pub(crate) fn unfolded(&mut self, parser: &Parser, expr: Expr) -> Expr {
+        let newest = self.nodes.len().checked_sub(1) == usize::try_from(expr.node).ok();
+        match self.compared.take() {
+            Some((node, op, a, b)) if node == expr.node && newest => {
+                self.take_constant(expr);
+                let (a, b) =
+                    (self.constant(parser, a, expr.span), self.constant(parser, b, expr.span));
+                self.expr(parser, Node::Binary(op, a.node, b.node), Type::Bool, expr.span)
+            }
+            _ => expr,
+        }
     }
 
     fn check_binary(
@@ -425,6 +447,23 @@ impl Builder {
         span: Span,
     ) -> Expr {
         self.expr(parser, Node::Set(element, parts.into()), Type::Set(element), span)
+    }
+
+    /// A check against a ROA or ASPA table, of operands that were checked.
+    pub(crate) fn check_against(
+        &mut self,
+        parser: &Parser,
+        kind: EnumType,
+        table: Table,
+        (a, b): (Expr, Expr),
+        span: Span,
+    ) -> Expr {
+        self.reads.snapshot = true;
+        let node = match kind {
+            EnumType::Aspa => Node::AspaCheck(table, a.node, b.node),
+            _ => Node::RoaCheck(table, a.node, b.node),
+        };
+        self.expr(parser, node, Type::Enum(kind), span)
     }
 
     // --- Attributes

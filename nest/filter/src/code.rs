@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use dunlin_net::{as_path::MaskItem, community::EcKind};
+use dunlin_net::{NetType, as_path::MaskItem, community::EcKind};
 
 use crate::{
     attribute::Attribute,
@@ -76,6 +76,10 @@ pub(crate) enum Node {
     Logic(NodeId, Box<[(Logic, NodeId)]>),
     Ec(EcKind, NodeId, NodeId),
     Lc(NodeId, NodeId, NodeId),
+    /// The table, the network, the AS number.
+    RoaCheck(Table, NodeId, NodeId),
+    /// The table, the path, whether it had to come upstream all the way.
+    AspaCheck(Table, NodeId, NodeId),
     Method(Method, NodeId, Option<NodeId>),
     Mask(Box<[MaskPart]>),
     /// A set that is not constant.
@@ -101,6 +105,32 @@ pub(crate) enum Node {
     Error(List),
     /// What to print, and whether the line ends.
     Print(List, bool),
+    /// A condition that has to hold, and its text.
+    Assert(NodeId, Box<str>, Place),
+}
+
+/// Where something is, as `FILE:LINE:COL`; no part of the identity.
+#[derive(Debug, Clone)]
+pub(crate) struct Place(pub(crate) Arc<str>);
+
+impl PartialEq for Place {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Place {}
+
+impl Hash for Place {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
+}
+
+/// A table that a check asks.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Table {
+    pub(crate) name: Arc<str>,
+    pub(crate) net_type: NetType,
+    pub(crate) number: u32,
 }
 
 /// Part of a mask that is not constant.
@@ -132,6 +162,7 @@ pub(crate) struct Reads {
     pub(crate) source: bool,
     pub(crate) hop: bool,
     pub(crate) prints: bool,
+    pub(crate) snapshot: bool,
 }
 
 impl Reads {
@@ -140,6 +171,7 @@ impl Reads {
         self.source |= other.source;
         self.hop |= other.hop;
         self.prints |= other.prints;
+        self.snapshot |= other.snapshot;
     }
 }
 

@@ -5,28 +5,37 @@ use crate::types::EnumType;
 /// Names without their start, and their values.
 type Names = &'static [(&'static str, u32)];
 
+/// The families of constants: how their names start, their type, the rest of their names.
+const FAMILIES: &[(&str, EnumType, Names)] = &[
+    ("RTS_", EnumType::Rts, RTS),
+    ("RTD_", EnumType::Rtd, RTD),
+    ("ROA_", EnumType::Roa, VALIDITY),
+    ("ASPA_", EnumType::Aspa, VALIDITY),
+    ("ORIGIN_", EnumType::Origin, ORIGIN),
+    ("NET_EVPN_", EnumType::NetEvpn, NET_EVPN),
+    ("NET_", EnumType::Net, NET),
+    ("RA_PREF_", EnumType::RaPreference, RA_PREFERENCE),
+    ("MPLS_POLICY_", EnumType::MplsPolicy, MPLS_POLICY),
+    ("AF_", EnumType::Af, AF),
+    ("KBR_SRC_", EnumType::KernelSource, KERNEL_SOURCE),
+    ("SCOPE_", EnumType::Scope, SCOPE),
+];
+
 /// The value that an upper-case constant stands for.
 #[must_use]
 pub fn constant(name: &str) -> Option<(EnumType, u32)> {
-    let kinds: &[(&str, EnumType, Names)] = &[
-        ("RTS_", EnumType::Rts, RTS),
-        ("RTD_", EnumType::Rtd, RTD),
-        ("ROA_", EnumType::Roa, VALIDITY),
-        ("ASPA_", EnumType::Aspa, VALIDITY),
-        ("ORIGIN_", EnumType::Origin, ORIGIN),
-        ("NET_EVPN_", EnumType::NetEvpn, NET_EVPN),
-        ("NET_", EnumType::Net, NET),
-        ("RA_PREF_", EnumType::RaPreference, RA_PREFERENCE),
-        ("MPLS_POLICY_", EnumType::MplsPolicy, MPLS_POLICY),
-        ("AF_", EnumType::Af, AF),
-        ("KBR_SRC_", EnumType::KernelSource, KERNEL_SOURCE),
-        ("SCOPE_", EnumType::Scope, SCOPE),
-    ];
-    kinds.iter().find_map(|(start, kind, values)| {
+    FAMILIES.iter().find_map(|(start, kind, values)| {
         let rest = name.strip_prefix(start)?;
         let (_, value) = values.iter().find(|(name, _)| *name == rest)?;
         Some((*kind, *value))
     })
+}
+
+/// The names of all constants, for advice.
+pub(crate) fn names() -> impl Iterator<Item = String> {
+    FAMILIES
+        .iter()
+        .flat_map(|(start, _, values)| values.iter().map(move |(name, _)| format!("{start}{name}")))
 }
 
 const RTS: Names = &[
@@ -85,40 +94,6 @@ const AF: Names = &[("IPV4", 1), ("IPV6", 2)];
 const KERNEL_SOURCE: Names = &[("BIRD", 0), ("LOCAL", 1), ("STATIC", 2), ("DYNAMIC", 3)];
 
 const SCOPE: Names = &[("HOST", 0), ("LINK", 1), ("SITE", 2), ("ORGANIZATION", 3), ("UNIVERSE", 4)];
-
-/// The numbers of a well-known name of the system's routing databases, as `ipp_static`: protocols
-/// (`ipp_`), realms (`ipr_`), scopes (`ips_`) and tables (`ipt_`). The databases themselves are
-/// read by whoever starts the parser; these are the names that every system has.
-#[must_use]
-pub fn system_constant(name: &str) -> Option<u32> {
-    Some(match name {
-        "ipt_unspec" | "ipr_cosmos" | "ips_global" | "ipp_unspec" => 0,
-        "ipt_default" | "ips_link" => 253,
-        "ipt_main" | "ips_host" => 254,
-        "ipt_local" | "ips_nowhere" => 255,
-        "ips_site" => 200,
-        "ipp_redirect" => 1,
-        "ipp_kernel" => 2,
-        "ipp_boot" => 3,
-        "ipp_static" => 4,
-        "ipp_gated" => 8,
-        "ipp_ra" => 9,
-        "ipp_mrt" => 10,
-        "ipp_zebra" => 11,
-        "ipp_bird" => 12,
-        "ipp_dnrouted" => 13,
-        "ipp_xorp" => 14,
-        "ipp_ntk" => 15,
-        "ipp_dhcp" => 16,
-        "ipp_babel" => 42,
-        "ipp_bgp" => 186,
-        "ipp_isis" => 187,
-        "ipp_ospf" => 188,
-        "ipp_rip" => 189,
-        "ipp_eigrp" => 192,
-        _ => return None,
-    })
-}
 
 #[cfg(test)]
 mod tests {

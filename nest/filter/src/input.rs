@@ -3,7 +3,7 @@
 use std::{fmt, net::IpAddr, sync::Arc};
 
 use dunlin_attr::{Attrs, Iface};
-use dunlin_net::Prefix;
+use dunlin_net::{Prefix, as_path::AsPath};
 
 /// A route as a filter sees it.
 #[derive(Debug, Clone, Copy)]
@@ -20,6 +20,8 @@ pub struct RouteInput<'a> {
     pub hop: ResolvedHop,
     /// What is known of interfaces; without it, nothing that is set is checked.
     pub interfaces: Option<&'a dyn Interfaces>,
+    /// What ROA and ASPA tables say; without it, checks against them fail.
+    pub validation: Option<&'a dyn Validation>,
 }
 
 /// How a next hop was resolved.
@@ -42,6 +44,27 @@ pub trait Interfaces: fmt::Debug {
 
     /// The interface of this name.
     fn by_name(&self, name: &str) -> Option<Iface>;
+}
+
+/// What `roa_check` and `aspa_check` ask. Tables go by the numbers that their symbols have.
+pub trait Validation: fmt::Debug {
+    /// Whether a ROA of the table lets this AS announce this prefix; the table is of its family.
+    fn origin(&self, table: u32, prefix: Prefix, asn: u32) -> Validity;
+
+    /// Whether the ASPA table lets a route have this path: one that came from a customer or peer,
+    /// which had to come upstream all the way, or one that may have come down from a provider.
+    fn path(&self, table: u32, path: AsPath<'_>, upstream: bool) -> Validity;
+}
+
+/// What a check finds. The numbers are those of `ROA_UNKNOWN` and so on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Validity {
+    /// The table has nothing to say.
+    Unknown = 0,
+    /// It is as it should be.
+    Valid = 1,
+    /// It is not.
+    Invalid = 2,
 }
 
 /// Takes what filters print.

@@ -19,8 +19,8 @@
 //!
 //! # Deliberately absent
 //!
-//! `roa_check` and `aspa_check` are parsed and refused: there are no ROA and ASPA tables yet. The
-//! aggregator's `route` type is refused likewise.
+//! ROA and ASPA tables: `roa_check` and `aspa_check` ask whatever the input brings
+//! ([`Validation`]) and fail without it. The aggregator's `route` type is refused.
 
 pub mod attribute;
 pub mod enums;
@@ -31,26 +31,34 @@ mod code;
 mod fingerprint;
 mod input;
 mod method;
+mod net;
 mod ops;
 mod parse;
 mod prefix_set;
 mod program;
 mod run;
+mod suite;
 mod symbol;
+mod system;
 mod types;
 mod value;
 
 pub use attribute::Attribute;
 pub use code::Function;
-pub use input::{Interfaces, ResolvedHop, RouteInput, RunError, Silent, Sink, Verdict};
+pub use input::{
+    Interfaces, ResolvedHop, RouteInput, RunError, Silent, Sink, Validation, Validity, Verdict,
+};
+pub use net::Net;
 pub use parse::{
     evaluate, parse_attribute_definition, parse_channel_filter, parse_define, parse_eval,
-    parse_filter_definition, parse_function_definition, parse_route_statements,
+    parse_filter_definition, parse_function_definition, parse_policy_test, parse_route_statements,
 };
 pub use prefix_set::PrefixSet;
 pub use program::{ChannelFilter, Program};
 pub use run::{Scratch, apply, run};
+pub use suite::{PolicyTest, Report, Subject};
 pub use symbol::Symbol;
+pub use system::read_system_names;
 pub use types::{Element, EnumType, Type};
 pub use value::{Constant, Value};
 

@@ -25,8 +25,8 @@ pub(crate) enum Method {
     Filter,
     Min,
     Max,
-    /// Prefix methods of network types that are not built: they always fail.
-    Foreign(&'static str),
+    /// What only some network types have.
+    Part(Part),
 }
 
 /// What is in the parentheses.
@@ -42,20 +42,51 @@ pub(crate) enum Argument {
 /// A method of a type: itself, the argument it takes, the type it gives.
 pub(crate) type Signature = (Method, Argument, Type);
 
-/// Prefix methods that need other network types, with the part named in the message.
-const FOREIGN: &[(&str, Type, &str)] = &[
-    ("maxlen", Type::Int, "ROA expected"),
-    ("asn", Type::Int, "ROA or ASPA expected"),
-    ("rd", Type::Rd, "VPN address expected"),
-    ("src", Type::Prefix, "Flow or SADR expected"),
-    ("dst", Type::Prefix, "Flow expected"),
-    ("mac", Type::Mac, "EVPN or ETH expected"),
-    ("vlan_id", Type::Int, "ETH expected"),
-    ("evpn_type", Type::Enum(EnumType::NetEvpn), "EVPN expected"),
-    ("evpn_tag", Type::Int, "EVPN expected"),
-    ("evpn_esi", Type::Bytes, "EVPN expected"),
-    ("router_ip", Type::Ip, "EVPN expected"),
+/// What only some network types have. On the others, asking for it fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Part {
+    MaxLen,
+    Asn,
+    Rd,
+    Source,
+    Destination,
+    Mac,
+    Vlan,
+    EvpnType,
+    EvpnTag,
+    EvpnEsi,
+    RouterIp,
+}
+
+/// The names of parts, and their types.
+const PARTS: &[(&str, Type, Part)] = &[
+    ("maxlen", Type::Int, Part::MaxLen),
+    ("asn", Type::Int, Part::Asn),
+    ("rd", Type::Rd, Part::Rd),
+    ("src", Type::Prefix, Part::Source),
+    ("dst", Type::Prefix, Part::Destination),
+    ("mac", Type::Mac, Part::Mac),
+    ("vlan_id", Type::Int, Part::Vlan),
+    ("evpn_type", Type::Enum(EnumType::NetEvpn), Part::EvpnType),
+    ("evpn_tag", Type::Int, Part::EvpnTag),
+    ("evpn_esi", Type::Bytes, Part::EvpnEsi),
+    ("router_ip", Type::Ip, Part::RouterIp),
 ];
+
+impl Part {
+    /// What to say of a network that has no such part.
+    pub(crate) const fn message(self) -> &'static str {
+        match self {
+            Self::MaxLen => "ROA expected",
+            Self::Asn => "ROA or ASPA expected",
+            Self::Rd => "VPN address expected",
+            Self::Source | Self::Destination => "Flow or SADR expected",
+            Self::Mac => "EVPN or ETH expected",
+            Self::Vlan => "ETH expected",
+            Self::EvpnType | Self::EvpnTag | Self::EvpnEsi | Self::RouterIp => "EVPN expected",
+        }
+    }
+}
 
 /// The method of this name on a value of this type.
 pub(crate) fn find(name: &str, on: Type) -> Option<Signature> {
@@ -64,8 +95,8 @@ pub(crate) fn find(name: &str, on: Type) -> Option<Signature> {
         (Type::Prefix, "type") => none(Method::NetType, Type::Enum(EnumType::Net)),
         (Type::Prefix, "ip") => none(Method::Address, Type::Ip),
         (Type::Prefix, _) if name != "len" => {
-            let (_, kind, message) = FOREIGN.iter().find(|(known, ..)| *known == name)?;
-            none(Method::Foreign(message), *kind)
+            let (_, kind, part) = PARTS.iter().find(|(known, ..)| *known == name)?;
+            none(Method::Part(*part), *kind)
         }
         (Type::Ip, "is_v4") => none(Method::IsV4, Type::Bool),
         (Type::Ip, "mask") => Some((Method::Mask, Argument::One(Type::Int), Type::Ip)),
@@ -122,6 +153,12 @@ pub(crate) fn names(on: Type) -> Vec<&'static str> {
         "rd",
         "src",
         "dst",
+        "mac",
+        "vlan_id",
+        "evpn_type",
+        "evpn_tag",
+        "evpn_esi",
+        "router_ip",
         "is_v4",
         "mask",
         "data",

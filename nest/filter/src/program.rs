@@ -53,10 +53,10 @@ impl Program {
         self.code.reads.hop
     }
 
-    /// Whether the verdict may depend on a published snapshot (ROA, ASPA). Never in this release.
+    /// Whether the verdict may depend on a published snapshot (ROA, ASPA).
     #[must_use]
     pub fn reads_snapshot(&self) -> bool {
-        false
+        self.code.reads.snapshot
     }
 
     /// Whether a run may print: then one run cannot stand for several without losing messages.

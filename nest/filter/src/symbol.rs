@@ -1,19 +1,52 @@
 //! What names of a configuration mean.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use dunlin_conf::{Argument, Parsed, Payload, TokenKind};
 use dunlin_net::NetType;
 
 use crate::{
     Parser,
-    attribute::Attribute,
+    attribute::{self, Attribute},
     code::Function,
-    parse,
+    enums, parse,
     program::Program,
     types::Type,
     value::{Constant, Value},
 };
+
+/// Functions of the language.
+const FUNCTIONS: &[&str] = &[
+    "defined",
+    "format",
+    "from_hex",
+    "prepend",
+    "append",
+    "add",
+    "delete",
+    "filter",
+    "unset",
+    "roa_check",
+    "aspa_check",
+    "aspa_check_upstream",
+    "aspa_check_downstream",
+    "bt_assert",
+    "bt_check_assign",
+];
+
+/// What older releases of BIRD had, and what to do about it.
+const GONE: &[(&str, &str)] = &[
+    ("scope", "BIRD 3 has no attribute of this name"),
+    ("cast", "BIRD 2 and 3 have no attribute of this name"),
+    ("RTD_ROUTER", "it is RTD_UNICAST now"),
+    ("RTD_DEVICE", "it is RTD_UNICAST now"),
+    ("RTD_MULTIPATH", "it is RTD_UNICAST now"),
+    ("RTS_DUMMY", "BIRD 2 and 3 have no such source"),
+    ("RTS_PIM", "BIRD has no such source"),
+    ("and", "write &&"),
+    ("or", "write ||"),
+    ("not", "write !"),
+];
 
 /// The meaning of a name.
 #[derive(Debug, Clone)]
@@ -43,6 +76,16 @@ impl Payload for Symbol {
 
     fn parse_expression(parser: &mut Parser) -> Parsed<Argument> {
         parse::constant(parser).map(|constant| argument(&constant))
+    }
+
+    fn words() -> Vec<&'static str> {
+        static CONSTANTS: LazyLock<Vec<String>> = LazyLock::new(|| enums::names().collect());
+        let constants = CONSTANTS.iter().map(String::as_str);
+        attribute::names().chain(constants).chain(FUNCTIONS.iter().copied()).collect()
+    }
+
+    fn gone(name: &str) -> Option<&'static str> {
+        GONE.iter().find(|(gone, _)| *gone == name).map(|(_, advice)| *advice)
     }
 
     fn kind(&self) -> &'static str {

@@ -16,6 +16,7 @@ use dunlin_net::{
 };
 
 use crate::{
+    net::Net,
     prefix_set::PrefixSet,
     set::Set,
     types::{EnumType, Type},
@@ -43,6 +44,8 @@ pub enum Value<'v> {
     Mac([u8; 6]),
     /// A prefix.
     Prefix(Prefix),
+    /// A network that is no plain prefix.
+    Net(&'v Net),
     /// An extended community.
     Ec(ExtCommunity),
     /// A large community.
@@ -86,7 +89,7 @@ impl Value<'_> {
             Self::Ip(_) => Type::Ip,
             Self::Rd(_) => Type::Rd,
             Self::Mac(_) => Type::Mac,
-            Self::Prefix(_) => Type::Prefix,
+            Self::Prefix(_) | Self::Net(_) => Type::Prefix,
             Self::Ec(_) => Type::Ec,
             Self::Lc(_) => Type::Lc,
             Self::Enum(kind, _) => Type::Enum(*kind),
@@ -131,6 +134,7 @@ impl Value<'_> {
             Self::Rd(value) => Constant::Rd(value),
             Self::Mac(value) => Constant::Mac(value),
             Self::Prefix(value) => Constant::Prefix(value),
+            Self::Net(value) => Constant::Net(Arc::new(*value)),
             Self::Ec(value) => Constant::Ec(value),
             Self::Lc(value) => Constant::Lc(value),
             Self::Enum(kind, value) => Constant::Enum(kind, value),
@@ -193,6 +197,7 @@ impl fmt::Display for Value<'_> {
                 write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
             }
             Self::Prefix(value) => write!(f, "{value}"),
+            Self::Net(value) => write!(f, "{value}"),
             Self::Ec(value) => write!(f, "{value}"),
             Self::Lc(value) => write!(f, "{value}"),
             Self::Enum(kind, value) => write!(f, "(enum {:x}){value}", kind.code()),
@@ -237,6 +242,8 @@ pub enum Constant {
     Mac([u8; 6]),
     /// A prefix.
     Prefix(Prefix),
+    /// A network that is no plain prefix.
+    Net(Arc<Net>),
     /// An extended community.
     Ec(ExtCommunity),
     /// A large community.
@@ -279,6 +286,7 @@ impl Constant {
             Self::Rd(value) => Value::Rd(*value),
             Self::Mac(value) => Value::Mac(*value),
             Self::Prefix(value) => Value::Prefix(*value),
+            Self::Net(value) => Value::Net(value),
             Self::Ec(value) => Value::Ec(*value),
             Self::Lc(value) => Value::Lc(*value),
             Self::Enum(kind, value) => Value::Enum(*kind, *value),

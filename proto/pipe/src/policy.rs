@@ -46,6 +46,7 @@ impl ExportPolicy for PipePolicy {
             from: route.source.peer.as_ref().map(|peer| peer.address),
             hop: route.next_hop.for_filters(),
             interfaces: None,
+            validation: None,
         };
         match apply(&self.filter, scratch, &input, &mut ToLog(&self.log)) {
             Verdict::Accept(None) => ExportVerdict::AsIs,

@@ -39,6 +39,7 @@ impl Origination<'_> {
                 ..ResolvedHop::default()
             },
             interfaces: Some(&Known(self.interfaces)),
+            validation: None,
         };
         match run(program, scratch, &input, &mut ToLog(self.log)) {
             Verdict::Accept(None) => Some(attrs),

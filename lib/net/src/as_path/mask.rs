@@ -199,7 +199,8 @@ fn normalized(ranges: &[(u32, u32)]) -> Result<Box<[(u32, u32)]>, MaskError> {
     let mut sorted = ranges.to_vec();
     sorted.sort_unstable();
     sorted.dedup_by(|next, kept| {
-        let joins = next.0 <= kept.1.saturating_add(1);
+        // Ranges that only touch stay, as they were written.
+        let joins = next.0 <= kept.1;
         if joins {
             kept.1 = kept.1.max(next.1);
         }
@@ -340,9 +341,9 @@ mod tests {
     fn sets_are_normalized_and_shown() {
         assert_eq!(
             mask("* [5,1..2,3,9..20,10] ? + 7 1..2").to_string(),
-            "[= * [1..3, 5, 9..20] ? + 7 1..2 =]"
+            "[= * [1..2, 3, 5, 9..20] ? + 7 1..2 =]"
         );
-        assert_eq!(mask("[4294967295,4294967294]").to_string(), "[= [4294967294..4294967295] =]");
+        assert_eq!(mask("[4294967295,4294967294]").to_string(), "[= [4294967294, 4294967295] =]");
     }
 
     /// The same semantics by recursion: slow, obvious.

@@ -23,6 +23,7 @@ pub(super) fn apply(
         from: row.source.peer.as_ref().map(|peer| peer.address),
         hop: hop(&row.next_hop),
         interfaces: None,
+        validation: None,
     };
     match dunlin_filter::apply(filter, scratch, &input, &mut Silent) {
         Verdict::Accept(changed) => Some(changed.unwrap_or_else(|| Arc::clone(attrs))),

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use super::Fault;
-use crate::value::Value;
+use crate::{net::plain_type, value::Value};
 
 /// Whether two values are equal. Values of different types are not, apart from addresses and
 /// quads, and empty sets of all types.
@@ -22,6 +22,7 @@ pub(super) fn same(a: Value<'_>, b: Value<'_>) -> bool {
         (Value::Rd(a), Value::Rd(b)) => a == b,
         (Value::Mac(a), Value::Mac(b)) => a == b,
         (Value::Prefix(a), Value::Prefix(b)) => a == b,
+        (Value::Net(a), Value::Net(b)) => a == b,
         (Value::Ec(a), Value::Ec(b)) => a == b,
         (Value::Lc(a), Value::Lc(b)) => a == b,
         (Value::String(a), Value::String(b)) => a == b,
@@ -48,6 +49,9 @@ pub(super) fn order(a: Value<'_>, b: Value<'_>) -> Result<Ordering, Fault> {
         | (Value::Pair(a), Value::Pair(b))
         | (Value::Quad(a), Value::Quad(b)) => a.cmp(&b),
         (Value::Prefix(a), Value::Prefix(b)) => a.cmp(&b),
+        (Value::Net(a), Value::Net(b)) => a.cmp(b),
+        (Value::Prefix(a), Value::Net(b)) => plain_type(a).cmp(&b.net_type()),
+        (Value::Net(a), Value::Prefix(b)) => a.net_type().cmp(&plain_type(b)),
         (Value::String(a), Value::String(b)) => a.cmp(b),
         (Value::Path(a), Value::Path(b)) => a.cmp(&b),
         _ => match (a.key(), b.key()) {

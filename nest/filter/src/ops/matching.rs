@@ -15,8 +15,16 @@ use crate::{
 pub(super) fn matches(a: Value<'_>, b: Value<'_>) -> Result<bool, Fault> {
     Ok(match (a, b) {
         (Value::Prefix(net), Value::PrefixSet(set)) => set.contains(net),
+        (Value::Net(net), Value::PrefixSet(set)) => {
+            net.in_sets().is_some_and(|prefix| set.contains(prefix))
+        }
         (Value::Prefix(net), Value::Prefix(outer)) => outer.contains(net),
+        (Value::Net(net), Value::Net(outer)) => outer.contains(net),
+        (Value::Prefix(_), Value::Net(_)) | (Value::Net(_), Value::Prefix(_)) => false,
         (Value::Ip(ip), Value::Prefix(prefix)) => prefix.contains_addr(ip),
+        (Value::Ip(ip), Value::Net(net)) => {
+            net.prefix().is_some_and(|prefix| prefix.contains_addr(ip))
+        }
         (Value::Path(path), Value::Mask(mask)) => mask.matches(path),
         (Value::Int(asn), Value::Path(path)) => path.contains(asn),
         (Value::Path(path), Value::Set(set)) if set.element() == Element::Int => {

@@ -11,7 +11,8 @@ use dunlin_net::{
 
 use super::{Fault, Outcome, concat_values, list, number, path, wrong_type};
 use crate::{
-    method::Method,
+    method::{Method, Part},
+    net::{Net, plain_type},
     types::{Element, EnumType, Type},
     value::Value,
 };
@@ -29,6 +30,7 @@ pub(crate) fn method<'v>(
             of_list(method, on, argument, bump)
         }
         Value::Prefix(net) => of_prefix(method, net),
+        Value::Net(net) => of_net(method, net),
         Value::Ip(ip) => of_ip(method, ip, argument),
         _ if method == Method::Append => concat_values(on, argument, bump),
         _ => of_scalar(method, on),
@@ -49,16 +51,38 @@ fn missing(method: Method, on: Type) -> Fault {
         Method::LastNonaggregated => wrong_type(1, "AS_PATH_LAST_NAG", Type::Path, on),
         Method::Address => wrong_type(1, "IP", Type::Prefix, on),
         Method::Mask => wrong_type(1, "IP_MASK", Type::Ip, on),
-        Method::Foreign(message) => Fault::from(message),
+        Method::Part(part) => Fault::from(part.message()),
         _ => Fault::from(format!("Method {method:?} applied on {on}")),
     }
 }
 
 fn of_prefix(method: Method, net: Prefix) -> Outcome<'static> {
     Ok(match method {
-        Method::NetType => Value::Enum(EnumType::Net, if net.is_v4() { 1 } else { 2 }),
+        Method::NetType => Value::Enum(EnumType::Net, plain_type(net)),
         Method::Len => Value::Int(u32::from(net.len())),
         Method::Address => Value::Ip(net.addr()),
+        _ => return Err(missing(method, Type::Prefix)),
+    })
+}
+
+/// A method on a network that is no plain prefix.
+fn of_net(method: Method, net: &Net) -> Outcome<'static> {
+    const NOWHERE: IpAddr = IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED);
+    Ok(match (method, net) {
+        (Method::NetType, _) => Value::Enum(EnumType::Net, net.net_type()),
+        (Method::Len, _) => Value::Int(net.len()),
+        (Method::Address, _) => Value::Ip(net.prefix().map_or(NOWHERE, Prefix::addr)),
+        (Method::Part(Part::MaxLen), Net::Roa { max_len, .. }) => Value::Int(u32::from(*max_len)),
+        (Method::Part(Part::Asn), Net::Roa { asn, .. } | Net::Aspa(asn)) => Value::Int(*asn),
+        (Method::Part(Part::Rd), Net::Vpn(rd, _)) => Value::Rd(*rd),
+        (Method::Part(Part::Source), Net::Sadr { source, .. }) => Value::Prefix(*source),
+        (Method::Part(Part::Destination), Net::Sadr { destination, .. }) => {
+            Value::Prefix(*destination)
+        }
+        (Method::Part(Part::Mac), Net::Eth(mac, _)) => Value::Mac(*mac),
+        (Method::Part(Part::Vlan), Net::Eth(_, vlan)) => {
+            Value::Int(u32::from(vlan.unwrap_or_default()))
+        }
         _ => return Err(missing(method, Type::Prefix)),
     })
 }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use dunlin_conf::{Failed, Parsed, Span, TokenKind};
+use dunlin_conf::{Parsed, Span, TokenKind};
 
-use super::expression::expression;
+use super::{expression::expression, validation};
 use crate::{
     Parser,
     build::{Builder, Expr},
@@ -72,7 +72,7 @@ pub(super) fn builtin(parser: &mut Parser, builder: &mut Builder) -> Option<Pars
             Some(functional(parser, builder, &word))
         }
         "roa_check" | "aspa_check" | "aspa_check_downstream" | "aspa_check_upstream" => {
-            Some(Err(unsupported_check(parser, builder, &word)))
+            Some(validation::check(parser, builder, &word))
         }
         _ => None,
     }
@@ -112,27 +112,6 @@ fn functional(parser: &mut Parser, builder: &mut Builder, word: &str) -> Parsed<
     };
     let wanted = if let method::Argument::One(wanted) = wanted { Some(wanted) } else { None };
     apply(parser, builder, (method, wanted, kind), on, argument)
-}
-
-/// `roa_check(TABLE ...)` and its like: parsed to the end, then refused.
-fn unsupported_check(parser: &mut Parser, builder: &mut Builder, word: &str) -> Failed {
-    let kind = if word == "roa_check" { "ROA" } else { "ASPA" };
-    let start = parser.advance().span;
-    let parse = |parser: &mut Parser, builder: &mut Builder| -> Parsed<()> {
-        parser.expect(TokenKind::Open)?;
-        parser.known("Table", |symbol| matches!(symbol, Symbol::Table(..)).then_some(()))?;
-        while parser.eat(TokenKind::Comma) {
-            parser.nested(|parser| expression(parser, builder))?;
-        }
-        parser.expect(TokenKind::Close)?;
-        Ok(())
-    };
-    if parse(parser, builder).is_err() {
-        return Failed;
-    }
-    parser
-        .error(start, format!("{word}: {kind} tables are not supported yet"))
-        .because("routes cannot be validated in this release; remove the check")
 }
 
 /// A call of a function; the cursor is at its name.

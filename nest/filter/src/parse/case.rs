@@ -9,6 +9,7 @@ use crate::{
     code::{Node, NodeId, SetPart},
     enums,
     set::{Item, Switch},
+    system::system_constant,
     types::{Element, Type},
     value::{Value, key_ip},
 };
@@ -125,7 +126,7 @@ fn at_arm_end(parser: &Parser) -> bool {
         | TokenKind::Open => true,
         TokenKind::Name => parser.word().is_some_and(|word| {
             enums::constant(word).is_some()
-                || enums::system_constant(word).is_some()
+                || system_constant(word).is_some()
                 || (word == "else" && parser.ahead(1).kind == TokenKind::Colon)
         }),
         _ => false,

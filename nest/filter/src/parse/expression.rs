@@ -45,6 +45,9 @@ fn comparison(parser: &mut Parser, builder: &mut Builder) -> Parsed<Expr> {
     let left = operators(parser, builder, 0)?;
     let Some(op) = compare_op(parser.token().kind) else { return Ok(left) };
     parser.advance();
+    if op == Binary::Equal && parser.at(TokenKind::Equal) {
+        return Err(parser.unexpected_because(&[], Some("values are compared with one `=`")));
+    }
     let right = operators(parser, builder, 0)?;
     let result = builder.binary(parser, op, left, right)?;
     if compare_op(parser.token().kind).is_some() {
@@ -134,11 +137,12 @@ pub(super) fn one_method(parser: &mut Parser, builder: &mut Builder, on: Expr) -
         kind => method::find(name, kind),
     };
     let Some((method, wanted, kind)) = found else {
-        let known = method::names(on.kind).join(", ");
-        let hint = if known.is_empty() {
-            format!("{} has no methods", on.kind)
-        } else {
-            format!("{} has these methods: {known}", on.kind)
+        let known = method::names(on.kind);
+        let near = dunlin_conf::symbols::nearest(name, known.iter().copied());
+        let hint = match near {
+            _ if known.is_empty() => format!("{} has no methods", on.kind),
+            Some(near) => format!("{} has no method `{name}`; did you mean `{near}`?", on.kind),
+            None => format!("{} has these methods: {}", on.kind, known.join(", ")),
         };
         return Err(parser.unexpected_because(&[], Some(&hint)));
     };

@@ -85,6 +85,11 @@ fn range(parser: &mut Parser, builder: &mut Builder, names: bool, low: Constant)
         let message = format!("Range from {} to {}", element.of(), other.of());
         return Err(parser.error(start, message).into());
     }
+    // Of pairs, each half has to be in order.
+    if element == Element::Pair && (key >> 16 > last >> 16 || key & 0xffff > last & 0xffff) {
+        let message = "From value cannot be higher that To value in pair sets";
+        return Err(parser.error(parser.previous().span, message).into());
+    }
     if last < key {
         parser.warning(start, "The range is empty").hint("its end is below its start");
     }

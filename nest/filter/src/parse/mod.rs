@@ -6,10 +6,13 @@ mod definition;
 mod expression;
 mod items;
 mod mask;
+mod net;
 mod primary;
 mod set;
 mod statement;
+mod suite;
 mod types;
+mod validation;
 
 use std::sync::Arc;
 
@@ -30,6 +33,8 @@ pub use self::definition::{
     parse_attribute_definition, parse_define, parse_eval, parse_filter_definition,
     parse_function_definition, parse_route_statements,
 };
+
+pub use self::suite::parse_policy_test;
 
 /// Parses the filter of a channel, behind `import` or `export`: `all`, `none`, `filter NAME`,
 /// `filter { ... }` or `where EXPRESSION`. The `;` stays.
@@ -124,5 +129,7 @@ pub fn evaluate(text: &str, symbols: Arc<Symbols>) -> Result<String, String> {
     }
 }
 
+#[cfg(test)]
+mod soup;
 #[cfg(test)]
 pub(crate) mod tests;

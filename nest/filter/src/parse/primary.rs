@@ -5,7 +5,7 @@ use std::{net::IpAddr, sync::Arc};
 use dunlin_conf::{Parsed, Span, TokenKind};
 use dunlin_net::community::EcKind;
 
-use super::{call, expression::expression, mask, set};
+use super::{call, expression::expression, mask, net, set};
 use crate::{
     Parser,
     attribute::{self, Attribute},
@@ -13,6 +13,7 @@ use crate::{
     code::Binary,
     enums,
     symbol::Symbol,
+    system::system_constant,
     types::Type,
     value::Constant,
 };
@@ -45,10 +46,12 @@ pub(super) fn literal(parser: &mut Parser) -> Parsed<Constant> {
             return address(parser, ip);
         }
         TokenKind::Rd(index) => {
+            let rd = parser.values().rd(index);
             if matches!(parser.ahead(1).kind, TokenKind::Ip4(_) | TokenKind::Ip6(_)) {
-                return Err(parser.error_here("VPN prefixes are not supported yet").into());
+                parser.advance();
+                return net::after_rd(parser, rd);
             }
-            Constant::Rd(parser.values().rd(index))
+            Constant::Rd(rd)
         }
         TokenKind::Mac(index) => Constant::Mac(parser.values().mac(index)),
         TokenKind::Bytes(index) => Constant::Bytes(parser.values().bytes(index)),
@@ -62,7 +65,8 @@ pub(super) fn literal(parser: &mut Parser) -> Parsed<Constant> {
 fn address(parser: &mut Parser, ip: IpAddr) -> Parsed<Constant> {
     parser.advance();
     if parser.at(TokenKind::Slash) {
-        return parser.prefix_after(ip).map(Constant::Prefix);
+        let prefix = parser.prefix_after(ip)?;
+        return net::after_prefix(parser, prefix);
     }
     Ok(Constant::Ip(ip))
 }
@@ -115,6 +119,11 @@ fn name(parser: &mut Parser, builder: &mut Builder) -> Parsed<Expr> {
     if let Some(result) = call::builtin(parser, builder) {
         return result;
     }
+    if let Some(network) = net::worded(parser) {
+        let network = network?;
+        let span = span.to(parser.previous().span);
+        return Ok(builder.constant(parser, network, span));
+    }
     if let Some(attribute) = attribute(parser)? {
         parser.advance();
         return Ok(builder.read_attribute(parser, attribute, span));
@@ -135,7 +144,7 @@ pub(super) fn word_constant(name: &str) -> Option<Constant> {
         "false" => Some(Constant::Bool(false)),
         _ => enums::constant(name)
             .map(|(kind, value)| Constant::Enum(kind, value))
-            .or_else(|| enums::system_constant(name).map(Constant::Int)),
+            .or_else(|| system_constant(name).map(Constant::Int)),
     }
 }
 

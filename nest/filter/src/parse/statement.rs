@@ -5,7 +5,7 @@ use dunlin_conf::{Failed, Parsed, Span, TokenKind};
 use super::{
     call, case,
     expression::{expression, one_method},
-    primary, types,
+    primary, suite, types,
 };
 use crate::{
     Parser,
@@ -84,7 +84,8 @@ pub(super) fn command(parser: &mut Parser, builder: &mut Builder) -> Parsed<Node
         Some("accept" | "reject" | "error") => verdict(parser, builder),
         Some("print" | "printn") => print(parser, builder),
         Some("unset") => unset(parser, builder),
-        Some("bt_assert") => assertion(parser, builder),
+        Some("bt_assert") => suite::assertion(parser, builder),
+        Some("bt_check_assign") => suite::check_assign(parser, builder),
         _ if call::at_function(parser) => {
             let call = call::function(parser, builder)?;
             parser.semicolon()?;
@@ -247,24 +248,46 @@ fn unset(parser: &mut Parser, builder: &mut Builder) -> Parsed<NodeId> {
     Ok(builder.push(parser, Node::Unset(attribute), start))
 }
 
-/// `bt_assert(EXPRESSION);`: fails the filter if it does not hold.
-fn assertion(parser: &mut Parser, builder: &mut Builder) -> Parsed<NodeId> {
-    let start = parser.advance().span;
-    parser.expect(TokenKind::Open)?;
-    let condition = expression(parser, builder)?;
-    parser.expect(TokenKind::Close)?;
-    parser.semicolon()?;
-    let condition = builder.check(parser, condition, Type::Bool, 1, "ASSERT")?;
-    let none = builder.list(&[]);
-    let fine = builder.push(parser, Node::Nothing, start);
-    let failed = builder.push(parser, Node::Error(none), start);
-    Ok(builder.push(parser, Node::If(condition.node, fine, failed), start))
-}
-
 /// What can stand left of `=` and of a method that assigns back.
-enum Target {
+#[derive(Clone)]
+pub(super) enum Target {
     Variable(u16, Type),
     Attribute(Attribute),
+}
+
+impl Target {
+    /// The type of its values.
+    pub(super) fn kind(&self) -> Type {
+        match self {
+            Self::Variable(_, kind) => *kind,
+            Self::Attribute(attribute) => attribute.kind(),
+        }
+    }
+
+    /// The expression that reads it.
+    pub(super) fn read(&self, parser: &Parser, builder: &mut Builder, span: Span) -> Expr {
+        match self {
+            Self::Variable(slot, kind) => builder.read_variable(parser, *slot, *kind, span),
+            Self::Attribute(attribute) => builder.read_attribute(parser, attribute.clone(), span),
+        }
+    }
+
+    /// The statement that sets it. The cursor is behind the expression.
+    pub(super) fn set(
+        self,
+        parser: &mut Parser,
+        builder: &mut Builder,
+        value: Expr,
+        span: Span,
+    ) -> Parsed<NodeId> {
+        match self {
+            Self::Variable(slot, kind) => {
+                let value = builder.check(parser, value, kind, 1, "VAR_SET")?;
+                Ok(builder.push(parser, Node::SetVariable(slot, value.node), span))
+            }
+            Self::Attribute(attribute) => builder.set_attribute(parser, attribute, value, span),
+        }
+    }
 }
 
 fn custom(parser: &Parser) -> Option<Attribute> {
@@ -274,7 +297,7 @@ fn custom(parser: &Parser) -> Option<Attribute> {
     }
 }
 
-fn target(parser: &mut Parser) -> Parsed<(Target, Span)> {
+pub(super) fn target(parser: &mut Parser) -> Parsed<(Target, Span)> {
     let span = parser.token().span;
     let target = match parser.symbol().map(|symbol| &symbol.value) {
         Some(Symbol::Variable(slot, kind)) => Some(Target::Variable(*slot, *kind)),
@@ -293,10 +316,7 @@ fn assignment(parser: &mut Parser, builder: &mut Builder) -> Parsed<NodeId> {
     let value = if parser.eat(TokenKind::Equal) {
         expression(parser, builder)?
     } else if parser.eat(TokenKind::Dot) {
-        let mut value = match &target {
-            Target::Variable(slot, kind) => builder.read_variable(parser, *slot, *kind, span),
-            Target::Attribute(attribute) => builder.read_attribute(parser, attribute.clone(), span),
-        };
+        let mut value = target.read(parser, builder, span);
         value = one_method(parser, builder, value)?;
         while parser.eat(TokenKind::Dot) {
             value = one_method(parser, builder, value)?;
@@ -308,13 +328,7 @@ fn assignment(parser: &mut Parser, builder: &mut Builder) -> Parsed<NodeId> {
     if !parser.at(TokenKind::Semicolon) {
         return Err(parser.unexpected(&[]));
     }
-    let node = match target {
-        Target::Variable(slot, kind) => {
-            let value = builder.check(parser, value, kind, 1, "VAR_SET")?;
-            builder.push(parser, Node::SetVariable(slot, value.node), span)
-        }
-        Target::Attribute(attribute) => builder.set_attribute(parser, attribute, value, span)?,
-    };
+    let node = target.set(parser, builder, value, span)?;
     parser.semicolon()?;
     Ok(node)
 }

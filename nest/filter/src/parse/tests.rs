@@ -1,11 +1,34 @@
 use dunlin_conf::{Severity, files::MemoryFiles};
 
+use dunlin_net::NetType;
+
 use super::*;
 
 /// Parses definitions and channel filters (behind `import`), as a configuration would.
 pub(crate) fn parse(text: &str) -> (dunlin_conf::Outcome<Symbol>, Vec<ChannelFilter>) {
+    let (outcome, filters, _) = parse_all(text);
+    (outcome, filters)
+}
+
+/// The tests of a configuration, which has to be right.
+pub(crate) fn parse_tests(text: &str) -> Vec<crate::PolicyTest> {
+    let (outcome, _, tests) = parse_all(text);
+    let errors: Vec<String> = outcome.diagnostics.errors().map(ToString::to_string).collect();
+    assert!(errors.is_empty(), "{text}: {errors:?}");
+    tests
+}
+
+type All = (dunlin_conf::Outcome<Symbol>, Vec<ChannelFilter>, Vec<crate::PolicyTest>);
+
+fn parse_all(text: &str) -> All {
     let mut parser = Parser::new(lexer::lex_text("f", text), Symbols::default());
+    let tables = [("roas4", NetType::Roa4), ("roas6", NetType::Roa6), ("aspas", NetType::Aspa)];
+    for (number, (name, kind)) in (0..).zip(tables.into_iter().chain([("plain", NetType::Ip4)])) {
+        let span = dunlin_conf::Span::default();
+        parser.define(name, span, Symbol::Table(kind, number)).unwrap();
+    }
     let mut filters = Vec::new();
+    let mut tests = Vec::new();
     while !parser.at_end() {
         let start = parser.place();
         if parser.eat(TokenKind::Semicolon) {
@@ -21,6 +44,8 @@ pub(crate) fn parse(text: &str) -> (dunlin_conf::Outcome<Symbol>, Vec<ChannelFil
             parse_attribute_definition(&mut parser)
         } else if parser.eat_word("import") {
             parse_channel_filter(&mut parser).map(|filter| filters.push(filter))
+        } else if parser.at_word("bt_test_suite") || parser.at_word("bt_test_same") {
+            parse_policy_test(&mut parser).map(|test| tests.push(test))
         } else {
             Err(parser.unexpected(&[]))
         };
@@ -28,7 +53,7 @@ pub(crate) fn parse(text: &str) -> (dunlin_conf::Outcome<Symbol>, Vec<ChannelFil
             parser.recover_top_level(start);
         }
     }
-    (parser.finish(), filters)
+    (parser.finish(), filters, tests)
 }
 
 fn messages(text: &str, severity: Severity) -> Vec<String> {
@@ -37,7 +62,7 @@ fn messages(text: &str, severity: Severity) -> Vec<String> {
     all.filter(|d| d.severity == severity).map(ToString::to_string).collect()
 }
 
-fn eval(text: &str) -> String {
+pub(super) fn eval(text: &str) -> String {
     evaluate(text, Arc::default()).unwrap_or_else(|error| format!("error: {error}"))
 }
 
@@ -105,7 +130,7 @@ fn expressions_have_these_values() {
         ("prepend(+empty+,5).delete(5).len", "0"),
         ("5 ~ prepend(+empty+,5)", "TRUE"),
         ("prepend(prepend(+empty+,1),2) ~ [= 2 * =]", "TRUE"),
-        ("[= 1 2 * [1,2] =]", "[= 1 2 * [1..2] =]"),
+        ("[= 1 2 * [1,2] =]", "[= 1 2 * [1, 2] =]"),
         ("(-empty-)", "(clist )"),
         ("add((-empty-), 1.2.3.4)", "(clist (258,772))"),
         ("add(add(-empty-,(1,2)),(3,4)).len", "2"),
@@ -128,6 +153,40 @@ fn expressions_have_these_values() {
         ("1 ~ []", "FALSE"),
         ("[1..2] = [1..2]", "TRUE"),
         ("[1] = [2]", "FALSE"),
+    ] {
+        assert_eq!(eval(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn networks_have_these_values() {
+    for (text, expected) in [
+        ("10.0.0.0/8 max 24 as 5", "10.0.0.0/8-24 AS5"),
+        ("(10.0.0.0/8 max 24 as 5).maxlen", "24"),
+        ("(::/0 max 24 as 5).type = NET_ROA6", "TRUE"),
+        ("(10.0.0.0/8 max 24 as 5).asn + 1", "6"),
+        ("65000:1 10.0.0.0/8", "65000:1 10.0.0.0/8"),
+        ("65000:1 10.0.0.0/8 .rd", "65000:1"),
+        ("65000:1 10.0.0.0/8 .len", "8"),
+        ("::/0 from 10::/16", "::/0 from 10::/16"),
+        ("(::/0 from 10::/16).src", "10::/16"),
+        ("(::/0 from 10::/16).dst = ::/0", "TRUE"),
+        ("mpls 5", "5"),
+        ("(mpls 5).type = NET_MPLS", "TRUE"),
+        ("(aspa 65000).asn", "65000"),
+        ("(eth aa:bb:cc:dd:ee:ff vlan 7).vlan_id", "7"),
+        ("(eth aa:bb:cc:dd:ee:ff).mac", "aa:bb:cc:dd:ee:ff"),
+        ("(neighbor 10.0.0.1 % 3).ip", "10.0.0.1"),
+        ("65000:1 10.0.0.0/8 = 10.0.0.0/8", "FALSE"),
+        ("65000:2 10.1.0.0/16 ~ 65000:1 10.0.0.0/8", "TRUE"),
+        ("10.1.0.0/16 ~ 65000:1 10.0.0.0/8", "FALSE"),
+        ("10.0.0.0/8 max 24 as 5 ~ [10.0.0.0/8]", "TRUE"),
+        ("::/0 from 10::/16 ~ [::/0]", "FALSE"),
+        ("1.2.3.4 ~ 1.0.0.0/8 max 24 as 5", "TRUE"),
+        ("10.0.0.0/8 max 24 as 5 < 10.0.0.0/8 max 25 as 5", "TRUE"),
+        ("10.0.0.0/8 < 10.0.0.0/8 max 24 as 5", "TRUE"),
+        ("::/0 < 10.0.0.0/8 max 24 as 5", "TRUE"),
+        ("65000:1 10.0.0.0/8 < 65000:2 9.0.0.0/8", "TRUE"),
     ] {
         assert_eq!(eval(text), expected, "{text}");
     }
@@ -165,14 +224,22 @@ fn wrong_expressions_have_these_messages() {
         ("[10.0.0.0/8{25,20}]", "Invalid prefix pattern range: {25, 20}"),
         ("[10.0.0.0/8, ::/0]", "Mixed IPv4/IPv6 prefixes in prefix set"),
         ("[10.0.0.0/8, 1]", "syntax error, unexpected NUM, expecting IP4 or IP6"),
+        ("[(1,5)..(3,4)]", "From value cannot be higher that To value in pair sets"),
         ("[1, (1,2)]", "Can't mix int and pair in a set"),
         ("[1+1]", "syntax error, unexpected '+', expecting DDOT or ',' or ']'"),
         ("10.0.0.0/8 .maxlen", "filter preevaluation, line 1: ROA expected"),
+        ("65000:1 10.0.0.0/8 .maxlen", "filter preevaluation, line 1: ROA expected"),
+        ("(10.0.0.0/8 max 24 as 5).rd", "filter preevaluation, line 1: VPN address expected"),
+        ("10.0.0.0/8 max 4 as 5", "Invalid max prefix length 4"),
+        ("10.0.0.0/8 max 24", "syntax error, unexpected END, expecting AS"),
+        ("::/0 from 10.0.0.0/8", "syntax error, unexpected IP4, expecting IP6"),
+        ("10.0.0.0/8 from 11.0.0.0/8", "syntax error, unexpected FROM"),
+        ("flow4 { }", "Networks of type flow4 are not supported yet"),
         ("bgp_path", "No route to access"),
         ("net", "No route to access"),
         ("(1", "syntax error, unexpected END, expecting ',' or ')'"),
         ("1 1", "syntax error, unexpected NUM"),
-        ("mpls_label", "Attribute mpls_label is not supported yet"),
+        ("gw_mpls", "Attribute gw_mpls is not supported yet"),
         ("", "syntax error, unexpected END"),
     ] {
         assert_eq!(eval(text), format!("error: {expected}"), "{text}");
@@ -260,6 +327,48 @@ fn errors_are_where_bird_reports_them() {
 }
 
 #[test]
+fn checks_and_suites_are_typed() {
+    for (text, expected) in [
+        (
+            "import where roa_check(roas4, 1.2.3.4, 5) = ROA_VALID;",
+            "f:1:41 Argument 1 of ROA_CHECK_EXPLICIT must be of type prefix, got type ip",
+        ),
+        (
+            "import where roa_check(roas4, net, true) = ROA_VALID;",
+            "f:1:40 Argument 2 of ROA_CHECK_EXPLICIT must be of type int, got type bool",
+        ),
+        (
+            "import where aspa_check(aspas, bgp_path, 1) = ASPA_VALID;",
+            "f:1:43 Argument 2 of ASPA_CHECK_EXPLICIT must be of type bool, got type int",
+        ),
+        (
+            "import where roa_check(roas4, net) = ROA_VALID;",
+            "f:1:34 syntax error, unexpected ')', expecting ','",
+        ),
+        (
+            "import where roa_check(x);",
+            "f:1:24 syntax error, unexpected CF_SYM_UNDEFINED, expecting CF_SYM_KNOWN",
+        ),
+        (
+            "function f(int a) { return a; } bt_test_suite(f, \"t\");",
+            "f:1:47 Function 'f' of a test suite takes arguments",
+        ),
+        ("filter f { accept; } bt_test_suite(f, \"t\");", "f:1:36 Function expected"),
+        (
+            "function f() { bt_assert(1); }",
+            "f:1:30 Argument 1 of ASSERT must be of type bool, got type int",
+        ),
+        (
+            "function f() { int a; bt_check_assign(a, true); }",
+            "f:1:49 Argument 1 of VAR_SET must be of type int, got type bool",
+        ),
+    ] {
+        let found = messages(text, Severity::Error);
+        assert_eq!(found.first().map(String::as_str), Some(expected), "{text}");
+    }
+}
+
+#[test]
 fn all_errors_of_a_file_are_found() {
     let text = "define a = ;\nfilter f {\n  foo = 1;\n  if x then { bar; }\n  accept;\n}\n\
                 filter g { accept }\ndefine b = a + 1;\nimport filter f;";
@@ -286,6 +395,18 @@ fn traps_get_warnings() {
         ("import where true || true && false;", "f:1:27: && after || without parentheses"),
         ("import where net ~ [1];", "f:1:14: ~ applied on prefix and int set"),
         ("define a = [5..1];", "f:1:16: The range is empty"),
+        (
+            "import where roa_check(roas4) = ROA_VALID;",
+            "f:1:24: ROA tables hold nothing yet: this check fails when it runs",
+        ),
+        (
+            "import where roa_check(plain) = ROA_VALID;",
+            "f:1:24: The table is of type ipv4, not ROA",
+        ),
+        (
+            "import where aspa_check_upstream(roas4) = ASPA_VALID;",
+            "f:1:34: The table is of type roa4, not ASPA",
+        ),
     ] {
         let (outcome, _) = parse(text);
         assert!(!outcome.diagnostics.has_errors(), "{text}: {:?}", outcome.diagnostics.all());
@@ -294,9 +415,34 @@ fn traps_get_warnings() {
 }
 
 #[test]
+fn advice_names_what_was_probably_meant() {
+    for (text, expected) in [
+        ("import where bgp_comunity.len = 1;", "did you mean `bgp_community`?"),
+        ("import where source = RTS_STATIK;", "did you mean `RTS_STATIC`?"),
+        ("import where dest = RTD_ROUTER;", "it is RTD_UNICAST now"),
+        ("import where scope = 1;", "BIRD 3 has no attribute of this name"),
+        ("import where bgp_path.lenn = 1;", "bgppath has no method `lenn`; did you mean `len`?"),
+        ("import where net.frobnicate = 1;", "prefix has these methods: type, len, ip"),
+        ("import where bgp_med == 1;", "values are compared with one `=`"),
+        ("define BOGONS = [10.0.0.0/8]; import where net ~ BOGON;", "did you mean `BOGONS`?"),
+        ("import where ! net ~ [10.0.0.0/8];", "write `!~`, `!=` or put"),
+        ("import where defned(bgp_med);", "did you mean `defined`?"),
+    ] {
+        let (outcome, _) = parse(text);
+        let error = outcome.diagnostics.errors().next().unwrap();
+        let hint = error.hint.as_deref().unwrap_or("");
+        assert!(hint.contains(expected), "{text}: {error}: {hint}");
+    }
+}
+
+#[test]
 fn these_are_accepted() {
     for text in [
         "filter f int i; { i = 1; accept; }",
+        "import where roa_check(roas4, net, bgp_path.last) != ROA_INVALID;",
+        "import where roa_check(roas6) = ROA_VALID && aspa_check(aspas, bgp_path, true) != ASPA_INVALID;",
+        "filter f { case roa_check(roas4) { ROA_VALID: print 1; accept; ROA_UNKNOWN: accept; } reject; }",
+        "import where aspa_check_downstream(aspas) = ASPA_VALID;",
         "function f(int a; bool b) int c; { c = a; return c; }",
         "function f(prefix set s; int set t) -> bool { return net ~ s; }",
         "filter f { bgp_community.empty; bgp_community = -empty-; bgp_path.empty; accept; }",
@@ -361,6 +507,9 @@ fn programs_know_what_they_read() {
     assert!(filter("import where proto = \"x\";").reads_source());
     assert!(filter("import where gw = 1.2.3.4;").reads_next_hop());
     assert!(filter("function f() -> int { return net.len; } import where f() > 1;").reads_prefix());
+    assert!(filter("import where roa_check(roas4) = ROA_VALID;").reads_prefix());
+    assert!(filter("import where roa_check(roas4) = ROA_VALID;").reads_snapshot());
+    assert!(!filter("import where net.len = 4;").reads_snapshot());
     assert!(filter("import where true;").is_accept_all());
     assert!(!filter("import filter { if false then reject; accept; };").reads_prefix());
     assert!(filter("import filter { accept; };").is_accept_all());
@@ -405,110 +554,4 @@ fn deep_nesting_is_an_error_and_long_chains_are_not() {
     let cases = "if bgp_med = 1 then accept; else ".repeat(5000);
     let chain = format!("filter f {{ {cases} reject; }}");
     assert_eq!(messages(&chain, Severity::Error), [""; 0]);
-}
-
-mod soup {
-    use proptest::prelude::*;
-
-    use super::parse;
-
-    const WORDS: &[&str] = &[
-        "define",
-        "filter",
-        "function",
-        "attribute",
-        "import",
-        "if",
-        "then",
-        "else",
-        "else:",
-        "case",
-        "for",
-        "in",
-        "do",
-        "return",
-        "accept",
-        "reject",
-        "print",
-        "unset",
-        "where",
-        "int",
-        "prefix",
-        "set",
-        "bool",
-        "pair",
-        "f",
-        "g",
-        "x",
-        "y",
-        "net",
-        "bgp_path",
-        "bgp_community",
-        "source",
-        "preference",
-        "RTS_BGP",
-        "true",
-        "false",
-        "defined",
-        "add",
-        "delete",
-        "len",
-        "empty",
-        "(",
-        ")",
-        "{",
-        "}",
-        "[",
-        "]",
-        "[=",
-        "=]",
-        ",",
-        ";",
-        ":",
-        ".",
-        "..",
-        "=",
-        "!=",
-        "<",
-        "~",
-        "!~",
-        "&&",
-        "||",
-        "!",
-        "+",
-        "++",
-        "-",
-        "->",
-        "*",
-        "/",
-        "?",
-        "1",
-        "65000",
-        "1.2.3.4",
-        "10.0.0.0/8",
-        "::1",
-        "2001:db8::/32",
-        "\"s\"",
-        "65000:1",
-        "rt",
-        "(1,2)",
-        "[1,2]",
-        "[10.0.0.0/8+]",
-    ];
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(1500))]
-
-        #[test]
-        fn of_tokens_never_panics(words in proptest::collection::vec(proptest::sample::select(WORDS), 0..60)) {
-            let _ = parse(&words.join(" "));
-            let _ = parse(&format!("filter f {{ {} }}", words.join(" ")));
-        }
-
-        #[test]
-        fn of_bytes_never_panics(text in "\\PC{0,80}") {
-            let _ = parse(&text);
-            let _ = super::eval(&text);
-        }
-    }
 }

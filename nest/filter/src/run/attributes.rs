@@ -106,6 +106,10 @@ impl<'s> Machine<'s, '_> {
         let Some(input) = self.input else { return Err("No route to access".into()) };
         let value = Self::fitting(value, attribute.kind(), "EA_SET")?;
         match (attribute, value) {
+            (_, Value::Net(net)) => {
+                let message = format!("Attributes can't hold networks such as {net}");
+                return Err(message.into());
+            }
             (Attribute::Preference, Value::Int(preference)) if preference > MAX_PREFERENCE => {
                 return Err("Setting preference value out of bounds".into());
             }

@@ -74,6 +74,16 @@ impl<'s> Machine<'s, '_> {
                 let c = self.evaluate(frame, *c)?;
                 ops::lc(a, b, c)
             }
+            Node::RoaCheck(table, net, asn) => {
+                let net = self.evaluate(frame, *net)?;
+                let asn = self.evaluate(frame, *asn)?;
+                self.origin_validity(table, net, asn)
+            }
+            Node::AspaCheck(table, path, upstream) => {
+                let path = self.evaluate(frame, *path)?;
+                let upstream = self.evaluate(frame, *upstream)?;
+                self.path_validity(table, path, upstream)
+            }
             Node::Mask(parts) => return self.mask(frame, id, parts),
             Node::Set(element, parts) => return self.set_of(frame, id, *element, parts),
             Node::Call(..) | Node::Recurse(_) => {

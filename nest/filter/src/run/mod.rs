@@ -11,6 +11,8 @@ mod extra;
 mod kept;
 mod quick;
 mod statement;
+mod suite;
+mod validation;
 
 use std::fmt::Write;
 
@@ -18,6 +20,8 @@ use bumpalo::Bump;
 use dunlin_attr::{AttrsBuilder, Rts};
 use dunlin_net::as_path::Mask;
 use smallvec::SmallVec;
+
+pub(crate) use self::suite::run_suite;
 
 use self::kept::Kept;
 use crate::{
@@ -27,6 +31,7 @@ use crate::{
     ops::Fault,
     program::{ChannelFilter, Program},
     set::Set,
+    suite::Report,
     value::{Constant, Value},
 };
 
@@ -187,6 +192,8 @@ struct Machine<'s, 'io> {
     /// What a function returned, while it is on its way to the caller.
     returned: Value<'s>,
     error: Option<RunError>,
+    /// In a test: what its assertions found.
+    checks: Option<Report>,
 }
 
 impl<'s, 'io> Machine<'s, 'io> {
@@ -208,6 +215,7 @@ impl<'s, 'io> Machine<'s, 'io> {
             depth: 0,
             returned: Value::Void,
             error: None,
+            checks: None,
         }
     }
 

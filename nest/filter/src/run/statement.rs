@@ -58,6 +58,9 @@ impl<'s> Machine<'s, '_> {
                 self.flush();
                 Err(self.stop(frame, id, Fault::from("Filter asked for an error")))
             }
+            Node::Assert(condition, text, place) => {
+                self.assert(frame, id, *condition, text, &place.0)
+            }
             Node::Print(list, ends_line) => {
                 self.print(frame, *list)?;
                 if *ends_line {

@@ -5,7 +5,7 @@ use dunlin_net::as_path::AsPathBuf;
 
 use super::*;
 use crate::{
-    input::{ResolvedHop, Silent},
+    input::{ResolvedHop, Silent, Validation, Validity},
     parse::tests::parse,
 };
 
@@ -35,6 +35,26 @@ fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
 
+/// ROA table 0 and ASPA table 2: one origin, and paths of at most two.
+#[derive(Debug)]
+struct Tables;
+
+impl Validation for Tables {
+    fn origin(&self, table: u32, prefix: dunlin_net::Prefix, asn: u32) -> Validity {
+        assert_eq!(table, 0);
+        match (prefix.to_string().as_str(), asn) {
+            ("10.1.0.0/16", 65003) => Validity::Valid,
+            ("10.1.0.0/16", _) => Validity::Invalid,
+            _ => Validity::Unknown,
+        }
+    }
+
+    fn path(&self, table: u32, path: dunlin_net::as_path::AsPath<'_>, upstream: bool) -> Validity {
+        assert_eq!(table, 2);
+        if upstream && path.hops() > 2 { Validity::Invalid } else { Validity::Valid }
+    }
+}
+
 struct Run {
     verdict: Verdict,
     printed: Vec<String>,
@@ -58,6 +78,7 @@ fn run_text(text: &str, scratch: &mut Scratch) -> Run {
             ..Default::default()
         },
         interfaces: None,
+        validation: Some(&Tables),
     };
     let mut printed: Vec<String> = Vec::new();
     let verdict = apply(&filter, scratch, &input, &mut printed);
@@ -217,7 +238,7 @@ fn failures_reject_and_name_their_line() {
         ),
         ("if net.len = 16 then print net.maxlen;", "filters, line 1: ROA expected"),
         ("bgp_med = 1;", "Filter (unnamed) did not return accept nor reject. Make up your mind"),
-        ("bt_assert(1 = 2); accept;", "filters, line 1: Filter asked for an error"),
+        ("bt_assert(1 = 2); accept;", "filters, line 1: Assertion failed: 1 = 2: it is 1 and 2"),
     ] {
         assert_eq!(error(body), expected, "{body}");
     }
@@ -258,4 +279,42 @@ fn unknown_types_are_checked_when_they_are_known() {
     }
     let mut silent = Silent;
     silent.line("nothing");
+}
+
+#[test]
+fn checks_ask_the_tables() {
+    for (text, expected) in [
+        ("roa_check(roas4)", "(enum 35)1"),
+        ("roa_check(roas4, net, 5)", "(enum 35)2"),
+        ("roa_check(roas4, 11.0.0.0/8, 5)", "(enum 35)0"),
+        ("roa_check(roas4, ::/0, 5)", "(enum 35)0"),
+        ("roa_check(roas6)", "(enum 35)0"),
+        ("roa_check(roas4, (10.1.0.0/16 max 24 as 1), 5)", "(enum 35)2"),
+        ("aspa_check_upstream(aspas)", "(enum 39)2"),
+        ("aspa_check_downstream(aspas)", "(enum 39)1"),
+        ("aspa_check(aspas, prepend(+empty+, 1), true)", "(enum 39)1"),
+        ("aspa_check(aspas, +empty+, false)", "(enum 39)2"),
+    ] {
+        assert_eq!(shown(text), expected, "{text}");
+    }
+    let wrong = error("if roa_check(plain) = ROA_VALID then accept; reject;");
+    assert_eq!(wrong, "filters, line 1: Table type must be either ROA4 or ROA6");
+}
+
+#[test]
+fn without_tables_a_check_fails_and_rejects() {
+    let (_, mut filters) = parse("import where roa_check(roas4) != ROA_INVALID;");
+    let attrs = route();
+    let input = RouteInput {
+        net: "10.1.0.0/16".parse().unwrap(),
+        attrs: &attrs,
+        protocol: "peer1",
+        from: None,
+        hop: ResolvedHop::default(),
+        interfaces: None,
+        validation: None,
+    };
+    let verdict = apply(&filters.remove(0), &mut Scratch::default(), &input, &mut Silent);
+    let Verdict::Error(error) = verdict else { panic!("{verdict:?}") };
+    assert_eq!(error.message, "Table roas4 holds nothing to check by");
 }

@@ -35,6 +35,7 @@ pub(crate) fn import_verdict(
         from: source.peer.as_ref().map(|peer| peer.address),
         hop: hop.map_or_else(ResolvedHop::default, NextHopState::for_filters),
         interfaces: None,
+        validation: None,
     };
     match run(program, scratch, &input, &mut Prints(source)) {
         Verdict::Accept(changed) => ImportVerdict::Accept(changed),

@@ -153,6 +153,7 @@ impl ExportPolicy for BgpPolicy {
             from: route.source.peer.as_ref().map(|peer| peer.address),
             hop: resolved(route.next_hop),
             interfaces: None,
+            validation: None,
         };
         match apply(self.filter_of(route.changed), scratch, &input, &mut ToLog(&self.log)) {
             Verdict::Accept(None) => ExportVerdict::AsIs,

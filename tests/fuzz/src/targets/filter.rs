@@ -106,6 +106,14 @@ const WORDS: &[&str] = &[
     ".reset",
     "format",
     "roa_check",
+    "bt_assert",
+    "bt_check_assign",
+    "max 24 as",
+    "from",
+    "mpls 7",
+    "aspa 7",
+    ".maxlen",
+    ".rd",
 ];
 
 /// Words of the language.
@@ -163,6 +171,7 @@ pub fn feed(text: &str, routes: &[Arc<Attrs>]) {
                     from: Some(address()),
                     hop: ResolvedHop { igp_metric: Some(7), ..ResolvedHop::default() },
                     interfaces: None,
+                    validation: None,
                 };
                 let mut printed: Vec<String> = Vec::new();
                 let verdict = apply(filter, &mut scratch, &input, &mut printed);
