@@ -132,6 +132,25 @@ def parse_only():
         require(b":" in done.stderr + done.stdout, "no message about a bad file")
 
 
+@test("policy-suites", timeout=30)
+def policy_suites():
+    if is_bird2():
+        raise Skip("BIRD 2 has no --test")
+    scene = Bystanders()
+    with scene.lab:
+        suite = "function t() {{ int a; a = {value}; bt_assert(a = 5); bt_assert(a > 1); }}\nbt_test_suite(t, \"five\");\n"
+        run = lambda: subprocess.run([binary(), "--test", "-c", str(scene.dut.config)], capture_output=True, text=True, timeout=10)
+        scene.dut.write(scene.text + suite.format(value=5))
+        done = run()
+        require((done.returncode, done.stdout) == (0, "ok   five (2 checks)\n1 passed, 0 failed\n"), f"a suite that passes: {done}")
+        scene.dut.write(scene.text + suite.format(value=6))
+        done = run()
+        require(done.returncode == 1 and "a = 5: it is 6 and 5\n0 passed, 1 failed\n" in done.stdout, f"one that fails: {done}")
+        require(done.stdout.startswith("FAIL five (2 checks)\n     /"), f"no place: {done}")
+        scene.dut.write(scene.text + "nonsense;\n")
+        require(run().returncode == 1, "a bad file passes")
+
+
 @test("dynamic-sessions", timeout=60)
 def dynamic():
     scene = Bystanders()

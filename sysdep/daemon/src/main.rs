@@ -7,12 +7,14 @@
 //! * [`start`]: from the command line to a running daemon, and back to an exit code.
 //! * [`wire`]: the loops of a daemon, in the order in which they must be made.
 //! * [`reading`]: the configuration, from a file or embedded.
+//! * [`policy`]: `--test`, the test suites of a configuration.
 //! * [`recorder`]: the flight recorder, and the report of a crash.
 //! * [`trace`]: `dunlin trace`.
 //! * [`memory`]: the allocator.
 
 mod memory;
 mod options;
+mod policy;
 mod reading;
 mod recorder;
 mod start;
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
         }
         Command::Trace(options) => trace::show(options),
         Command::Check => Ok(reading::check(&options)),
+        Command::Test => policy::test(&options),
         Command::Run => start::run(options),
     };
     done.unwrap_or_else(|error| {

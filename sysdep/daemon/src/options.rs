@@ -21,6 +21,8 @@ neighbours on this machine.
   -d             debug: stay in the foreground and log to standard error
   -D FILE        debug: log to FILE too
   -p             only check the configuration; exit with 0 if it is good, else 1
+  --test         only run the test suites of the configuration (bt_test_suite,
+                 bt_test_same); exit with 1 if one fails
   -P FILE        write the process number to FILE
   -l             configuration (dunlin.conf or bird.conf) and control socket
                  (dunlin.ctl) in the current directory
@@ -105,6 +107,8 @@ pub(crate) enum Command {
     #[default]
     Run,
     Check,
+    /// `--test`
+    Test,
     Help,
     Version,
     Trace(TraceOptions),
@@ -150,6 +154,7 @@ impl Options {
                 Short('u') => options.user = Some(parser.value()?.string()?),
                 Short('g') => options.group = Some(parser.value()?.string()?),
                 Short('h') | Long("help") => options.command = Command::Help,
+                Long("test") => options.command = Command::Test,
                 Long("version") => options.command = Command::Version,
                 Long("threads") => options.threads = Some(threads(&mut parser)?),
                 Long("recorder") => {
@@ -265,6 +270,7 @@ mod tests {
         assert!(parse("").unwrap().stays());
         assert_eq!(parse("-p").unwrap().command, Command::Check);
         assert_eq!(parse("-x --version").unwrap_err().to_string(), "invalid option '-x'");
+        assert_eq!(parse("--test -c a").unwrap().command, Command::Test);
         assert_eq!(parse("--version -x").unwrap().command, Command::Version);
     }
 

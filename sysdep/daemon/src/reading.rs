@@ -35,6 +35,7 @@ pub(crate) fn kinds() -> Kinds {
 /// # Errors
 /// If anything is wrong; it has been printed.
 pub(crate) fn read(options: &Options, kinds: &Kinds) -> Result<Config, Refused> {
+    dunlin_filter::read_system_names(&OsFiles);
     let loaded = match &options.config {
         None => EXAMPLE.load(kinds),
         Some(path) => load(&absolute(path.clone()), &OsFiles, kinds),

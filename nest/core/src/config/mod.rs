@@ -159,6 +159,8 @@ pub struct Config {
     places: Map<Arc<str>, usize>,
     /// Every name: the command line parses over them.
     pub symbols: Arc<Symbols<Meaning>>,
+    /// Tests of its policy: `--test` runs them.
+    pub tests: Vec<dunlin_filter::PolicyTest>,
     /// What was odd.
     pub warnings: Vec<Diagnostic>,
 }

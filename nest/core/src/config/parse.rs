@@ -69,6 +69,7 @@ fn parse(path: PathBuf, lexed: Lexed, kinds: &Kinds) -> Loaded {
         protocols: Vec::new(),
         drafts: Map::default(),
         counters: Map::default(),
+        tests: Vec::new(),
     };
     loader.implicit_tables();
     loader.statements();
@@ -85,6 +86,8 @@ pub(super) struct Loader {
     pub(super) drafts: Map<Arc<str>, Arc<Draft>>,
     /// Numbers for protocols without a name.
     pub(super) counters: Map<&'static str, u32>,
+    /// Tests of policy.
+    tests: Vec<dunlin_filter::PolicyTest>,
 }
 
 impl Loader {
@@ -130,6 +133,7 @@ impl Loader {
             globals: self.globals,
             protocols: self.protocols,
             symbols: Arc::new(outcome.symbols),
+            tests: self.tests,
             warnings: outcome.diagnostics.warnings().cloned().collect(),
         })
     }
@@ -146,6 +150,10 @@ impl Loader {
             "function" => self.definition(dunlin_filter::parse_function_definition),
             "define" => self.definition(dunlin_filter::parse_define),
             "attribute" => self.definition(dunlin_filter::parse_attribute_definition),
+            "bt_test_suite" | "bt_test_same" => {
+                self.tests.push(dunlin_filter::parse_policy_test(&mut self.parser)?);
+                Ok(())
+            }
             "eval" => self.definition(|parser| dunlin_filter::parse_eval(parser).map(drop)),
             "ipv4" | "ipv6" => self.table(),
             "threads" => self.threads(),
@@ -186,7 +194,7 @@ impl Loader {
                 self.parser.advance();
                 self.globals.watchdog.parse(&mut self.parser)
             }
-            "mrtdump" | "graceful" | "mpls" | "bt_test_suite" | "bt_test_same" => {
+            "mrtdump" | "graceful" | "mpls" => {
                 Err(refuse(&mut self.parser, &format!("The statement `{word}`")))
             }
             _ if is_net_type(word) => {
