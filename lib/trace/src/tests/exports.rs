@@ -1,5 +1,7 @@
 //! What other tools read, read back with readers that know nothing of this crate.
 
+use std::panic::Location;
+
 use prost::Message;
 use serde_json::Value;
 
@@ -13,11 +15,13 @@ fn example() -> (Recorder, Vec<Ring>) {
     let recorder = simulated(2, 64);
     recorder.name_loop(5, "a \"quoted\\name\"\n");
     recorder.name_loop(6, "slice0");
+    recorder.name_place(3, Location::caller());
     let mut rings: Vec<Ring> = (0..2).map(|number| recorder.ring(number).unwrap()).collect();
     let cause = rings[0].begin(&Entry { site: Site::READY, loop_id: 5, ..entry(1600) });
     rings[0].end(cause, 3200);
     rings[0].record(&Entry { site: Site::OVERRUN, loop_id: 5, ..entry(3300) });
-    let first = rings[1].begin(&Entry { loop_id: 6, cause, since: 1600, ..entry(3200) });
+    let first = Entry { loop_id: 6, cause, since: 1600, place: 3, ..entry(3200) };
+    let first = rings[1].begin(&first);
     rings[1].end(first, 4800);
     rings[1].begin(&Entry { loop_id: 6, cause, argument: 9, ..entry(4800) });
     (recorder, rings)
@@ -47,6 +51,9 @@ fn chromes_json_has_named_threads_slices_and_arrows() {
     assert_eq!(whole[0]["name"], "ready a \"quoted\\name\"\n [5]");
     assert_eq!((whole[0]["ts"].as_f64(), whole[0]["dur"].as_f64()), (Some(1.6), Some(1.6)));
     assert_eq!(whole[1]["args"]["waited_ns"], 1600);
+    let place = whole[1]["args"]["asked_at"].as_str().unwrap();
+    assert!(place.starts_with("lib/trace/src/tests/exports.rs:"), "{place}");
+    assert_eq!(whole[0]["args"].get("asked_at"), None);
     assert_eq!(of("i")[0]["name"], "overrun a \"quoted\\name\"\n [5]");
     let running = of("B");
     assert_eq!((running.len(), &running[0]["args"]["argument"]), (1, &Value::from(9)));
@@ -82,12 +89,14 @@ fn json_has_a_line_for_each_record() {
     write_json(&mut text, &mut listing(&recorder, Filter::default())).unwrap();
     let lines: Vec<Value> =
         text.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
-    let [head, ready, _, overrun, running] = &lines[..] else { panic!("{text}") };
+    let [head, ready, asked, overrun, running] = &lines[..] else { panic!("{text}") };
     assert_eq!((&head["workers"], &head["records"]), (&Value::from(2), &Value::from(4)));
     assert_eq!(head["configuration"], "0000000000000abc");
     assert_eq!(ready["name"], "a \"quoted\\name\"\n");
     assert_eq!((&ready["site"], &ready["took_ns"]), (&Value::from("ready"), &Value::from(1600)));
-    assert_eq!(ready.get("cause"), None);
+    assert_eq!((ready.get("cause"), ready.get("asked_at")), (None, None));
+    let place = asked["asked_at"].as_str().unwrap();
+    assert!(place.starts_with("lib/trace/src/tests/exports.rs:"), "{place}");
     assert_eq!(overrun["site"], "overrun");
     assert_eq!(running["took_ns"], Value::Null);
     let cause = &running["cause"];
@@ -169,6 +178,8 @@ mod format {
     pub(super) struct Annotation {
         #[prost(uint64, tag = "3")]
         pub(super) number: u64,
+        #[prost(string, tag = "6")]
+        pub(super) text: String,
         #[prost(string, tag = "10")]
         pub(super) name: String,
     }
@@ -211,6 +222,8 @@ fn perfettos_own_format_has_named_threads_slices_and_arrows() {
     assert_eq!((&begins[1].1.last_flows[..], &begins[2].1.last_flows[..]), (&[1][..], &[2][..]));
     assert_eq!(begins[1].1.name, "message slice0 [6]");
     assert_eq!(begins[1].1.categories, ["routing"]);
+    let place = begins[1].1.annotations.iter().find(|one| one.name == "asked_at").unwrap();
+    assert!(place.text.starts_with("lib/trace/src/tests/exports.rs:"), "{place:?}");
     let argument = begins[2].1.annotations.iter().find(|one| one.name == "argument");
     assert_eq!(argument.unwrap().number, 9);
 }
