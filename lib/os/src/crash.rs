@@ -13,7 +13,7 @@ use std::ptr;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-pub use self::frames::{write_address, write_backtrace};
+pub use self::frames::{write_address, write_backtrace, write_builds};
 pub use self::writer::{Writer, has_output, set_output};
 
 /// The signals that end the process with a report.

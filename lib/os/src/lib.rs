@@ -7,6 +7,7 @@
 //! Deliberately absent: buffered streams, name resolution, timers (the runtime has its own), netlink
 //! messages.
 
+pub mod build_id;
 pub mod clock;
 pub mod crash;
 pub mod map;

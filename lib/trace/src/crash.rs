@@ -110,10 +110,14 @@ fn report_all(out: &mut Writer, what: impl Fn(&mut Writer), why: Option<&str>) {
     recorder.dump_program(out);
     out.text("Running now:\n");
     recorder.dump_running(out);
-    out.text("Calls, innermost first (addr2line -Cfpie FILE +NUMBER):\n");
+    out.text(
+        "Calls, innermost first (dunlin trace names them, or addr2line -Cfpie FILE +NUMBER):\n",
+    );
     // So far nothing can have gone wrong.
     out.flush();
     crash::write_backtrace(out);
+    out.text("Builds:\n");
+    crash::write_builds(out);
     out.text("Last records:\n");
     recorder.dump(out, *last);
     out.text("End of report\n");

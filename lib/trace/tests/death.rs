@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::ExitStatusExt;
+use std::panic::Location;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -36,6 +37,7 @@ fn recorder(path: PathBuf) -> (Recorder, Vec<Ring>) {
     recorder.set_configuration(0xabc);
     assert!(recorder.problem().is_none(), "{:?}", recorder.problem());
     recorder.name_loop(7, "bgp upstream");
+    recorder.name_place(9, Location::caller());
     let rings = (0..2).map(|number| recorder.ring(number).unwrap()).collect();
     (recorder, rings)
 }
@@ -48,7 +50,7 @@ fn entry(site: Site, cause: RecordId) -> Entry {
 /// Two workers, the second in a handler that a message of the first caused.
 fn work(rings: &mut [Ring]) {
     let sent = rings[0].begin(&entry(Site::TIMER, RecordId::NONE));
-    rings[1].begin(&entry(Site::MESSAGE, sent));
+    rings[1].begin(&Entry { place: 9, ..entry(Site::MESSAGE, sent) });
     rings[0].end(sent, clock::ticks());
 }
 
@@ -85,6 +87,9 @@ fn the_file_of_a_killed_process_tells_what_ran() {
     assert_eq!((timer.site, timer.duration.is_some()), (Site::TIMER, true));
     assert_eq!((message.site, message.duration), (Site::MESSAGE, None));
     assert_eq!(message.cause, Some((timer.ring, timer.index)));
+    let place = snapshot.place(message).unwrap();
+    assert!(place.starts_with("lib/trace/tests/death.rs:"), "{place}");
+    assert_eq!(snapshot.place(timer), None);
     assert_eq!(snapshot.loop_name(message.loop_id).as_deref(), Some("bgp upstream"));
     assert_eq!(snapshot.facts, "Dunlin 1.2.3, rustc 4.5.6, Linux 7.8.9");
     assert_eq!(snapshot.configuration, Some(0xabc));
@@ -163,7 +168,7 @@ fn check_report(text: &str) {
     let running = " in #0 message bgp upstream [7] control since ";
     let timer = " #0 timer bgp upstream [7] control waited 0 ns, took ";
     let message = " #0 message bgp upstream [7] control waited 0 ns, not ended, argument 5, \
-        after w0 #0 timer bgp upstream [7]";
+        asked at lib/trace/tests/death.rs:";
     let order = [
         of("dunlin: "),
         of("Time: 20"),
@@ -175,6 +180,7 @@ fn check_report(text: &str) {
         of(running),
         of("Calls, innermost first"),
         of("  #0 0x"),
+        of("Builds:"),
         of(last),
         of("worker 0: 1 records, the last 1:"),
         of(timer),
@@ -182,8 +188,12 @@ fn check_report(text: &str) {
         of(message),
         of("End of report"),
     ];
-    assert!(order.is_sorted() && order[15] < lines.len(), "{order:?} {text}");
-    assert!(lines[order[7]].contains("after w0 #0 timer bgp upstream [7]"), "{text}");
+    assert!(order.is_sorted() && order[16] < lines.len(), "{order:?} {text}");
+    for at in [7, 15] {
+        let line = lines[order[at]];
+        assert!(line.contains(", asked at lib/trace/tests/death.rs:"), "{text}");
+        assert!(line.ends_with("after w0 #0 timer bgp upstream [7]"), "{text}");
+    }
     if cfg!(target_env = "gnu") {
         // The calls are of this program, at places that addr2line takes.
         let calls = &lines[order[8]..order[10]];

@@ -9,9 +9,11 @@
 //! * [`reading`]: the configuration, from a file or embedded.
 //! * [`policy`]: `--test`, the test suites of a configuration.
 //! * [`recorder`]: the flight recorder, and the report of a crash.
+//! * [`calls`]: names for what a report of a crash has addresses of.
 //! * [`trace`]: `dunlin trace`.
 //! * [`memory`]: the allocator.
 
+mod calls;
 mod memory;
 mod options;
 mod policy;

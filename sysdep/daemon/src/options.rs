@@ -35,7 +35,8 @@ neighbours on this machine.
   -h, --help     print this
 
 dunlin trace shows what a flight recorder's file holds, of a daemon that runs
-or of one that died. Without FILE, of the first daemon on this machine.
+or of one that died. Without FILE, of the first daemon on this machine. If FILE
+is the report of a crash, it shows that with the names of its functions.
 
   -n, --last N   only the last N of the records that are wanted
   --loop LOOP    only of a loop: its number, its name, or a pattern of names

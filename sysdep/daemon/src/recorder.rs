@@ -4,9 +4,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use dunlin_core::log::{Log, LogClass};
-use dunlin_os::{map, process};
+use dunlin_os::{map, process, thread};
 use dunlin_trace::{CrashReport, Filter, Lines, Options, Progress, Recorder, install_crash_report};
 
+use crate::calls;
 use crate::options::{self, MAX_THREADS, Recording};
 
 /// The name of the file.
@@ -108,14 +109,31 @@ fn say_what_is_left(trace: &Path, keep: u32, log: &Log) {
         return;
     }
     let (old, report) = (numbered(trace), numbered(&report_of(trace)));
-    let report = match report.exists() {
-        true => format!(", and a report in {}", report.display()),
-        false => String::new(),
+    let report = if report.exists() {
+        let text = format!(", and a report in {}", report.display());
+        name_calls(report, log);
+        text
+    } else {
+        String::new()
     };
     let old = old.display();
     let text =
         format_args!("A daemon did not end in order; what it did last: dunlin trace {old}{report}");
     log.write(LogClass::Warning, text);
+}
+
+/// Names the calls in a report while the program that died is still there. That takes a while, and a thread of its
+/// own.
+fn name_calls(report: PathBuf, log: &Log) {
+    let log = log.clone();
+    let name = move || {
+        if let Err(error) = calls::name_file(&report) {
+            let text = format_args!("No names for the calls in {}: {error}", report.display());
+            log.write(LogClass::Warning, text);
+        }
+    };
+    // Without a thread the report stays as it is: `dunlin trace` names them, too.
+    let _ = thread::spawn("report", None, name);
 }
 
 /// From now on a panic is logged, and a panic or a fatal signal leaves a report in a file beside the

@@ -1,13 +1,15 @@
-//! `dunlin trace`: the records of a daemon that runs, or of one that died.
+//! `dunlin trace`: the records of a daemon that runs, or of one that died; or the report of its crash, with names.
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
 use dunlin_trace::{
-    Listing, Snapshot, write_chains, write_chrome_json, write_json, write_perfetto, write_records,
+    Listing, Snapshot, TraceError, write_chains, write_chrome_json, write_json, write_perfetto,
+    write_records,
 };
 
+use crate::calls;
 use crate::options::{TraceForm, TraceOptions};
 use crate::recorder;
 
@@ -17,7 +19,15 @@ use crate::recorder;
 /// If there is no such file, or it holds something else.
 pub(crate) fn show(options: &TraceOptions) -> io::Result<ExitCode> {
     let path = options.file.clone().unwrap_or_else(recorder::usual_path);
-    let snapshot = Snapshot::open(&path).map_err(|error| describe(&path, &error))?;
+    let snapshot = match Snapshot::open(&path) {
+        Ok(snapshot) => snapshot,
+        Err(error) => {
+            let Some(report) = report(&path) else { return Err(describe(&path, &error)) };
+            // Whoever closed the pipe has seen enough.
+            let _ = io::stdout().lock().write_all(report.as_bytes());
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
     let mut listing = Listing::new(snapshot, options.filter.clone());
     let mut out = Text(io::BufWriter::new(io::stdout().lock()));
     let written = match options.form {
@@ -35,7 +45,13 @@ pub(crate) fn show(options: &TraceOptions) -> io::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn describe(path: &Path, error: &dunlin_trace::TraceError) -> io::Error {
+/// The report of a crash that this file holds, with names.
+fn report(path: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(path).ok()?;
+    calls::is_report(&text).then(|| calls::named(&text))
+}
+
+fn describe(path: &Path, error: &TraceError) -> io::Error {
     io::Error::other(format!("{}: {error}", path.display()))
 }
 

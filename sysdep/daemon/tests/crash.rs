@@ -106,6 +106,35 @@ fn of_several_crashes_the_last_ones_are_kept_with_their_reports() {
     }
 }
 
+/// By `dunlin trace`, which leaves the file alone, and by the next daemon.
+#[test]
+fn a_report_names_functions_and_lines() {
+    let place = Place::new("names");
+    let report = || std::fs::read_to_string(place.path("dunlin.crash")).unwrap();
+    let mut daemon = start(&place, "ctl", &[]);
+    crash(&mut daemon, "ABRT", 6);
+    let bare = report();
+    let is_named = |text: &str| {
+        text.lines().any(|line| {
+            // Where the handler itself is, at least.
+            line.starts_with("      ") && line.contains(" at lib/os/src/crash.rs:")
+        })
+    };
+    assert!(!is_named(&bare), "{bare}");
+    let shown = trace(&place, &["dunlin.crash"]);
+    assert!(is_named(&shown), "{shown}");
+    assert_eq!(report(), bare);
+    let rest: Vec<&str> = shown.lines().filter(|line| !line.starts_with("      ")).collect();
+    assert_eq!(rest, bare.lines().collect::<Vec<_>>());
+
+    let mut next = start(&place, "ctl", &[]);
+    let old = place.path("dunlin.crash.1");
+    assert!(wait_for(|| is_named(&std::fs::read_to_string(&old).unwrap())));
+    assert_eq!(std::fs::read_to_string(&old).unwrap(), shown);
+    next.signal("TERM");
+    assert_eq!(next.wait().code(), Some(0));
+}
+
 #[test]
 fn two_daemons_do_not_disturb_each_other() {
     let place = Place::new("two");

@@ -1,9 +1,11 @@
 //! The calls that led to a crash, as addresses in the files they were loaded from.
 
 use std::ops::Range;
+use std::path::Path;
 use std::sync::OnceLock;
 
 use super::Writer;
+use crate::build_id;
 
 /// So many calls are shown at most.
 const DEPTH: usize = 64;
@@ -16,11 +18,19 @@ static MODULES: OnceLock<Vec<Module>> = OnceLock::new();
 struct Module {
     name: String,
     memory: Range<usize>,
+    /// Its build id, empty if that is not known.
+    build: String,
 }
 
 /// Does what a signal handler may not: reads where everything lies, and lets the unwinder load what it needs.
 pub(super) fn prepare() {
-    MODULES.get_or_init(|| parse(&std::fs::read_to_string("/proc/self/maps").unwrap_or_default()));
+    MODULES.get_or_init(|| {
+        let mut modules = parse(&std::fs::read_to_string("/proc/self/maps").unwrap_or_default());
+        for module in &mut modules {
+            module.build = build_id::of(Path::new(&module.name)).unwrap_or_default();
+        }
+        modules
+    });
     let _ = capture(&mut [0; DEPTH]);
 }
 
@@ -34,6 +44,15 @@ pub fn write_backtrace(out: &mut Writer) {
         out.text("  #").decimal(number as u64).text(" ");
         write_address(out, *address);
         out.text("\n");
+    }
+}
+
+/// Writes which builds of which files the addresses are of: `NAME BUILD`, a line each. Async-signal-safe.
+pub fn write_builds(out: &mut Writer) {
+    for module in MODULES.get().map_or(&[][..], Vec::as_slice) {
+        if !module.build.is_empty() {
+            out.text("  ").text(&module.name).text(" ").text(&module.build).text("\n");
+        }
     }
 }
 
@@ -59,7 +78,10 @@ fn parse(maps: &str) -> Vec<Module> {
         let (Some(start), Some(end)) = (number(start), number(end)) else { continue };
         match modules.last_mut() {
             Some(last) if last.name == name => last.memory.end = end,
-            _ => modules.push(Module { name: name.to_owned(), memory: start..end }),
+            _ => {
+                let build = String::new();
+                modules.push(Module { name: name.to_owned(), memory: start..end, build });
+            }
         }
         if access.contains('x') {
             runs.push(name);
@@ -96,7 +118,9 @@ mod tests {
 7f0000-7f8000 r-xp 00000000 fe:00 13 /lib/libc.so.6\n\
 7f9000-7fa000 rw-p 00000000 00:00 0 \n\
 nonsense\n";
-        let module = |name: &str, memory| Module { name: name.to_owned(), memory };
+        let build = String::new();
+        let module =
+            |name: &str, memory| Module { name: name.to_owned(), memory, build: build.clone() };
         let (own, libc) = ("/usr/bin/dunlin", "/lib/libc.so.6");
         let expected = [module(own, 0x55_d000..0x56_1000), module(libc, 0x7f_0000..0x7f_8000)];
         assert_eq!(parse(maps), expected);
