@@ -42,7 +42,7 @@ impl<K: TableKey> Table<K> {
         for before in dirty.drain(..) {
             self.decide(before, env);
         }
-        self.best_removed = false;
+        self.best_left = false;
         self.clear_row(env);
         self.exports.count_turn();
         self.report_watches(env);
@@ -61,7 +61,7 @@ impl<K: TableKey> Table<K> {
         let change = Change {
             old,
             new,
-            moved: self.best_removed || old != new || self.best(net) != Some(before.route),
+            moved: self.best_left || old != new || self.best(net) != Some(before.route),
             forced: before.forced && old.is_some(),
         };
         if old != new || change.forced {

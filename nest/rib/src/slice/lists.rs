@@ -26,7 +26,7 @@ impl<K: TableKey> Table<K> {
     /// been touched.
     pub(crate) fn remove_route(&mut self, handle: u32, env: &mut Env<'_>) {
         let route = self.routes[handle];
-        self.best_removed |= route.flags & BEST != 0;
+        self.best_left |= route.flags & BEST != 0;
         self.unlink_route(handle);
         self.unlink_set(handle);
         self.release(route.received, env);
@@ -83,10 +83,12 @@ impl<K: TableKey> Table<K> {
     }
 
     pub(crate) fn unlink_set(&mut self, handle: u32) {
-        let Route { accepted, set_next, set_previous, .. } = self.routes[handle];
+        let Route { accepted, set_next, set_previous, flags, .. } = self.routes[handle];
         if accepted == NIL {
             return;
         }
+        // If it comes back in this turn it does so in front, where a feed may have passed.
+        self.best_left |= flags & BEST != 0 && !self.cursors.is_empty();
         for cursor in &mut self.cursors {
             if cursor.route == handle {
                 cursor.route = set_next;

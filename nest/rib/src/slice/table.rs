@@ -104,8 +104,9 @@ pub(crate) struct Table<K: TableKey> {
     pub(crate) dirty: Vec<Dirty>,
     /// Feeds that stopped inside a band.
     pub(crate) cursors: Vec<Cursor>,
-    /// A best route was removed in this turn, so another may have taken its handle.
-    pub(crate) best_removed: bool,
+    /// A best route was removed in this turn, so another may have taken its handle; or it left its set while
+    /// feeds stand somewhere, and may have come back where they have been.
+    pub(crate) best_left: bool,
     pub(crate) pipes: Pipes,
     /// Route changes that pipes have not taken yet.
     pub(crate) piped: Vec<PipedChange<K>>,
@@ -151,7 +152,7 @@ impl<K: TableKey> Table<K> {
             exports: Exports::new(),
             dirty: Vec::new(),
             cursors: Vec::new(),
-            best_removed: false,
+            best_left: false,
             pipes: Pipes::default(),
             piped: Vec::new(),
             watches: BTreeSet::new(),

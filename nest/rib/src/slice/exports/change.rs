@@ -78,7 +78,8 @@ impl<K: TableKey> Table<K> {
             _ => None,
         };
         let same = change.old == Some(best) && !change.forced;
-        if same && held.is_some_and(|generation| generation >= self.exports.newest) {
+        let all_hold_it = same && held.is_some_and(|generation| generation >= self.exports.newest);
+        if all_hold_it && !(change.moved && self.exports.is_feeding()) {
             return;
         }
         let moved = change.old.is_some_and(|old| old.source != best.source);
@@ -86,10 +87,10 @@ impl<K: TableKey> Table<K> {
         let route = self.fresh_route(best, env);
         for slot in self.exports.groups.iter_mut().flatten() {
             let had = held.is_some_and(|generation| slot.added <= generation);
-            if had && same {
+            if had && same && !(slot.feeding && change.moved) {
                 continue;
             }
-            slot.delta.updates_received += 1;
+            slot.delta.updates_received += u64::from(!(had && same));
             slot.delta.updates_accepted += 1;
             slot.exported += i64::from(!had);
             slot.tally.announced(change.old.filter(|_| had), best);

@@ -245,6 +245,11 @@ impl<K: TableKey> Exports<K> {
         self.groups.iter().position(is)
     }
 
+    /// Whether some group has been fed in part.
+    pub(crate) fn is_feeding(&self) -> bool {
+        self.groups.iter().flatten().any(|slot| slot.feeding)
+    }
+
     /// A group's feed goes on, or has covered all bands.
     pub(crate) fn set_feeding(&mut self, group: usize, feeding: bool) {
         if let Some(Some(slot)) = self.groups.get_mut(group) {

@@ -163,3 +163,21 @@ fn members_of_two_slices_end_with_what_the_model_says() {
 fn members_of_four_slices_end_with_what_the_model_says() {
     for_seeds(100, |seed| history(4, seed));
 }
+
+#[test]
+fn a_route_that_leaves_its_set_and_comes_back_is_not_passed_by() {
+    crate::testing::fix_hashes();
+    let mut world = World::new(1, 1);
+    let source = world.add_source();
+    let (one, other) =
+        (Look { local_pref: 100, hops: 1, med: 0 }, Look { local_pref: 90, hops: 2, med: 1 });
+    world.add_group(Kind::AcceptAll, None);
+    world.batch(&source, &[(net(1), 0, Some(one))]);
+    world.join(0, SourceId(1_000_000));
+    // Whichever band it is in: once a feed stands right before it.
+    while world.feed_band(0) {
+        world.batch(&source, &[(net(1), 0, Some(other)), (net(1), 0, Some(one))]);
+    }
+    world.settle();
+    world.check();
+}

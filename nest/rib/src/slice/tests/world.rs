@@ -248,15 +248,23 @@ impl World {
             return;
         }
         let slice = slices[self.rng.below(slices.len())];
-        let request = FeedRequest {
-            exporter,
-            token: *token,
-            band: bands[slice],
-            bands: 1 + self.rng.below(100) as u16,
-            withdraw_absent: false,
-        };
+        let (token, band, bands) = (*token, bands[slice], 1 + self.rng.below(100) as u16);
+        let request = FeedRequest { exporter, token, band, bands, withdraw_absent: false };
         self.slices[slice].handle(SliceMessage::Feed(request));
         self.drain();
+    }
+
+    /// Asks the only slice for the next band of a group's feed; false if there is none.
+    pub(super) fn feed_band(&mut self, at: usize) -> bool {
+        let group = &self.groups[at];
+        let Some((token, bands)) = &group.feed else { return false };
+        let (exporter, token, band) = (group.exporter, *token, bands[0]);
+        let request = FeedRequest { exporter, token, band, bands: 1, withdraw_absent: false };
+        if band < BANDS {
+            self.slices[0].handle(SliceMessage::Feed(request));
+        }
+        self.drain();
+        band < BANDS
     }
 
     /// Members apply what was sent.
