@@ -10,15 +10,15 @@ use std::{
     io::ErrorKind,
     net::{IpAddr, SocketAddr},
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
         mpsc::{Receiver, Sender, channel},
     },
 };
 
 use dunlin_runtime::{
-    Address, Class, ConnectOptions, Context, Duration, EventId, Interest, ListenOptions, Loop,
-    Ready, SocketId, Time, TimerId,
+    Address, Class, ConnectOptions, Context, Duration, EventId, Interest, ListenOptions, LogRecord,
+    Loop, Ready, SocketId, Time, TimerId,
     sim::{SimOptions, SimRuntime},
 };
 
@@ -476,4 +476,35 @@ fn a_year_passes_quickly() {
     sim.spawn("alarm", Class::Control, Alarm { timer, due, rings: Arc::clone(&rings) });
     sim.run_for(Duration::from_secs(365 * 24 * 3600 - 60));
     assert_eq!(rings.load(Ordering::Relaxed), 365 * 24 - 1);
+}
+
+/// Sends a message as it is dropped, once it knows to whom.
+struct Parting(Arc<OnceLock<Address<()>>>);
+
+impl Loop for Parting {
+    type Message = ();
+
+    fn message(&mut self, _: &mut Context<'_>, (): ()) {}
+}
+
+impl Drop for Parting {
+    fn drop(&mut self) {
+        self.0.get().map(|other| other.send(Class::Routing, ()));
+    }
+}
+
+#[test]
+fn nothing_is_left_of_loops_that_speak_as_they_are_dropped() {
+    let token = Arc::new(());
+    let held = Arc::clone(&token);
+    let log = move |_: &LogRecord| assert!(Arc::strong_count(&held) > 1);
+    let options = SimOptions { log: Some(Arc::new(log)), ..SimOptions::new(1) };
+    let mut sim = SimRuntime::with_options(options);
+    // The one that is dropped first speaks to one that is still there.
+    let other = Arc::new(OnceLock::new());
+    sim.spawn("first", Class::Routing, Parting(Arc::clone(&other)));
+    other.set(sim.spawn("second", Class::Routing, Parting(Arc::default()))).unwrap();
+    sim.run_for(Duration::from_millis(1));
+    drop((sim, other));
+    assert_eq!(Arc::strong_count(&token), 1, "the simulation is gone");
 }

@@ -450,6 +450,10 @@ impl Drop for Scheduler {
         for slot in 0..self.loops.len() as u32 {
             self.bury(slot);
         }
+        // What loops have sent each other as they were dropped holds them, and they hold this queue.
+        while !self.dispatch.inbox.is_empty() {
+            drop(self.dispatch.inbox.take_all());
+        }
     }
 }
 
