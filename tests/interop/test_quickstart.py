@@ -58,6 +58,12 @@ class User:
             return False
 
 
+    def listening(self):
+        """Addresses and ports of TCP on which somebody listens in this host."""
+        told = self.lab.run("dut", "ss", "-Htln").decode()
+        return sorted(line.split()[3] for line in told.splitlines())
+
+
 def neighbour(user, address, remote, asn):
     """A speaker on the same machine."""
     speaker = Speaker(user.lab, "dut", address, remote, asn, port=1790,
@@ -78,6 +84,7 @@ def quickstart():
                                  ("show threads", r"\d"), ("help", r"show"), ("show route", r"^2001:db8:")):
             text = user.ask(*command.split())
             require(re.search(pattern, text, re.M), f"{command}: {text[:400]!r}")
+        require(user.listening() == ["127.0.0.1:1790", "[::1]:1790"], f"it listens on {user.listening()}")
         one = neighbour(user, "127.0.0.11", "127.0.0.1", 64511)
         two = neighbour(user, "127.0.0.12", "127.0.0.1", 64512)
         six = neighbour(user, "::1", "::1", 64513)
@@ -102,5 +109,6 @@ def second():
             require(child.wait(10) != 0, f"a second daemon runs with the {what} in use")
         require(user.up(), "the first daemon was harmed")
         said = lambda: user.log()[len(before):]
-        wait_for(lambda: "1790" in said() or "in use" in said(), 5, lambda: f"a clear error: {said()!r}")
+        for what in ("127.0.0.1:1790: Address already in use", "dunlin.ctl is in use"):
+            wait_for(lambda: what in said(), 5, lambda: f"a clear error: {said()!r}")
         require(not (user.home / "other.ctl").exists(), "a daemon that did not start left its socket")

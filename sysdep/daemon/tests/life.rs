@@ -7,7 +7,7 @@ mod common;
 use std::net::TcpListener;
 use std::time::Duration;
 
-use common::{Client, Daemon, Place, SMALL, free_port, wait_for};
+use common::{Client, Place, SMALL, free_port, wait_for};
 
 /// A configuration with a BGP listener on a port of its own.
 fn with_bgp(port: u16) -> String {
@@ -164,60 +164,6 @@ fn thread_groups_change_by_configuration_and_the_protocols_in_them() {
 
 fn is_number(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_hexdigit())
-}
-
-/// The example uses fixed ports, so this is one test.
-#[test]
-fn the_example_runs_and_says_what_to_do() {
-    let place = Place::new("example");
-    let socket = place.path("dunlin.ctl");
-    let Ok(probe) = TcpListener::bind("127.0.0.1:1790") else {
-        eprintln!("port 1790 is in use: the built-in example was not tried");
-        return;
-    };
-    drop(probe);
-    let mut daemon = Daemon::start(place.command(), socket.clone());
-    assert!(wait_for(|| daemon.ask("show route").contains("192.0.2.0/24")));
-    assert!(wait_for(|| daemon.ask("show route table master6").contains("2001:db8:")));
-    assert!(std::net::TcpStream::connect("127.0.0.1:1790").is_ok());
-    let second = place.command().arg("-s").arg(place.path("other.ctl")).output().unwrap();
-    let error = String::from_utf8(second.stderr).unwrap();
-    assert_eq!(second.status.code(), Some(1), "{error}");
-    assert!(error.contains("1790") && error.contains("in use"), "{error}");
-    let third = place.command().output().unwrap();
-    let error = String::from_utf8(third.stderr).unwrap();
-    assert_eq!(third.status.code(), Some(1), "{error}");
-    assert!(error.contains("dunlin.ctl is in use"), "{error}");
-    assert!(daemon.ask("configure").contains("Reconfigured"));
-    daemon.signal("INT");
-    assert_eq!(daemon.wait().code(), Some(0));
-    let text = daemon.output();
-    for expected in ["127.0.0.1 port 1790", "::1 port 1790", "cargo run --release -p dunlinc"] {
-        assert!(text.contains(expected), "{text}");
-    }
-    assert!(text.contains(socket.to_str().unwrap()), "{text}");
-}
-
-/// A killed daemon leaves a recorder's file that can be read.
-#[test]
-fn what_a_killed_daemon_did_can_be_read() {
-    let place = Place::new("killed");
-    let mut daemon = place.daemon(SMALL, &[]);
-    assert!(daemon.ask("show trace").contains("Flight recorder"));
-    let files = || {
-        let list = std::fs::read_dir(place.path("")).unwrap();
-        let names = list.map(|entry| entry.unwrap().path());
-        names.filter(|path| path.extension().is_some_and(|end| end == "trace")).collect()
-    };
-    let found: Vec<_> = files();
-    daemon.signal("KILL");
-    daemon.wait();
-    // As root the file is in /run, where other tests have theirs.
-    if let [file] = found.as_slice() {
-        let out = place.command().arg("trace").args(["-n", "5"]).arg(file).output().unwrap();
-        let text = String::from_utf8(out.stdout).unwrap();
-        assert!(text.contains("(ended)") && text.lines().count() <= 6, "{text}");
-    }
 }
 
 #[test]
