@@ -249,6 +249,7 @@ impl fmt::Display for Greeting {
         let (version, control) = (env!("CARGO_PKG_VERSION"), self.control.display());
         let Size { threads, slices } = self.size;
         let workers = if threads == 1 { "worker" } else { "workers" };
+        let cut = if slices == 1 { "table slice" } else { "table slices" };
         let tables = &self.tables;
         write!(
             f,
@@ -258,12 +259,34 @@ impl fmt::Display for Greeting {
             \x20 neighbours      anybody from 127.0.0.0/8 and ::1, any AS number\n\
             \x20 tables          {tables}, with a few documentation prefixes\n\
             \x20 control socket  {control}\n\
-            \x20 threads         {threads} {workers}, {slices} table slices\n\
+            \x20 threads         {threads} {workers}, {slices} {cut}\n\
             \n\
             Type next, in another terminal:\n\
             \x20 cargo run --release -p dunlinc           (or dunlinc)  then: show protocols, help, ?\n\
             \x20 birdc -s {control} show route       works too\n\
             Your own configuration: dunlin -f -c FILE.  Ctrl-C ends this one.\n"
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Greeting, Size};
+    use crate::reading;
+
+    /// The manual shows what a machine with two processors says.
+    #[test]
+    fn the_manual_shows_what_the_example_says() {
+        let config = reading::EXAMPLE.load(&reading::kinds()).unwrap();
+        let size = Size::on(2, None, &config.globals);
+        let greeting = Greeting::new(&config, "/run/user/1000/dunlin.ctl".as_ref(), size);
+        let manual = include_str!("../../../doc/manual/getting-started.md");
+        let greeting = greeting.to_string();
+        let lines: Vec<&str> =
+            greeting.lines().filter(|line| line.starts_with("  ")).take(5).collect();
+        assert_eq!(lines.len(), 5, "{greeting}");
+        for line in lines {
+            assert!(manual.contains(&format!("\n    {line}\n")), "{line}");
+        }
     }
 }

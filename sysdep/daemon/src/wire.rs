@@ -43,7 +43,11 @@ impl Size {
     /// because sessions and export have the other half to do and each cut costs; their number stays
     /// while that of the workers can change.
     pub(crate) fn new(flag: Option<u32>, globals: &Globals) -> Self {
-        let cores = cores();
+        Self::on(cores(), flag, globals)
+    }
+
+    /// As [`Self::new`], on a machine with so many processors.
+    pub(crate) fn on(cores: u32, flag: Option<u32>, globals: &Globals) -> Self {
         let written = globals.threads.or_else(|| globals.thread_groups.default_threads());
         let written = written.map(|threads| match threads {
             Threads::Fixed(count) | Threads::Auto { max: count, .. } => count as u32,
@@ -177,5 +181,19 @@ mod tests {
         let globals = Globals { slices: Some(1), ..Globals::default() };
         assert_eq!(Size::new(None, &globals).slices, 1);
         assert_eq!(Size::new(Some(100), &Globals::default()).slices, 64);
+    }
+
+    #[test]
+    fn slices_are_half_as_many_as_workers_or_processors() {
+        for (cores, flag, expected) in [
+            (1, None, (1, 1)),
+            (2, None, (2, 1)),
+            (6, None, (6, 4)),
+            (2, Some(8), (8, 4)),
+            (16, Some(1), (1, 8)),
+        ] {
+            let Size { threads, slices } = Size::on(cores, flag, &Globals::default());
+            assert_eq!((threads, slices), expected, "{cores} processors");
+        }
     }
 }
