@@ -156,3 +156,45 @@ fn traces_of_nothing_are_refused() {
     assert_eq!(code, 1);
     assert!(error.contains("not.trace"), "{error}");
 }
+
+/// `-d`: everything, once, on standard error, whatever the file says; and what it says goes on.
+#[test]
+fn debugging_logs_everything_to_standard_error_too() {
+    let traced = SMALL.replace("protocol device { }", "protocol device { debug all; }");
+    let place = Place::new("debug");
+    let log = place.path("log");
+    let file = format!("log {log:?} all;\n");
+    for logs in [
+        "",
+        "log stderr { fatal };\n",
+        "log stderr all;\n",
+        &file,
+        &format!("{file}log stderr {{ info }};\n"),
+    ] {
+        let config = traced.replace("log stderr all;\n", logs);
+        let said = |flags: &[&str]| {
+            let _ = fs::remove_file(&log);
+            let mut daemon = place.daemon(&config, flags);
+            daemon.signal("TERM");
+            assert_eq!(daemon.wait().code(), Some(0));
+            daemon.errors()
+        };
+        let text = said(&["-d"]);
+        for line in ["<TRACE> device1: ", "<INFO> Started", "<INFO> Shutdown requested"] {
+            assert!(text.contains(line), "{logs}: {line}: {text}");
+        }
+        assert_eq!(text.matches("<INFO> Shutdown requested").count(), 1, "{logs}: {text}");
+        let in_file = fs::read_to_string(&log).unwrap_or_default();
+        assert_eq!(
+            in_file.contains("<TRACE> device1: "),
+            logs.contains("all") && logs != "log stderr all;\n",
+            "{logs}"
+        );
+        let without = said(&[]);
+        assert_eq!(
+            without.contains("<TRACE> device1: "),
+            logs == "log stderr all;\n",
+            "{logs}: {without}"
+        );
+    }
+}

@@ -58,7 +58,7 @@ struct Shared {
 /// What there is beside the configuration: flags of the command line.
 #[derive(Clone, Debug, Default)]
 pub struct LogDefaults {
-    /// Everything also goes to standard error (`-d`), or only if nothing else is configured.
+    /// When everything goes to standard error, whatever is configured (`-d`) or if nothing is.
     pub stderr: StderrUse,
     /// Everything also goes to this file (`-D`).
     pub debug_file: Option<PathBuf>,
@@ -74,7 +74,7 @@ pub enum StderrUse {
     Starting,
     /// If no destination is configured, instead of syslog.
     Fallback,
-    /// Always.
+    /// Always, everything: also what a `log stderr` of the configuration leaves out.
     Always,
 }
 

@@ -90,7 +90,11 @@ impl Sinks {
         let wanted = match when {
             StderrUse::Starting => false,
             StderrUse::Fallback => !self.has_open(),
-            StderrUse::Always => !self.has_stderr(),
+            StderrUse::Always => {
+                // What the configuration picks for it is among everything, and is not to come twice.
+                self.sinks.retain(|sink| !matches!(sink.destination, Destination::Stderr));
+                true
+            }
         };
         if wanted {
             self.add(Destination::Stderr, LogClasses::ALL);
