@@ -13,7 +13,8 @@ from .wire import IPV4, IPV6
 class Speaker:
     """One session. A thread reads; sending is done by the caller.
 
-    `routes` is what the other side has announced and not withdrawn.
+    `routes` is what the other side has announced and not withdrawn, `refreshes` what it has asked for again:
+    address family, subtype, subsequent family.
     """
 
     def __init__(self, lab, host, local, remote, asn, router_id=None, port=179, hold=90,
@@ -37,6 +38,7 @@ class Speaker:
         self.decoded = {}
         self.ended = set()
         self.updates = 0
+        self.refreshes = []
         self.notification = None
         self.closed = None
         self.peer_open = None
@@ -232,6 +234,8 @@ class Speaker:
             self.send(wire.message(wire.KEEPALIVE))
         elif kind == wire.KEEPALIVE:
             self.established.set()
+        elif kind == wire.ROUTE_REFRESH:
+            self.refreshes.append(struct.unpack("!HBB", body))
         elif kind == wire.NOTIFICATION:
             self.notification = (body[0], body[1], body[2:])
 

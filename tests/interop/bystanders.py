@@ -39,6 +39,12 @@ class Bystanders:
         self.watch.wait_routes(len(self.routes))
         return self
 
+    def channel(self, name, text):
+        """Another IPv4 channel for one of them, from the next start on."""
+        begin = self.text.index(f"protocol bgp {name} ")
+        usual = "ipv4 { import all; export all; }"
+        self.text = self.text[:begin] + self.text[begin:].replace(usual, f"ipv4 {{ {text} }}", 1)
+
     def __exit__(self, kind, error, trace):
         try:
             if error is None:

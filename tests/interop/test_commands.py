@@ -53,6 +53,64 @@ def client():
         require(answer[-1][0] == 9001, f"show nonsense: {answer}")
 
 
+@test("show-route-export-and-noexport", timeout=60)
+def noexport():
+    scene = Bystanders()
+    held = set(sorted(scene.routes)[::2])
+    scene.channel("watch", f"import all; export where !(net ~ [ {', '.join(sorted(held))} ]);")
+    with scene.lab:
+        scene.dut.start(scene.text)
+        scene.good.connect()
+        scene.watch.connect()
+        scene.good.announce(scene.routes)
+        scene.watch.wait_routes(len(scene.routes) - len(held))
+        shown = lambda arguments: {prefix for prefix, _ in scene.dut.control.entries(arguments)}
+        require(shown("export watch") == set(scene.routes) - held, "`export` differs from what the filter lets through")
+        require(shown("export watch") == set(scene.watch.table), "`export` differs from what the neighbour has")
+        require(shown("noexport watch") == held, "`noexport` differs from what the filter holds back")
+        expect(scene, "show route noexport watch count", rf"^{len(held)} of {len(scene.routes)} ")
+        expect(scene, "show route noexport watch protocol good count", rf"^{len(held)} of {len(scene.routes)} ")
+        one = min(held)
+        require(shown(f"noexport watch where net = {one}") == {one}, f"`noexport` and `where` do not show {one}")
+        other = min(set(scene.routes) - held)
+        require(not shown(f"noexport watch where net = {other}"), f"`noexport` shows {other}, which is exported")
+
+
+@test("reload", timeout=60)
+def reload():
+    if is_bird2():
+        raise Skip("BIRD 2 has one reload for both")
+    scene = Bystanders()
+    scene.channel("good", 'import filter { print "looked at ", net; accept; }; export all;')
+    with scene:
+        looked = lambda: scene.dut.log.read_text(errors="replace").count("looked at ")
+        runs = len(scene.routes)
+        wait_for(lambda: looked() == runs, 5, lambda: f"the import filter ran {looked()} times, not {runs}")
+        control = scene.dut.control
+
+        # Nobody is asked for what we have.
+        control("reload in good")
+        wait_for(lambda: looked() == 2 * runs, 5, lambda: f"`reload in`: the import filter ran {looked()} times")
+        require(not scene.good.refreshes, f"`reload in` asks the neighbour: {scene.good.refreshes}")
+        control("reload bgp in good")
+        wait_for(lambda: len(scene.good.refreshes) == 2, 5, lambda: f"`reload bgp in`: {scene.good.refreshes}")
+        require(sorted(scene.good.refreshes) == [(1, 0, 1), (2, 0, 1)], f"`reload bgp in`: {scene.good.refreshes}")
+        require(looked() == 2 * runs, f"`reload bgp in` runs filters itself: {looked()}")
+        for command in ("reload out watch", "reload bgp out watch", "reload watch"):
+            again, gone = set(), set()
+            scene.watch.on_update = lambda _, announced, withdrawn: (again.update(announced), gone.update(withdrawn))
+            control(command)
+            wait_for(lambda: again == set(scene.routes), 5, lambda: f"{command}: {len(again)} of {runs} routes come again")
+            require(not gone, f"{command}: it withdraws {gone}")
+        control("reload good")
+        wait_for(lambda: looked() == 3 * runs, 5, lambda: f"`reload`: the import filter ran {looked()} times")
+        require(len(scene.good.refreshes) == 2 and not scene.watch.refreshes, "somebody was asked who should not be")
+        for command, said in (("reload bad", (8, "bad: is not UP")), ("reload in bad", (8, "bad: is not UP")),
+                              ("reload bgp in bad", (8006, "bad: not reloading, not up"))):
+            answer = control.lines(command)
+            require(answer[-1] == said, f"{command}, though it is not up: {answer}")
+
+
 def cease(name, subcode, act, timeout=60):
     """A test of what a neighbour is told when its session is ended on purpose."""
 
