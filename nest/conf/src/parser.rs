@@ -133,6 +133,11 @@ impl<S: Payload> Parser<S> {
         token
     }
 
+    /// Goes back by one token, for a parser that wants to see a word that chose it.
+    pub fn back(&mut self) {
+        self.at = self.at.saturating_sub(1);
+    }
+
     /// Whether everything was consumed.
     #[must_use]
     pub fn at_end(&self) -> bool {

@@ -51,7 +51,8 @@ pub use input::{
 pub use net::Net;
 pub use parse::{
     evaluate, parse_attribute_definition, parse_channel_filter, parse_define, parse_eval,
-    parse_filter_definition, parse_function_definition, parse_policy_test, parse_route_statements,
+    parse_expression, parse_filter_definition, parse_function_definition, parse_policy_test,
+    parse_route_statements,
 };
 pub use prefix_set::PrefixSet;
 pub use program::{ChannelFilter, Program};

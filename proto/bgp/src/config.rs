@@ -12,8 +12,10 @@ use crate::wire::capability::Role;
 mod channel;
 mod check;
 mod differ;
+mod fit;
 mod section;
 mod statement;
+mod unbuilt;
 
 pub(crate) use differ::{ChannelChange, channel_changes, needs_restart};
 pub use section::BgpSection;

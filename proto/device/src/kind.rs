@@ -37,6 +37,7 @@ impl ProtocolKind for Device {
     fn channels(&self) -> ChannelRules {
         ChannelRules {
             kinds: &[],
+            others: &[],
             needed: Needed::None,
             preference: 0,
             import: ChannelFilter::Accept,

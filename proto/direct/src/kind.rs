@@ -1,7 +1,7 @@
 //! The protocol type. No instance of it can be started yet.
 
 use dunlin_core::protocol::{
-    ChannelKind, ChannelRules, Needed, Phase, ProtocolKind, Section, Service, Unbuilt,
+    ChannelKind, ChannelRules, Needed, OtherChannel, Phase, ProtocolKind, Section, Service, Unbuilt,
 };
 use dunlin_filter::ChannelFilter;
 
@@ -30,11 +30,16 @@ impl ProtocolKind for Direct {
     fn channels(&self) -> ChannelRules {
         ChannelRules {
             kinds: &[ChannelKind::Ipv4, ChannelKind::Ipv6],
+            others: &[OtherChannel::IPV6_SADR],
             needed: Needed::Any,
             preference: 240,
             import: ChannelFilter::Accept,
             export: ChannelFilter::Reject,
         }
+    }
+
+    fn is_built(&self) -> bool {
+        false
     }
 
     fn section(&self) -> Box<dyn Section> {

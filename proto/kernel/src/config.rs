@@ -206,8 +206,8 @@ mod tests {
 
     #[test]
     fn exactly_one_channel() {
-        assert_eq!(load("disabled;").unwrap_err(), ["t.conf:1:1 Channel not specified"]);
+        assert_eq!(load("disabled;").unwrap_err(), ["t.conf:1:29 Channel not specified"]);
         let found = load("disabled; ipv4; ipv6;").unwrap_err();
-        assert_eq!(found, ["t.conf:1:1 More than one channel specified"]);
+        assert_eq!(found, ["t.conf:1:41 More than one channel specified"]);
     }
 }

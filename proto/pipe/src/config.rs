@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use dunlin_conf::Parsed;
 use dunlin_core::config::{
-    ConfigParser, Globals, TableConfig, parse_any_table, parse_limit, refuse,
+    ConfigParser, Globals, TableConfig, parse_any_table, parse_limit, unbuilt,
 };
 use dunlin_core::protocol::{
     ChannelConfig, ChannelKind, InstanceConfig, Limit, ProtocolConfig, Section,
@@ -63,6 +63,8 @@ pub(crate) struct PipeSection {
     import_limit: Option<Limit>,
     export_limit: Option<Limit>,
     max_generation: u8,
+    /// See [`InstanceConfig::unbuilt`].
+    unbuilt: Option<Arc<str>>,
 }
 
 impl Default for PipeSection {
@@ -75,6 +77,7 @@ impl Default for PipeSection {
             import_limit: None,
             export_limit: None,
             max_generation: DEFAULT_GENERATIONS,
+            unbuilt: None,
         }
     }
 }
@@ -90,7 +93,18 @@ impl Section for PipeSection {
         } else if parser.eat_words(&["peer", "table"]) {
             self.peer = Some(parse_any_table(parser, globals)?);
         } else if parser.at_words(&["import", "in"]) || parser.at_words(&["export", "in"]) {
-            return Err(refuse(parser, "A pipe of some networks only (`import in`, `export in`)"));
+            let place = parser.token().span;
+            let is_import = parser.at_word("import");
+            parser.advance();
+            parser.advance();
+            parser.prefix()?;
+            let filter = parse_channel_filter(parser)?;
+            if is_import {
+                self.import = filter;
+            } else {
+                self.export = filter;
+            }
+            self.unbuilt = Some(unbuilt(parser, place, "A pipe of some networks only"));
         } else if parser.eat_words(&["import", "limit"]) {
             self.import_limit = parse_limit(parser)?;
         } else if parser.eat_words(&["export", "limit"]) {
@@ -121,18 +135,23 @@ impl Section for PipeSection {
         config: &mut InstanceConfig,
     ) -> Parsed<Arc<dyn ProtocolConfig>> {
         let Some(primary) = &self.primary else {
-            return Err(parser.error(config.span, "Primary table not specified").into());
+            return Err(parser.error(config.end, "Primary table not specified").into());
         };
         let Some(peer) = &self.peer else {
-            return Err(parser.error(config.span, "Secondary table not specified").into());
+            return Err(parser.error(config.end, "Secondary table not specified").into());
         };
         if primary.name == peer.name {
             let text = "Primary table and peer table must be different";
-            return Err(parser.error(config.span, text).into());
+            return Err(parser.error(config.end, text).into());
         }
         if primary.net_type != peer.net_type {
             let text = "Primary table and peer table must have the same type";
-            return Err(parser.error(config.span, text).into());
+            return Err(parser.error(config.end, text).into());
+        }
+        config.unbuilt = config.unbuilt.take().or_else(|| self.unbuilt.clone());
+        if !primary.is_built() {
+            config.unbuilt =
+                Some(format!("A pipe between tables of type {}", primary.net_type).into());
         }
         config.channels = self.channel(primary, config).into_iter().collect();
         Ok(Arc::new(PipeConfig {
@@ -220,23 +239,35 @@ mod tests {
             ("table t4; peer table t6;", "Primary table and peer table must have the same type"),
         ];
         for (section, message) in cases {
-            assert_eq!(parse(section).unwrap_err(), [format!("t.conf:2:15 {message}")]);
+            // Where the section ends.
+            let column = section.len() + 20;
+            assert_eq!(parse(section).unwrap_err(), [format!("t.conf:2:{column} {message}")]);
         }
     }
 
     #[test]
     fn what_a_pipe_lacks() {
-        let section = "table t4; peer table master4; import in 10.0.0.0/8 all; \
+        let section = "table t4; peer table master4; \
                        receive limit 9; import keep filtered; ipv4;";
         let found = parse(section).unwrap_err();
         let texts: Vec<_> = found.iter().map(|line| line.split_once(' ').unwrap().1).collect();
         let expected = [
-            "A pipe of some networks only (`import in`, `export in`) is not supported yet",
             "Pipe protocol does not support receive limits",
             "Pipe protocol prohibits keeping filtered routes",
             "Protocol pipe has no ipv4 channel",
         ];
         assert_eq!(texts, expected);
+    }
+
+    #[test]
+    fn a_pipe_of_some_networks_is_not_to_start() {
+        for option in ["import in 10.0.0.0/8 all;", "export in 10.0.0.0/8 where true;"] {
+            let config = parse(&format!("table t4; peer table master4; {option}")).unwrap();
+            let said = config.warnings[0].to_string();
+            assert_eq!(said, "t.conf:2:49: A pipe of some networks only is not supported yet");
+            let unbuilt = config.protocols[0].unbuilt.as_deref();
+            assert_eq!(unbuilt, Some("A pipe of some networks only"));
+        }
     }
 
     #[test]

@@ -41,6 +41,7 @@ impl ProtocolKind for PipeProtocol {
     fn channels(&self) -> ChannelRules {
         ChannelRules {
             kinds: &[],
+            others: &[],
             needed: Needed::None,
             preference: 0,
             import: ChannelFilter::Accept,

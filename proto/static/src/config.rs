@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use dunlin_conf::{Parsed, Span};
 use dunlin_core::config::{ConfigParser, Globals, no_effect, parse_any_table};
-use dunlin_core::protocol::{ChannelKind, InstanceConfig, ProtocolConfig, Section};
+use dunlin_core::protocol::{ChannelKind, InstanceConfig, OtherChannel, ProtocolConfig, Section};
+use dunlin_net::NetType;
 
-use crate::route::StaticRoute;
+use crate::route::{Missing, Read, StaticRoute};
 
 /// What a `protocol static` says.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -38,6 +39,10 @@ pub(crate) struct StaticSection {
     config: StaticConfig,
     /// Where the routes are, in the same order.
     places: Vec<Span>,
+    /// Routes of types that go nowhere yet.
+    others: Vec<(NetType, Span)>,
+    /// What keeps the routes from being announced.
+    missing: Missing,
 }
 
 impl Section for StaticSection {
@@ -48,8 +53,13 @@ impl Section for StaticSection {
     fn statement(&mut self, parser: &mut ConfigParser, globals: &Globals) -> Parsed<bool> {
         if parser.eat_word("route") {
             let place = parser.token().span;
-            self.config.routes.push(StaticRoute::parse(parser)?);
-            self.places.push(place);
+            match StaticRoute::parse(parser, &mut self.missing)? {
+                Read::Route(route) => {
+                    self.config.routes.push(route);
+                    self.places.push(place);
+                }
+                Read::Other(net_type) => self.others.push((net_type, place)),
+            }
         } else if parser.eat_words(&["check", "link"]) {
             self.config.check_link = parser.switch()?;
         } else if parser.eat_words(&["igp", "table"]) {
@@ -88,19 +98,33 @@ impl Section for StaticSection {
     ) -> Parsed<Arc<dyn ProtocolConfig>> {
         let mut config_is_right = Ok(());
         // Whether there is one channel is for core to check.
-        if let [channel] = &*config.channels {
-            let wanted = channel.kind;
-            for (route, place) in self.config.routes.iter().zip(&self.places) {
-                if route.net.net_type() != wanted.net_type() {
-                    let net = route.net;
+        if let [wanted] = &*Self::net_types(config) {
+            let own = self.config.routes.iter().map(|route| route.net.net_type());
+            let own = own.zip(self.places.iter().copied());
+            for (net_type, place) in own.chain(self.others.iter().copied()) {
+                if net_type != *wanted {
                     config_is_right = Err(parser
-                        .error(*place, "Incompatible network type")
-                        .because(format!("{net} does not belong into the {wanted} channel")));
+                        .error(place, "Incompatible network type")
+                        .because(format!("this is {net_type}, the channel is {wanted}")));
                 }
             }
         }
         config_is_right?;
+        if config.unbuilt.is_none() {
+            config.unbuilt.clone_from(&self.missing);
+        }
         Ok(Arc::new(self.config.clone()))
+    }
+}
+
+impl StaticSection {
+    /// What the channels carry, but for labels that belong to routes of another one.
+    fn net_types(config: &InstanceConfig) -> Vec<NetType> {
+        let alone = config.channels.is_empty() && config.others.len() == 1;
+        let counts = |channel: OtherChannel| alone || channel != OtherChannel::MPLS;
+        let others = config.others.iter().map(|other| other.channel).filter(|c| counts(*c));
+        let built = config.channels.iter().map(|channel| channel.kind.net_type());
+        built.chain(others.map(|channel| channel.net_type)).collect()
     }
 }
 

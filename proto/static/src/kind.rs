@@ -5,8 +5,8 @@ use std::sync::Arc;
 use dunlin_core::interfaces::Interfaces;
 use dunlin_core::protocol::{
     ChannelKind, ChannelRules, Description, Direction, Environment, Instance, InstanceConfig,
-    Needed, Phase, ProtocolKind, ProtocolState, Reconfigured, ReloadMode, Reply, Reporter, Section,
-    Service, StartError, StopReason,
+    Needed, OtherChannel, Phase, ProtocolKind, ProtocolState, Reconfigured, ReloadMode, Reply,
+    Reporter, Section, Service, StartError, StopReason,
 };
 use dunlin_filter::ChannelFilter;
 use dunlin_runtime::{Address, Class, Context, GroupId};
@@ -14,6 +14,22 @@ use dunlin_runtime::{Address, Class, Context, GroupId};
 use crate::announcer::{Announcer, AnnouncerMessage};
 use crate::channel::{ChannelTables, source_of};
 use crate::config::{StaticConfig, StaticSection};
+
+/// Routes of these types are read, and go nowhere yet.
+const OTHER_CHANNELS: &[OtherChannel] = &[
+    OtherChannel::IPV6_SADR,
+    OtherChannel::VPN4,
+    OtherChannel::VPN6,
+    OtherChannel::ROA4,
+    OtherChannel::ROA6,
+    OtherChannel::FLOW4,
+    OtherChannel::FLOW6,
+    OtherChannel::ETH,
+    OtherChannel::ASPA,
+    OtherChannel::EVPN,
+    OtherChannel::MPLS,
+    OtherChannel::NEIGHBORS,
+];
 
 /// The static protocol.
 #[derive(Clone, Copy, Debug, Default)]
@@ -35,6 +51,7 @@ impl ProtocolKind for Static {
     fn channels(&self) -> ChannelRules {
         ChannelRules {
             kinds: &[ChannelKind::Ipv4, ChannelKind::Ipv6],
+            others: OTHER_CHANNELS,
             needed: Needed::One,
             preference: 200,
             import: ChannelFilter::Accept,

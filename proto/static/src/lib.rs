@@ -16,7 +16,9 @@ pub mod route;
 
 mod channel;
 mod feed;
+mod flow;
 mod kind;
+mod other;
 mod statements;
 
 pub use kind::Static;

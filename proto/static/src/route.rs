@@ -4,11 +4,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use dunlin_attr::Dest;
-use dunlin_conf::{Failed, Parsed, TokenKind};
-use dunlin_core::config::{ConfigParser, no_effect, refuse};
+use dunlin_conf::{Parsed, TokenKind};
+use dunlin_core::config::{ConfigParser, no_effect, no_effect_yet, unbuilt};
 use dunlin_core::interfaces::is_link_local;
 use dunlin_filter::{Program, parse_route_statements};
-use dunlin_net::Prefix;
+use dunlin_net::{NetType, Prefix};
+
+use crate::other;
 
 /// A route of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,25 +47,46 @@ pub struct Via {
     pub weight: u16,
 }
 
+/// What stood behind `route`.
+#[derive(Debug)]
+pub(crate) enum Read {
+    /// A route.
+    Route(StaticRoute),
+    /// A route of a type that goes nowhere yet.
+    Other(NetType),
+}
+
+/// What a route asks for that is not built, and without which it must not be announced.
+pub(crate) type Missing = Option<Arc<str>>;
+
 impl StaticRoute {
     /// Reads what is behind `route`.
     ///
     /// # Errors
     /// If it is wrong; the diagnostic is recorded.
-    pub fn parse(parser: &mut ConfigParser) -> Parsed<Self> {
-        /// Types of routes besides IPv4 and IPv6.
-        const OTHERS: &[&str] = &["aspa", "flow4", "flow6", "eth", "evpn", "mpls", "neighbor"];
-        if let Some(kind) = parser.word().filter(|word| OTHERS.contains(word)) {
-            let text = format!("A static route of type {kind}");
-            return Err(refuse(parser, &text));
+    pub(crate) fn parse(parser: &mut ConfigParser, missing: &mut Missing) -> Parsed<Read> {
+        let mut net = Prefix::host(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED));
+        let mut other = other::network(parser)?;
+        if other.is_none() {
+            net = parser.prefix()?;
+            other = other::beyond_prefix(parser, net)?;
         }
-        let net = parser.prefix()?;
-        let destination = Destination::parse(parser)?;
+        if parser.at_word("mpls") {
+            read_labels(parser, missing)?;
+        }
+        let bare = parser.at(TokenKind::Semicolon) || parser.at(TokenKind::OpenBrace);
+        let destination = match other {
+            Some(net_type) if bare && other::needs_no_destination(net_type) => None,
+            _ => Some(Destination::parse(parser, missing)?),
+        };
         let statements = match parser.at(TokenKind::OpenBrace) {
             true => Some(parse_route_statements(parser)?),
             false => None,
         };
-        Ok(Self { net, destination, statements })
+        Ok(match (other, destination) {
+            (None, Some(destination)) => Read::Route(Self { net, destination, statements }),
+            (other, _) => Read::Other(other.unwrap_or(net.net_type())),
+        })
     }
 
     /// The lines of `show static`; `usable` tells which hops are in use.
@@ -89,7 +112,7 @@ impl StaticRoute {
 }
 
 impl Destination {
-    fn parse(parser: &mut ConfigParser) -> Parsed<Self> {
+    fn parse(parser: &mut ConfigParser, missing: &mut Missing) -> Parsed<Self> {
         const SINKS: &[(&str, Dest)] = &[
             ("reject", Dest::Unreachable),
             ("unreachable", Dest::Unreachable),
@@ -102,18 +125,14 @@ impl Destination {
         }
         if parser.eat_word("recursive") {
             let address = parser.ip()?;
-            refuse_labels(parser)?;
+            if parser.at_word("mpls") {
+                read_labels(parser, missing)?;
+            }
             return Ok(Self::Recursive(address));
-        }
-        if parser.at_word("mpls") {
-            refuse_labels(parser)?;
-        }
-        if parser.at_word("max") {
-            return Err(refuse(parser, "A static route of type ROA"));
         }
         let mut hops = Vec::new();
         while parser.eat_word("via") {
-            hops.push(Via::parse(parser)?);
+            hops.push(Via::parse(parser, missing)?);
         }
         if hops.is_empty() {
             return Err(parser.error_here("Unexpected or missing nexthop/type").because(
@@ -127,7 +146,7 @@ impl Destination {
 
 impl Via {
     /// Reads what is behind `via`.
-    fn parse(parser: &mut ConfigParser) -> Parsed<Self> {
+    fn parse(parser: &mut ConfigParser, missing: &mut Missing) -> Parsed<Self> {
         let place = parser.token().span;
         let mut via = Self { gateway: None, interface: None, onlink: false, weight: 1 };
         if parser.at(TokenKind::String) {
@@ -138,7 +157,7 @@ impl Via {
                 via.interface = Some(interface_name(parser)?);
             }
         }
-        while via.option(parser)? {}
+        while via.option(parser, missing)? {}
         match via.gateway {
             Some(gateway) if via.interface.is_none() && is_link_local(gateway) => {
                 parser.warning(place, "Link-local gateway without an interface").hint(format!(
@@ -160,7 +179,7 @@ impl Via {
     }
 
     /// Reads one option of a hop; false if there is none.
-    fn option(&mut self, parser: &mut ConfigParser) -> Parsed<bool> {
+    fn option(&mut self, parser: &mut ConfigParser, missing: &mut Missing) -> Parsed<bool> {
         if parser.eat_word("dev") {
             let span = parser.token().span;
             let name = interface_name(parser)?;
@@ -176,13 +195,14 @@ impl Via {
             let span = parser.token().span;
             parser.advance();
             if hop_switch(parser)? {
-                let text = "BFD on a static route is not supported yet";
-                return Err(parser.error(span, text).because(
-                    "Dunlin has no BFD so far; without it the route depends on the interface only",
-                ));
+                if self.onlink {
+                    let text = "BFD cannot be used with an onlink next hop";
+                    return Err(parser.error(span, text).into());
+                }
+                no_effect_yet(parser, span, "bfd");
             }
         } else if parser.at_word("mpls") {
-            refuse_labels(parser)?;
+            read_labels(parser, missing)?;
         } else {
             return Ok(false);
         }
@@ -227,9 +247,10 @@ fn hop_switch(parser: &mut ConfigParser) -> Parsed<bool> {
     if last { Ok(true) } else { parser.switch() }
 }
 
-fn refuse_labels(parser: &mut ConfigParser) -> Parsed<()> {
-    match parser.at_word("mpls") {
-        true => Err(refuse(parser, "MPLS on a static route")),
-        false => Ok::<(), Failed>(()),
-    }
+/// `mpls N[/N…]`: packets would go out without their labels.
+fn read_labels(parser: &mut ConfigParser, missing: &mut Missing) -> Parsed<()> {
+    let place = parser.advance().span;
+    other::labels(parser)?;
+    *missing = Some(unbuilt(parser, place, "MPLS on a static route"));
+    Ok(())
 }

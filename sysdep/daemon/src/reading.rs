@@ -18,7 +18,7 @@ pub(crate) const EXAMPLE: Embedded =
 
 /// Every protocol type there is.
 pub(crate) fn kinds() -> Kinds {
-    let kinds: [Arc<dyn ProtocolKind>; 6] = [
+    let built: [Arc<dyn ProtocolKind>; 6] = [
         Arc::new(dunlin_device::Device),
         Arc::new(dunlin_pipe::PipeProtocol),
         Arc::new(dunlin_static::Static),
@@ -26,7 +26,7 @@ pub(crate) fn kinds() -> Kinds {
         Arc::new(dunlin_direct::Direct),
         Arc::new(dunlin_kernel::Kernel),
     ];
-    Arc::new(kinds)
+    built.into_iter().chain(dunlin_unbuilt::kinds()).collect()
 }
 
 /// Reads the configuration that was asked for. Its path is absolute, because a daemon leaves the

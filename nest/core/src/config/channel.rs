@@ -2,23 +2,86 @@
 
 use std::sync::Arc;
 
-use dunlin_conf::{Parsed, TokenKind};
+use dunlin_conf::{Parsed, Span, TokenKind};
 use dunlin_filter::parse_channel_filter;
+use dunlin_net::NetType;
 
-use super::unsupported::{no_effect, refuse};
-use super::{ConfigParser, DebugDefaults, DebugFlags, Globals, TableConfig, names};
-use crate::protocol::{ChannelConfig, ChannelKind, ChannelRules, Limit, LimitAction, Section};
+use super::unsupported::{no_effect, unbuilt};
+use super::{ConfigParser, DebugDefaults, DebugFlags, Globals, TableConfig, mpls, names};
+use crate::protocol::{
+    ChannelConfig, ChannelKind, ChannelRules, Limit, LimitAction, OtherChannel, OtherChannelConfig,
+    Section,
+};
+
+/// A channel's type, whether it carries anything or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AnyChannel {
+    /// It does.
+    Built(ChannelKind),
+    /// It does not yet.
+    Other(OtherChannel),
+}
+
+impl AnyChannel {
+    /// The channel whose words are at the cursor: one of those that its protocol has, if some have the
+    /// same beginning.
+    pub(super) fn find(parser: &ConfigParser, own: &[OtherChannel]) -> Option<Self> {
+        let fits = |other: &&OtherChannel| {
+            let words: Vec<&str> = other.words.split_whitespace().collect();
+            parser.at_words(&words)
+        };
+        let longest = |others: &[OtherChannel]| {
+            let fitting = others.iter().filter(fits);
+            fitting.max_by_key(|other| other.words.len()).copied().map(Self::Other)
+        };
+        let built = [ChannelKind::Ipv4, ChannelKind::Ipv6];
+        let built = || built.into_iter().find(|kind| parser.at_word(kind.keyword()));
+        let any = longest(own).or_else(|| longest(OtherChannel::ALL));
+        any.or_else(|| built().map(Self::Built))
+    }
+
+    pub(super) const fn words(self) -> &'static str {
+        match self {
+            Self::Built(kind) => kind.keyword(),
+            Self::Other(other) => other.words,
+        }
+    }
+
+    const fn net_type(self) -> NetType {
+        match self {
+            Self::Built(kind) => kind.net_type(),
+            Self::Other(other) => other.net_type,
+        }
+    }
+
+    pub(super) fn is_allowed(self, rules: &ChannelRules) -> bool {
+        match self {
+            Self::Built(kind) => rules.kinds.contains(&kind),
+            Self::Other(other) => rules.others.contains(&other),
+        }
+    }
+}
 
 /// A channel while its section is read.
 #[derive(Clone)]
 pub(super) struct ChannelDraft {
-    pub(super) config: ChannelConfig,
+    pub(super) channel: AnyChannel,
+    /// Its kind means nothing if the channel is one that carries nothing.
+    config: ChannelConfig,
+    /// The table, if one is named.
+    table: Option<Arc<str>>,
+    /// See [`InstanceConfig::unbuilt`](crate::protocol::InstanceConfig::unbuilt).
+    pub(super) unbuilt: Option<Arc<str>>,
     /// It was opened in this section, not inherited: opening it again is a mistake.
     pub(super) own: bool,
 }
 
 impl ChannelDraft {
-    pub(super) fn new(kind: ChannelKind, rules: &ChannelRules, debug: DebugDefaults) -> Self {
+    pub(super) fn new(channel: AnyChannel, rules: &ChannelRules, debug: DebugDefaults) -> Self {
+        let kind = match channel {
+            AnyChannel::Built(kind) => kind,
+            AnyChannel::Other(_) => ChannelKind::Ipv4,
+        };
         let config = ChannelConfig {
             kind,
             table: Arc::from(kind.default_table()),
@@ -33,7 +96,41 @@ impl ChannelDraft {
             export_limit: None,
             debug: debug.channels,
         };
-        Self { config, own: true }
+        Self { channel, config, table: None, unbuilt: None, own: true }
+    }
+
+    /// As an heir of its section has it.
+    pub(super) fn heir(&self) -> Self {
+        Self { own: false, ..self.clone() }
+    }
+
+    /// The configuration of a channel that carries routes.
+    pub(super) fn built(&self) -> Option<ChannelConfig> {
+        let AnyChannel::Built(_) = self.channel else { return None };
+        let mut config = self.config.clone();
+        config.table.clone_from(self.table.as_ref().unwrap_or(&self.config.table));
+        Some(config)
+    }
+
+    /// The configuration of one that does not; `end`: the end of its section.
+    pub(super) fn other(
+        &self,
+        parser: &mut ConfigParser,
+        globals: &Globals,
+        end: Span,
+    ) -> Option<Parsed<OtherChannelConfig>> {
+        let AnyChannel::Other(channel) = self.channel else { return None };
+        let of_type = |table: &&TableConfig| table.net_type == channel.net_type;
+        let first = || globals.tables.iter().find(of_type).map(|table| table.name.clone());
+        // Neighbours that were discovered are in a table that the daemon has by itself.
+        let implicit = || (channel == OtherChannel::NEIGHBORS).then(|| Arc::from("neighbors"));
+        let Some(table) = self.table.clone().or_else(first).or_else(implicit) else {
+            let hint =
+                format!("write `{} table NAME;` before, and `table NAME;`", channel.net_type);
+            return Some(Err(parser.error(end, "Routing table not specified").because(hint)));
+        };
+        let ChannelConfig { import_given, export_given, .. } = self.config;
+        Some(Ok(OtherChannelConfig { channel, table, import_given, export_given }))
     }
 
     /// Reads the block behind the channel's name; without one the channel is as it is by default.
@@ -46,20 +143,43 @@ impl ChannelDraft {
         if !parser.at(TokenKind::OpenBrace) {
             return Ok(());
         }
-        let config = &mut self.config;
         parser.block(|parser| {
-            if section.channel_statement(parser, globals, config.kind)? {
-                return Ok(());
-            }
-            option(parser, globals, config)
+            let is_own = match self.channel {
+                AnyChannel::Built(kind) => section.channel_statement(parser, globals, kind)?,
+                AnyChannel::Other(other) => {
+                    section.other_channel_statement(parser, globals, other)?
+                }
+            };
+            if is_own { Ok(()) } else { self.statement(parser, globals) }
         })
+    }
+
+    fn statement(&mut self, parser: &mut ConfigParser, globals: &Globals) -> Parsed<()> {
+        let is_mpls = self.channel == AnyChannel::Other(OtherChannel::MPLS);
+        let place = parser.token().span;
+        if parser.eat_word("table") {
+            let table = parse_table_of(parser, globals, self.channel.net_type())?;
+            self.table = Some(table.name);
+            Ok(())
+        } else if parser.eat_words(&["export", "in"]) {
+            parser.prefix()?;
+            self.unbuilt = Some(unbuilt(parser, place, "The option `export in`"));
+            self.config.export = parse_channel_filter(parser)?;
+            self.config.export_given = true;
+            Ok(())
+        } else if is_mpls && parser.at_word("domain") {
+            parser.advance();
+            parser.known("MPLS domain", names::as_mpls_domain)
+        } else if is_mpls && parser.at_word("label") {
+            mpls::labels(parser)
+        } else {
+            option(parser, &mut self.config)
+        }
     }
 }
 
-fn option(parser: &mut ConfigParser, globals: &Globals, config: &mut ChannelConfig) -> Parsed<()> {
-    if parser.eat_word("table") {
-        config.table = parse_table(parser, globals, config.kind)?.name;
-    } else if parser.eat_words(&["import", "limit"]) {
+fn option(parser: &mut ConfigParser, config: &mut ChannelConfig) -> Parsed<()> {
+    if parser.eat_words(&["import", "limit"]) {
         config.import_limit = parse_limit(parser)?;
     } else if parser.eat_words(&["export", "limit"]) {
         config.export_limit = parse_limit(parser)?;
@@ -67,10 +187,6 @@ fn option(parser: &mut ConfigParser, globals: &Globals, config: &mut ChannelConf
         config.receive_limit = parse_limit(parser)?;
     } else if parser.eat_words(&["import", "keep", "filtered"]) {
         config.keep_filtered = parser.switch()?;
-    } else if parser.at_words(&["import", "table"]) || parser.at_words(&["export", "table"]) {
-        return Err(refuse(parser, "An import or export table"));
-    } else if parser.at_words(&["export", "in"]) {
-        return Err(refuse(parser, "The option `export in`"));
     } else if parser.eat_word("import") {
         config.import = parse_channel_filter(parser)?;
         config.import_given = true;
@@ -90,13 +206,7 @@ fn option(parser: &mut ConfigParser, globals: &Globals, config: &mut ChannelConf
             no_effect(parser, place, "rpki reload", reason);
         }
     } else {
-        let word = parser.word().map(str::to_owned);
-        return Err(match word {
-            Some(word) if dunlin_conf::keywords::is_keyword(&word) => {
-                refuse(parser, &format!("The channel option `{word}`"))
-            }
-            _ => parser.unexpected(&[]),
-        });
+        return Err(parser.unexpected(&[]));
     }
     Ok(())
 }
@@ -110,12 +220,24 @@ pub fn parse_table(
     globals: &Globals,
     kind: ChannelKind,
 ) -> Parsed<TableConfig> {
+    parse_table_of(parser, globals, kind.net_type())
+}
+
+/// The name of a table that holds networks of this type.
+///
+/// # Errors
+/// If there is no such table, or it holds something else.
+pub fn parse_table_of(
+    parser: &mut ConfigParser,
+    globals: &Globals,
+    net_type: NetType,
+) -> Parsed<TableConfig> {
     let table = parse_any_table(parser, globals)?;
-    if table.net_type != kind.net_type() {
+    if table.net_type != net_type {
         let span = parser.previous().span;
         return Err(parser
             .error(span, "Incompatible table type")
-            .because(format!("the table `{}` is not of type {kind}", table.name)));
+            .because(format!("the table `{}` is not of type {net_type}", table.name)));
     }
     Ok(table)
 }

@@ -7,6 +7,7 @@ use dunlin_net::NetType;
 use dunlin_runtime::Threads;
 
 use super::{CliConfig, DebugFlags, LogConfig, ThreadGroups, Watchdog};
+use crate::protocol::ChannelKind;
 use crate::timeformat::TimeFormats;
 
 /// How the router id is found.
@@ -25,6 +26,28 @@ pub struct TableConfig {
     pub name: Arc<str>,
     /// What it holds.
     pub net_type: NetType,
+    /// Its routes are to be in order; what some options need and others exclude.
+    pub sorted: bool,
+    /// It is to have a trie, which some options need.
+    pub trie: bool,
+}
+
+impl TableConfig {
+    /// A table without options.
+    pub const fn new(name: Arc<str>, net_type: NetType) -> Self {
+        Self { name, net_type, sorted: false, trie: false }
+    }
+
+    /// Whether something can be in it: other types are read, and nothing fills them yet.
+    pub const fn is_built(&self) -> bool {
+        matches!(self.net_type, NetType::Ip4 | NetType::Ip6)
+    }
+
+    /// Whether the other one is the table of this name that is always there.
+    pub(super) fn is_default_like(&self, other: &Self) -> bool {
+        let names = [ChannelKind::Ipv4, ChannelKind::Ipv6].map(ChannelKind::default_table);
+        names.contains(&&*self.name) && self.name == other.name && self.net_type == other.net_type
+    }
 }
 
 /// Where tables run.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use dunlin_conf::{Parsed, TokenKind};
 
-use super::ConfigParser;
+use super::{ConfigParser, no_effect_yet};
 use crate::log::{LogClass, LogClasses};
 
 /// One `log` statement.
@@ -39,10 +39,36 @@ pub struct LogFile {
 
 impl LogConfig {
     /// Parses the statement behind `log`.
-    pub(super) fn parse(parser: &mut ConfigParser) -> Parsed<Self> {
+    /// None for a destination that is not built.
+    pub(super) fn parse(parser: &mut ConfigParser) -> Parsed<Option<Self>> {
+        if Self::unbuilt(parser)? {
+            return Self::classes(parser).map(|_| None);
+        }
         let destination = Self::destination(parser)?;
         let classes = Self::classes(parser)?;
-        Ok(Self { destination, classes })
+        Ok(Some(Self { destination, classes }))
+    }
+
+    /// `fixed "FILE" SIZE` and `udp ADDRESS|"HOST" [port N]`
+    fn unbuilt(parser: &mut ConfigParser) -> Parsed<bool> {
+        let place = parser.token().span;
+        if parser.eat_word("fixed") {
+            parser.string()?;
+            parser.integer()?;
+            no_effect_yet(parser, place, "log fixed");
+        } else if parser.eat_word("udp") {
+            match parser.at(TokenKind::String) {
+                true => parser.string().map(drop)?,
+                false => parser.ip().map(drop)?,
+            }
+            if parser.eat_word("port") {
+                parser.integer_in("Port", 1..=65535)?;
+            }
+            no_effect_yet(parser, place, "log udp");
+        } else {
+            return Ok(false);
+        }
+        Ok(true)
     }
 
     fn destination(parser: &mut ConfigParser) -> Parsed<LogDestination> {
@@ -52,11 +78,6 @@ impl LogConfig {
         if parser.eat_word("syslog") {
             let name = if parser.eat_word("name") { parser.string()? } else { Arc::from("dunlin") };
             return Ok(LogDestination::Syslog(name));
-        }
-        for word in ["fixed", "udp"] {
-            if parser.at_word(word) {
-                return Err(super::unsupported::refuse(parser, &format!("log {word}")));
-            }
         }
         if parser.at(TokenKind::String) {
             let path = PathBuf::from(&*parser.string()?);

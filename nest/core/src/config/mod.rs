@@ -5,8 +5,10 @@
 
 mod channel;
 mod globals;
+pub mod grammar;
 mod groups;
 mod log;
+mod mpls;
 mod names;
 mod parse;
 mod section;
@@ -17,13 +19,13 @@ mod watchdog;
 #[cfg(test)]
 mod tests;
 
-pub use channel::{parse_any_table, parse_limit, parse_table};
+pub use channel::{parse_any_table, parse_limit, parse_table, parse_table_of};
 pub use globals::{DebugDefaults, Globals, RouterId, TableConfig, TablesGroup};
 pub use groups::{ThreadGroups, parse_threads};
 pub use log::{LogConfig, LogDestination, LogFile};
 pub(crate) use parse::parse_time_format;
 pub use parse::{Loaded, Rejected, load, parse_text};
-pub use unsupported::{no_effect, refuse};
+pub use unsupported::{no_effect, no_effect_yet, refuse, unbuilt};
 pub use watchdog::Watchdog;
 
 use core::fmt;
@@ -118,6 +120,30 @@ impl DebugFlags {
             parser.warning(span, "Routes are not traced yet, this flag has no effect");
         }
         Ok(flag)
+    }
+
+    /// Parses what stands behind `mrtdump`: nothing is dumped yet, which a warning says.
+    pub(crate) fn parse_dump(parser: &mut ConfigParser) -> Parsed<()> {
+        use dunlin_conf::TokenKind;
+        let place = parser.previous().span;
+        let flag = [("states", true), ("messages", true)];
+        let mut on = false;
+        if parser.eat(TokenKind::OpenBrace) {
+            on = parser.expect_one_of(&flag)?;
+            while parser.eat(TokenKind::Comma) {
+                parser.expect_one_of(&flag)?;
+            }
+            parser.expect(TokenKind::CloseBrace)?;
+        } else if !parser.eat_word("off") {
+            if !parser.eat_word("all") {
+                return Err(parser.unexpected(&["ALL", "OFF", "'{'"]));
+            }
+            on = true;
+        }
+        if on {
+            no_effect_yet(parser, place, "mrtdump");
+        }
+        Ok(())
     }
 
     /// Parses flags of something that traces nothing yet, and says so.

@@ -8,7 +8,8 @@ use dunlin_conf::{Diagnostic, Diagnostics, Files, Parsed, SourceMap, Symbols, To
 use dunlin_net::hash::Map;
 
 use super::section::Draft;
-use super::unsupported::{is_net_type, no_effect, refuse};
+use super::table::is_net_type;
+use super::unsupported::{no_effect, no_effect_yet};
 use super::{
     CliConfig, Config, ConfigParser, DebugFlags, Globals, Kinds, LogConfig, RouterId, TableConfig,
     names,
@@ -93,8 +94,7 @@ pub(super) struct Loader {
 impl Loader {
     fn implicit_tables(&mut self) {
         for kind in [ChannelKind::Ipv4, ChannelKind::Ipv6] {
-            let table =
-                TableConfig { name: kind.default_table().into(), net_type: kind.net_type() };
+            let table = TableConfig::new(kind.default_table().into(), kind.net_type());
             let span = self.parser.token().span;
             // The namespace is empty, so the names are free.
             let index = self.globals.tables.len();
@@ -155,7 +155,8 @@ impl Loader {
                 Ok(())
             }
             "eval" => self.definition(|parser| dunlin_filter::parse_eval(parser).map(drop)),
-            "ipv4" | "ipv6" => self.table(),
+            "mpls" if self.parser.word_ahead(1) == Some("domain") => self.mpls_domain(),
+            word if is_net_type(word) => self.table(),
             "threads" => self.threads(),
             "thread" => self.thread_group(),
             "slices" => self.slices(),
@@ -185,7 +186,7 @@ impl Loader {
             "log" => {
                 self.parser.advance();
                 let log = LogConfig::parse(&mut self.parser)?;
-                self.globals.logs.push(log);
+                self.globals.logs.extend(log);
                 Ok(())
             }
             "timeformat" => self.time_format(),
@@ -194,12 +195,8 @@ impl Loader {
                 self.parser.advance();
                 self.globals.watchdog.parse(&mut self.parser)
             }
-            "mrtdump" | "graceful" | "mpls" => {
-                Err(refuse(&mut self.parser, &format!("The statement `{word}`")))
-            }
-            _ if is_net_type(word) => {
-                Err(refuse(&mut self.parser, &format!("A table of type {word}")))
-            }
+            "mrtdump" => self.mrtdump(),
+            "graceful" => self.graceful_restart(),
             _ => Err(self.parser.unexpected(&[])),
         }
     }
@@ -250,12 +247,36 @@ impl Loader {
             debug.commands = self.parser.integer_in("Level", 0..=2)?;
         } else if self.parser.eat_word("latency") {
             self.globals.watchdog.parse_latency(&mut self.parser)?;
-        } else if self.parser.at_word("show") {
-            return Err(refuse(&mut self.parser, "This kind of debugging"));
+        } else if self.parser.eat_words(&["show", "route"]) {
+            let place = self.parser.previous().span;
+            if DebugFlags::parse(&mut self.parser)? != DebugFlags::OFF {
+                no_effect_yet(&mut self.parser, place, "debug show route");
+            }
         } else {
             let words = ["PROTOCOLS", "CHANNELS", "TABLES", "COMMANDS", "LATENCY"];
             return Err(self.parser.unexpected(&words));
         }
+        Ok(())
+    }
+
+    /// `mrtdump "FILE"` and `mrtdump protocols FLAGS`
+    fn mrtdump(&mut self) -> Parsed<()> {
+        let place = self.parser.advance().span;
+        if self.parser.eat_word("protocols") {
+            return DebugFlags::parse_dump(&mut self.parser);
+        }
+        self.parser.string()?;
+        no_effect_yet(&mut self.parser, place, "mrtdump");
+        Ok(())
+    }
+
+    /// `graceful restart wait N`
+    fn graceful_restart(&mut self) -> Parsed<()> {
+        let place = self.parser.advance().span;
+        self.parser.expect_word("restart")?;
+        self.parser.expect_word("wait")?;
+        self.parser.integer()?;
+        no_effect_yet(&mut self.parser, place, "graceful restart wait");
         Ok(())
     }
 

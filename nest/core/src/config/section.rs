@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use dunlin_conf::{Failed, Parsed, Span, TokenKind};
 
-use super::channel::ChannelDraft;
+use super::channel::{AnyChannel, ChannelDraft};
 use super::groups::parse_group;
 use super::parse::{Loader, parse_router_id};
-use super::unsupported::{is_net_type, is_protocol, refuse};
+use super::unsupported::{no_effect_yet, unbuilt};
 use super::{ConfigParser, DebugFlags, Globals, names};
 use crate::protocol::{
-    ChannelKind, ChannelRules, InstanceConfig, Needed, NoConfig, ProtocolKind, Section,
+    ChannelRules, InstanceConfig, Needed, NoConfig, OtherChannel, OtherChannelConfig, ProtocolKind,
+    Section,
 };
 
 /// A section while it is read; kept for those that inherit from it.
@@ -27,16 +28,18 @@ pub(super) struct Draft {
     hostname: Option<Arc<str>>,
     restart_time: Duration,
     thread_group: Option<Arc<str>>,
+    /// See [`InstanceConfig::unbuilt`].
+    unbuilt: Option<Arc<str>>,
 }
 
 /// `restart time` if nothing is said.
 const RESTART_TIME: Duration = Duration::from_secs(5);
 
 impl Draft {
-    fn new(kind: Arc<dyn ProtocolKind>, globals: &Globals) -> Self {
+    fn new(kind: Arc<dyn ProtocolKind>, section: Box<dyn Section>, globals: &Globals) -> Self {
         Self {
             rules: kind.channels(),
-            section: kind.section(),
+            section,
             kind,
             channels: Vec::new(),
             disabled: false,
@@ -46,16 +49,16 @@ impl Draft {
             hostname: None,
             restart_time: RESTART_TIME,
             thread_group: None,
+            unbuilt: None,
         }
     }
 
     fn inherit(&self) -> Self {
-        let heir = |draft: &ChannelDraft| ChannelDraft { own: false, ..draft.clone() };
         Self {
             kind: self.kind.clone(),
             rules: self.rules.clone(),
             section: self.section.inherit(),
-            channels: self.channels.iter().map(heir).collect(),
+            channels: self.channels.iter().map(ChannelDraft::heir).collect(),
             disabled: self.disabled,
             description: self.description.clone(),
             debug: self.debug,
@@ -63,6 +66,7 @@ impl Draft {
             hostname: self.hostname.clone(),
             restart_time: self.restart_time,
             thread_group: self.thread_group.clone(),
+            unbuilt: self.unbuilt.clone(),
         }
     }
 
@@ -70,8 +74,8 @@ impl Draft {
         if self.section.statement(parser, globals)? {
             return Ok(());
         }
-        if let Some(kind) = channel_kind(parser) {
-            return self.channel(parser, globals, kind);
+        if let Some(channel) = AnyChannel::find(parser, self.rules.others) {
+            return self.channel(parser, globals, channel);
         }
         if parser.eat_word("disabled") {
             self.disabled = parser.switch()?;
@@ -87,57 +91,60 @@ impl Draft {
             self.restart_time = parser.time()?;
         } else if parser.eat_words(&["thread", "group"]) {
             self.thread_group = Some(parse_group(parser, globals)?);
+        } else if parser.eat_word("mrtdump") {
+            DebugFlags::parse_dump(parser)?;
+        } else if parser.eat_word("vrf") {
+            self.vrf(parser)?;
         } else {
-            return Err(self.unknown(parser));
+            return Err(parser.unexpected(&[]));
         }
         Ok(())
     }
 
-    fn unknown(&self, parser: &mut ConfigParser) -> Failed {
-        let Some(word) = parser.word().map(str::to_owned) else {
-            return parser.unexpected(&[]);
-        };
-        let kind = self.kind.keyword();
-        match word.as_str() {
-            "vrf" | "mrtdump" => refuse(parser, &format!("The option `{word}`")),
-            _ if is_net_type(&word) => refuse(parser, &format!("A channel of type {word}")),
-            _ if dunlin_conf::keywords::is_keyword(&word) => {
-                refuse(parser, &format!("The option `{word}` of protocol {kind}"))
-            }
-            _ => parser.unexpected(&[]),
+    /// `"NAME"` or `default` behind `vrf`.
+    fn vrf(&mut self, parser: &mut ConfigParser) -> Parsed<()> {
+        let place = parser.previous().span;
+        if parser.eat_word("default") {
+            no_effect_yet(parser, place, "vrf default");
+            self.unbuilt = None;
+        } else {
+            parser.string()?;
+            self.unbuilt = Some(unbuilt(parser, place, "The option `vrf`"));
         }
+        Ok(())
     }
 
     fn channel(
         &mut self,
         parser: &mut ConfigParser,
         globals: &Globals,
-        kind: ChannelKind,
+        channel: AnyChannel,
     ) -> Parsed<()> {
         let span = parser.token().span;
-        if parser.word_ahead(1) == Some("sadr") {
-            return Err(refuse(parser, "A channel of type ipv6 sadr"));
+        for _ in channel.words().split_whitespace() {
+            parser.advance();
         }
-        if parser.ahead(1).kind.is_name() {
-            return Err(refuse(parser, "A channel of this type"));
-        }
-        parser.advance();
-        if !self.rules.kinds.contains(&kind) {
+        if !channel.is_allowed(&self.rules) {
             let name = self.kind.keyword();
-            let text = format!("Protocol {name} has no {kind} channel");
+            let text = format!("Protocol {name} has no {} channel", channel.words());
             return Err(parser.error(span, text).into());
         }
-        let index = self.channels.iter().position(|draft| draft.config.kind == kind);
+        let index = self.channels.iter().position(|draft| draft.channel == channel);
         let index = match index {
             Some(index) if self.channels[index].own => {
                 return Err(parser.error(span, "Multiple channels of the same type").into());
             }
             Some(index) => index,
             None => {
-                self.channels.push(ChannelDraft::new(kind, &self.rules, globals.debug));
+                self.channels.push(ChannelDraft::new(channel, &self.rules, globals.debug));
                 self.channels.len() - 1
             }
         };
+        if let AnyChannel::Other(other) = channel
+            && self.kind.is_built()
+        {
+            no_effect_yet(parser, span, &format!("channel {other}"));
+        }
         self.channels[index].own = true;
         self.channels[index].block(parser, globals, &mut *self.section)
     }
@@ -148,12 +155,14 @@ impl Draft {
         parser: &mut ConfigParser,
         globals: &Globals,
         name: Arc<str>,
-        span: Span,
+        (span, end): (Span, Span),
     ) -> Parsed<InstanceConfig> {
         let mut config = InstanceConfig {
             kind: self.kind.clone(),
             name,
             span,
+            end,
+            unbuilt: None,
             disabled: self.disabled,
             description: self.description.clone(),
             debug: self.debug,
@@ -161,26 +170,50 @@ impl Draft {
             hostname: self.hostname.clone(),
             restart_time: self.restart_time,
             thread_group: self.thread_group.clone(),
-            channels: self.channels.iter().map(|draft| draft.config.clone()).collect(),
+            channels: self.channels.iter().filter_map(ChannelDraft::built).collect(),
+            others: Vec::new(),
             specific: Arc::new(NoConfig),
             parent: None,
         };
+        let drafts = self.channels.iter();
+        let others: Parsed<Vec<_>> =
+            drafts.filter_map(|draft| draft.other(parser, globals, end)).collect();
+        config.others = others?;
+        config.unbuilt = self.unbuilt();
         config.specific = self.section.finish(parser, globals, &mut config)?;
-        match (self.rules.needed, config.channels.len()) {
-            (Needed::One, 0) => Err(parser
-                .error(span, "Channel not specified")
-                .because(format!("protocol {} needs a channel", self.kind.keyword()))),
-            (Needed::One, 2..) => Err(parser.error(span, "More than one channel specified").into()),
-            _ => Ok(config),
-        }
+        self.check_channels(parser, &config)?;
+        Ok(config)
     }
-}
 
-fn channel_kind(parser: &ConfigParser) -> Option<ChannelKind> {
-    match parser.word()? {
-        "ipv4" => Some(ChannelKind::Ipv4),
-        "ipv6" => Some(ChannelKind::Ipv6),
-        _ => None,
+    /// What keeps an instance from being started.
+    fn unbuilt(&self) -> Option<Arc<str>> {
+        let missing = self.channels.iter().find_map(|draft| draft.unbuilt.clone());
+        let missing = self.unbuilt.clone().or(missing);
+        if missing.is_some() || !self.kind.is_built() {
+            return missing;
+        }
+        let first = self.channels.first()?;
+        // Beside channels that work, one that does not is only warned of.
+        let idle = self.channels.iter().all(|draft| matches!(draft.channel, AnyChannel::Other(_)));
+        idle.then(|| {
+            let (kind, words) = (self.kind.keyword(), first.channel.words());
+            Arc::from(format!("A protocol {kind} with a channel of type {words}"))
+        })
+    }
+
+    fn check_channels(&self, parser: &mut ConfigParser, config: &InstanceConfig) -> Parsed<()> {
+        let labels = |other: &&OtherChannelConfig| other.channel != OtherChannel::MPLS;
+        let all = config.channels.len() + config.others.len();
+        let counted = config.channels.len() + config.others.iter().filter(labels).count();
+        match (self.rules.needed, all) {
+            (Needed::One | Needed::Some, 0) => Err(parser
+                .error(config.end, "Channel not specified")
+                .because(format!("protocol {} needs a channel", self.kind.keyword()))),
+            (Needed::One, _) if counted > 1 => {
+                Err(parser.error(config.end, "More than one channel specified").into())
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -192,7 +225,14 @@ impl Loader {
         if !template {
             self.parser.advance();
         }
+        let kind_at = self.parser.token().span;
         let kind = self.protocol_kind()?;
+        if template && !kind.has_templates() {
+            let text = format!("There are no templates of protocol {}", kind.keyword());
+            return Err(self.parser.error(kind_at, text).into());
+        }
+        let mut section = kind.section();
+        section.head(&mut self.parser)?;
         let named = match self.parser.at(TokenKind::OpenBrace) || self.parser.at_word("from") {
             true => None,
             false => Some(self.parser.name()?),
@@ -201,16 +241,21 @@ impl Loader {
             Some((name, span)) => (name, span),
             None => (self.free_name(kind.keyword()), span),
         };
-        let mut draft = self.ancestor(&kind)?;
+        let begins = self.parser.at(TokenKind::OpenBrace) || self.parser.at_word("from");
+        if !begins {
+            return Err(self.parser.unexpected(&["FROM", "'{'"]));
+        }
+        let mut draft = self.ancestor(&kind, section)?;
         let meaning = if template { names::template() } else { names::protocol() };
         let defined = self.parser.define(&name, span, meaning);
         let globals = &self.globals;
         let before = self.parser.diagnostics().error_count();
         self.parser.block(|parser| draft.statement(parser, globals))?;
+        let end = self.parser.previous().span;
         let clean = self.parser.diagnostics().error_count() == before;
         // What the section as a whole lacks is only worth saying if each of its lines is right.
         if !template && clean {
-            let config = draft.finish(&mut self.parser, &self.globals, name.clone(), span);
+            let config = draft.finish(&mut self.parser, &self.globals, name.clone(), (span, end));
             if let Ok(config) = config {
                 self.check_single(&*kind, span);
                 self.protocols.push(Arc::new(config));
@@ -240,15 +285,19 @@ impl Loader {
             self.parser.advance();
             return Ok(kind.clone());
         }
-        if is_protocol(&word) {
-            return Err(refuse(&mut self.parser, &format!("Protocol {word}")));
-        }
         Err(self.parser.unexpected(&[]))
     }
 
-    fn ancestor(&mut self, kind: &Arc<dyn ProtocolKind>) -> Parsed<Draft> {
+    fn ancestor(
+        &mut self,
+        kind: &Arc<dyn ProtocolKind>,
+        section: Box<dyn Section>,
+    ) -> Parsed<Draft> {
+        if !kind.has_templates() && self.parser.at_word("from") {
+            return Err(self.parser.unexpected(&["'{'"]));
+        }
         if !self.parser.eat_word("from") {
-            return Ok(Draft::new(kind.clone(), &self.globals));
+            return Ok(Draft::new(kind.clone(), section, &self.globals));
         }
         let span = self.parser.token().span;
         let name = self.parser.text(span).to_owned();

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use dunlin_conf::{Parsed, Span, TokenKind};
+use dunlin_net::NetType;
 
 use super::globals::TablesGroup;
 use super::groups::parse_group;
 use super::parse::Loader;
-use super::unsupported::{no_effect, refuse};
+use super::unsupported::{no_effect, no_effect_yet};
 use super::{ConfigParser, DebugFlags, Globals, TableConfig, names};
-use crate::protocol::ChannelKind;
 
 /// What stands behind an option's words.
 #[derive(Clone, Copy)]
@@ -66,33 +66,40 @@ const UNSORTED: &str = "a network's best route comes first, the others have no o
 impl Loader {
     /// `ipv4 table NAME [sorted] [{ … }]`
     pub(super) fn table(&mut self) -> Parsed<()> {
-        let kind = self
-            .parser
-            .expect_one_of(&[("ipv4", ChannelKind::Ipv4), ("ipv6", ChannelKind::Ipv6)])?;
-        if self.parser.at_word("sadr") {
-            return Err(refuse(&mut self.parser, "A table of type ipv6 sadr"));
-        }
+        let start = self.parser.token().span;
+        let net_type = net_type(&mut self.parser)?;
         self.parser.expect_word("table")?;
         let (name, span) = self.parser.name()?;
-        let table = TableConfig { name: name.clone(), net_type: kind.net_type() };
+        let mut table = TableConfig::new(name.clone(), net_type);
         // Naming a table that is there anyway only gives it options.
-        if kind.default_table() != &*name {
-            let index = self.globals.tables.len();
-            self.parser.define(&name, span, names::table(&table, index))?;
-            self.globals.tables.push(table);
+        let index = self.globals.tables.iter().position(|there| table.is_default_like(there));
+        let index = match index {
+            Some(index) => index,
+            None => {
+                let index = self.globals.tables.len();
+                self.parser.define(&name, span, names::table(&table, index))?;
+                self.globals.tables.push(table.clone());
+                index
+            }
+        };
+        if !table.is_built() {
+            let place = start.to(span);
+            no_effect_yet(&mut self.parser, place, &format!("table of type {net_type}"));
         }
         let place = self.parser.token().span;
         if self.parser.eat_word("sorted") {
+            table.sorted = true;
             no_effect(&mut self.parser, place, "sorted", UNSORTED);
         }
         if self.parser.at(TokenKind::OpenBrace) {
             let mut group = None;
             let globals = &self.globals;
-            self.parser.block(|parser| option(parser, globals, &mut group))?;
+            self.parser.block(|parser| option(parser, globals, &mut table, &mut group))?;
             if let Some((group, place)) = group {
                 self.tables_group(name, group, place);
             }
         }
+        self.globals.tables[index] = table;
         Ok(())
     }
 
@@ -109,35 +116,71 @@ impl Loader {
     }
 }
 
+/// The type of a table.
+fn net_type(parser: &mut ConfigParser) -> Parsed<NetType> {
+    if parser.eat_words(&["ipv6", "sadr"]) {
+        return Ok(NetType::Ip6Sadr);
+    }
+    parser.expect_one_of(&NET_TYPES)
+}
+
+/// The word that a table's statement begins with, and what the table holds.
+const NET_TYPES: [(&str, NetType); 14] = [
+    ("ipv4", NetType::Ip4),
+    ("ipv6", NetType::Ip6),
+    ("vpn4", NetType::Vpn4),
+    ("vpn6", NetType::Vpn6),
+    ("roa4", NetType::Roa4),
+    ("roa6", NetType::Roa6),
+    ("flow4", NetType::Flow4),
+    ("flow6", NetType::Flow6),
+    ("mpls", NetType::Mpls),
+    ("aspa", NetType::Aspa),
+    ("evpn", NetType::Evpn),
+    ("eth", NetType::Eth),
+    ("neighbor", NetType::Neighbor),
+    ("neighbors", NetType::Neighbor),
+];
+
+/// Whether a statement that begins with this word defines a table.
+pub(super) fn is_net_type(word: &str) -> bool {
+    NET_TYPES.iter().any(|(net_type, _)| *net_type == word)
+}
+
 /// `group`: the thread group that the table names, and where.
 fn option(
     parser: &mut ConfigParser,
     globals: &Globals,
+    table: &mut TableConfig,
     group: &mut Option<(Arc<str>, Span)>,
 ) -> Parsed<()> {
     let place = parser.token().span;
     if parser.eat_words(&["thread", "group"]) {
         *group = Some((parse_group(parser, globals)?, place));
     } else if let Some(idle) = IDLE.iter().find(|idle| parser.eat_words(idle.words)) {
-        idle.value.skip(parser)?;
+        let on = idle.value.read(parser)?;
+        if idle.words == ["trie"] {
+            table.trie = on;
+        }
         no_effect(parser, place, &idle.words.join(" "), idle.reason);
     } else if parser.eat_word("sorted") {
-        if parser.switch()? {
+        table.sorted = parser.switch()?;
+        if table.sorted {
             no_effect(parser, place, "sorted", UNSORTED);
         }
     } else if parser.eat_word("debug") {
         DebugFlags::parse_untraced(parser, "Tables")?;
     } else {
-        return Err(refuse(parser, "This table option"));
+        return Err(parser.unexpected(&[]));
     }
     Ok(())
 }
 
 impl Value {
-    /// Reads the value; whatever it is changes nothing.
-    fn skip(self, parser: &mut ConfigParser) -> Parsed<()> {
+    /// Reads the value: whether the option is on.
+    fn read(self, parser: &mut ConfigParser) -> Parsed<bool> {
         match self {
-            Self::Switch => parser.switch().map(drop),
+            Self::Switch => return parser.switch(),
             Self::Integer => parser.integer().map(drop),
             Self::Integers => parser.integer().and_then(|_| parser.integer()).map(drop),
             Self::Period => {
@@ -151,5 +194,6 @@ impl Value {
             Self::Time => parser.time().map(drop),
             Self::Times => parser.time().and_then(|_| parser.time()).map(drop),
         }
+        .map(|()| true)
     }
 }

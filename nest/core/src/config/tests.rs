@@ -42,6 +42,7 @@ impl ProtocolKind for Toy {
     fn channels(&self) -> ChannelRules {
         ChannelRules {
             kinds: &[ChannelKind::Ipv4, ChannelKind::Ipv6],
+            others: &[],
             needed: Needed::One,
             preference: 200,
             import: ChannelFilter::Accept,
@@ -227,16 +228,104 @@ fn templates_give_options_and_channels() {
 
 #[test]
 fn what_is_not_built_is_named_with_its_place() {
-    let errors =
-        bad("protocol ospf v2 o { ipv4; }\nroa4 table r;\nprotocol static { ipv4; vrf \"x\"; }");
-    assert_eq!(
-        errors,
-        [
-            "t:1:10 Protocol ospf is not supported yet",
-            "t:2:1 A table of type roa4 is not supported yet",
-            "t:3:25 The option `vrf` is not supported yet",
-        ]
+    for (text, place, option) in [
+        ("roa4 table r;", "1:1", "table of type roa4"),
+        ("roa6 table r sorted;", "1:1", "table of type roa6"),
+        ("flow4 table r { trie; };", "1:1", "table of type flow4"),
+        ("ipv6 sadr table r;", "1:1", "table of type ipv6 sadr"),
+        ("mpls table r;", "1:1", "table of type mpls"),
+        ("neighbor table r;", "1:1", "table of type neighbors"),
+        ("mrtdump \"f\";", "1:1", "mrtdump"),
+        ("mrtdump protocols { states, messages };", "1:9", "mrtdump"),
+        ("graceful restart wait 100;", "1:1", "graceful restart wait"),
+        ("mpls domain d { label range x { start 16; length 9; }; };", "1:1", "mpls domain"),
+        ("debug show route all;", "1:12", "debug show route"),
+        ("log fixed \"f\" 20000 all;", "1:5", "log fixed"),
+        ("log udp 192.0.2.1 port 5140 { info };", "1:5", "log udp"),
+        ("log udp \"host\" all;", "1:5", "log udp"),
+        ("protocol static { ipv4; mrtdump { states }; }", "1:25", "mrtdump"),
+        ("protocol static { ipv4; vrf default; }", "1:25", "vrf default"),
+    ] {
+        let config = good(&format!("{text}\nprotocol static {{ ipv4; }}"));
+        let first = config.warnings.first().map(ToString::to_string).unwrap_or_default();
+        assert_eq!(first, format!("t:{place}: {option}: accepted, has no effect yet"), "{text}");
+        assert!(config.protocols.iter().all(|protocol| protocol.unbuilt.is_none()), "{text}");
+    }
+    assert!(
+        good("mrtdump protocols off; protocol static { ipv4; mrtdump off; }").warnings.is_empty()
     );
+}
+
+#[test]
+fn without_what_is_vital_an_instance_is_not_to_start() {
+    for (section, what) in [
+        ("ipv4; vrf \"x\";", "The option `vrf`"),
+        ("ipv4 { export in 10.0.0.0/8 all; };", "The option `export in`"),
+    ] {
+        let config = good(&format!("protocol static {{ {section} }}"));
+        assert_eq!(config.protocols[0].unbuilt.as_deref(), Some(what));
+        assert!(config.warnings[0].message.starts_with(what), "{:?}", config.warnings);
+        let plain = good("protocol static { ipv4; }");
+        assert!(config.protocols[0].incompatible(&plain.protocols[0]));
+    }
+    let heir =
+        good("template static t { vrf \"x\"; } protocol static from t { ipv4; vrf default; }");
+    assert_eq!(heir.protocols[0].unbuilt, None);
+}
+
+#[test]
+fn the_grammar_of_what_is_not_built_is_checked() {
+    for (text, error) in [
+        (
+            "mrtdump protocols { packets };",
+            "1:21 syntax error, unexpected PACKETS, expecting STATES or MESSAGES",
+        ),
+        ("mrtdump protocols 7;", "1:19 syntax error, unexpected NUM, expecting ALL or OFF or '{'"),
+        ("graceful restart 7;", "1:18 syntax error, unexpected NUM, expecting WAIT"),
+        ("log udp 192.0.2.1 port 0 all;", "1:24 Port must be in range 1-65535"),
+        (
+            "log fixed 7 all;",
+            "1:11 syntax error, unexpected NUM, expecting TEXT or CF_SYM_KNOWN or '('",
+        ),
+        (
+            "mpls domain d { label range x { start 1048576; }; };",
+            "1:39 Label range start must be in range 0-1048575",
+        ),
+        (
+            "mpls domain d { label range x { start 1048575; length 2; }; };",
+            "1:58 MPLS label range exceeds 20 bits",
+        ),
+        ("roa4 table master4;", "1:12 Symbol 'master4' already defined"),
+        ("roa4 tabel x;", "1:6 syntax error, unexpected CF_SYM_UNDEFINED, expecting TABLE"),
+        (
+            "protocol static { ipv4; vrf 7; }",
+            "1:29 syntax error, unexpected NUM, expecting TEXT or CF_SYM_KNOWN or '('",
+        ),
+        ("protocol static { roa4; }", "1:19 Protocol static has no roa4 channel"),
+        (
+            "protocol static { ipv4 { import table; }; }",
+            "1:33 syntax error, unexpected TABLE, expecting ALL or NONE or FILTER or WHERE",
+        ),
+        ("protocol static { ipv4 { colour; }; }", "1:26 syntax error, unexpected CF_SYM_UNDEFINED"),
+        ("protocol perf { ipv4; }", "1:10 syntax error, unexpected CF_SYM_UNDEFINED"),
+    ] {
+        let found = bad(&format!("{text}\nprotocol static {{ ipv4; }}"));
+        assert_eq!(found[0], format!("t:{error}"), "{text}");
+    }
+}
+
+#[test]
+fn a_check_of_origins_is_read_and_warned_of() {
+    let text = "roa4 table r; roa6 table r6; aspa table a; define ASN = 65001;\n\
+                filter f { if roa_check(r, net, ASN) = ROA_INVALID then reject; \
+                if roa_check(r6) != ROA_UNKNOWN then reject; \
+                if aspa_check(a, bgp_path, true) = ASPA_INVALID then reject; \
+                if aspa_check_downstream(a) = ASPA_VALID then reject; accept; }\n\
+                protocol static { ipv4; }";
+    let config = good(text);
+    let said: Vec<_> = config.warnings.iter().filter(|w| w.line == 2).map(|w| &w.message).collect();
+    assert_eq!(said.len(), 4, "{said:?}");
+    assert!(said.iter().all(|said| said.contains("tables hold nothing yet")), "{said:?}");
 }
 
 #[test]
@@ -246,7 +335,7 @@ fn every_error_is_reported() {
     assert_eq!(errors.len(), 5, "{errors:?}");
     assert_eq!(errors[0], "t:1:27 Multiple channels of the same type");
     assert_eq!(errors[1], "t:2:17 Symbol 'a' already defined");
-    assert_eq!(errors[2], "t:3:17 Channel not specified");
+    assert_eq!(errors[2], "t:3:21 Channel not specified");
     assert!(errors[3].starts_with("t:4:11 syntax error"), "{errors:?}");
 }
 

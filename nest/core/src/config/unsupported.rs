@@ -1,46 +1,12 @@
-//! Things that BIRD has and Dunlin does not: an error that names them if they would change what it
-//! does, a warning if there is nothing that they could change; never silence.
+//! Things that BIRD has and Dunlin does not. All of them are read and checked, none in silence: what could
+//! change nothing here, and what is not there yet and can be missed, is a warning; without what else the
+//! daemon would do what its configuration forbids, an instance does not start.
+
+use std::sync::Arc;
 
 use dunlin_conf::{Failed, Span};
 
 use super::ConfigParser;
-
-/// Protocol types of BIRD 3.3.2.
-const PROTOCOLS: &[&str] = &[
-    "aggregator",
-    "babel",
-    "bfd",
-    "bgp",
-    "bmp",
-    "bridge",
-    "device",
-    "direct",
-    "evpn",
-    "kernel",
-    "l3vpn",
-    "mrt",
-    "ospf",
-    "pipe",
-    "radv",
-    "rip",
-    "rpki",
-    "static",
-    "perf",
-];
-
-/// Channel and table types of BIRD 3.3.2 besides `ipv4` and `ipv6`.
-const NET_TYPES: &[&str] =
-    &["vpn4", "vpn6", "roa4", "roa6", "flow4", "flow6", "eth", "aspa", "evpn", "mpls", "neighbor"];
-
-/// Whether BIRD has such a protocol type.
-pub(super) fn is_protocol(word: &str) -> bool {
-    PROTOCOLS.contains(&word)
-}
-
-/// Whether BIRD has such a table or channel type.
-pub(super) fn is_net_type(word: &str) -> bool {
-    NET_TYPES.contains(&word)
-}
 
 /// Reports that the thing at the cursor is not built yet.
 pub fn refuse(parser: &mut ConfigParser, what: &str) -> Failed {
@@ -53,4 +19,20 @@ pub fn refuse(parser: &mut ConfigParser, what: &str) -> Failed {
 /// `reason`: what makes it so, to be read by whoever wrote it.
 pub fn no_effect(parser: &mut ConfigParser, place: Span, option: &str, reason: &str) {
     parser.warning(place, format!("{option}: accepted, has no effect: {reason}"));
+}
+
+/// Warns that an option is read and changes nothing so far, because what it is about is not built.
+pub fn no_effect_yet(parser: &mut ConfigParser, place: Span, option: &str) {
+    parser
+        .warning(place, format!("{option}: accepted, has no effect yet"))
+        .hint("Dunlin does not have this so far; the rest of the configuration works without it");
+}
+
+/// Warns that something is read which is not built and without which its protocol must not start; gives
+/// what [`InstanceConfig::unbuilt`](crate::protocol::InstanceConfig::unbuilt) is to be.
+pub fn unbuilt(parser: &mut ConfigParser, place: Span, what: &str) -> Arc<str> {
+    parser.warning(place, format!("{what} is not supported yet")).hint(
+        "a protocol with this is read but does not start, as it would not do what is written",
+    );
+    Arc::from(what)
 }

@@ -137,7 +137,7 @@ impl Manager {
             InstanceEvent::Interfaces(interfaces) => {
                 return self.interfaces_changed(cx, interfaces);
             }
-            InstanceEvent::Child(child) => return self.start_child(cx, index, child),
+            InstanceEvent::Child(child) => return self.start_child(cx, index, *child),
         }
         self.advance(cx);
     }

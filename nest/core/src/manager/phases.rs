@@ -143,6 +143,10 @@ impl Manager {
             let error = StartError::Failed(NO_ROUTER_ID.to_owned());
             return self.entry_started(cx, index, InstanceId(0), Err(error));
         }
+        if let Some(what) = &config.unbuilt {
+            let error = StartError::Failed(format!("{what} is not supported yet"));
+            return self.entry_started(cx, index, InstanceId(0), Err(error));
+        }
         let (id, environment) = self.environment(index);
         let service =
             self.services.entry(config.kind.keyword()).or_insert_with(|| config.kind.service());

@@ -69,7 +69,7 @@ mod tests {
     use std::sync::Arc;
 
     fn table(name: &str, net_type: NetType) -> TableConfig {
-        TableConfig { name: Arc::from(name), net_type }
+        TableConfig::new(Arc::from(name), net_type)
     }
 
     #[test]

@@ -48,13 +48,80 @@ impl fmt::Display for ChannelKind {
     }
 }
 
+/// A channel type that is read and checked, and that nothing carries routes through yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct OtherChannel {
+    /// The words in the configuration, with spaces between.
+    pub words: &'static str,
+    /// What its table holds.
+    pub net_type: NetType,
+}
+
+/// Defines a constant for each of them.
+macro_rules! other_channels {
+    ($($name:ident $words:literal $net_type:ident;)*) => {
+        impl OtherChannel {
+            $(
+                #[doc = concat!("`", $words, "`")]
+                pub const $name: Self = Self { words: $words, net_type: NetType::$net_type };
+            )*
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+        }
+    };
+}
+
+other_channels! {
+    IPV6_SADR "ipv6 sadr" Ip6Sadr;
+    IPV4_MULTICAST "ipv4 multicast" Ip4;
+    IPV6_MULTICAST "ipv6 multicast" Ip6;
+    IPV4_MPLS "ipv4 mpls" Ip4;
+    IPV6_MPLS "ipv6 mpls" Ip6;
+    VPN4_MPLS "vpn4 mpls" Vpn4;
+    VPN6_MPLS "vpn6 mpls" Vpn6;
+    VPN4_MULTICAST "vpn4 multicast" Vpn4;
+    VPN6_MULTICAST "vpn6 multicast" Vpn6;
+    VPN4 "vpn4" Vpn4;
+    VPN6 "vpn6" Vpn6;
+    ROA4 "roa4" Roa4;
+    ROA6 "roa6" Roa6;
+    FLOW4 "flow4" Flow4;
+    FLOW6 "flow6" Flow6;
+    ETH "eth" Eth;
+    ASPA "aspa" Aspa;
+    EVPN "evpn" Evpn;
+    MPLS "mpls" Mpls;
+    NEIGHBORS "neighbors" Neighbor;
+}
+
+impl fmt::Display for OtherChannel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.words)
+    }
+}
+
+/// A channel of such a type, as configured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OtherChannelConfig {
+    /// Its type.
+    pub channel: OtherChannel,
+    /// Name of its table.
+    pub table: Arc<str>,
+    /// The configuration says something about import.
+    pub import_given: bool,
+    /// The configuration says something about export.
+    pub export_given: bool,
+}
+
 /// How many channels a protocol needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Needed {
     /// It has none.
     None,
-    /// Exactly one.
+    /// Exactly one, besides one of MPLS labels.
     One,
+    /// At least one.
+    Some,
     /// Any number.
     Any,
 }
@@ -64,6 +131,8 @@ pub enum Needed {
 pub struct ChannelRules {
     /// The kinds allowed.
     pub kinds: &'static [ChannelKind],
+    /// The types allowed of those that carry nothing yet.
+    pub others: &'static [OtherChannel],
     /// How many it needs.
     pub needed: Needed,
     /// Preference of its routes.

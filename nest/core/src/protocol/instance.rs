@@ -157,7 +157,7 @@ pub enum InstanceEvent {
     /// It wants to be stopped and restarted or disabled, for this reason. A child is removed.
     Automatic(Automatic, String),
     /// It wants a child.
-    Child(Child),
+    Child(Box<Child>),
     /// The interfaces as they are now (device).
     Interfaces(Arc<Interfaces>),
     /// A loop that the instance is nothing without has panicked, and this is what is known of it. The

@@ -19,7 +19,8 @@ mod section;
 mod unbuilt;
 
 pub use channel::{
-    ChannelConfig, ChannelKind, ChannelRules, Direction, Limit, LimitAction, Needed,
+    ChannelConfig, ChannelKind, ChannelRules, Direction, Limit, LimitAction, Needed, OtherChannel,
+    OtherChannelConfig,
 };
 pub use describe::{
     ChannelDescription, ChannelState, ChannelStatistics, Description, ExportState, ImportState,
@@ -91,6 +92,16 @@ pub trait ProtocolKind: Send + Sync + 'static {
     }
     /// An empty section, ready to read statements.
     fn section(&self) -> Box<dyn Section>;
+    /// Whether its instances can start; its sections are read and checked in any case.
+    fn is_built(&self) -> bool {
+        true
+    }
+
+    /// Whether there are templates of it, and instances inherit from others.
+    fn has_templates(&self) -> bool {
+        true
+    }
+
     /// What all instances share; made once, when the first instance starts.
     fn service(&self) -> Box<dyn Service>;
 }

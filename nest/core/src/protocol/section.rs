@@ -5,7 +5,7 @@ use std::{any::Any, sync::Arc};
 
 use dunlin_conf::{Parsed, Span};
 
-use super::{ChannelConfig, ChannelKind, ProtocolKind};
+use super::{ChannelConfig, ChannelKind, OtherChannel, OtherChannelConfig, ProtocolKind};
 use crate::config::{ConfigParser, DebugFlags, Globals};
 
 /// A protocol's grammar and what it has read so far. One is made for each `protocol` and
@@ -13,6 +13,14 @@ use crate::config::{ConfigParser, DebugFlags, Globals};
 pub trait Section: Send + Sync {
     /// A copy, for an heir.
     fn inherit(&self) -> Box<dyn Section>;
+
+    /// Reads what may stand between the protocol's word and the instance's name, as in `ospf v3 NAME`.
+    ///
+    /// # Errors
+    /// If it is wrong; the diagnostic is recorded.
+    fn head(&mut self, _parser: &mut ConfigParser) -> Parsed<()> {
+        Ok(())
+    }
 
     /// Reads one statement, if it is this protocol's: answers false, with the cursor unmoved, if
     /// it is not. The `;` behind it is core's. It is asked before core's common options are tried
@@ -36,9 +44,22 @@ pub trait Section: Send + Sync {
         Ok(false)
     }
 
+    /// As [`Section::channel_statement`], in a channel that carries nothing yet.
+    ///
+    /// # Errors
+    /// If the statement is wrong; the diagnostic is recorded.
+    fn other_channel_statement(
+        &mut self,
+        _parser: &mut ConfigParser,
+        _globals: &Globals,
+        _channel: OtherChannel,
+    ) -> Parsed<bool> {
+        Ok(false)
+    }
+
     /// Checks the whole and makes the configuration. Called for protocols, not for templates.
     /// `config` has everything that core has read, and [`NoConfig`] in `specific`; its channels may
-    /// be amended. Errors are recorded in the parser (`config.span` is the place of the section).
+    /// be amended. Errors are recorded in the parser; their place is `config.end`, where BIRD has it.
     ///
     /// # Errors
     /// If the section as a whole is wrong; the diagnostic is recorded.
@@ -82,6 +103,11 @@ pub struct InstanceConfig {
     pub name: Arc<str>,
     /// Where it is in the configuration.
     pub span: Span,
+    /// The brace that closes it, where what is wrong with it as a whole is reported.
+    pub end: Span,
+    /// What is not built and without which it would do what the configuration forbids, so that it must not
+    /// start.
+    pub unbuilt: Option<Arc<str>>,
     /// Not to be started.
     pub disabled: bool,
     /// For people.
@@ -98,6 +124,8 @@ pub struct InstanceConfig {
     pub thread_group: Option<Arc<str>>,
     /// Channels, in the order of the configuration.
     pub channels: Vec<ChannelConfig>,
+    /// Channels that carry nothing yet.
+    pub others: Vec<OtherChannelConfig>,
     /// The protocol's own part.
     pub specific: Arc<dyn ProtocolConfig>,
     /// The instance that asked for this one.
@@ -126,7 +154,9 @@ impl InstanceConfig {
             tables.sort();
             tables
         };
-        self.kind.keyword() != other.kind.keyword() || tables(self) != tables(other)
+        self.kind.keyword() != other.kind.keyword()
+            || tables(self) != tables(other)
+            || self.unbuilt != other.unbuilt
     }
 
     /// Whether nothing at all has changed for a running instance, but for where it runs.
@@ -139,6 +169,8 @@ impl InstanceConfig {
             && self.hostname == other.hostname
             && self.restart_time == other.restart_time
             && self.channels == other.channels
+            && self.others == other.others
+            && self.unbuilt == other.unbuilt
             && self.specific.same(&*other.specific)
     }
 }

@@ -69,6 +69,15 @@ pub fn parse_channel_filter(parser: &mut Parser) -> Parsed<ChannelFilter> {
     Err(parser.unexpected(&["CF_SYM_KNOWN", "'{'"]))
 }
 
+/// Parses an expression that may read the route, for its type.
+///
+/// # Errors
+/// If there is none, or it is wrong; the diagnostics are recorded.
+pub fn parse_expression(parser: &mut Parser) -> Parsed<crate::Type> {
+    let mut builder = Builder::new(Owner::Filter);
+    Ok(expression::expression(parser, &mut builder)?.kind)
+}
+
 /// The program of `where EXPRESSION`.
 fn condition(parser: &mut Parser) -> Parsed<Program> {
     let mut builder = Builder::new(Owner::Filter);

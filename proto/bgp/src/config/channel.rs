@@ -4,9 +4,13 @@ use core::net::IpAddr;
 use std::sync::Arc;
 
 use dunlin_conf::{Parsed, TokenKind};
-use dunlin_core::config::{ConfigParser, Globals, no_effect, parse_table};
-use dunlin_core::protocol::{ChannelConfig, ChannelKind};
+use dunlin_core::config::{
+    ConfigParser, Globals, no_effect, no_effect_yet, parse_table, parse_table_of,
+};
+use dunlin_core::protocol::{ChannelConfig, ChannelKind, OtherChannel};
+use dunlin_net::NetType;
 
+use super::unbuilt::Unbuilt;
 use super::{BgpConfig, ChannelOptions, Gateway, Scope};
 
 /// A channel while its block is read.
@@ -21,6 +25,8 @@ pub(super) struct ChannelDraft {
     mandatory: bool,
     /// Routes are kept as they were received, rejected ones too.
     pub(super) import_table: bool,
+    /// What does nothing yet.
+    pub(super) unbuilt: Unbuilt,
 }
 
 impl ChannelDraft {
@@ -34,6 +40,7 @@ impl ChannelDraft {
             igp_table: None,
             mandatory: false,
             import_table: false,
+            unbuilt: Unbuilt::default(),
         }
     }
 
@@ -62,7 +69,7 @@ impl ChannelDraft {
         } else if parser.eat_words(&["export", "table"]) {
             let span = parser.previous().span;
             if parser.switch()? {
-                parser.warning(span, "Export tables are not supported yet, none is kept");
+                no_effect_yet(parser, span, "export table");
             }
         } else if parser.at_words(&["export", "settle", "time"]) {
             let place = parser.token().span;
@@ -78,23 +85,28 @@ impl ChannelDraft {
             let reason = "routes without a link-local next hop need no special treatment";
             no_effect(parser, place, "missing lladdr", reason);
         } else {
-            return Ok(self.read_harmless(parser));
+            return self.unbuilt.channel(parser, globals);
         }
         Ok(true)
     }
 
-    /// Statements that say what is so anyway.
-    fn read_harmless(&self, parser: &mut ConfigParser) -> bool {
-        let off: [&[&str]; 5] = [
-            &["add", "paths"],
-            &["extended", "next", "hop"],
-            &["graceful", "restart"],
-            &["long", "lived", "graceful", "restart"],
-            &["secondary"],
-        ];
-        off.iter().any(|words| {
-            ["off", "no"].iter().any(|no| parser.eat_words(&[*words, &[*no]].concat()))
-        })
+    /// Reads a statement of a channel that carries nothing yet, which has been said of the channel.
+    pub(super) fn read_other(
+        parser: &mut ConfigParser,
+        globals: &Globals,
+        channel: OtherChannel,
+        unbuilt: &mut Unbuilt,
+    ) -> Parsed<bool> {
+        if parser.eat_words(&["igp", "table"]) {
+            let is_ipv6 = matches!(channel.net_type, NetType::Ip6 | NetType::Vpn6 | NetType::Flow6);
+            let net_type = if is_ipv6 { NetType::Ip6 } else { NetType::Ip4 };
+            parse_table_of(parser, globals, net_type)?;
+            return Ok(true);
+        }
+        let mut scratch = Self::new(ChannelKind::Ipv4);
+        let read = scratch.read_statement(parser, globals);
+        *unbuilt = scratch.unbuilt;
+        read
     }
 
     /// The options with their defaults, which depend on the session.

@@ -5,7 +5,7 @@ use core::net::IpAddr;
 use dunlin_conf::{Parsed, Span};
 use dunlin_core::config::{ConfigParser, Globals};
 use dunlin_core::interfaces::is_link_local;
-use dunlin_core::protocol::InstanceConfig;
+use dunlin_core::protocol::{InstanceConfig, OtherChannel};
 
 use super::channel::ChannelDraft;
 use super::{BgpConfig, BgpSection, Gateway, Remote};
@@ -16,10 +16,10 @@ impl BgpSection {
     pub(super) fn checked(
         &self,
         parser: &mut ConfigParser,
-        _globals: &Globals,
+        globals: &Globals,
         instance: &mut InstanceConfig,
     ) -> Parsed<BgpConfig> {
-        let span = instance.span;
+        let span = instance.end;
         let mut bgp = self.config.clone();
         bgp.local_as = require(parser, span, self.local_as, "Local AS number must be set")?;
         bgp.remote = require(parser, span, self.remote.clone(), "Neighbor must be configured")?;
@@ -27,10 +27,12 @@ impl BgpSection {
             require(parser, span, self.neighbor, "Remote AS number (or peer type) must be set")?;
         self.complete(&mut bgp);
         let before = parser.diagnostics().error_count();
-        for problem in self.problems(&bgp) {
+        let misfits = self.misfits(&bgp, instance);
+        for problem in self.problems(&bgp).into_iter().chain(misfits) {
             parser.error(span, problem);
         }
-        self.check_channels(parser, &mut bgp, instance);
+        self.check_channels(parser, globals, &mut bgp, instance);
+        self.check_others(parser, &bgp, instance);
         self.warn(parser, &bgp, span);
         if parser.diagnostics().error_count() > before {
             return Err(dunlin_conf::Failed);
@@ -105,7 +107,10 @@ impl BgpSection {
                 "Password must be set for MD5 authentication",
             ),
             (
-                bgp.strict_bind && bgp.source.is_none() && bgp.interface.is_none(),
+                bgp.strict_bind
+                    && bgp.source.is_none()
+                    && bgp.interface.is_none()
+                    && !self.unbuilt.said.has("interface range"),
                 "Strict bind requires specified interface or source address",
             ),
             (family_differs(bgp), "Local address and neighbor must be of the same family"),
@@ -116,9 +121,15 @@ impl BgpSection {
     fn check_channels(
         &self,
         parser: &mut ConfigParser,
+        globals: &Globals,
         bgp: &mut BgpConfig,
         instance: &mut InstanceConfig,
     ) {
+        if instance.unbuilt.is_none() {
+            let drafts = self.channels.iter().map(|draft| &draft.unbuilt);
+            let vital = [&self.unbuilt].into_iter().chain(drafts).find_map(|u| u.vital.clone());
+            instance.unbuilt = vital;
+        }
         for channel in &mut instance.channels {
             let draft = self.channels.iter().find(|draft| draft.kind == channel.kind);
             let fallback = ChannelDraft::new(channel.kind);
@@ -127,18 +138,39 @@ impl BgpSection {
             let explicit = channel.import_given && channel.export_given;
             if !bgp.is_internal() && !explicit {
                 parser
-                    .error(instance.span, "EBGP requires explicit import and export policy")
+                    .error(instance.end, "EBGP requires explicit import and export policy")
                     .hint(format!("the channel {} needs both import and export", channel.kind));
             }
             if draft.gateway == Some(Gateway::Direct) && bgp.multihop.is_some() {
-                parser.error(instance.span, "Multihop BGP cannot use direct gateway mode");
+                parser.error(instance.end, "Multihop BGP cannot use direct gateway mode");
+            }
+            for problem in self.channel_misfits(draft, bgp, channel, globals) {
+                parser.error(instance.end, problem);
             }
             let options = draft.options(bgp, channel);
             bgp.channels.push(options);
         }
     }
 
+    /// Channels that carry nothing yet.
+    fn check_others(&self, parser: &mut ConfigParser, bgp: &BgpConfig, instance: &InstanceConfig) {
+        let free = [OtherChannel::MPLS, OtherChannel::NEIGHBORS];
+        for other in &instance.others {
+            let explicit =
+                other.import_given && other.export_given || free.contains(&other.channel);
+            if !bgp.is_internal() && !explicit {
+                parser
+                    .error(instance.end, "EBGP requires explicit import and export policy")
+                    .hint(format!("the channel {} needs both import and export", other.channel));
+            }
+        }
+        for text in &self.other_misfits {
+            parser.error(instance.end, *text);
+        }
+    }
+
     fn warn(&self, parser: &mut ConfigParser, bgp: &BgpConfig, span: Span) {
+        self.warn_of_roles(parser, bgp);
         let timers = &bgp.timers;
         if timers.keepalive.is_some_and(|keepalive| keepalive > timers.hold / 2)
             && !timers.hold.is_zero()

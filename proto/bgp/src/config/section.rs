@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use dunlin_conf::{Parsed, Span};
 use dunlin_core::config::{ConfigParser, Globals};
-use dunlin_core::protocol::{ChannelKind, InstanceConfig, ProtocolConfig, Section};
+use dunlin_core::protocol::{ChannelKind, InstanceConfig, OtherChannel, ProtocolConfig, Section};
 use dunlin_net::Prefix;
 
 use super::channel::ChannelDraft;
+use super::fit;
+use super::unbuilt::Unbuilt;
 use super::{Announced, BgpConfig, PORT, Remote, Requirements};
 use crate::fsm::{CeaseMask, Neighbor, Timers};
 
@@ -27,6 +29,10 @@ pub struct BgpSection {
     pub(super) md5: Option<bool>,
     pub(super) keepalive_span: Option<Span>,
     pub(super) channels: Vec<ChannelDraft>,
+    /// What does nothing yet.
+    pub(super) unbuilt: Unbuilt,
+    /// Mistakes in channels that carry nothing yet, that show when the section is whole.
+    pub(super) other_misfits: Vec<&'static str>,
 }
 
 impl Default for BgpSection {
@@ -42,6 +48,8 @@ impl Default for BgpSection {
             md5: None,
             keepalive_span: None,
             channels: Vec::new(),
+            unbuilt: Unbuilt::default(),
+            other_misfits: Vec::new(),
         }
     }
 }
@@ -135,8 +143,8 @@ impl Section for BgpSection {
         Box::new(self.clone())
     }
 
-    fn statement(&mut self, parser: &mut ConfigParser, _globals: &Globals) -> Parsed<bool> {
-        self.read_statement(parser)
+    fn statement(&mut self, parser: &mut ConfigParser, globals: &Globals) -> Parsed<bool> {
+        self.read_statement(parser, globals)
     }
 
     fn channel_statement(
@@ -146,6 +154,18 @@ impl Section for BgpSection {
         channel: ChannelKind,
     ) -> Parsed<bool> {
         self.channel_draft(channel).read_statement(parser, globals)
+    }
+
+    fn other_channel_statement(
+        &mut self,
+        parser: &mut ConfigParser,
+        globals: &Globals,
+        channel: OtherChannel,
+    ) -> Parsed<bool> {
+        let mut unbuilt = Unbuilt::default();
+        let read = ChannelDraft::read_other(parser, globals, channel, &mut unbuilt)?;
+        self.other_misfits.extend(fit::base_table_misfit(&unbuilt.said, channel.net_type, globals));
+        Ok(read)
     }
 
     fn finish(

@@ -4,7 +4,7 @@ use core::net::IpAddr;
 use core::time::Duration;
 
 use dunlin_conf::{Parsed, TokenKind};
-use dunlin_core::config::{ConfigParser, no_effect};
+use dunlin_core::config::{ConfigParser, Globals, no_effect};
 
 use super::{BgpConfig, BgpSection, Remote};
 use crate::fsm::{CeaseMask, Neighbor};
@@ -46,17 +46,6 @@ const SWITCHES: &[Switch] = &[
     (&["disable", "after", "error"], |c| &mut c.disable_after_error),
 ];
 
-/// Options that are accepted because what they turn off isn't there, or because they only mean
-/// something on other systems.
-const OFF: &[&[&str]] = &[
-    &["bfd"],
-    &["deterministic", "med"],
-    &["graceful", "restart"],
-    &["long", "lived", "graceful", "restart"],
-    &["confederation", "member"],
-    &["disable", "rx"],
-];
-
 const ROLES: [(&str, Role); 5] = [
     ("provider", Role::Provider),
     ("rs_server", Role::RouteServer),
@@ -78,19 +67,20 @@ const CEASES: [(&[&str], u16); 9] = [
 ];
 
 impl BgpSection {
-    pub(super) fn read_statement(&mut self, parser: &mut ConfigParser) -> Parsed<bool> {
+    pub(super) fn read_statement(
+        &mut self,
+        parser: &mut ConfigParser,
+        globals: &Globals,
+    ) -> Parsed<bool> {
         for (words, place) in SWITCHES {
             if parser.eat_words(words) {
                 *place(&mut self.config) = parser.switch()?;
                 return Ok(true);
             }
         }
-        for words in OFF {
-            if ["off", "no"].iter().any(|no| parser.eat_words(&[*words, &[*no]].concat())) {
-                return Ok(true);
-            }
-        }
-        Ok(self.read_peers(parser)? || self.read_policy(parser)? || self.read_timers(parser)?)
+        let known =
+            self.read_peers(parser)? || self.read_policy(parser)? || self.read_timers(parser)?;
+        Ok(known || self.unbuilt.session(parser, globals)?)
     }
 
     /// Who talks to whom, and over what.
@@ -210,11 +200,6 @@ impl BgpSection {
                 let text = "Enhanced route refresh is not supported yet, it is not announced";
                 parser.warning(span, text);
             }
-        } else if parser.eat_words(&["graceful", "restart", "aware"])
-            || parser.eat_words(&["long", "lived", "graceful", "restart", "aware"])
-        {
-            let span = parser.previous().span;
-            parser.warning(span, "Graceful restart is not supported yet, routes are not kept");
         } else if parser.eat_words(&["tx", "size", "warning"]) {
             let span = parser.previous().span;
             parser.warning(span, "There is no warning of large messages yet");

@@ -108,6 +108,27 @@ fn what_has_no_effect_yet_is_said() {
         ("enable enhanced route refresh;", "Enhanced route refresh is not supported yet"),
         ("enable enhanced route refresh off;", ""),
         ("tx size warning 100;", "no warning of large messages"),
+        ("bfd on;", ":116: bfd: accepted, has no effect yet"),
+        ("bfd { interval 50 ms; passive; };", "bfd: accepted, has no effect yet"),
+        ("deterministic med;", "deterministic med: accepted, has no effect yet"),
+        ("deterministic med off;", ""),
+        ("graceful restart aware;", "graceful restart: accepted, has no effect yet"),
+        ("graceful restart time 60;", "graceful restart time: accepted, has no effect yet"),
+        ("mrtdump { messages };", "mrtdump: accepted, has no effect yet"),
+        (
+            "ipv6 { import all; export all; add paths tx; };",
+            "add paths: accepted, has no effect yet",
+        ),
+        ("ipv6 { import all; export all; add paths off; };", ""),
+        (
+            "ipv6 { import all; export all; extended next hop; };",
+            "extended next hop: accepted, has no effect yet",
+        ),
+        ("ipv6 { import all; export all; cost 5; };", "cost: accepted, has no effect yet"),
+        (
+            "ipv4 multicast { import all; export all; };",
+            "channel ipv4 multicast: accepted, has no effect yet",
+        ),
         ("setkey off;", "setkey: accepted, has no effect: keys are set on the session's own"),
         (
             "ipv6 { import all; export all; missing lladdr self; };",
@@ -122,6 +143,61 @@ fn what_has_no_effect_yet_is_said() {
         let config = parse_text("t.conf", &text, &kinds()).unwrap();
         let said = config.warnings.first().map(ToString::to_string).unwrap_or_default();
         assert!(said.contains(message) && said.is_empty() == message.is_empty(), "{more}: {said}");
+    }
+}
+
+#[test]
+fn without_what_is_vital_a_session_is_not_to_start() {
+    for (more, what) in [
+        ("vrf \"x\";", "The option `vrf`"),
+        ("confederation 7;", "The option `confederation`"),
+        (
+            "authentication ao; keys { key { id 1; secret \"s\"; algorithm cmac aes128; }; };",
+            "The option `authentication ao`",
+        ),
+        ("interface range \"e*\"; strict bind;", "The option `interface range`"),
+        ("ipv6 { import all; export all; require add paths; };", "The option `require add paths`"),
+        ("ipv6 { import all; export in 2001:db8::/32 all; };", "The option `export in`"),
+    ] {
+        let (config, _) = one(more).unwrap_or_else(|lines| panic!("{more}: {lines:?}"));
+        assert_eq!(config.unbuilt.as_deref(), Some(what), "{more}");
+    }
+    assert_eq!(one("bfd; graceful restart;").unwrap().0.unbuilt, None);
+    let text = "flow4 table f; protocol bgp b { local as 1; neighbor 192.0.2.2 internal; flow4; }";
+    let only = load(text).unwrap().remove(0);
+    assert_eq!(only.unbuilt.as_deref(), Some("A protocol bgp with a channel of type flow4"));
+}
+
+#[test]
+fn tables_fit_the_options_that_need_or_exclude_their_order() {
+    let section = |table: &str, more: &str, channel: &str| {
+        let text = format!(
+            "ipv4 table t {table}; flow4 table f; protocol bgp b {{ local as 1; \
+             neighbor 192.0.2.2 as 2; {more} ipv4 {{ table t; import all; export all; {channel} }}; \
+             flow4 {{ import all; export all; validate; base table t; }}; }}"
+        );
+        load(&text).map_or_else(|lines| lines.join("\n"), |_| String::new())
+    };
+    assert_eq!(section("{ trie; sorted; }", "", "secondary;"), "");
+    for (table, more, channel, text) in [
+        ("{ trie; }", "", "secondary;", "BGP with secondary option requires sorted table"),
+        ("{ trie; sorted; }", "multihop;", "", "BGP in recursive mode prohibits sorted table"),
+        (
+            "{ trie; sorted; }",
+            "",
+            "gateway recursive;",
+            "BGP in recursive mode prohibits sorted table",
+        ),
+        (
+            "{ trie; sorted; }",
+            "deterministic med;",
+            "",
+            "BGP with deterministic MED prohibits sorted table",
+        ),
+        ("sorted", "", "", "Flowspec validation requires base table with trie"),
+    ] {
+        let found = section(table, more, channel);
+        assert!(found.ends_with(text), "{table} {more} {channel}: {found}");
     }
 }
 
@@ -155,8 +231,38 @@ fn what_does_not_fit_together_is_refused() {
         ("neighbor range 192.0.2.0/24;", "Both neighbor address and neighbor range"),
         ("source address 2001:db8::1;", "must be of the same family"),
         ("ipv6 { import all; };", "EBGP requires explicit import and export policy"),
-        ("bfd on;", "bfd"),
-        ("confederation 7;", "confederation"),
+        ("confederation member;", "Confederation ID must be set for member sessions"),
+        ("interface range \"e*\";", "Interface range requires strict bind"),
+        (
+            "interface \"e0\"; interface range \"e*\"; strict bind;",
+            "Interface and interface range cannot be configured together",
+        ),
+        ("multihop; bfd;", "Multihop BGP with BFD requires specified local address"),
+        (
+            "graceful restart off; long lived graceful restart on;",
+            "Long-lived graceful restart requires basic graceful restart",
+        ),
+        ("authentication ao;", "Authentication keys must be set for TCP-AO"),
+        (
+            "authentication ao; keys { key { id 1; secret \"a\"; }; key { id 1; secret \"b\"; }; };",
+            "Duplicate key ID",
+        ),
+        ("authentication ao; keys { key { id 1; }; };", "Missing secret key"),
+        ("keys { key { id 256; }; };", "Id must be in range 0-255"),
+        (
+            "min graceful restart time 9; max graceful restart time 8;",
+            "Min graceful restart time exceeds max graceful restart time",
+        ),
+        ("graceful restart time 4096;", "Graceful restart time must be in range 0-4095"),
+        ("long lived stale time 16777216;", "Long lived stale time must be in range 0-16777215"),
+        (
+            "ipv6 { import all; export all; secondary; };",
+            "BGP with secondary option requires sorted table",
+        ),
+        ("flow4 { import all; };", "Routing table not specified"),
+        ("neighbors;", "Channel neighbors requires"),
+        ("ipv6 { add paths maybe; };", "syntax error, unexpected CF_SYM_UNDEFINED"),
+        ("bfd { interval 5; };", "syntax error, unexpected ';', expecting S or MS or US"),
         ("local as 0;", "AS number must be in range"),
     ] {
         let text = refused(more);

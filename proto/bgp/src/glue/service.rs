@@ -6,8 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use dunlin_core::protocol::{
-    ChannelKind, ChannelRules, Environment, Instance, InstanceConfig, Needed, Phase, ProtocolKind,
-    Section, Service, StartError,
+    ChannelKind, ChannelRules, Environment, Instance, InstanceConfig, Needed, OtherChannel, Phase,
+    ProtocolKind, Section, Service, StartError,
 };
 use dunlin_filter::ChannelFilter;
 use dunlin_runtime::{Address, Class, Context, ListenOptions, OwnedSocket};
@@ -16,6 +16,23 @@ use super::instance::{BgpInstance, Shared};
 use super::listener::{Lease, ListenKey, Listener, ListenerMessage};
 use super::session::{Accepted, Session, SessionSpec, system_text};
 use crate::config::{BgpConfig, BgpSection};
+
+/// Families that are read, and not spoken yet.
+const OTHER_CHANNELS: &[OtherChannel] = &[
+    OtherChannel::IPV4_MULTICAST,
+    OtherChannel::IPV6_MULTICAST,
+    OtherChannel::IPV4_MPLS,
+    OtherChannel::IPV6_MPLS,
+    OtherChannel::VPN4_MPLS,
+    OtherChannel::VPN6_MPLS,
+    OtherChannel::VPN4_MULTICAST,
+    OtherChannel::VPN6_MULTICAST,
+    OtherChannel::FLOW4,
+    OtherChannel::FLOW6,
+    OtherChannel::EVPN,
+    OtherChannel::MPLS,
+    OtherChannel::NEIGHBORS,
+];
 
 /// The protocol type `bgp`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -37,6 +54,7 @@ impl ProtocolKind for Bgp {
     fn channels(&self) -> ChannelRules {
         ChannelRules {
             kinds: &[ChannelKind::Ipv4, ChannelKind::Ipv6],
+            others: OTHER_CHANNELS,
             needed: Needed::Any,
             preference: 100,
             import: ChannelFilter::Accept,

@@ -85,15 +85,20 @@ fn every_mistake_has_its_place() {
             "Invalid IPv4 prefix 10.0.0.1/8, maybe you wanted 10.0.0.0/8",
         ),
         ("route 10.0.0.0/8 via 10.0.0.1 weight 257;", "257", "Weight must be in range 1-256"),
-        ("route 10.0.0.0/8 via 10.0.0.1 bfd;", "bfd", "BFD on a static route is not supported yet"),
-        ("route 10.0.0.0/8 mpls 5 drop;", "mpls", "MPLS on a static route is not supported yet"),
         (
-            "route 10.0.0.0/8 recursive 10.0.0.1 mpls 3;",
-            "mpls",
-            "MPLS on a static route is not supported yet",
+            "route 10.0.0.0/8 via 10.0.0.1%lo onlink bfd;",
+            "bfd",
+            "BFD cannot be used with an onlink next hop",
         ),
-        ("route aspa 65001 transit;", "aspa", "A static route of type aspa is not supported yet"),
-        ("route 10.0.0.0/8 max 24 as 1;", "max", "A static route of type ROA is not supported yet"),
+        ("route 10.0.0.0/8 mpls 1048576 drop;", "1048576", "MPLS label must be in range 0-1048575"),
+        ("route 10.0.0.0/8 max 7 as 1;", "7 as", "Invalid max prefix length 7"),
+        ("route aspa 65001 transit;", "aspa", "Incompatible network type"),
+        ("route 10.0.0.0/8 max 24 as 1;", "10.0", "Incompatible network type"),
+        ("route eth 00:11:22:33:44:55 vlan 4096;", "4096", "VLAN must be in range 1-4095"),
+        ("route flow4 { dst 2001:db8::/32; };", "2001", "IPv4 prefix expected"),
+        ("route flow4 { proto 256; };", "256", "Value must be in range 0-255"),
+        ("route flow4 { tcp flags 0x03/0x01; };", "0x03", "Value 0x3 outside bitmask 0x1"),
+        ("route flow4 { port 1; port 2; };", "port 2", "Component already present"),
         (
             "route 10.0.0.0/8 via \"a-name-too-long-for-linux\";",
             "\"a-name",
@@ -117,8 +122,61 @@ fn every_mistake_has_its_place() {
 
 #[test]
 fn exactly_one_channel() {
-    assert_eq!(load("").unwrap_err(), ["t.conf:1:1 Channel not specified"]);
-    assert_eq!(load("ipv4; ipv6;").unwrap_err(), ["t.conf:1:1 More than one channel specified"]);
+    assert_eq!(load("").unwrap_err(), ["t.conf:1:20 Channel not specified"]);
+    assert_eq!(load("ipv4; ipv6;").unwrap_err(), ["t.conf:1:31 More than one channel specified"]);
+}
+
+#[test]
+fn routes_of_other_types_are_read() {
+    let tables = "roa4 table r4; roa6 table r6; aspa table a; flow4 table f4; flow6 table f6; \
+                  eth table e; evpn table ev; vpn4 table v4; vpn6 table v6; mpls table m; \
+                  ipv6 sadr table s; mpls domain d;";
+    for (channel, route) in [
+        ("roa4", "10.0.0.0/8 max 24 as 65001"),
+        ("roa6", "2001:db8::/32 max 48 as 65001"),
+        ("aspa", "aspa 65001 providers 65002, 65003"),
+        ("aspa", "aspa 65001 transit"),
+        ("flow4", "flow4 { dst 10.0.0.0/8; proto = 6; dport > 24 && < 30 || 40..50,60; }"),
+        ("flow4", "flow4 { tcp flags 0x03/0x0f && !0/0xff; fragment !dont_fragment; }"),
+        ("flow6", "flow6 { src ::1:0/112 offset 64; next header 17; label 5; }"),
+        (
+            "flow4",
+            "flow4 { icmp type 1; icmp code true; length 5; dscp 7; sport 9; port 8; } { bgp_med = 5; }",
+        ),
+        ("eth", "eth 00:11:22:33:44:55 vlan 5"),
+        ("evpn", "evpn mac 65000:1 0 00:11:22:33:44:55 *"),
+        ("evpn", "evpn imet 65000:1 7 192.0.2.1"),
+        ("vpn4", "65000:1 10.0.0.0/8 blackhole"),
+        ("vpn6", "65000:1 2001:db8::/32 via \"lo\""),
+        ("mpls", "mpls 100 via 192.0.2.1"),
+        ("ipv6 sadr", "2001:db8::/32 from 2001:db8:1::/48 unreachable"),
+        ("neighbors", "neighbor 192.0.2.1 % 5"),
+    ] {
+        let config = parse(&format!("{tables}\nprotocol static p {{ {channel}; route {route}; }}"));
+        let config = config.unwrap_or_else(|lines| panic!("{route}: {lines:?}"));
+        let said: Vec<_> =
+            config.warnings.iter().filter(|w| w.line == 2).map(ToString::to_string).collect();
+        let expected = format!("t.conf:2:21: channel {channel}: accepted, has no effect yet");
+        assert_eq!(said, [expected], "{route}");
+        let what = format!("A protocol static with a channel of type {channel}");
+        assert_eq!(config.protocols[0].unbuilt.as_deref(), Some(&*what));
+    }
+}
+
+#[test]
+fn labels_and_bfd_are_said_not_to_be_built() {
+    let first = |route: &str| {
+        let config = parse(&format!("protocol static {{ ipv4; route 10.0.0.0/8 {route}; }}"));
+        let config = config.unwrap();
+        (config.warnings[0].to_string(), config.protocols[0].unbuilt.as_deref().map(str::to_owned))
+    };
+    let (said, unbuilt) = first("via 192.0.2.1 bfd");
+    assert_eq!((&*said, unbuilt), ("t.conf:1:56: bfd: accepted, has no effect yet", None));
+    for route in ["mpls 5 drop", "via 192.0.2.1 mpls 5/6", "recursive 192.0.2.1 mpls 3"] {
+        let (said, unbuilt) = first(route);
+        assert!(said.ends_with("MPLS on a static route is not supported yet"), "{said}");
+        assert_eq!(unbuilt.as_deref(), Some("MPLS on a static route"));
+    }
 }
 
 #[test]

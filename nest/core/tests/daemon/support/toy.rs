@@ -99,6 +99,7 @@ impl ProtocolKind for Toy {
     fn channels(&self) -> ChannelRules {
         ChannelRules {
             kinds: &[ChannelKind::Ipv4, ChannelKind::Ipv6],
+            others: &[],
             needed: if self.phase == Phase::Device { Needed::None } else { Needed::Any },
             preference: 150,
             import: ChannelFilter::Accept,
@@ -377,7 +378,7 @@ impl ToyLoop {
             config.name = "kid".into();
             config.specific = Arc::new(ToyConfig { children: 0, ..self.toy.clone() });
             let child = Child { config, digits: 2, payload: Box::new(number) };
-            self.environment.reporter.report(InstanceEvent::Child(child));
+            self.environment.reporter.report(InstanceEvent::Child(Box::new(child)));
         }
     }
 

@@ -108,7 +108,7 @@ impl Session {
         let claim = Claim { range: self.own.clone(), neighbor };
         let payload = Box::new(Accepted { socket, claim });
         let child = Child { config, digits: self.bgp.dynamic_digits, payload };
-        self.environment.reporter.report(InstanceEvent::Child(child));
+        self.environment.reporter.report(InstanceEvent::Child(Box::new(child)));
     }
 
     pub(super) fn place_event(&mut self, neighbor: IpAddr, event: PlaceEvent) {

@@ -1,0 +1,196 @@
+//! OSPF, versions 2 (RFC 2328) and 3 (RFC 5340).
+
+use dunlin_core::config::grammar::{PASSWORDS, Part, Rule, Said, rule, switch};
+use dunlin_core::protocol::{ChannelKind, Needed, OtherChannel, Phase};
+
+use crate::grammar::{Channels, Check, Grammar};
+
+const TYPES: &[&str] = &[
+    "broadcast",
+    "bcast",
+    "ptp",
+    "pointopoint",
+    "nbma",
+    "nonbroadcast",
+    "ptmp",
+    "pointomultipoint",
+];
+
+/// Seconds that fit into 16 bits.
+const SECONDS: Part = Part::Number(1, 65535);
+
+const NEIGHBOR: &[Rule] = &[rule("", &[Part::Ip, Part::Maybe(&[Part::Word("eligible")])])];
+
+const INTERFACE: &[Rule] = &[
+    rule("cost", &[Part::Number(1, 65535)]),
+    rule("hello", &[SECONDS]),
+    rule("poll", &[SECONDS]),
+    rule("retransmit", &[SECONDS]),
+    rule("wait", &[Part::Number(1, 65535)]),
+    rule("dead", &[SECONDS]),
+    rule("dead count", &[Part::Number(2, 255)]),
+    rule("transmit delay", &[SECONDS]),
+    rule("type", &[Part::OneOf(TYPES)]),
+    rule("priority", &[Part::Number(0, 255)]),
+    switch("stub"),
+    switch("check link"),
+    switch("bfd"),
+    switch("strict nonbroadcast"),
+    switch("real broadcast"),
+    switch("ptp netmask"),
+    switch("ptp address"),
+    switch("link lsa suppression"),
+    rule("ecmp weight", &[Part::Number(1, 256)]),
+    rule("neighbors", &[Part::Block(NEIGHBOR)]),
+    rule("authentication", &[Part::OneOf(&["none", "simple", "cryptographic"])]),
+    rule(
+        "rx buffer",
+        &[Part::Either(&[&[Part::OneOf(&["normal", "large"])], &[Part::Number(256, 65535)]])],
+    ),
+    rule("tx length", &[Part::Number(256, 65535)]),
+    rule("ttl security", &[Part::Either(&[&[Part::OneOf(&["tx only"])], &[Part::Switch]])]),
+    rule("tx class", &[Part::Number(0, 255)]),
+    rule("tx dscp", &[Part::Number(0, 63)]),
+    rule("tx priority", &[Part::NUMBER]),
+    PASSWORDS[0],
+    PASSWORDS[1],
+    PASSWORDS[2],
+];
+
+const VIRTUAL_LINK: &[Rule] = &[
+    rule("hello", &[SECONDS]),
+    rule("retransmit", &[SECONDS]),
+    rule("wait", &[SECONDS]),
+    rule("dead", &[SECONDS]),
+    rule("dead count", &[Part::Number(2, 255)]),
+    rule("authentication", &[Part::OneOf(&["none", "simple", "cryptographic"])]),
+    PASSWORDS[0],
+    PASSWORDS[1],
+    PASSWORDS[2],
+];
+
+const STUBNET: &[Rule] =
+    &[switch("hidden"), switch("summary"), rule("cost", &[Part::Number(1, 65535)])];
+
+const NETWORKS: &[Rule] = &[rule("", &[Part::Prefix, Part::Maybe(&[Part::Word("hidden")])])];
+
+const EXTERNAL: &[Rule] = &[rule(
+    "",
+    &[
+        Part::Prefix,
+        Part::Maybe(&[Part::Word("hidden")]),
+        Part::Maybe(&[Part::Word("tag"), Part::NUMBER]),
+    ],
+)];
+
+const INSTANCE: Part = Part::Maybe(&[Part::Word("instance"), Part::Number(0, 255)]);
+
+/// Costs of 24 bits.
+const COST: Part = Part::Number(1, 16_777_215);
+
+const AREA: &[Rule] = &[
+    switch("stub"),
+    switch("nssa"),
+    switch("summary"),
+    switch("default nssa"),
+    rule("default cost", &[COST]),
+    rule("default cost2", &[COST]),
+    rule("stub cost", &[COST]),
+    switch("translator"),
+    rule("translator stability", &[Part::NUMBER]),
+    rule("networks", &[Part::Block(NETWORKS)]),
+    rule("external", &[Part::Block(EXTERNAL)]),
+    rule("stubnet", &[Part::Prefix, Part::Maybe(&[Part::Block(STUBNET)])]),
+    rule("interface", &[Part::Pattern, INSTANCE, Part::Maybe(&[Part::Block(INTERFACE)])]),
+    rule("virtual link", &[Part::Id, INSTANCE, Part::Maybe(&[Part::Block(VIRTUAL_LINK)])]),
+];
+
+const RULES: &[Rule] = &[
+    switch("rfc1583compat"),
+    switch("rfc5838"),
+    rule("instance id", &[Part::Number(0, 255)]),
+    switch("stub router"),
+    rule("tick", &[Part::Number(1, u32::MAX)]),
+    rule("ecmp", &[Part::Switch, Part::Maybe(&[Part::Word("limit"), Part::Number(1, 255)])]),
+    switch("merge external"),
+    rule("graceful restart", &[Part::Either(&[&[Part::Word("aware")], &[Part::Switch]])]),
+    rule("graceful restart time", &[Part::Number(1, 1800)]),
+    switch("vpn pe"),
+    rule("area", &[Part::Id, Part::Block(AREA)]),
+];
+
+pub(super) static GRAMMAR: Grammar = Grammar {
+    keyword: "ospf",
+    type_name: "OSPF",
+    lacks: "speak OSPF",
+    phase: Phase::Rest,
+    heads: &["v2", "v3"],
+    templates: false,
+    channels: Channels {
+        kinds: &[ChannelKind::Ipv4, ChannelKind::Ipv6],
+        others: &[OtherChannel::IPV4_MULTICAST, OtherChannel::IPV6_MULTICAST, OtherChannel::MPLS],
+        needed: Needed::Any,
+        preference: 150,
+        export: false,
+    },
+    rules: RULES,
+    check,
+};
+
+fn check(check: &mut Check<'_>) {
+    let is_v3 = check.head == Some("v3");
+    check.one_channel();
+    let ipv6 = check.config.channel(ChannelKind::Ipv6).is_some();
+    check.forbid(!is_v3 && ipv6, "OSPFv2 cannot have an ipv6 channel");
+    check.need("area", "No configured areas in OSPF");
+    let (wrong, text): (&[&str], &str) = match is_v3 {
+        true => (&["rfc1583compat"], "rfc1583compat option requires OSPFv2"),
+        false => (&["rfc5838", "instance id"], "Instance ID requires OSPFv3"),
+    };
+    for words in wrong {
+        check.forbid_said(check.said.last(words), text);
+    }
+    let areas: Vec<&Said> = check.said.all("area").collect();
+    for (n, area) in areas.iter().enumerate() {
+        let same = areas[..n].iter().any(|before| before.number() == area.number());
+        if same {
+            check.error_at(area.place, "Area already defined");
+        }
+        check_area(check, area, is_v3);
+    }
+    let links = areas.iter().any(|area| area.block().has("virtual link"));
+    check.forbid(links && areas.len() < 2, "Vlinks cannot be used on single area router");
+}
+
+fn check_area(check: &mut Check<'_>, area: &Said, is_v3: bool) {
+    let block = area.block();
+    let backbone = area.number() == Some(0);
+    let special = block.is_on("stub", false) || block.is_on("nssa", false);
+    if backbone && special {
+        check.error_at(area.place, "Backbone area cannot be stub/NSSA");
+    }
+    let links: Vec<&Said> = block.all("virtual link").collect();
+    if backbone || special {
+        check.forbid_said(links.iter().copied(), "Vlinks cannot be used in this area");
+    }
+    for interface in block.all("interface").chain(links) {
+        let options = interface.block();
+        if is_v3 {
+            let simple = options.last("authentication").filter(|said| said.has_word("simple"));
+            check.forbid_said(simple, "Plaintext authentication not supported in OSPFv3");
+            for words in ["ptp netmask", "real broadcast"] {
+                check.forbid_said(options.last(words), "This option requires OSPFv2");
+            }
+        } else {
+            let words = ["link lsa suppression"];
+            check
+                .forbid_said(options.last(words[0]), "Link LSA suppression option requires OSPFv3");
+        }
+        let (hello, dead) = (options.number("hello"), options.number("dead"));
+        if let (Some(hello), Some(dead)) = (hello, dead)
+            && dead <= hello
+        {
+            check.error_at(interface.place, "Dead time must be greater than hello time");
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! Wrong values: what is said of them, and in which column.
+
+use super::load;
+
+/// Line, column and text of the first error.
+fn first(text: &str) -> String {
+    match load(text) {
+        Ok(_) => "accepted".to_owned(),
+        Err(rejected) => rejected.lines().next().unwrap().trim_start_matches("t.conf:").to_owned(),
+    }
+}
+
+#[track_caller]
+fn check(head: &str, cases: &[(&str, &str)]) {
+    for (body, expected) in cases {
+        let text = format!("roa4 table r4; eth table e; evpn table v;\n{head} {{\n{body}\n}}");
+        assert_eq!(first(&text), *expected, "{head} {{ {body} }}");
+    }
+}
+
+#[test]
+fn rpki() {
+    check(
+        "protocol rpki r",
+        &[
+            ("roa4;", "4:1 IP address or hostname of cache server must be set"),
+            ("remote \"x\";", "4:1 Channel not specified"),
+            ("refresh 86401;", "3:9 Refresh must be in range 1-86400"),
+            ("retry keep 7201;", "3:12 Retry must be in range 1-7200"),
+            ("expire 599;", "3:8 Expire must be in range 600-172800"),
+            ("min version 3;", "3:13 Min version must be in range 0-2"),
+            (
+                "roa4; remote \"x\"; min version 2; max version 1;",
+                "4:1 Min version exceeds max version",
+            ),
+            ("transport udp;", "3:11 syntax error, unexpected UDP, expecting TCP or SSH"),
+            ("roa4; remote \"x\"; transport ssh { };", "4:1 User must be set for SSH transport"),
+            (
+                "roa4; remote \"x\"; transport tcp { authentication md5; };",
+                "4:1 Password must be set for MD5 authentication",
+            ),
+            ("remote \"x\" port 65536;", "3:17 Port must be in range 1-65535"),
+            ("ipv4;", "3:1 Protocol rpki has no ipv4 channel"),
+        ],
+    );
+}
+
+#[test]
+fn bfd() {
+    check(
+        "protocol bfd",
+        &[
+            (
+                "multihop { interval 100; };",
+                "3:24 syntax error, unexpected ';', expecting S or MS or US",
+            ),
+            ("multihop { multiplier 256; };", "3:23 Multiplier must be in range 1-255"),
+            (
+                "neighbor 192.0.2.1 multihop on;",
+                "3:1 Multihop neighbor requires specified local address",
+            ),
+            (
+                "neighbor 192.0.2.1 dev \"e\" local 192.0.2.2 multihop;",
+                "3:1 Neighbor cannot set both interface and multihop",
+            ),
+            (
+                "interface \"e\" { password \"p\" { algorithm keyed md5; }; };",
+                "3:17 Password algorithm option not available in BFD protocol",
+            ),
+            ("accept ipv5;", "3:8 syntax error, unexpected CF_SYM_UNDEFINED, expecting ';'"),
+        ],
+    );
+}
+
+#[test]
+fn babel() {
+    check(
+        "protocol babel",
+        &[
+            (
+                "interface \"e\" { hello interval 1; };",
+                "3:33 syntax error, unexpected ';', expecting S or MS or US",
+            ),
+            (
+                "interface \"e\" { hello interval 1 ms; };",
+                "3:32 Hello interval must be in range 10 ms-655350 ms",
+            ),
+            ("interface \"e\" { limit 17; };", "3:23 Limit must be in range 1-16"),
+            (
+                "interface \"e\" { authentication mac; };",
+                "3:1 No passwords specified for authentication",
+            ),
+            (
+                "interface \"e\" { rtt min 5 s; rtt max 1 s; };",
+                "3:1 Min RTT must be smaller than max RTT",
+            ),
+            ("interface \"e\" { password \"p\" { from \"yesterday\"; }; };", "3:37 Invalid date"),
+            (
+                "interface 10.0.0.0/8;",
+                "3:11 syntax error, unexpected IP4, expecting TEXT or CF_SYM_KNOWN or '('",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn ospf() {
+    check(
+        "protocol ospf",
+        &[
+            ("ipv6; area 0 { };", "4:1 OSPFv2 cannot have an ipv6 channel"),
+            ("tick 1;", "4:1 No configured areas in OSPF"),
+            ("area 0 { }; area 0.0.0.0 { };", "3:13 Area already defined"),
+            ("area 0 { stub; };", "3:1 Backbone area cannot be stub/NSSA"),
+            ("area 1 { virtual link 1 { }; };", "4:1 Vlinks cannot be used on single area router"),
+            (
+                "area 0 { }; area 1 { stub; virtual link 1; };",
+                "3:28 Vlinks cannot be used in this area",
+            ),
+            ("area 0 { interface \"e\" { cost 65536; }; };", "3:31 Cost must be in range 1-65535"),
+            (
+                "area 0 { interface \"e\" { link lsa suppression; }; };",
+                "3:26 Link LSA suppression option requires OSPFv3",
+            ),
+            (
+                "area 0 { interface \"e\" { secondary; }; };",
+                "3:26 syntax error, unexpected SECONDARY",
+            ),
+            (
+                "area 0 { interface \"e\" { hello 10; dead 10; }; };",
+                "3:10 Dead time must be greater than hello time",
+            ),
+            ("ecmp limit 256; area 0 { };", "3:12 Limit must be in range 1-255"),
+            ("instance id 3; area 0 { };", "3:1 Instance ID requires OSPFv3"),
+        ],
+    );
+    check(
+        "protocol ospf v3",
+        &[
+            (
+                "area 0 { interface \"e\" { authentication simple; }; };",
+                "3:26 Plaintext authentication not supported in OSPFv3",
+            ),
+            ("rfc1583compat; area 0 { };", "3:1 rfc1583compat option requires OSPFv2"),
+        ],
+    );
+    assert_eq!(first("template ospf o { }"), "1:10 There are no templates of protocol ospf");
+}
+
+#[test]
+fn rip_and_radv() {
+    check(
+        "protocol rip",
+        &[
+            ("ipv6;", "4:1 Channel family does not fit the version of RIP"),
+            ("infinity 256;", "3:10 Infinity must be in range 2-255"),
+            (
+                "interface \"e\" { update time 9; timeout time 8; };",
+                "3:1 Timeout time must be at least update time",
+            ),
+        ],
+    );
+    check(
+        "protocol rip ng",
+        &[("interface \"e\" { version 2; };", "3:17 This option requires RIPv2")],
+    );
+    check(
+        "protocol radv",
+        &[
+            (
+                "interface \"e\" { max ra interval 3; };",
+                "3:33 Max ra interval must be in range 4-1800",
+            ),
+            (
+                "interface \"e\" { max ra interval 8; min ra interval 7; };",
+                "3:1 Min RA interval must be at most 3/4 * Max RA interval",
+            ),
+            (
+                "interface \"e\" { default lifetime 10; };",
+                "3:1 Default lifetime must be either 0 or at least Max RA interval",
+            ),
+            (
+                "interface \"e\" { router discovery; };",
+                "3:1 Router discovery requires the neighbors channel",
+            ),
+            ("trigger 10.0.0.0/8;", "3:1 Trigger prefix must be IPv6"),
+            (
+                "interface \"e\" { default preference middle; };",
+                "3:36 syntax error, unexpected CF_SYM_UNDEFINED, expecting LOW or MEDIUM or HIGH",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn mrt_and_bmp() {
+    check(
+        "protocol mrt",
+        &[
+            ("filename \"f\"; period 5;", "4:1 Table not specified"),
+            ("table master4; period 5;", "4:1 File name not specified"),
+            ("table master4; filename \"f\";", "4:1 Period not specified"),
+            (
+                "period \"60\";",
+                "3:8 syntax error, unexpected TEXT, expecting NUM or CF_SYM_KNOWN or '('",
+            ),
+        ],
+    );
+    check(
+        "protocol bmp",
+        &[
+            ("system name \"x\";", "4:1 Station address not specified"),
+            ("station address ip 192.0.2.1;", "4:1 Station port not specified"),
+            ("monitoring table;", "3:12 syntax error, unexpected TABLE, expecting RIB"),
+        ],
+    );
+}
+
+#[test]
+fn overlays() {
+    check("protocol bridge", &[("eth;", "4:1 Bridge device must be specified")]);
+    check(
+        "protocol l3vpn",
+        &[
+            ("rd 65000:1; route target (rt, 1, 2);", "4:1 MPLS channel not specified"),
+            ("rd 7;", "3:4 Route distinguisher expected"),
+            ("import target 7;", "3:15 Route target expected"),
+        ],
+    );
+    check(
+        "protocol evpn",
+        &[
+            ("evpn; rd 1:1;", "4:1 ETH channel not specified"),
+            ("vid 4096;", "3:5 Vid must be in range 1-4095"),
+            ("eth; evpn;", "4:1 Route distinguisher not specified"),
+        ],
+    );
+    check(
+        "protocol aggregator",
+        &[
+            ("peer table master4;", "4:1 Source table not specified"),
+            (
+                "table master4; peer table master6; aggregate on net; merge by { };",
+                "4:1 Both tables must have the same type",
+            ),
+            (
+                "table master4; peer table master4; aggregate on bgp_path; merge by { };",
+                "4:1 Network must be in the aggregation list",
+            ),
+            ("aggregate on net, bgp_path.len;", "3:19 Attribute expected"),
+        ],
+    );
+}
