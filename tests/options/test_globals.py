@@ -149,8 +149,9 @@ def time_formats():
             require(re.search(rf"Current server time is {pattern}$", control("show status"), re.M), control("show status"))
             require(re.search(rf"^s +Static +\S+ +up +{pattern}", control("show protocols s"), re.M), control("show protocols s"))
             require(re.search(rf"\[s {pattern}\]", control("show route")), control("show route"))
+            # The log has a writer of its own.
             last = lambda: (bare.text("x.log").splitlines() or [""])[-1]
-            require(re.match(rf"{pattern} \[?", last()), f"{form}: {last()}")
+            wait_for(lambda: re.match(rf"{pattern} \[?", last()), 5, f"no line of the log in {form}")
 
 
 @test(timeout=40)
