@@ -4,9 +4,10 @@ import re
 import signal
 import subprocess
 
-from bystanders import DUT_AS, WATCH_AS, Bystanders
+from bystanders import DUT_AS, GOOD_AS, WATCH_AS, Bystanders
 from harness.dut import binary, is_bird2
 from harness.lab import wait_for
+from harness.routes import varied
 from harness.runner import Skip, require, test
 from harness.speaker import Speaker
 
@@ -51,6 +52,52 @@ def client():
         expect(scene, "configure check", r"^Configuration OK$")
         answer = scene.dut.control.lines("show nonsense")
         require(answer[-1][0] == 9001, f"show nonsense: {answer}")
+
+
+UNITS = {" ": 1 / 1024, "k": 1, "M": 1024, "G": 1024 * 1024}
+
+
+def memory(scene):
+    """`show memory` as {row: [KiB, ...]}."""
+    found = {}
+    for line in birdc(scene, "show memory").splitlines():
+        if match := re.match(r"([A-Z][A-Za-z ]+):\s", line):
+            found[match[1]] = [float(n) * UNITS[unit] for n, unit in re.findall(r"([\d.]+) ([ kMG])B", line)]
+    return found
+
+
+def require_counted(scene, when):
+    """Each figure of `show memory` is within 15 % of what the system counts; what there was."""
+    def close(what, said, counted):
+        require(abs(said - counted) <= 0.15 * counted + 64, f"{when}: {what}: {said:.0f} kB, the system counts {counted} kB")
+
+    shown, status = memory(scene), scene.dut.status
+    close("total", sum(shown["Total"]), status("VmRSS"))
+    close("all rows", sum(sum(row) for name, row in list(shown.items())[:5]), status("VmRSS"))
+    close("resident", shown["Resident"][0], status("VmRSS"))
+    close("the program itself", shown["Program itself"][0], status("RssFile") + status("RssShmem"))
+    require(shown["Standby memory"][1] == shown["Kept free pages"][0], shown)
+    return shown
+
+
+@test("show-memory-is-what-the-system-counts", timeout=120)
+def memory_counts():
+    if is_bird2():
+        raise Skip("BIRD 2 does not count the program itself")
+    with Bystanders() as scene:
+        # When nothing has happened for a moment free pages have gone back.
+        given_back = lambda: memory(scene)["Kept free pages"][0] < 256
+        wait_for(given_back, 20, lambda: f"idle, and it keeps free pages: {memory(scene)}")
+        idle = require_counted(scene, "idle")
+        routes = varied(200000, 4, "memory", GOOD_AS, scene.good.local)
+        scene.good.announce(routes)
+        scene.dut.wait_count("", len(routes | scene.routes), timeout=60)
+        require_counted(scene, "just loaded")
+        wait_for(given_back, 20, lambda: f"loaded, and it keeps free pages: {memory(scene)}")
+        loaded = require_counted(scene, "loaded")
+        require(sum(loaded["Routing tables"]) > sum(idle["Routing tables"]) + 2000, f"routes weigh nothing: {loaded}")
+        scene.good.withdraw(set(routes) - set(scene.routes))
+        return f"idle {sum(idle['Total']):.0f} kB, with 200000 routes {sum(loaded['Total']):.0f} kB"
 
 
 @test("show-route-export-and-noexport", timeout=60)

@@ -18,12 +18,24 @@ pub fn id() -> u32 {
     std::process::id()
 }
 
-/// Memory in use and resident, in bytes.
-pub fn resident_memory() -> io::Result<u64> {
+/// What of this process is in memory, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Residence {
+    /// Everything; the system's own count.
+    pub total: u64,
+    /// Of that, pages of files: the program, its libraries, whatever it has mapped.
+    pub files: u64,
+}
+
+/// What of this process is in memory now.
+pub fn residence() -> io::Result<Residence> {
     let text = fs::read_to_string("/proc/self/statm")?;
-    let pages = text.split(' ').nth(1).and_then(|field| field.parse::<u64>().ok());
-    let pages = pages.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "odd statm"))?;
-    Ok(pages.saturating_mul(rustix::param::page_size() as u64))
+    let bytes = |field: usize| {
+        let pages = text.split(' ').nth(field).and_then(|field| field.parse::<u64>().ok());
+        let pages = pages.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "odd statm"))?;
+        Ok::<u64, io::Error>(pages.saturating_mul(rustix::param::page_size() as u64))
+    };
+    Ok(Residence { total: bytes(1)?, files: bytes(2)? })
 }
 
 /// Processor time that all threads together have used.
@@ -221,7 +233,9 @@ mod tests {
 
     #[test]
     fn usage_is_counted() {
-        assert!(resident_memory().unwrap() > 100_000);
+        let residence = residence().unwrap();
+        assert!(residence.total > residence.files + 100_000, "{residence:?}");
+        assert!(residence.files > 100_000, "{residence:?}");
         assert!(!hostname().is_empty());
         assert!(open_descriptors().unwrap() >= 3);
     }

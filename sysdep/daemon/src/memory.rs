@@ -9,26 +9,32 @@ use dunlin_os::process;
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-/// What the allocator knows of the daemon's memory.
+/// What the allocator knows of the daemon's memory: nothing of files.
 #[cfg(feature = "jemalloc")]
 pub(crate) fn report() -> MemoryReport {
-    use tikv_jemalloc_ctl::{epoch, stats};
+    use tikv_jemalloc_ctl::{Access as _, AsName as _, epoch, stats};
     // Statistics are as old as the last epoch.
     let _ = epoch::advance();
     let read = |value: Result<usize, _>| value.unwrap_or(0) as u64;
+    // The numbers of all arenas together; the names end with the zero that the interface wants.
+    let pages = |name: &str| read(name.as_bytes().name().read());
+    let free = pages("stats.arenas.4096.pdirty\0") + pages("stats.arenas.4096.pmuzzy\0");
     MemoryReport {
         allocated: read(stats::allocated::read()),
         active: read(stats::active::read()),
         resident: read(stats::resident::read()),
+        files: 0,
+        kept: free * pages("arenas.page\0"),
         retained: read(stats::retained::read()),
     }
 }
 
-/// The system's allocator says nothing; what is resident counts as allocated.
+/// The system's allocator says nothing; what is resident and of no file counts as allocated.
 #[cfg(not(feature = "jemalloc"))]
 pub(crate) fn report() -> MemoryReport {
-    let resident = dunlin_os::process::resident_memory().unwrap_or(0);
-    MemoryReport { allocated: resident, active: resident, resident, retained: 0 }
+    let process::Residence { total, files } = process::residence().unwrap_or_default();
+    let allocated = total - files;
+    MemoryReport { allocated, active: allocated, resident: total, files, kept: 0, retained: 0 }
 }
 
 /// Gives free pages back to the system when the daemon has become quiet. While it is busy they

@@ -48,8 +48,9 @@ impl Host for UnixHost {
     fn memory(&self) -> MemoryReport {
         let mut report = (self.memory)();
         // The system's own count: what the allocator does not know of is in it.
-        if let Ok(resident) = process::resident_memory() {
-            report.resident = resident;
+        if let Ok(residence) = process::residence() {
+            report.resident = residence.total;
+            report.files = residence.files;
         }
         report
     }

@@ -46,22 +46,25 @@ fn lines(slices: &[SliceStatistics], memory: MemoryReport, output: &mut Output) 
     let tables = sum(|slice| slice.table_bytes);
     let attributes = sum(|slice| slice.attribute_bytes);
     let rest = memory.allocated.saturating_sub(tables + attributes);
-    let standby = memory.resident.saturating_sub(memory.active);
-    let overhead = memory.resident.saturating_sub(memory.allocated);
+    // Stacks, and what the allocator needs for itself.
+    let known = memory.files + memory.active + memory.kept;
+    let unknown = memory.resident.saturating_sub(known);
+    let effective = memory.allocated + memory.files;
     output.row(1018, "BIRD memory usage");
     output.row(1018, &format!("{:18}{:<9}    {}", "", "Effective", "Overhead"));
     for (name, effective, overhead) in [
         ("Routing tables:", tables, 0),
         ("Route attributes:", attributes, 0),
         ("Everything else:", rest, memory.active.saturating_sub(memory.allocated)),
-        ("Standby memory:", 0, standby),
-        ("Total:", memory.allocated, overhead),
+        ("Program itself:", memory.files, unknown),
+        ("Standby memory:", 0, memory.kept),
+        ("Total:", effective, memory.resident.saturating_sub(effective)),
     ] {
         output.row(1018, &format!("{name:<17} {}   {}", size(effective), size(overhead)));
     }
     output.row(1018, "");
     output.row(1018, &format!("{:<17} {}", "Active pages:", size(memory.active)));
-    output.row(1018, &format!("{:<17} {}", "Kept free pages:", size(standby)));
+    output.row(1018, &format!("{:<17} {}", "Kept free pages:", size(memory.kept)));
     output.row(1018, &format!("{:<17} {}", "Cold free pages:", size(memory.retained)));
     output.row(1018, &format!("{:<17} {}", "Resident:", size(memory.resident)));
     output.last(0, "");

@@ -19,6 +19,10 @@ pub struct MemoryReport {
     pub active: u64,
     /// What the system counts as resident.
     pub resident: u64,
+    /// Of that, pages of files: the program itself, its libraries, the flight recorder.
+    pub files: u64,
+    /// Pages that hold nothing and that the allocator keeps resident for later.
+    pub kept: u64,
     /// Kept by the allocator for later, not resident.
     pub retained: u64,
 }

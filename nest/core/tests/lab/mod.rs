@@ -362,7 +362,14 @@ impl Host for Desert {
         0
     }
     fn memory(&self) -> MemoryReport {
-        MemoryReport { allocated: 1 << 20, active: 3 << 19, resident: 1 << 21, retained: 4096 }
+        MemoryReport {
+            allocated: 1024 << 10,
+            active: 1536 << 10,
+            resident: 4096 << 10,
+            files: 1400 << 10,
+            kept: 600 << 10,
+            retained: 4096,
+        }
     }
     fn recorder(&self) -> Option<Recorder> {
         Some(self.0.clone())
