@@ -91,7 +91,7 @@ const KEPT: usize = COUNT / 2;
 
 #[test]
 fn end_of_rib_comes_after_the_last_route_of_all_slices() {
-    each_seed("end of rib", 80, |seed| {
+    each_seed("end of rib", 200, |seed| {
         let (mut world, joiners) = fed_world("end of rib", seed, 4);
         world.noise.blocks = 30;
         // Half of those change all the time, too.
