@@ -468,19 +468,13 @@ impl Builder {
 
     // --- Attributes
 
-    fn note(&mut self, attribute: &Attribute) {
-        self.reads.prefix |= *attribute == Attribute::Net;
-        self.reads.source |= attribute.is_of_source();
-        self.reads.hop |= attribute.is_of_hop();
-    }
-
     pub(crate) fn read_attribute(
         &mut self,
         parser: &Parser,
         attribute: Attribute,
         span: Span,
     ) -> Expr {
-        self.note(&attribute);
+        self.reads.attribute(&attribute);
         let kind = attribute.kind();
         self.expr(parser, Node::Attribute(attribute), kind, span)
     }
@@ -503,8 +497,7 @@ impl Builder {
             parser.error(at, message).related(span, "set here");
             return Err(Failed);
         }
-        // Where packets go may be set relative to where they went.
-        self.note(&attribute);
+        self.reads.attribute(&attribute);
         let name = if attribute.is_static() || attribute == Attribute::Preference {
             "RTA_SET"
         } else {

@@ -5,15 +5,20 @@ use std::{
     sync::Arc,
 };
 
-use dunlin_net::{NetType, as_path::MaskItem, community::EcKind};
+use dunlin_net::{
+    NetType,
+    as_path::MaskItem,
+    community::{EcKind, LargeCommunity},
+};
 
 use crate::{
     attribute::Attribute,
     fingerprint::Fingerprint,
+    fold,
     method::Method,
     set::{Item, Switch},
     types::{Element, Type},
-    value::Constant,
+    value::{Constant, lc_key},
 };
 
 /// Index of a node.
@@ -155,6 +160,19 @@ pub(crate) enum Limits {
     Dynamic(NodeId),
 }
 
+/// The item of a set whose components are in these ranges. What is no pair matches no pair.
+pub(crate) fn item_of(element: Element, [a, b, c]: [(u32, u32); 3]) -> Item {
+    if element == Element::Lc {
+        let (low, high) = (LargeCommunity::new(a.0, b.0, c.0), LargeCommunity::new(a.1, b.1, c.1));
+        return Item::Range(lc_key(low), lc_key(high));
+    }
+    let half = |(low, high): (u32, u32)| Some(u16::try_from(low).ok()?..=u16::try_from(high).ok()?);
+    match (half(a), half(b)) {
+        (Some(a), Some(b)) => Item::pairs(a, b),
+        _ => Item::Range(1, 0),
+    }
+}
+
 /// What a run may depend on besides the attributes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Reads {
@@ -166,6 +184,13 @@ pub(crate) struct Reads {
 }
 
 impl Reads {
+    /// A run reads or sets this attribute. Where packets go may be set relative to where they went.
+    pub(crate) fn attribute(&mut self, attribute: &Attribute) {
+        self.prefix |= *attribute == Attribute::Net;
+        self.source |= attribute.is_of_source();
+        self.hop |= attribute.is_of_hop();
+    }
+
     pub(crate) fn join(&mut self, other: Self) {
         self.prefix |= other.prefix;
         self.source |= other.source;
@@ -225,6 +250,18 @@ impl Code {
         code
     }
 
+    /// The code that runs in place of this, and this itself if that is not the same.
+    pub(crate) fn folded(self, parameters: usize) -> (Self, Option<Box<Self>>) {
+        #[cfg(test)]
+        if fold::tests::is_off() {
+            return (self, None);
+        }
+        match fold::fold(&self, parameters) {
+            Some((folded, changed)) => (folded, changed.then(|| Box::new(self))),
+            None => (self, None),
+        }
+    }
+
     pub(crate) fn fingerprint(&self) -> u64 {
         self.hash
     }
@@ -239,6 +276,59 @@ impl Code {
 
     pub(crate) fn node(&self, node: NodeId) -> &Node {
         self.nodes.get(node as usize).unwrap_or(&Node::Nothing)
+    }
+
+    /// Calls `each` for the nodes that a node is made of.
+    pub(crate) fn for_operands(&self, node: &Node, mut each: impl FnMut(NodeId)) {
+        match node {
+            Node::Constant(_)
+            | Node::Variable(_)
+            | Node::Attribute(_)
+            | Node::Nothing
+            | Node::Unset(_) => {}
+            Node::Unary(_, a)
+            | Node::SetVariable(_, a)
+            | Node::SetAttribute(_, a)
+            | Node::Discard(a)
+            | Node::Return(a)
+            | Node::Assert(a, ..) => each(*a),
+            Node::Binary(_, a, b)
+            | Node::Ec(_, a, b)
+            | Node::RoaCheck(_, a, b)
+            | Node::AspaCheck(_, a, b)
+            | Node::For(a, _, b) => [*a, *b].into_iter().for_each(each),
+            Node::Lc(a, b, c) | Node::If(a, b, c) => [*a, *b, *c].into_iter().for_each(each),
+            Node::Method(_, on, by) => [Some(*on), *by].into_iter().flatten().for_each(each),
+            Node::Logic(first, steps) => {
+                each(*first);
+                steps.iter().for_each(|(_, step)| each(*step));
+            }
+            Node::Mask(parts) => parts.iter().for_each(|part| {
+                if let MaskPart::Dynamic(node) = part {
+                    each(*node);
+                }
+            }),
+            Node::Set(_, parts) => parts.iter().for_each(|part| {
+                let SetPart::Dynamic(limits) = part else { return };
+                for limits in limits {
+                    if let Limits::Dynamic(node) = limits {
+                        each(*node);
+                    }
+                }
+            }),
+            Node::Call(_, list)
+            | Node::Recurse(list)
+            | Node::Block(list)
+            | Node::Accept(list)
+            | Node::Reject(list)
+            | Node::Error(list)
+            | Node::Print(list, _) => self.operands(*list).iter().copied().for_each(each),
+            Node::Case(value, _, arms, otherwise) => {
+                each(*value);
+                self.operands(*arms).iter().for_each(|arm| each(*arm));
+                each(*otherwise);
+            }
+        }
     }
 
     /// Bytes in use, sets not counted.
@@ -273,10 +363,29 @@ pub struct Function {
     pub(crate) name: Arc<str>,
     pub(crate) parameters: Box<[Type]>,
     pub(crate) result: Type,
+    /// What runs.
     pub(crate) code: Code,
+    /// As it was written, if folding made something else of it.
+    pub(crate) written: Option<Box<Code>>,
 }
 
 impl Function {
+    /// A function that was parsed.
+    pub(crate) fn new(
+        name: Arc<str>,
+        parameters: Box<[Type]>,
+        result: Type,
+        written: Code,
+    ) -> Self {
+        let (code, written) = written.folded(parameters.len());
+        Self { name, parameters, result, code, written }
+    }
+
+    /// Its code as it was written.
+    pub(crate) fn written(&self) -> &Code {
+        self.written.as_deref().unwrap_or(&self.code)
+    }
+
     /// Its name.
     #[must_use]
     pub fn name(&self) -> &Arc<str> {

@@ -1,7 +1,7 @@
 //! BIRD's filter language: types, compiler, evaluator.
 //!
 //! The parser compiles filters and functions straight into [`Program`]s: trees in an arena with
-//! variables as slots, constants folded and sets in fitting structures. A program is immutable and
+//! variables as slots, constants folded (`fold`) and sets in fitting structures. A program is immutable and
 //! shared; running it ([`run`]) needs a [`Scratch`] of the running loop, and for typical filters
 //! allocates nothing but the attribute set that it makes.
 //!
@@ -29,6 +29,7 @@ pub mod set;
 mod build;
 mod code;
 mod fingerprint;
+mod fold;
 mod input;
 mod method;
 mod net;

@@ -14,12 +14,21 @@ use crate::code::{Code, Node};
 #[derive(Debug)]
 pub struct Program {
     name: Option<Arc<str>>,
+    /// What runs.
     pub(crate) code: Code,
+    /// As it was written, if folding made something else of it.
+    pub(crate) written: Option<Box<Code>>,
 }
 
 impl Program {
-    pub(crate) fn new(name: Option<Arc<str>>, code: Code) -> Self {
-        Self { name, code }
+    pub(crate) fn new(name: Option<Arc<str>>, written: Code) -> Self {
+        let (code, written) = written.folded(0);
+        Self { name, code, written }
+    }
+
+    /// Its code as it was written: for those who ask about lines and not about verdicts.
+    pub(crate) fn written(&self) -> &Code {
+        self.written.as_deref().unwrap_or(&self.code)
     }
 
     /// The filter's name; none for one written in place.
@@ -90,7 +99,7 @@ impl Program {
     /// Bytes that the program takes, without functions and sets that it shares with others.
     #[must_use]
     pub fn memory(&self) -> usize {
-        self.code.memory()
+        self.code.memory() + self.written.as_ref().map_or(0, |code| code.memory())
     }
 }
 

@@ -126,7 +126,7 @@ pub fn parse_function_definition(parser: &mut Parser) -> Parsed<()> {
         Err(Failed) => (builder.push(parser, Node::Nothing, span), true),
     };
     let code = builder.finish(body_node);
-    let function = Function { name, parameters: parameters.into(), result, code };
+    let function = Function::new(name, parameters.into(), result, code);
     if let Some(symbol) = parser.symbols.symbol_mut(id) {
         symbol.value = call::finished(function);
     }

@@ -1,17 +1,14 @@
 //! Evaluates expressions.
 
-use dunlin_net::{
-    as_path::{Mask, MaskItem},
-    community::LargeCommunity,
-};
+use dunlin_net::as_path::{Mask, MaskItem};
 
 use super::{Evaluated, Frame, Machine, Stop};
 use crate::{
-    code::{Code, Limits, List, MaskPart, Node, NodeId, SetPart},
+    code::{Code, Limits, List, MaskPart, Node, NodeId, SetPart, item_of},
     ops::{self, Fault},
     set::{Item, Set},
     types::{Element, Type},
-    value::{Value, lc_key},
+    value::Value,
 };
 
 impl<'s> Machine<'s, '_> {
@@ -211,18 +208,6 @@ impl<'s> Machine<'s, '_> {
                 }
             };
         }
-        let [a, b, c] = bounds;
-        if element == Element::Lc {
-            let (low, high) =
-                (LargeCommunity::new(a.0, b.0, c.0), LargeCommunity::new(a.1, b.1, c.1));
-            return Ok(Item::Range(lc_key(low), lc_key(high)));
-        }
-        let half =
-            |(low, high): (u32, u32)| Some(u16::try_from(low).ok()?..=u16::try_from(high).ok()?);
-        // What is no pair matches no pair.
-        Ok(match (half(a), half(b)) {
-            (Some(a), Some(b)) => Item::pairs(a, b),
-            _ => Item::Range(1, 0),
-        })
+        Ok(item_of(element, bounds))
     }
 }

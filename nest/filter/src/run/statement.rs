@@ -6,7 +6,7 @@ use super::{Executed, Frame, Machine, Stop};
 use crate::{
     code::{Code, List, Node, NodeId},
     ops::Fault,
-    value::Value,
+    value::{Constant, Value},
 };
 
 impl<'s> Machine<'s, '_> {
@@ -89,8 +89,8 @@ impl<'s> Machine<'s, '_> {
     ) -> Executed {
         let code: &'s Code = frame.code;
         let value = match code.node(value) {
-            // Also the void before a first value.
-            Node::Constant(constant) => constant.value(),
+            // Before a first value.
+            Node::Constant(Constant::Void) => Value::Void,
             _ => {
                 let value = self.evaluate(frame, value)?;
                 let kind = code.kinds.get(usize::from(slot)).copied();

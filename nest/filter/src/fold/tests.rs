@@ -1,0 +1,441 @@
+use std::{cell::Cell, sync::Arc};
+
+use dunlin_attr::{Attrs, AttrsBuilder, Rts};
+use dunlin_net::as_path::AsPathBuf;
+use proptest::prelude::*;
+
+use crate::{
+    ChannelFilter, Program, ResolvedHop, RouteInput, Scratch, Verdict, apply, code::Node,
+    parse::tests::parse,
+};
+
+thread_local! {
+    static OFF: Cell<bool> = const { Cell::new(false) };
+}
+
+pub(crate) fn is_off() -> bool {
+    OFF.get()
+}
+
+fn program(text: &str) -> Option<Arc<Program>> {
+    let (outcome, mut filters) = parse(text);
+    if outcome.diagnostics.has_errors() {
+        return None;
+    }
+    match filters.pop()? {
+        ChannelFilter::Program(program) => Some(program),
+        _ => None,
+    }
+}
+
+fn unfolded(text: &str) -> Option<Arc<Program>> {
+    OFF.set(true);
+    let program = program(text);
+    OFF.set(false);
+    program
+}
+
+fn filter(definitions: &str, body: &str) -> Arc<Program> {
+    let text = format!("{definitions} import filter {{ {body} }};");
+    program(&text).unwrap_or_else(|| panic!("wrong: {text}"))
+}
+
+fn calls(program: &Program) -> usize {
+    program.code.nodes.iter().filter(|node| matches!(node, Node::Call(..))).count()
+}
+
+const LIBRARY: &str = "
+define DEBUG = false; define LIMIT = 24; define OWN = 65001;
+function long(int most) -> bool { if bgp_path.len > most then return true; return false; }
+function small() -> bool { if net.len < LIMIT then return false; else if net.len = 32 then return false; return true; }
+function note(string text) { if DEBUG then print text, net; }
+function tag(int number; bool wanted) { if wanted then bgp_community.add((OWN, number)); }
+function twice(int n) -> int { return n + n; }
+function sort(int kind; int n) -> int {
+  int result = 0; int asn;
+  case kind { 1: for asn in bgp_path do { if asn = n then result = result + 1; }
+    2: for asn in bgp_path do { if asn > n then result = result + 2; }
+    else: for asn in bgp_path do { if asn < n then result = result + 3; } }
+  return result; }
+function deep(int n) -> int { if n = 0 then return 0; return deep(n - 1); }
+";
+
+fn library() -> String {
+    LIBRARY.replace("int asn;\n", "\n").replace("for asn in", "for int asn in")
+}
+
+#[test]
+fn programs_that_come_to_the_same_are_one() {
+    for (one, other) in [
+        ("accept;", "if true then accept; reject;"),
+        ("accept;", "{ { accept; } } reject;"),
+        ("accept;", "int a = 1; if a = 1 then accept; reject;"),
+        ("accept;", "int a = 5; accept;"),
+        ("reject;", "case 5 { 1..4: accept; 5: reject; else: accept; }"),
+        (
+            "if net.len > 24 then reject; accept;",
+            "int most = LIMIT; if net.len > most then { reject; } else { } accept;",
+        ),
+        ("if bgp_path.len > 5 then reject; accept;", "if long(2 + 3) then reject; accept;"),
+        (
+            "if bgp_path.len > 5 then reject; accept;",
+            "int a = 2; if long(a + 3) then reject; note(\"x\"); accept;",
+        ),
+        (
+            "if !(net.len < 24) && !(net.len = 32) then accept; reject;",
+            "if small() then accept; reject;",
+        ),
+        ("bgp_community.add((65001, 7)); accept;", "tag(7, true); tag(8, false); accept;"),
+        ("bgp_med = 8; accept;", "bgp_med = twice(twice(2)); accept;"),
+        (
+            "if bgp_med = 1 && bgp_local_pref = 2 then accept; reject;",
+            "if true && bgp_med = 1 && !DEBUG && bgp_local_pref = 2 || DEBUG then accept; reject;",
+        ),
+        (
+            "if bgp_path ~ [= * 5 =] then accept; reject;",
+            "int a = 5; if bgp_path ~ [= * a =] then accept; reject;",
+        ),
+        (
+            "if (1, 2) ~ bgp_community then accept; reject;",
+            "int a = 2; if (a - 1, a) ~ bgp_community then accept; reject;",
+        ),
+        (
+            "if bgp_community ~ [(5, 6)] then accept; reject;",
+            "int a = 5; int b = a + 1; if bgp_community ~ [(a, b)] then accept; reject;",
+        ),
+        ("reject;", "for int asn in +empty+ do accept; reject;"),
+        (
+            "int a = bgp_med; int b = bgp_local_pref; if a > b then accept; reject;",
+            "int never = 1; int a = bgp_med; string s = \"t\"; int b = bgp_local_pref; if a > b then accept; reject; accept;",
+        ),
+    ] {
+        let (first, second) = (filter(&library(), one), filter(&library(), other));
+        assert_eq!(first, second, "{one} and {other}");
+        assert_eq!(first.fingerprint(), second.fingerprint());
+    }
+}
+
+#[test]
+fn what_can_be_told_apart_stays_apart() {
+    for (one, other) in [
+        ("accept;", "reject;"),
+        ("if bgp_med = 1 then accept; reject;", "if bgp_med = 2 then accept; reject;"),
+        ("print \"x\"; accept;", "accept;"),
+        // It fails where there is no MED.
+        ("accept;", "int a = bgp_med; accept;"),
+        ("accept;", "int a = 1 / bgp_med; accept;"),
+        (
+            "if bgp_med = 1 && false then accept; reject;",
+            "if 1 / bgp_med = 1 && false then accept; reject;",
+        ),
+        ("tag(bgp_med, true); accept;", "tag(5, true); accept;"),
+    ] {
+        assert_ne!(filter(&library(), one), filter(&library(), other), "{one} {other}");
+    }
+}
+
+#[test]
+fn code_that_is_never_run_reads_nothing() {
+    let idle = filter(
+        &library(),
+        "note(\"x\"); if DEBUG && net.len > 5 then reject; bgp_med = 1; accept;",
+    );
+    assert!(!idle.reads_prefix() && !idle.prints() && !idle.reads_source());
+    assert!(filter(&library(), "if net.len > 5 then reject; accept;").reads_prefix());
+    assert!(filter(&library(), "if small() then reject; accept;").reads_prefix());
+    assert!(filter(&library(), "print 1; accept;").prints());
+    assert!(filter("", "int a = 1; if a = 1 then accept; reject;").is_accept_all());
+    assert!(filter("", "bool a = true; if a then reject; accept;").is_reject_all());
+}
+
+#[test]
+fn small_functions_are_put_in_place_and_others_made_for_their_arguments() {
+    assert_eq!(calls(&filter(&library(), "if small() then accept; reject;")), 0);
+    let (one, other) = (
+        "if sort(1, 65001) > 2 then accept; reject;",
+        "if sort(2, 65001) > 2 then accept; reject;",
+    );
+    let (one, other) = (filter(&library(), one), filter(&library(), other));
+    assert_eq!((calls(&one), calls(&other)), (1, 1));
+    let size = |program: &Program| program.code.functions[0].code.nodes.len();
+    let plain = filter(
+        &library(),
+        "int n = bgp_med; int k = bgp_local_pref; if sort(k, n) > 2 then accept; reject;",
+    );
+    assert!(size(&one) < size(&plain) && size(&other) < size(&plain));
+    assert!(one.code.functions[0].code.switches.is_empty());
+    // One for the same arguments, and none for a function that calls itself.
+    let both = filter(&library(), "if sort(1, 5) > 2 || sort(1, 5) = 1 then accept; reject;");
+    assert_eq!((calls(&both), both.code.functions.len()), (2, 1));
+    assert_eq!(calls(&filter(&library(), "if deep(3) = 0 then accept; reject;")), 1);
+}
+
+#[test]
+fn programs_do_not_grow_without_bound() {
+    let mut text =
+        "function f0() -> bool { return bgp_med = 1 || bgp_med = 2 || bgp_med = 3; }".to_owned();
+    for n in 1..40 {
+        let before = n - 1;
+        text += &format!("function f{n}() -> bool {{ return f{before}() || f{before}(); }}");
+    }
+    let program = filter(&text, "if f39() then accept; reject;");
+    assert!(program.code.nodes.len() < super::MAX_GROWTH + 100, "{}", program.code.nodes.len());
+    let body = "f39() || ".repeat(2000);
+    let program = filter(&text, &format!("if {body} f3() then accept; reject;"));
+    assert!(program.code.nodes.len() < 2 * super::MAX_GROWTH, "{}", program.code.nodes.len());
+}
+
+#[test]
+fn what_nests_deep_or_goes_on_long_is_no_trouble() {
+    let sum = "bgp_med + ".repeat(20_000);
+    let program = filter("", &format!("if bgp_med = 1 then bgp_local_pref = {sum} 1; accept;"));
+    assert!(!program.is_accept_all());
+    let chain = "if bgp_med = 1 then return false; else ".repeat(20_000);
+    let text = format!("function f() -> bool {{ {chain} return true; }}");
+    assert_eq!(calls(&filter(&text, "if f() then accept; reject;")), 1);
+    let mut text = "function g0(int n) -> int { return n; }".to_owned();
+    for n in 1..2000 {
+        text += &format!("function g{n}(int n) -> int {{ return g{}(n + 1); }}", n - 1);
+    }
+    assert_eq!(calls(&filter(&text, "if g1999(1) = 1 then accept; reject;")), 1);
+}
+
+// --- Random programs
+
+/// Makes text of bytes, each a choice.
+struct Maker<'a> {
+    bytes: std::slice::Iter<'a, u8>,
+    /// Variables in scope.
+    ints: Vec<String>,
+    bools: Vec<String>,
+    functions: usize,
+    names: usize,
+    /// In a function, which may return.
+    returns: bool,
+}
+
+impl Maker<'_> {
+    fn choose(&mut self, most: u8) -> u8 {
+        self.bytes.next().map_or(0, |byte| byte % most)
+    }
+
+    fn int(&mut self, depth: u8) -> String {
+        let choice = if depth == 0 { self.choose(4) } else { self.choose(11) };
+        let deeper = depth.saturating_sub(1);
+        match choice {
+            0 => self.choose(6).to_string(),
+            1 if !self.ints.is_empty() => {
+                let at = self.choose(u8::try_from(self.ints.len()).unwrap());
+                self.ints[usize::from(at)].clone()
+            }
+            1 | 2 => "bgp_path.len".to_owned(),
+            3 => ["bgp_med", "bgp_local_pref", "net.len", "preference"]
+                [usize::from(self.choose(4))]
+            .to_owned(),
+            4 => format!("({} + {})", self.int(deeper), self.int(deeper)),
+            5 => format!("({} * {})", self.int(deeper), self.int(deeper)),
+            6 => format!("({} / bgp_path.len)", self.int(deeper)),
+            7 => format!("({} - {})", self.int(deeper), self.int(deeper)),
+            8 => "bgp_path.first".to_owned(),
+            _ if self.functions > 0 => {
+                let f = self.choose(u8::try_from(self.functions).unwrap());
+                format!("i{f}({}, {})", self.int(deeper), self.bool(deeper))
+            }
+            _ => "2".to_owned(),
+        }
+    }
+
+    fn bool(&mut self, depth: u8) -> String {
+        let choice = if depth == 0 { self.choose(4) } else { self.choose(13) };
+        let deeper = depth.saturating_sub(1);
+        match choice {
+            0 => "true".to_owned(),
+            1 => "false".to_owned(),
+            2 if !self.bools.is_empty() => {
+                let at = self.choose(u8::try_from(self.bools.len()).unwrap());
+                self.bools[usize::from(at)].clone()
+            }
+            2 | 3 => format!("{} = {}", self.int(0), self.int(0)),
+            4 => format!("{} < {}", self.int(deeper), self.int(deeper)),
+            5 => {
+                format!("({} && {} || {})", self.bool(deeper), self.bool(deeper), self.bool(deeper))
+            }
+            6 => format!("({} || {})", self.bool(deeper), self.bool(deeper)),
+            7 => format!("!({})", self.bool(deeper)),
+            8 => format!("{} ~ [1, 3..5]", self.int(deeper)),
+            9 => format!("bgp_community ~ [({}, *)]", self.int(0)),
+            10 => format!("({}, 1) ~ bgp_community", self.int(0)),
+            11 if self.functions > 0 => {
+                let f = self.choose(u8::try_from(self.functions).unwrap());
+                format!("b{f}({}, {})", self.int(deeper), self.bool(deeper))
+            }
+            _ => format!("bgp_path ~ [= {} * =]", self.choose(4)),
+        }
+    }
+
+    fn name(&mut self) -> String {
+        self.names += 1;
+        format!("v{}", self.names)
+    }
+
+    fn block(&mut self, depth: u8) -> String {
+        let (ints, bools) = (self.ints.len(), self.bools.len());
+        let mut text = "{ ".to_owned();
+        for _ in 0..self.choose(4) {
+            text += &self.statement(depth);
+        }
+        self.ints.truncate(ints);
+        self.bools.truncate(bools);
+        text + "} "
+    }
+
+    fn statement(&mut self, depth: u8) -> String {
+        let deeper = depth.saturating_sub(1);
+        match if depth == 0 { self.choose(8) } else { self.choose(14) } {
+            0 => {
+                let value = self.int(2);
+                let name = self.name();
+                self.ints.push(name.clone());
+                format!("int {name} = {value}; ")
+            }
+            1 => {
+                let value = self.bool(2);
+                let name = self.name();
+                self.bools.push(name.clone());
+                format!("bool {name} = {value}; ")
+            }
+            2 => format!("bgp_med = {}; ", self.int(1)),
+            3 => format!("print {}, \" \", {}; ", self.int(1), self.bool(1)),
+            4 if self.functions > 0 => {
+                let f = self.choose(u8::try_from(self.functions).unwrap());
+                format!("s{f}({}, {}); ", self.int(0), self.bool(0))
+            }
+            4 | 5 => format!("bgp_community.add(({}, 2)); ", self.choose(4)),
+            6 if !self.ints.is_empty() => {
+                let at = self.choose(u8::try_from(self.ints.len()).unwrap());
+                let name = self.ints[usize::from(at)].clone();
+                format!("{name} = {}; ", self.int(1))
+            }
+            6 => "unset(bgp_med); ".to_owned(),
+            7 if self.returns && self.choose(2) == 0 => "return true; ".to_owned(),
+            7 => ["accept; ", "reject; ", ""][usize::from(self.choose(3))].to_owned(),
+            8 => {
+                let name = self.name();
+                let value = self.int(1);
+                self.ints.push(name.clone());
+                format!("int {name}; if {} then {name} = {value}; ", self.bool(1))
+            }
+            9 | 10 => format!(
+                "if {} then {}else {}",
+                self.bool(2),
+                self.block(deeper),
+                self.block(deeper)
+            ),
+            11 => format!("if {} then {}", self.bool(2), self.block(deeper)),
+            12 => format!(
+                "case {} {{ 1: {} 2..4: {} else: {} }} ",
+                self.int(1),
+                self.block(deeper),
+                self.block(deeper),
+                self.block(deeper)
+            ),
+            _ => {
+                let name = self.name();
+                self.ints.push(name.clone());
+                let text = format!("for int {name} in bgp_path do {}", self.block(deeper));
+                self.ints.pop();
+                text
+            }
+        }
+    }
+
+    /// A function of each sort, then a filter.
+    fn text(&mut self) -> String {
+        let mut text = String::new();
+        for n in 0..3 {
+            (self.ints, self.bools) = (vec!["a".to_owned()], vec!["b".to_owned()]);
+            let value = self.int(2);
+            text += &format!("function i{n}(int a; bool b) -> int {{ return {value}; }}\n");
+            self.returns = true;
+            let (body, value) = (self.block(1), self.bool(2));
+            text += &format!(
+                "function b{n}(int a; bool b) -> bool {{ {body} if {} then return false; return {value}; }}\n",
+                self.bool(1)
+            );
+            self.returns = false;
+            let body = self.block(2);
+            text += &format!("function s{n}(int a; bool b) {{ {body} }}\n");
+            self.functions = n + 1;
+        }
+        self.ints.clear();
+        self.bools.clear();
+        let mut body = String::new();
+        for _ in 0..6 {
+            body += &self.statement(2);
+        }
+        format!("{text} import filter {{ {body} accept; }};")
+    }
+}
+
+fn routes() -> Vec<Arc<Attrs>> {
+    let mut builder = AttrsBuilder::new(Rts::Bgp);
+    let path: AsPathBuf = "1 3 2".parse().unwrap();
+    builder.set_as_path(path.view()).unwrap();
+    builder.set_med(Some(3));
+    builder.set_local_pref(Some(1));
+    let list: dunlin_net::community::CommunitiesBuf = "(1,1) (2,2)".parse().unwrap();
+    builder.set_communities(list.view()).unwrap();
+    vec![builder.finish(), AttrsBuilder::new(Rts::Static).finish()]
+}
+
+/// What can be seen of a run. Where it failed is not compared, only that it did.
+fn seen(
+    program: &Arc<Program>,
+    attrs: &Arc<Attrs>,
+    scratch: &mut Scratch,
+) -> (String, Vec<String>) {
+    let input = RouteInput {
+        net: "10.1.0.0/16".parse().unwrap(),
+        attrs,
+        protocol: "peer1",
+        from: None,
+        hop: ResolvedHop::default(),
+        interfaces: None,
+        validation: None,
+    };
+    let mut printed: Vec<String> = Vec::new();
+    let filter = ChannelFilter::Program(Arc::clone(program));
+    let verdict = match apply(&filter, scratch, &input, &mut printed) {
+        Verdict::Accept(None) => "accept".to_owned(),
+        Verdict::Accept(Some(new)) => format!("accept {:?}", new.wire()),
+        Verdict::Reject => "reject".to_owned(),
+        Verdict::Error(_) => "error".to_owned(),
+    };
+    (verdict, printed)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn folded_programs_do_as_they_are_written(
+        bytes in proptest::collection::vec(any::<u8>(), 20..400),
+    ) {
+        let mut maker = Maker {
+            bytes: bytes.iter(), ints: vec![], bools: vec![], functions: 0, names: 0, returns: false,
+        };
+        let text = maker.text();
+        let (Some(folded), Some(unfolded)) = (program(&text), unfolded(&text)) else {
+            return Err(TestCaseError::reject("does not compile"));
+        };
+        prop_assert!(unfolded.written.is_none());
+        let mut scratch = Scratch::default();
+        for attrs in routes() {
+            let (one, other) = (seen(&folded, &attrs, &mut scratch), seen(&unfolded, &attrs, &mut scratch));
+            prop_assert_eq!(one, other, "{}\n{:#?}", text, folded.code);
+        }
+        // What reads nothing folded may have read unfolded, never the other way round.
+        prop_assert!(unfolded.reads_prefix() || !folded.reads_prefix());
+        prop_assert!(unfolded.prints() || !folded.prints());
+    }
+}
