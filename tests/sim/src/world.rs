@@ -89,11 +89,12 @@ impl World {
             }
         }));
         change(&mut options);
+        let workers = options.workers;
         Self {
             name,
             seed,
             sim: SimRuntime::with_options(options),
-            noise: Noise::new(&mut chance),
+            noise: Noise::new(&mut chance, workers),
             chance,
             model: Model::default(),
             daemons: Vec::new(),

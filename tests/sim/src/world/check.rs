@@ -29,11 +29,17 @@ impl World {
             self.run(Duration::from_millis(200));
         }
         self.run(QUIET);
+        // By chance a few runs had none that came, or none that went.
+        while let Some(workers) = self.noise.missing() {
+            self.resize(workers);
+            self.run(QUIET);
+        }
         if let Some(difference) = self.difference() {
             panic!("there was agreement, but now: {difference}");
         }
         self.check_tables();
         self.check_words();
+        assert_eq!(self.noise.missing(), None, "workers have come and gone");
         self.sim.trace_hash()
     }
 

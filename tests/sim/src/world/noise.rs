@@ -44,14 +44,36 @@ pub struct Noise {
     pub latency: usize,
     /// A worker is kept from everything so often, in 1000 steps, for half a second at most.
     pub blocks: usize,
-    /// Times that the number of workers was changed.
-    pub resized: usize,
+    /// Workers there are now.
+    now: usize,
+    /// Times that there were more of them than before.
+    added: usize,
+    /// Times that there were fewer.
+    removed: usize,
 }
 
 impl Noise {
-    pub(super) fn new(chance: &mut Chance) -> Self {
+    /// In a simulation that begins with so many workers.
+    pub(super) fn new(chance: &mut Chance, now: usize) -> Self {
         let chance = crate::seeds::chance(chance.next_u64());
-        Self { chance, resizes: 100, workers: 6, latency: 20, blocks: 5, resized: 0 }
+        let (added, removed) = (0, 0);
+        Self { chance, resizes: 100, workers: 6, latency: 20, blocks: 5, now, added, removed }
+    }
+
+    fn resize(&mut self, workers: usize) {
+        self.added += usize::from(workers > self.now);
+        self.removed += usize::from(workers < self.now);
+        self.now = workers;
+    }
+
+    /// A number of workers for a change that has not been: more if there were never more than before, or fewer.
+    pub(super) fn missing(&self) -> Option<usize> {
+        match (self.added, self.removed) {
+            _ if self.resizes == 0 => None,
+            (1.., 1..) => None,
+            (0, _) if self.now < self.workers => Some(self.now + 1),
+            _ => Some(if self.now > 1 { self.now - 1 } else { 2 }),
+        }
     }
 }
 
@@ -70,9 +92,9 @@ impl World {
         let noise = &mut self.noise;
         if noise.chance.per_mille(noise.resizes) {
             let workers = noise.chance.within(1..=noise.workers);
-            noise.resized += 1;
-            self.sim.resize(workers);
+            self.resize(workers);
         }
+        let noise = &mut self.noise;
         if noise.chance.per_mille(noise.latency) {
             let latency = latency(&mut noise.chance);
             self.sim.net().set_latency(latency);
@@ -82,6 +104,11 @@ impl World {
             let span = noise.chance.millis(1..=500);
             self.sim.block_worker(worker, span);
         }
+    }
+
+    pub(super) fn resize(&mut self, workers: usize) {
+        self.noise.resize(workers);
+        self.sim.resize(workers);
     }
 
     /// Lets time pass until something is so.
