@@ -122,6 +122,8 @@ impl Daemon {
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log);
+        // SAFETY: between fork and exec there are system calls only; the path of the namespace is a short string, and this
+        // process has no other thread that could hold the allocator's lock.
         unsafe {
             cmd.pre_exec(|| {
                 // It ends with the harness, however that ends.
@@ -173,6 +175,7 @@ impl Daemon {
             return Ok(());
         }
         // Everybody else reads the file again on SIGHUP.
+        // SAFETY: a call without pointers.
         unsafe { libc::kill(self.child.id() as i32, libc::SIGHUP) };
         Ok(())
     }
@@ -208,7 +211,9 @@ impl Daemon {
         let mut threads = HashMap::new();
         for pid in self.pids() {
             for e in fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten() {
-                let Some(tid) = e.file_name().to_str().and_then(|n| n.parse().ok()) else { continue };
+                let Some(tid) = e.file_name().to_str().and_then(|n| n.parse().ok()) else {
+                    continue;
+                };
                 let text = fs::read_to_string(e.path().join("schedstat")).unwrap_or_default();
                 let nanos = text.split_whitespace().next().and_then(|n| n.parse::<f64>().ok());
                 threads.insert(tid, nanos.unwrap_or(0.0) / 1e9);
@@ -243,6 +248,7 @@ impl Daemon {
 impl Drop for Daemon {
     fn drop(&mut self) {
         let pids = self.pids();
+        // SAFETY: a call without pointers.
         unsafe { libc::kill(self.child.id() as i32, libc::SIGTERM) };
         let end = Instant::now() + Duration::from_secs(3);
         while Instant::now() < end && matches!(self.child.try_wait(), Ok(None)) {
@@ -251,6 +257,7 @@ impl Drop for Daemon {
         // Only what this adapter started, by id.
         for pid in pids {
             if Path::new(&format!("/proc/{pid}")).exists() {
+                // SAFETY: a call without pointers.
                 unsafe { libc::kill(pid as i32, libc::SIGKILL) };
             }
         }
@@ -263,8 +270,12 @@ impl Drop for Daemon {
 fn cpu_of(pid: u32) -> Option<f64> {
     let mut clock = 0;
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    let found = unsafe { libc::clock_getcpuclockid(pid as i32, &mut clock) } == 0
-        && unsafe { libc::clock_gettime(clock, &mut time) } == 0;
+    // SAFETY: `clock` is valid for a write.
+    if unsafe { libc::clock_getcpuclockid(pid as i32, &mut clock) } != 0 {
+        return None;
+    }
+    // SAFETY: `time` is valid for a write.
+    let found = unsafe { libc::clock_gettime(clock, &mut time) } == 0;
     found.then(|| time.tv_sec as f64 + time.tv_nsec as f64 / 1e9)
 }
 

@@ -192,6 +192,7 @@ pub struct Engine {
 
 impl Engine {
     pub fn new(dut: SocketAddrV4, index: Rc<Index>) -> Engine {
+        // SAFETY: a call without pointers.
         let ep = unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) };
         assert!(ep >= 0);
         Engine {
@@ -265,6 +266,8 @@ impl Engine {
 
     fn dial(&mut self, i: usize) -> Result<()> {
         let s = &mut self.s[i];
+        // SAFETY: addresses and options are valid for a read of the lengths given, and nobody else has the descriptor that
+        // `sock` takes over.
         unsafe {
             let kind = libc::SOCK_STREAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
             let fd = libc::socket(libc::AF_INET, kind, 0);
@@ -301,6 +304,7 @@ impl Engine {
         let out = if s.armed { libc::EPOLLOUT } else { 0 };
         let mut ev = libc::epoll_event { events: (libc::EPOLLIN | out) as u32, u64: i as u64 };
         let fd = s.sock.as_ref().expect("open socket").as_raw_fd();
+        // SAFETY: `ev` is valid for a read.
         assert!(unsafe { libc::epoll_ctl(self.ep, op, fd, &mut ev) } == 0);
     }
 
@@ -342,10 +346,11 @@ impl Engine {
         if let Some(t) = self.trickle.as_ref().filter(|t| t.on) {
             wait = wait.min(t.next.saturating_duration_since(Instant::now()));
         }
-        let mut evs: [libc::epoll_event; 256] = unsafe { std::mem::zeroed() };
+        let mut evs = [libc::epoll_event { events: 0, u64: 0 }; 256];
         let ts =
             libc::timespec { tv_sec: wait.as_secs() as i64, tv_nsec: wait.subsec_nanos() as i64 };
         // epoll_pwait2, for time-outs below a millisecond.
+        // SAFETY: `evs` is valid for so many, and `ts` for a read; there is no signal mask.
         let n = unsafe {
             libc::syscall(libc::SYS_epoll_pwait2, self.ep, evs.as_mut_ptr(), 256, &ts, 0usize, 8)
         };

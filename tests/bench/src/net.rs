@@ -29,6 +29,7 @@ pub fn speaker_as(i: usize) -> u32 {
 /// Moves the calling thread into a namespace; safe between fork and exec.
 pub fn enter(ns: &str) -> io::Result<()> {
     let path = CString::new(format!("/run/netns/{ns}"))?;
+    // SAFETY: `path` ends with a zero; the descriptor is this function's own.
     unsafe {
         let fd = libc::open(path.as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC);
         if fd < 0 || libc::setns(fd, libc::CLONE_NEWNET) < 0 {

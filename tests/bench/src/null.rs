@@ -46,6 +46,7 @@ pub fn serve(addr: &str) -> Result<()> {
             }
             None => libc::pollfd { fd: -1, events: 0, revents: 0 },
         }));
+        // SAFETY: `fds` is valid for as many as it holds.
         unsafe { libc::poll(fds.as_mut_ptr(), fds.len() as u64, 10_000) };
         for i in 0..fds.len() - 1 {
             let ev = fds[i + 1].revents;

@@ -320,6 +320,7 @@ impl Bench {
 
 /// CPU time of the harness itself.
 fn own_cpu() -> f64 {
+    // SAFETY: a rusage is numbers only, so zeros are one, and `u` is valid for a write.
     unsafe {
         let mut u: libc::rusage = std::mem::zeroed();
         libc::getrusage(libc::RUSAGE_SELF, &mut u);

@@ -426,7 +426,7 @@ mod tests {
         let u = Universe::from_mrt(file.to_str().unwrap(), 10).unwrap();
         std::fs::remove_file(file).unwrap();
         assert_eq!(u.nets, [Net::v4(0x1401_0200, 24), Net::v4(0x1401_0300, 24)]);
-        assert_eq!(u.groups, [0..2]);
+        assert_eq!(u.groups, std::slice::from_ref(&(0..2)));
         assert_eq!(u.attrs(0, 64520, 0).path, [64520, 65001, 65002]);
     }
 
