@@ -1,7 +1,8 @@
 //! BIRD's filter language: types, compiler, evaluator.
 //!
 //! The parser compiles filters and functions straight into [`Program`]s: trees in an arena with
-//! variables as slots, constants folded (`fold`) and sets in fitting structures. A program is immutable and
+//! variables as slots, constants folded (`fold`), sets in the form that is asked fastest (`lookup`,
+//! [`PrefixSet`]). A program is immutable and
 //! shared; running it ([`run`]) needs a [`Scratch`] of the running loop, and for typical filters
 //! allocates nothing but the attribute set that it makes.
 //!
@@ -31,6 +32,7 @@ mod code;
 mod fingerprint;
 mod fold;
 mod input;
+mod lookup;
 mod method;
 mod net;
 mod ops;
@@ -49,6 +51,7 @@ pub use code::Function;
 pub use input::{
     Interfaces, ResolvedHop, RouteInput, RunError, Silent, Sink, Validation, Validity, Verdict,
 };
+pub use lookup::Form;
 pub use net::Net;
 pub use parse::{
     evaluate, parse_attribute_definition, parse_channel_filter, parse_define, parse_eval,

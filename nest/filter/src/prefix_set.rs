@@ -1,4 +1,5 @@
-//! Prefix sets as values: with their hash, so that programs that share a large one compare fast.
+//! Prefix sets as values: with their hash, so that programs that share a large one compare fast, and
+//! with an index if they are not small.
 
 use std::{
     fmt,
@@ -10,11 +11,16 @@ use dunlin_net::{Prefix, trie};
 use crate::fingerprint::Fingerprint;
 
 /// A finished prefix set.
-#[derive(Debug, Clone, Default, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct PrefixSet {
     set: trie::PrefixSet,
     hash: u64,
+    /// Answers faster than the set itself, if that has more than a few nodes.
+    index: Option<trie::PrefixIndex>,
 }
+
+/// Bytes of a set from which on it gets an index: about a dozen prefixes (`tests/bench/sets`).
+const MIN_INDEXED: usize = 400;
 
 impl PrefixSet {
     /// Takes a set that is complete.
@@ -22,14 +28,31 @@ impl PrefixSet {
     pub fn new(mut set: trie::PrefixSet) -> Self {
         set.shrink();
         let hash = Fingerprint::of(&set);
-        Self { set, hash }
+        let index = (set.memory() >= MIN_INDEXED).then(|| trie::PrefixIndex::of(&set));
+        Self { set, hash, index }
+    }
+
+    /// The same set with an index or without, to compare what they cost.
+    #[must_use]
+    pub fn with_index(mut self, with: bool) -> Self {
+        self.index = with.then(|| trie::PrefixIndex::of(&self.set));
+        self
+    }
+
+    /// Bytes in use.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        self.set.memory() + self.index.as_ref().map_or(0, trie::PrefixIndex::memory)
     }
 
     /// Whether some pattern takes the prefix.
     #[inline]
     #[must_use]
     pub fn contains(&self, prefix: Prefix) -> bool {
-        self.set.contains(prefix)
+        match &self.index {
+            Some(index) => index.contains(prefix),
+            None => self.set.contains(prefix),
+        }
     }
 
     /// Whether there is no pattern.
@@ -44,6 +67,8 @@ impl PartialEq for PrefixSet {
         self.is_empty() && other.is_empty() || self.hash == other.hash && self.set == other.set
     }
 }
+
+impl Eq for PrefixSet {}
 
 impl Hash for PrefixSet {
     fn hash<H: Hasher>(&self, state: &mut H) {

@@ -1,4 +1,5 @@
-//! Sets of single values: sorted ranges, and rectangles where pairs ask for them.
+//! Sets of single values: sorted ranges, rectangles where pairs ask for them, and for numbers the form
+//! in which they are found fastest.
 
 use std::{
     fmt,
@@ -11,6 +12,7 @@ use dunlin_net::community::ExtCommunity;
 
 use crate::{
     fingerprint::Fingerprint,
+    lookup::{Form, Lookup, in_ranges},
     types::Element,
     value::{Value, key_ip, key_lc},
 };
@@ -82,12 +84,14 @@ enum Ranges {
 }
 
 /// A finished set.
-#[derive(Debug, Clone, Eq)]
+#[derive(Debug, Clone)]
 pub struct Set {
     element: Element,
     hash: u64,
     ranges: Ranges,
     rectangles: Box<[Rectangle]>,
+    /// How numbers are found.
+    lookup: Lookup,
 }
 
 impl Set {
@@ -124,9 +128,38 @@ impl Set {
             .map(|&(low, high)| Some((u32::try_from(low).ok()?, u32::try_from(high).ok()?)))
             .collect();
         let ranges = narrow.map_or_else(|| Ranges::Wide(wide.into()), Ranges::Narrow);
+        let lookup = match &ranges {
+            Ranges::Narrow(ranges) => Lookup::new(ranges),
+            Ranges::Wide(_) => Lookup::Ranges,
+        };
         let rectangles = rectangles.into_boxed_slice();
         let hash = Fingerprint::of(&(element, &ranges, &rectangles));
-        Self { element, hash, ranges, rectangles }
+        Self { element, hash, ranges, rectangles, lookup }
+    }
+
+    /// The same set in another form, to compare what they cost.
+    #[must_use]
+    pub fn in_form(mut self, form: Form) -> Self {
+        if let Ranges::Narrow(ranges) = &self.ranges {
+            self.lookup = Lookup::in_form(ranges, form);
+        }
+        self
+    }
+
+    /// The form that it is in.
+    #[must_use]
+    pub fn form(&self) -> Form {
+        self.lookup.form()
+    }
+
+    /// Bytes in use.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        let ranges = match &self.ranges {
+            Ranges::Narrow(ranges) => size_of_val(&**ranges),
+            Ranges::Wide(ranges) => size_of_val(&**ranges),
+        };
+        ranges + size_of_val(&*self.rectangles) + self.lookup.memory()
     }
 
     /// What it is a set of.
@@ -140,7 +173,9 @@ impl Set {
     #[must_use]
     pub fn contains(&self, key: u128) -> bool {
         let in_ranges = match &self.ranges {
-            Ranges::Narrow(ranges) => u32::try_from(key).is_ok_and(|key| in_ranges(ranges, key)),
+            Ranges::Narrow(ranges) => {
+                u32::try_from(key).is_ok_and(|key| self.lookup.contains(ranges, key))
+            }
             Ranges::Wide(ranges) => in_ranges(ranges, key),
         };
         in_ranges
@@ -154,7 +189,9 @@ impl Set {
     #[must_use]
     pub fn contains_u32(&self, key: u32) -> bool {
         match &self.ranges {
-            Ranges::Narrow(ranges) if self.rectangles.is_empty() => in_ranges(ranges, key),
+            Ranges::Narrow(ranges) if self.rectangles.is_empty() => {
+                self.lookup.contains(ranges, key)
+            }
             _ => self.contains(u128::from(key)),
         }
     }
@@ -181,12 +218,6 @@ impl Set {
     }
 }
 
-#[inline]
-fn in_ranges<K: Ord + Copy>(ranges: &[(K, K)], key: K) -> bool {
-    let after = ranges.partition_point(|(low, _)| *low <= key);
-    after.checked_sub(1).and_then(|index| ranges.get(index)).is_some_and(|(_, high)| key <= *high)
-}
-
 impl PartialEq for Set {
     fn eq(&self, other: &Self) -> bool {
         self.hash == other.hash
@@ -195,6 +226,8 @@ impl PartialEq for Set {
             && self.rectangles == other.rectangles
     }
 }
+
+impl Eq for Set {}
 
 impl Hash for Set {
     fn hash<H: Hasher>(&self, state: &mut H) {

@@ -1,5 +1,5 @@
 //! Tries over prefixes: longest match ([`Lpm`]) and the filter language's prefix sets
-//! ([`PrefixSet`]).
+//! ([`PrefixSet`]), which have a [`PrefixIndex`] when they are complete.
 //!
 //! Both are path-compressed binary tries in one arena each: a node is named by a 32-bit index, so
 //! it is small and a walk does not chase allocations. Addresses are kept as integers, the two
@@ -7,9 +7,11 @@
 
 use crate::prefix::{Prefix, Prefix4, Prefix6, mask4, mask6};
 
+mod index;
 mod lpm;
 mod set;
 
+pub use index::PrefixIndex;
 pub use lpm::Lpm;
 pub use set::{PrefixSet, SetNode};
 
@@ -29,6 +31,10 @@ trait Bits: Copy + Eq + Ord + core::hash::Hash + core::fmt::Debug + Default {
     fn common(self, other: Self) -> u8;
     /// The bit after `len` leading ones, as an index of a child.
     fn bit(self, len: u8) -> usize;
+    /// As many bits after the first `skip` ones, at least one, as a number.
+    fn part(self, skip: u8, bits: u8) -> usize;
+    /// The next address, if there is one.
+    fn after(self) -> Option<Self>;
     /// The prefix of these bits.
     fn prefix(self, len: u8) -> Prefix;
 
@@ -72,6 +78,16 @@ impl Bits for u32 {
         (self.checked_shl(Self::from(len)).unwrap_or(0) >> 31) as usize
     }
 
+    #[inline]
+    fn part(self, skip: u8, bits: u8) -> usize {
+        ((self << skip) >> (32 - bits)) as usize
+    }
+
+    #[inline]
+    fn after(self) -> Option<Self> {
+        self.checked_add(1)
+    }
+
     fn prefix(self, len: u8) -> Prefix {
         Prefix::V4(Prefix4::new(self, len).unwrap_or(Prefix4::DEFAULT))
     }
@@ -108,6 +124,16 @@ impl Bits for u128 {
     #[inline]
     fn bit(self, len: u8) -> usize {
         (self.checked_shl(u32::from(len)).unwrap_or(0) >> 127) as usize
+    }
+
+    #[inline]
+    fn part(self, skip: u8, bits: u8) -> usize {
+        ((self << skip) >> (128 - bits)) as usize
+    }
+
+    #[inline]
+    fn after(self) -> Option<Self> {
+        self.checked_add(1)
     }
 
     fn prefix(self, len: u8) -> Prefix {

@@ -8,6 +8,7 @@
 use core::fmt;
 use core::hash::{Hash, Hasher};
 
+use super::index::{Accepted, Family};
 use super::{Bits, NONE};
 use crate::prefix::Prefix;
 
@@ -81,6 +82,11 @@ impl PrefixSet {
     pub fn shrink(&mut self) {
         self.v4.nodes.shrink_to_fit();
         self.v6.nodes.shrink_to_fit();
+    }
+
+    /// What is accepted where, by family.
+    pub(super) fn ranges(&self) -> (Family<u32>, Family<u128>) {
+        ((self.v4.zero, self.v4.ranges()), (self.v6.zero, self.v6.ranges()))
     }
 
     /// Bytes in use.
@@ -306,6 +312,28 @@ impl<B: Bits> Tree<B> {
                 lengths: widen(node.lengths),
             })
             .filter(|node| node.zero || node.lengths != 0)
+    }
+
+    /// What nodes accept: the nets on the path to each, and those below it.
+    fn ranges(&self) -> Vec<Accepted<B>> {
+        let mut ranges = Vec::new();
+        let mut stack: Vec<(u32, u8)> =
+            if self.nodes.is_empty() { Vec::new() } else { vec![(0, 0)] };
+        while let Some((at, above)) = stack.pop() {
+            let Some(node) = self.nodes.get(at as usize) else { continue };
+            for len in above + 1..=node.len {
+                if node.lengths.bit(len - 1) == 1 {
+                    let only = B::mask(len).and(B::mask(len - 1).not());
+                    ranges.push((node.addr.and(B::mask(len)), len, only));
+                }
+            }
+            let below = node.lengths.and(B::mask(node.len).not());
+            if below != B::default() {
+                ranges.push((node.addr, node.len, below));
+            }
+            stack.extend(node.children.iter().map(|child| (*child, node.len)));
+        }
+        ranges
     }
 
     fn walk(&self) -> Walk<'_, B> {
