@@ -13,8 +13,8 @@
 //!
 //! # Invariants
 //!
-//! * Any program terminates with a verdict: nesting is bounded at compile time and at run time, and
-//!   loops only go over lists.
+//! * Any program terminates with a verdict, soon: nesting is bounded at compile time and at run time,
+//!   loops only go over lists, and calls, rounds of loops and memory of one run are bounded.
 //! * Equal programs give equal verdicts for equal inputs ([`Program`]'s equality is by structure).
 //! * An error at run time rejects the route and never leaves half of the changes behind.
 //!

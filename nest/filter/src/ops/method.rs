@@ -9,7 +9,7 @@ use dunlin_net::{
     community::{Communities, Community, ExtCommunities, LargeCommunities},
 };
 
-use super::{Fault, Outcome, concat_values, list, number, path, wrong_type};
+use super::{Fault, Outcome, concat_values, list, number, path, room, wrong_type};
 use crate::{
     method::{Method, Part},
     net::{Net, plain_type},
@@ -24,6 +24,9 @@ pub(crate) fn method<'v>(
     argument: Value<'v>,
     bump: &'v Bump,
 ) -> Outcome<'v> {
+    if matches!(method, Method::Prepend | Method::Add | Method::Delete | Method::Filter) {
+        room(bump)?;
+    }
     match on {
         Value::Path(path) => of_path(method, path, argument, bump),
         Value::Clist(_) | Value::Eclist(_) | Value::Lclist(_) => {

@@ -85,6 +85,17 @@ impl Unary {
     }
 }
 
+/// Bytes that a run, or the folding of one body, may have made before it may make no more.
+pub(crate) const MAX_MEMORY: usize = 16 << 20;
+
+/// Whether more values may be made.
+pub(crate) fn room(bump: &Bump) -> Result<(), Fault> {
+    if bump.allocated_bytes() > MAX_MEMORY {
+        return Err("Too much memory in one run".into());
+    }
+    Ok(())
+}
+
 /// The value as a bool.
 pub(crate) fn truth(value: Value<'_>, number: u8, of: &str) -> Result<bool, Fault> {
     if let Value::Bool(value) = value {
@@ -148,6 +159,7 @@ fn pair<'v>(a: Value<'v>, b: Value<'v>) -> Outcome<'v> {
 }
 
 pub(crate) fn concat_values<'v>(a: Value<'v>, b: Value<'v>, bump: &'v Bump) -> Outcome<'v> {
+    room(bump)?;
     match (a, b) {
         (Value::String(a), Value::String(b)) => {
             let text = join(a.as_bytes(), b.as_bytes(), bump);
@@ -178,7 +190,10 @@ pub(crate) fn unary<'v>(op: Unary, a: Value<'v>, bump: &'v Bump) -> Outcome<'v> 
     match op {
         Unary::Not => Ok(Value::Bool(!truth(a, 1, op.name())?)),
         Unary::Defined => Ok(Value::Bool(is_defined(a))),
-        Unary::Format => Ok(Value::String(bump.alloc_str(&a.to_string()))),
+        Unary::Format => {
+            room(bump)?;
+            Ok(Value::String(bump.alloc_str(&a.to_string())))
+        }
         Unary::FromHex => {
             let Value::String(text) = a else {
                 return Err(wrong_type(1, op.name(), Type::String, a.kind()));

@@ -103,6 +103,7 @@ impl<'s> Machine<'s, '_> {
             Node::Recurse(arguments) => (code, *arguments),
             _ => return Err(self.stop(frame, id, Fault::from("No call"))),
         };
+        self.turn(frame, id)?;
         let slots = self.slots(callee);
         for ((slot, kind), argument) in
             slots.iter_mut().zip(&callee.kinds).zip(code.operands(arguments))

@@ -28,7 +28,7 @@ use crate::{
     attribute::Attribute,
     code::{Code, List, NodeId},
     input::{RouteInput, RunError, Sink, Verdict},
-    ops::Fault,
+    ops::{self, Fault},
     program::{ChannelFilter, Program},
     set::Set,
     suite::Report,
@@ -40,6 +40,13 @@ const MAX_ARENA: usize = 256 << 10;
 
 /// How deep evaluation may nest: expressions, blocks and calls together.
 const MAX_DEPTH: u32 = 400;
+
+/// How many calls and rounds of loops one run may make. A function that calls itself twice would go on
+/// for ever at any depth.
+const MAX_TURNS: u32 = 1 << 20;
+
+/// How long a line that is being printed may get; the rest is on the next.
+const MAX_LINE: usize = 64 << 10;
 
 /// What runs make that owns memory.
 #[derive(Debug, Default)]
@@ -189,6 +196,8 @@ struct Machine<'s, 'io> {
     text: &'io mut String,
     sink: &'io mut dyn Sink,
     depth: u32,
+    /// Calls and rounds of loops so far.
+    turns: u32,
     /// What a function returned, while it is on its way to the caller.
     returned: Value<'s>,
     error: Option<RunError>,
@@ -213,6 +222,7 @@ impl<'s, 'io> Machine<'s, 'io> {
             text,
             sink,
             depth: 0,
+            turns: 0,
             returned: Value::Void,
             error: None,
             checks: None,
@@ -234,6 +244,15 @@ impl<'s, 'io> Machine<'s, 'io> {
         }
         self.depth += 1;
         Ok(())
+    }
+
+    /// Counts a call or a round of a loop.
+    fn turn(&mut self, frame: &Frame<'s>, node: NodeId) -> Executed {
+        self.turns += 1;
+        if self.turns > MAX_TURNS {
+            return Err(self.stop(frame, node, Fault::from("Too many calls and loops in one run")));
+        }
+        ops::room(self.bump).map_err(|fault| self.stop(frame, node, fault))
     }
 
     fn leave(&mut self) {
@@ -261,6 +280,9 @@ impl<'s, 'io> Machine<'s, 'io> {
             let value = self.evaluate(frame, *node)?;
             // Writing to a string cannot fail.
             let _ = write!(self.text, "{value}");
+            if self.text.len() > MAX_LINE {
+                self.flush();
+            }
         }
         Ok(())
     }

@@ -134,6 +134,7 @@ impl<'s> Machine<'s, '_> {
             if let Some(slot) = frame.slots.get_mut(usize::from(slot)) {
                 *slot = item;
             }
+            machine.turn(frame, body)?;
             machine.execute(frame, body)
         };
         match self.evaluate(frame, list)? {

@@ -318,3 +318,45 @@ fn without_tables_a_check_fails_and_rejects() {
     let Verdict::Error(error) = verdict else { panic!("{verdict:?}") };
     assert_eq!(error.message, "Table roas4 holds nothing to check by");
 }
+
+#[test]
+fn runaway_functions_end() {
+    // Two calls in each make 2^n, however shallow; each takes room for its variables.
+    let text = "function f(int n) -> int { if n = 0 then return 0; return f(n - 1) + f(n - 1); }
+        import filter { if f(60) = 0 then accept; reject; };";
+    let Verdict::Error(found) = run_text(text, &mut Scratch::default()).verdict else { panic!() };
+    assert_eq!(found.to_string(), "filters, line 1: Too much memory in one run");
+    let text = "function f(int n) -> int { return f(n + 1); }
+        import filter { if f(0) = 0 then accept; reject; };";
+    let Verdict::Error(found) = run_text(text, &mut Scratch::default()).verdict else { panic!() };
+    assert_eq!(found.to_string(), "filters, line 1: Filters execution stack overflow");
+}
+
+#[test]
+fn loops_in_loops_end() {
+    let loops = "for int a@ in bgp_path do ";
+    let all: String = (0..16).map(|n| loops.replace('@', &n.to_string())).collect();
+    let found = error(&format!("{all} bgp_med = 1; accept;"));
+    assert_eq!(found, "filters, line 1: Too many calls and loops in one run");
+}
+
+#[test]
+fn values_do_not_grow_without_bound() {
+    let grow = "s = s ++ s; ".repeat(40);
+    let found = error(&format!("string s = proto; {grow} accept;"));
+    assert_eq!(found, "filters, line 1: Too much memory in one run");
+    let loops: String = (0..12).map(|n| format!("for int a{n} in bgp_path do ")).collect();
+    let found = error(&format!("{loops} bgp_path.prepend(1); accept;"));
+    assert_eq!(found, "filters, line 1: Too much memory in one run");
+    let mut scratch = Scratch::default();
+    run_text(&format!("import filter {{ string s = proto; {grow} accept; }};"), &mut scratch);
+    assert!(scratch.memory() <= 512 << 10, "{} bytes kept", scratch.memory());
+}
+
+#[test]
+fn a_long_line_is_printed_in_pieces() {
+    let loops: String = (0..10).map(|n| format!("for int a{n} in bgp_path do ")).collect();
+    let run = run_filter(&format!("{loops} printn bgp_path; accept;"));
+    assert!(matches!(run.verdict, Verdict::Accept(None)), "{:?}", run.verdict);
+    assert!(run.printed.len() > 1 && run.printed.iter().all(|line| line.len() < 80_000));
+}
