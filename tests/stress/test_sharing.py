@@ -121,8 +121,8 @@ def constants():
         did = difference(after[-1], before[-1])
         each = [difference(a, b) for a, b in zip(after[:-1], before[:-1])]
         most = SETS * slices(exchange.dut)
-        require(all(SETS <= one["runs"] <= most for one in each), f"{each}")
-        require(len({one["runs"] for one in each}) == 1, f"all are asked as often: {each}")
+        # Nobody is named, so all come to the same: one is asked, once for a set in each slice.
+        require(SETS <= did["runs"] <= most, f"{did['runs']} runs of {CLIENTS} policies for {SETS} sets: {did}")
         require(did["runs"] + did["reused"] == ROUTES * CLIENTS, f"a verdict for each route and policy: {did}")
         require(all(SETS <= one["updates"] <= most for one in each), f"{each}")
         require(did["delivered"] == did["encoded"], f"each encodes for one: {did}")

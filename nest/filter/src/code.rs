@@ -216,6 +216,8 @@ pub(crate) struct Code {
     pub(crate) kinds: Box<[Type]>,
     pub(crate) reads: Reads,
     hash: u64,
+    /// As `hash`, but all constants of a type are alike.
+    shape: u64,
 }
 
 impl Code {
@@ -241,13 +243,39 @@ impl Code {
             kinds: kinds.into(),
             reads,
             hash: 0,
+            shape: 0,
         };
         let hashes: Vec<u64> = code.functions.iter().map(|f| f.code.hash).collect();
         code.hash = Fingerprint::of(&(
             (&code.nodes, &code.operands, &code.switches),
-            (hashes, code.body, &code.kinds),
+            (&hashes, code.body, &code.kinds),
+        ));
+        let shape: Vec<Blank<'_>> = code.nodes.iter().map(Blank).collect();
+        code.shape = Fingerprint::of(&(
+            (shape, &code.operands, &code.switches),
+            (&hashes, code.body, &code.kinds),
         ));
         code
+    }
+
+    /// A number that code shares with code that differs from it only in constants.
+    pub(crate) fn shape(&self) -> u64 {
+        self.shape
+    }
+
+    /// Whether the code differs from this only in constants of the same types.
+    pub(crate) fn has_shape_of(&self, other: &Self) -> bool {
+        self.shape == other.shape
+            && self.body == other.body
+            && self.kinds == other.kinds
+            && self.operands == other.operands
+            && self.switches == other.switches
+            && self.functions == other.functions
+            && self.nodes.len() == other.nodes.len()
+            && self.nodes.iter().zip(&other.nodes).all(|(one, other)| match (one, other) {
+                (Node::Constant(one), Node::Constant(other)) => one.kind() == other.kind(),
+                _ => one == other,
+            })
     }
 
     /// The code that runs in place of this, and this itself if that is not the same.
@@ -354,6 +382,18 @@ impl Eq for Code {}
 impl Hash for Code {
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_u64(self.hash);
+    }
+}
+
+/// A node of which only the type counts, if it is a constant.
+struct Blank<'a>(&'a Node);
+
+impl Hash for Blank<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match self.0 {
+            Node::Constant(constant) => constant.kind().hash(state),
+            node => node.hash(state),
+        }
     }
 }
 

@@ -87,6 +87,37 @@ impl Sink for Vec<String> {
     }
 }
 
+/// What a run looked at besides the attributes of its route. A run that looked at less than its program
+/// may look at has a verdict that holds for more routes than the program says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Seen(u8);
+
+impl Seen {
+    pub(crate) const NET: Self = Self(1);
+    pub(crate) const SOURCE: Self = Self(2);
+    pub(crate) const HOP: Self = Self(4);
+    pub(crate) const SNAPSHOT: Self = Self(8);
+    pub(crate) const PRINTED: Self = Self(16);
+    pub(crate) const FAILED: Self = Self(32);
+
+    /// Both.
+    pub(crate) const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether something was looked at, or done.
+    pub(crate) const fn has(self, what: Self) -> bool {
+        self.0 & what.0 != 0
+    }
+
+    /// The verdict holds for all networks whose routes have these attributes and this source, until
+    /// the filter changes. Nobody would miss what another run says: it printed nothing, and did not fail.
+    #[must_use]
+    pub const fn is_lasting(self) -> bool {
+        self.0 & !Self::SOURCE.0 == 0
+    }
+}
+
 /// What a filter says of a route.
 #[derive(Debug)]
 pub enum Verdict {

@@ -1,10 +1,10 @@
 //! BIRD's filter language: types, compiler, evaluator.
 //!
 //! The parser compiles filters and functions straight into [`Program`]s: trees in an arena with
-//! variables as slots, constants folded (`fold`), sets in the form that is asked fastest (`lookup`,
-//! [`PrefixSet`]). A program is immutable and
-//! shared; running it ([`run`]) needs a [`Scratch`] of the running loop, and for typical filters
-//! allocates nothing but the attribute set that it makes.
+//! variables as slots, constants folded (`fold`) and sets in the form that is asked fastest (`lookup`,
+//! `PrefixSet`). A program is immutable and shared; running it ([`run`]) needs a [`Scratch`] of the
+//! running loop, and for typical filters allocates nothing but the attribute set that it makes. Programs
+//! that are equal but for constants can be run at once ([`Cohort`]).
 //!
 //! Entry points for configuration sections, all on the one [`Parser`] of a configuration:
 //! [`parse_filter_definition`], [`parse_function_definition`], [`parse_define`],
@@ -49,7 +49,8 @@ mod value;
 pub use attribute::Attribute;
 pub use code::Function;
 pub use input::{
-    Interfaces, ResolvedHop, RouteInput, RunError, Silent, Sink, Validation, Validity, Verdict,
+    Interfaces, ResolvedHop, RouteInput, RunError, Seen, Silent, Sink, Validation, Validity,
+    Verdict,
 };
 pub use lookup::Form;
 pub use net::Net;
@@ -60,7 +61,7 @@ pub use parse::{
 };
 pub use prefix_set::PrefixSet;
 pub use program::{ChannelFilter, Program};
-pub use run::{Scratch, apply, run};
+pub use run::{Cohort, Scratch, apply, apply_for, run};
 pub use suite::{PolicyTest, Report, Subject};
 pub use symbol::Symbol;
 pub use system::read_system_names;

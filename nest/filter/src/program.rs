@@ -43,6 +43,13 @@ impl Program {
         self.code.fingerprint()
     }
 
+    /// A number that programs share which are equal but for constants; what is called has to be equal.
+    /// Others may have it by chance: [`Cohort`](crate::Cohort) finds out.
+    #[must_use]
+    pub fn shape(&self) -> u64 {
+        self.code.shape()
+    }
+
     /// Whether the verdict may depend on the prefix. If not, one run serves all prefixes with one
     /// attribute set.
     #[must_use]

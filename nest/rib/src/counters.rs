@@ -73,6 +73,8 @@ counters!(
         withdraws_accepted,
         /// Import filters evaluated (less than routes: verdicts are shared by attribute set).
         filter_runs,
+        /// Verdicts used again instead that were remembered from an earlier batch or another network.
+        filter_reused,
     }
 );
 

@@ -5,7 +5,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use dunlin_attr::Attrs;
-use dunlin_filter::Scratch;
+use dunlin_filter::{Cohort, Program, Scratch};
 use dunlin_net::{Prefix, Prefix4, Prefix6};
 use dunlin_runtime::Time;
 
@@ -57,6 +57,26 @@ pub trait ExportPolicy: Send + Sync {
     fn ignores_net(&self) -> bool;
     /// The verdict.
     fn evaluate(&self, scratch: &mut Scratch, route: RouteView<'_>) -> ExportVerdict;
+    /// Whatever the policy asks itself depends on the route's set and source alone, so that only what its
+    /// filter looks at, which the scratch knows, decides for what a verdict holds; and a verdict
+    /// is worth remembering.
+    fn is_remembered(&self) -> bool {
+        false
+    }
+    /// The filter, if all that the policy does besides is what other policies with the same number do.
+    fn filter(&self) -> Option<(u64, &Arc<Program>)> {
+        None
+    }
+    /// As [`evaluate`](Self::evaluate), for a cohort of which the policy's filter is the one that runs.
+    fn evaluate_for(
+        &self,
+        cohort: &mut Cohort,
+        scratch: &mut Scratch,
+        route: RouteView<'_>,
+    ) -> ExportVerdict {
+        cohort.part();
+        self.evaluate(scratch, route)
+    }
 }
 
 /// How an exporter wants its deltas.
@@ -134,8 +154,9 @@ pub struct SharingCounters {
     pub members: core::sync::atomic::AtomicU64,
     /// Policies evaluated, each counted for the group whose policy it was.
     pub evaluations: core::sync::atomic::AtomicU64,
-    /// Verdicts used again instead: remembered of the same route, or those of an equal policy. Of
-    /// all groups of a table, counted for the first.
+    /// Verdicts used again instead: remembered of the same set and source, those of an equal policy, or
+    /// of one that differs in constants which made no difference. Of all groups of a table, counted for
+    /// the first.
     pub remembered: core::sync::atomic::AtomicU64,
     /// UPDATE messages encoded.
     pub updates_encoded: core::sync::atomic::AtomicU64,

@@ -9,7 +9,7 @@ use dunlin_net::{
 use super::{Machine, extra};
 use crate::{
     attribute::Attribute,
-    input::RouteInput,
+    input::{RouteInput, Seen},
     ops::Fault,
     types::{EnumType, Type},
     value::Value,
@@ -55,6 +55,7 @@ impl<'s> Machine<'s, '_> {
 
     fn original(&self, input: &'s RouteInput<'s>, attribute: &'s Attribute) -> Value<'s> {
         let attrs: &'s Attrs = input.attrs;
+        self.saw_attribute(attribute);
         match attribute {
             Attribute::Net => Value::Prefix(input.net),
             Attribute::Proto => Value::String(input.protocol),
@@ -83,6 +84,17 @@ impl<'s> Machine<'s, '_> {
         }
     }
 
+    /// Notes what the value of an attribute, or setting it, depends on.
+    fn saw_attribute(&self, attribute: &Attribute) {
+        if *attribute == Attribute::Net {
+            self.saw(Seen::NET);
+        } else if attribute.is_of_source() {
+            self.saw(Seen::SOURCE);
+        } else if attribute.is_of_hop() {
+            self.saw(Seen::HOP);
+        }
+    }
+
     /// Remembers a change; void removes the attribute. A bit is a change of its word.
     pub(super) fn change(&mut self, attribute: &'s Attribute, value: Value<'s>) {
         if let Attribute::Bit(id, bit) = attribute {
@@ -105,6 +117,7 @@ impl<'s> Machine<'s, '_> {
     pub(super) fn set(&mut self, attribute: &'s Attribute, value: Value<'s>) -> Result<(), Fault> {
         let Some(input) = self.input else { return Err("No route to access".into()) };
         let value = Self::fitting(value, attribute.kind(), "EA_SET")?;
+        self.saw_attribute(attribute);
         match (attribute, value) {
             (_, Value::Net(net)) => {
                 let message = format!("Attributes can't hold networks such as {net}");

@@ -15,7 +15,12 @@ impl<'s> Machine<'s, '_> {
     pub(super) fn evaluate(&mut self, frame: &mut Frame<'s>, id: NodeId) -> Evaluated<'s> {
         let code: &'s Code = frame.code;
         match code.node(id) {
-            Node::Constant(constant) => return Ok(constant.value()),
+            Node::Constant(constant) => {
+                if let Some(cohort) = &mut self.cohort {
+                    cohort.keep_equal(code, id, constant);
+                }
+                return Ok(constant.value());
+            }
             Node::Variable(slot) => {
                 return Ok(frame.slots.get(usize::from(*slot)).copied().unwrap_or(Value::Void));
             }
@@ -40,6 +45,9 @@ impl<'s> Machine<'s, '_> {
             Node::Binary(op, a, b) => {
                 if let Some(value) = self.quick_binary(frame, *op, *a, *b) {
                     return Ok(Value::Bool(value));
+                }
+                if self.differ(frame.code, *a, *b) {
+                    return self.binary_of_all(frame, id, *op, [*a, *b]);
                 }
                 let a = self.evaluate(frame, *a)?;
                 let b = self.evaluate(frame, *b)?;

@@ -6,6 +6,7 @@
 
 mod attributes;
 mod changes;
+mod cohort;
 mod expression;
 mod extra;
 mod kept;
@@ -14,20 +15,21 @@ mod statement;
 mod suite;
 mod validation;
 
-use std::fmt::Write;
+use std::{cell::Cell, fmt::Write};
 
 use bumpalo::Bump;
 use dunlin_attr::{AttrsBuilder, Rts};
 use dunlin_net::as_path::Mask;
 use smallvec::SmallVec;
 
+pub use self::cohort::Cohort;
 pub(crate) use self::suite::run_suite;
 
 use self::kept::Kept;
 use crate::{
     attribute::Attribute,
     code::{Code, List, NodeId},
-    input::{RouteInput, RunError, Sink, Verdict},
+    input::{RouteInput, RunError, Seen, Sink, Verdict},
     ops::{self, Fault},
     program::{ChannelFilter, Program},
     set::Set,
@@ -62,6 +64,7 @@ pub struct Scratch {
     kept: Keep,
     builder: AttrsBuilder,
     text: String,
+    seen: Seen,
 }
 
 impl Default for Scratch {
@@ -71,6 +74,7 @@ impl Default for Scratch {
             kept: Keep::default(),
             builder: AttrsBuilder::new(Rts::Static),
             text: String::new(),
+            seen: Seen::default(),
         }
     }
 }
@@ -80,6 +84,18 @@ impl Scratch {
     #[must_use]
     pub fn memory(&self) -> usize {
         self.bump.allocated_bytes() + self.text.capacity()
+    }
+
+    /// What the last run looked at.
+    #[must_use]
+    pub fn seen(&self) -> Seen {
+        self.seen
+    }
+
+    /// Forgets what the last run looked at: who may not run anything knows then what was looked at
+    /// since.
+    pub fn look_away(&mut self) {
+        self.seen = Seen::default();
     }
 
     fn reset(&mut self) {
@@ -99,10 +115,27 @@ pub fn apply(
     input: &RouteInput<'_>,
     sink: &mut dyn Sink,
 ) -> Verdict {
+    apply_for(filter, None, scratch, input, sink)
+}
+
+/// As [`apply`], for all of a cohort: which of the others come to the same is in it then. The filter has
+/// to be the one that the cohort was told of.
+pub fn apply_for(
+    filter: &ChannelFilter,
+    cohort: Option<&mut Cohort>,
+    scratch: &mut Scratch,
+    input: &RouteInput<'_>,
+    sink: &mut dyn Sink,
+) -> Verdict {
+    scratch.look_away();
     match filter {
         ChannelFilter::Accept => Verdict::Accept(None),
         ChannelFilter::Reject => Verdict::Reject,
-        ChannelFilter::Program(program) => run(program, scratch, input, sink),
+        ChannelFilter::Program(program) => {
+            let verdict = run_in(program, cohort, scratch, input, sink);
+            scratch.reset();
+            verdict
+        }
     }
 }
 
@@ -113,25 +146,27 @@ pub fn run(
     input: &RouteInput<'_>,
     sink: &mut dyn Sink,
 ) -> Verdict {
-    let verdict = run_in(program, scratch, input, sink);
+    let verdict = run_in(program, None, scratch, input, sink);
     scratch.reset();
     verdict
 }
 
 fn run_in<'s>(
     program: &'s Program,
+    cohort: Option<&mut Cohort>,
     scratch: &'s mut Scratch,
     input: &'s RouteInput<'s>,
     sink: &mut dyn Sink,
 ) -> Verdict {
-    let Scratch { bump, kept, builder, text } = scratch;
+    let Scratch { bump, kept, builder, text, seen } = scratch;
     let mut machine = Machine::new(Some(input), bump, kept, text, sink);
     let code = &program.code;
+    machine.cohort = cohort.filter(|cohort| cohort.runs(code));
     let slots = machine.slots(code);
     let mut frame = Frame { code, slots };
     let stop = machine.execute(&mut frame, code.body);
     machine.flush();
-    match stop {
+    let verdict = match stop {
         Err(Stop::Accept) => machine.finish(builder),
         Err(Stop::Reject) => Verdict::Reject,
         Err(Stop::Fault) => Verdict::Error(machine.failure()),
@@ -141,7 +176,18 @@ fn run_in<'s>(
                 format!("Filter {name} did not return accept nor reject. Make up your mind");
             Verdict::Error(RunError { line: 0, message })
         }
+    };
+    *seen = machine.seen.get();
+    if matches!(verdict, Verdict::Error(_)) {
+        *seen = seen.and(Seen::FAILED);
     }
+    if seen.has(Seen::PRINTED.and(Seen::FAILED))
+        && let Some(cohort) = machine.cohort
+    {
+        // What it says has to be said by each.
+        cohort.part();
+    }
+    verdict
 }
 
 /// Evaluates an expression without a route.
@@ -198,9 +244,12 @@ struct Machine<'s, 'io> {
     depth: u32,
     /// Calls and rounds of loops so far.
     turns: u32,
+    seen: Cell<Seen>,
     /// What a function returned, while it is on its way to the caller.
     returned: Value<'s>,
     error: Option<RunError>,
+    /// Others that differ from what runs only in constants.
+    cohort: Option<&'io mut Cohort>,
     /// In a test: what its assertions found.
     checks: Option<Report>,
 }
@@ -223,8 +272,10 @@ impl<'s, 'io> Machine<'s, 'io> {
             sink,
             depth: 0,
             turns: 0,
+            seen: Cell::new(Seen::default()),
             returned: Value::Void,
             error: None,
+            cohort: None,
             checks: None,
         }
     }
@@ -255,6 +306,11 @@ impl<'s, 'io> Machine<'s, 'io> {
         ops::room(self.bump).map_err(|fault| self.stop(frame, node, fault))
     }
 
+    /// Notes that the run has looked at something.
+    fn saw(&self, what: Seen) {
+        self.seen.set(self.seen.get().and(what));
+    }
+
     fn leave(&mut self) {
         self.depth -= 1;
     }
@@ -278,6 +334,7 @@ impl<'s, 'io> Machine<'s, 'io> {
         let code = frame.code;
         for node in code.operands(list) {
             let value = self.evaluate(frame, *node)?;
+            self.saw(Seen::PRINTED);
             // Writing to a string cannot fail.
             let _ = write!(self.text, "{value}");
             if self.text.len() > MAX_LINE {

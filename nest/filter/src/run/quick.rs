@@ -12,6 +12,7 @@ use super::{Frame, Machine, Stop};
 use crate::{
     attribute::Attribute,
     code::{Binary, Logic, Node, NodeId, Unary},
+    input::Seen,
     method::Method,
     ops,
     types::{Element, EnumType, Type},
@@ -29,7 +30,7 @@ impl<'s> Machine<'s, '_> {
     ) -> Result<bool, Stop> {
         let code = frame.code;
         match code.node(id) {
-            Node::Constant(Constant::Bool(value)) => return Ok(*value),
+            Node::Constant(Constant::Bool(value)) if self.cohort.is_none() => return Ok(*value),
             Node::Logic(first, steps) => return self.logic(frame, *first, steps),
             Node::Binary(op, a, b) => {
                 if let Some(value) = self.quick_binary(frame, *op, *a, *b) {
@@ -100,6 +101,9 @@ impl<'s> Machine<'s, '_> {
         a: NodeId,
         b: NodeId,
     ) -> Option<bool> {
+        if self.differ(frame.code, a, b) {
+            return None;
+        }
         match op {
             Binary::Match => self.quick_match(frame, a, b),
             Binary::NotMatch => self.quick_match(frame, a, b).map(|found| !found),
@@ -136,7 +140,10 @@ impl<'s> Machine<'s, '_> {
         let Node::Constant(right) = frame.code.node(b) else { return None };
         match right {
             Constant::PrefixSet(set) => match frame.code.node(a) {
-                Node::Attribute(Attribute::Net) => Some(set.contains(self.input?.net)),
+                Node::Attribute(Attribute::Net) => {
+                    self.saw(Seen::NET);
+                    Some(set.contains(self.input?.net))
+                }
                 _ => None,
             },
             Constant::Set(set) if set.element() == Element::Int => {
@@ -171,6 +178,7 @@ impl<'s> Machine<'s, '_> {
             Node::Method(Method::Len, on, None)
                 if matches!(frame.code.node(*on), Node::Attribute(Attribute::Net)) =>
             {
+                self.saw(Seen::NET);
                 Some(u32::from(self.input?.net.len()))
             }
             Node::Method(method, on, None) => {

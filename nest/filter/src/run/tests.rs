@@ -319,6 +319,43 @@ fn without_tables_a_check_fails_and_rejects() {
     assert_eq!(error.message, "Table roas4 holds nothing to check by");
 }
 
+/// What a run of a filter looked at, and its verdict, for the route of all tests.
+fn looked(body: &str) -> (bool, String) {
+    let mut scratch = Scratch::default();
+    let run = run_text(&format!("import filter {{ {body} }};"), &mut scratch);
+    (scratch.seen().is_lasting(), format!("{:?}", run.verdict))
+}
+
+#[test]
+fn a_verdict_lasts_if_the_run_looked_at_nothing_but_the_attributes() {
+    for (lasting, body) in [
+        (true, "if bgp_path.len > 2 then reject; if net ~ [10.0.0.0/8+] then accept; reject;"),
+        (true, "if proto = \"peer1\" then reject; accept;"),
+        (true, "bgp_med = 1; bgp_community.add((1, 2)); accept;"),
+        (true, "if bgp_path.len < 2 && net.len = 3 then print net; reject;"),
+        (false, "if bgp_path.len > 5 then reject; if net ~ [10.0.0.0/8+] then accept; reject;"),
+        (false, "if net.len > 24 then reject; accept;"),
+        (false, "if net.type = NET_IP4 then accept; reject;"),
+        (false, "prefix p = net; accept;"),
+        (false, "if gw = 192.0.2.1 then accept; reject;"),
+        (false, "if dest = RTD_UNICAST then accept; reject;"),
+        (false, "if igp_metric > 5 then accept; reject;"),
+        (false, "dest = RTD_BLACKHOLE; accept;"),
+        (false, "if aspa_check(aspas, bgp_path, true) = ASPA_INVALID then reject; accept;"),
+        (false, "accept \"with a word\";"),
+        (false, "bgp_med = 1 / bgp_med; accept;"),
+        (false, "int a = 1;"),
+    ] {
+        let (found, verdict) = looked(body);
+        assert_eq!(found, lasting, "{body}: {verdict}");
+    }
+    let mut scratch = Scratch::default();
+    run_text("import filter { if net.len = 8 then reject; accept; };", &mut scratch);
+    assert!(!scratch.seen().is_lasting());
+    scratch.look_away();
+    assert!(scratch.seen().is_lasting());
+}
+
 #[test]
 fn runaway_functions_end() {
     // Two calls in each make 2^n, however shallow; each takes room for its variables.

@@ -5,7 +5,7 @@ use dunlin_net::NetType;
 use super::Machine;
 use crate::{
     code::Table,
-    input::{Validation, Validity},
+    input::{Seen, Validation, Validity},
     ops::{self, Fault, Outcome},
     types::{EnumType, Type},
     value::Value,
@@ -20,6 +20,7 @@ impl<'s> Machine<'s, '_> {
         asn: Value<'s>,
     ) -> Outcome<'s> {
         let name = "ROA_CHECK_EXPLICIT";
+        self.saw(Seen::SNAPSHOT);
         let asn = ops::number(asn, 2, name)?;
         let prefix = match net {
             Value::Prefix(prefix) => Some(prefix),
@@ -47,6 +48,7 @@ impl<'s> Machine<'s, '_> {
         upstream: Value<'s>,
     ) -> Outcome<'s> {
         let name = "ASPA_CHECK_EXPLICIT";
+        self.saw(Seen::SNAPSHOT);
         let upstream = ops::truth(upstream, 2, name)?;
         let Value::Path(path) = path else {
             return Err(ops::wrong_type(1, name, Type::Path, path.kind()));

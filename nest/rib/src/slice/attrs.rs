@@ -24,6 +24,15 @@ pub(crate) struct Entry {
     hop_previous: u32,
     band_next: u32,
     band_previous: u32,
+    /// Tells this set from those that had the handle before; zero in a free record.
+    serial: u32,
+}
+
+/// A set that may have gone since; or nothing, which is always there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Weak {
+    handle: u32,
+    serial: u32,
 }
 
 /// See the module. Sets are equal if their content and their next hop are.
@@ -33,6 +42,8 @@ pub(crate) struct AttrTable {
     entries: Store<Entry>,
     /// First entry of each band of the content hash, for feeds.
     bands: Vec<u32>,
+    /// Sets ever made.
+    made: u64,
 }
 
 /// The band of a content hash.
@@ -42,7 +53,7 @@ pub(crate) fn band_of(hash: u64) -> usize {
 
 impl AttrTable {
     pub(crate) fn new() -> Self {
-        Self { index: Index::new(), entries: Store::new(), bands: Vec::new() }
+        Self { index: Index::new(), entries: Store::new(), bands: Vec::new(), made: 0 }
     }
 
     /// The handle of a set with a next hop; makes it if need be. Takes one reference.
@@ -57,11 +68,31 @@ impl AttrTable {
             entries[handle].refs += 1;
             return Interned { handle, new: false };
         }
-        let handle =
-            entries.insert(Entry { set: Some(Arc::clone(set)), refs: 1, hop, ..Entry::default() });
+        self.made += 1;
+        let entry = Entry { set: Some(Arc::clone(set)), refs: 1, hop, ..Entry::default() };
+        let handle = entries.insert(Entry { serial: serial_of(self.made), ..entry });
         self.index.insert(hash, handle);
         self.link_band(handle, band_of(set.hash()));
         Interned { handle, new: true }
+    }
+
+    /// A set that is there, for later.
+    pub(crate) fn weak(&self, handle: u32) -> Weak {
+        let serial = if handle == NIL { 0 } else { self.entries[handle].serial };
+        Weak { handle, serial }
+    }
+
+    /// The handle of a set, if it is still there. Unless four billion were made since: see
+    /// [`made`](Self::made).
+    pub(crate) fn find(&self, weak: Weak) -> Option<u32> {
+        let Weak { handle, serial } = weak;
+        let is_there = || handle < self.entries.end() && self.entries[handle].serial == serial;
+        (handle == NIL || is_there()).then_some(handle)
+    }
+
+    /// How many sets were ever made.
+    pub(crate) fn made(&self) -> u64 {
+        self.made
     }
 
     /// Fetches what [`intern`](Self::intern) looks at first, of a set that needs no resolution.
@@ -220,6 +251,11 @@ pub(crate) struct Interned {
     pub(crate) handle: u32,
     /// The entry was made just now and is in no next hop's list.
     pub(crate) new: bool,
+}
+
+/// Never zero, and another one for each of four billion sets.
+fn serial_of(made: u64) -> u32 {
+    u32::try_from(made % u64::from(u32::MAX)).unwrap_or(0) + 1
 }
 
 fn same(a: &Arc<Attrs>, b: &Arc<Attrs>) -> bool {

@@ -7,8 +7,9 @@ use dunlin_filter::ChannelFilter;
 
 use super::attrs::NIL;
 use super::pipes::NO_PIPE;
-use super::policy::{ImportVerdict, import_verdict};
+use super::policy::{ImportResult, import_verdict};
 use super::table::{Env, Place, Route, RouteId, Table};
+use super::verdicts::{Key, Known};
 use super::warm;
 use crate::import::{NONE, Op, TableKey};
 
@@ -98,7 +99,8 @@ impl<K: TableKey> Table<K> {
         Prepared { received, accepted }
     }
 
-    /// Runs the import filter of a source over a set; returns a held set, [`NIL`] if rejected.
+    /// Runs the import filter of a source over a set, unless its verdict is known; returns a held set,
+    /// [`NIL`] if rejected.
     pub(crate) fn accept(&mut self, source: u16, received: u32, key: K, env: &mut Env<'_>) -> u32 {
         let local = env.sources.at(source);
         let program = match &local.filter {
@@ -109,19 +111,29 @@ impl<K: TableKey> Table<K> {
             ChannelFilter::Reject => return NIL,
             ChannelFilter::Program(program) => program,
         };
+        let asked = Key { filter: local.number, source: local.number, set: received };
+        if let Some(Known { set, .. }) = self.verdicts.get(&self.sets, asked) {
+            env.sources.at_mut(source).delta.filter_reused += 1;
+            self.sets.hold(set);
+            return set;
+        }
         let (set, hop) = (self.sets.set(received), self.hop_of(received));
         let net = key.prefix();
         let verdict = import_verdict(program, &local.source, env.scratch, net, set, hop);
         let resolve = local.source.resolve;
         env.sources.at_mut(source).delta.filter_runs += 1;
-        match verdict {
-            ImportVerdict::Reject => NIL,
-            ImportVerdict::Accept(None) => {
+        let accepted = match verdict.result {
+            ImportResult::Reject => NIL,
+            ImportResult::Accept(None) => {
                 self.sets.hold(received);
                 received
             }
-            ImportVerdict::Accept(Some(changed)) => self.intern(&changed, resolve, env),
+            ImportResult::Accept(Some(changed)) => self.intern(&changed, resolve, env),
+        };
+        if verdict.is_lasting {
+            self.verdicts.put(&self.sets, asked, Known { kind: 0, set: accepted });
         }
+        accepted
     }
 
     /// Adds a route to a network or replaces it. Takes references of its own.

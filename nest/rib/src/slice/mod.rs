@@ -24,6 +24,7 @@ mod sources;
 pub(crate) mod store;
 mod table;
 mod tables;
+mod verdicts;
 mod warm;
 
 #[cfg(test)]

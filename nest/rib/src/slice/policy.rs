@@ -11,10 +11,19 @@ use crate::nexthop::NextHopState;
 
 /// What an import filter said.
 #[derive(Debug)]
-pub(crate) enum ImportVerdict {
-    /// Rejected, or the filter failed.
+pub(crate) struct ImportVerdict {
+    /// What of the route goes into the table.
+    pub(crate) result: ImportResult,
+    /// It holds for all routes of the source with these attributes until the filter changes.
+    pub(crate) is_lasting: bool,
+}
+
+/// What of a route goes into the table.
+#[derive(Debug)]
+pub(crate) enum ImportResult {
+    /// Nothing: rejected, or the filter failed.
     Reject,
-    /// Accepted, with other attributes if it changed any.
+    /// The route, with other attributes if the filter changed any.
     Accept(Option<Arc<Attrs>>),
 }
 
@@ -37,14 +46,15 @@ pub(crate) fn import_verdict(
         interfaces: None,
         validation: None,
     };
-    match run(program, scratch, &input, &mut Prints(source)) {
-        Verdict::Accept(changed) => ImportVerdict::Accept(changed),
-        Verdict::Reject => ImportVerdict::Reject,
+    let result = match run(program, scratch, &input, &mut Prints(source)) {
+        Verdict::Accept(changed) => ImportResult::Accept(changed),
+        Verdict::Reject => ImportResult::Reject,
         Verdict::Error(error) => {
             source.events.filter_error(source.id, &error.to_string());
-            ImportVerdict::Reject
+            ImportResult::Reject
         }
-    }
+    };
+    ImportVerdict { result, is_lasting: scratch.seen().is_lasting() }
 }
 
 /// Gives what a filter prints to the channel.

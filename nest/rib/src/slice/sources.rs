@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use dunlin_filter::ChannelFilter;
 use dunlin_net::hash::Map;
 
+use super::verdicts::Numbers;
 use crate::counters::{ImportDelta, ImportGauges};
 use crate::limits::{Limit, LimitKind, TooMany};
 use crate::{Source, SourceId};
@@ -26,6 +27,8 @@ pub(crate) struct Local {
     pub(crate) source: Arc<Source>,
     pub(crate) filter: ChannelFilter,
     pub(crate) preference: u32,
+    /// Another one for each source and each filter that one has.
+    pub(crate) number: u32,
     pub(crate) life: Life,
     /// Its routes are to be evaluated again.
     pub(crate) stale_filter: bool,
@@ -38,13 +41,14 @@ pub(crate) struct Local {
 }
 
 impl Local {
-    fn new(source: &Arc<Source>, program: Option<(ChannelFilter, u32)>) -> Self {
+    fn new(source: &Arc<Source>, program: Option<(ChannelFilter, u32)>, number: u32) -> Self {
         let (filter, preference) =
             program.unwrap_or_else(|| (source.import.clone(), source.preference));
         Self {
             source: Arc::clone(source),
             filter,
             preference,
+            number,
             life: Life::Alive,
             stale_filter: false,
             delta: ImportDelta::default(),
@@ -132,6 +136,7 @@ pub(crate) struct Sources {
     programs: Map<SourceId, (ChannelFilter, u32)>,
     /// Indices whose counters changed in this turn.
     noted: Vec<u16>,
+    numbers: Numbers,
 }
 
 impl Sources {
@@ -144,6 +149,7 @@ impl Sources {
             by_id: Map::default(),
             programs: Map::default(),
             noted: Vec::new(),
+            numbers: Numbers::default(),
         }
     }
 
@@ -153,7 +159,8 @@ impl Sources {
             return Ok(index);
         }
         let index = self.place().ok_or(TooMany::Sources { most: self.most })?;
-        let local = Local::new(source, self.programs.remove(&source.id));
+        let number = self.numbers.next();
+        let local = Local::new(source, self.programs.remove(&source.id), number);
         self.list[usize::from(index)] = Some(local);
         self.by_id.insert(source.id, index);
         Ok(index)
@@ -184,8 +191,10 @@ impl Sources {
             self.programs.insert(id, (filter, preference));
             return false;
         };
+        let number = self.numbers.next();
         let local = self.at_mut(index);
         (local.filter, local.preference, local.stale_filter) = (filter, preference, true);
+        local.number = number;
         true
     }
 
@@ -193,8 +202,9 @@ impl Sources {
     pub(crate) fn set_filter(&mut self, id: SourceId, filter: ChannelFilter, preference: u32) {
         match self.find(id) {
             Some(index) => {
+                let number = self.numbers.next();
                 let local = self.at_mut(index);
-                (local.filter, local.preference) = (filter, preference);
+                (local.filter, local.preference, local.number) = (filter, preference, number);
             }
             None => _ = self.programs.insert(id, (filter, preference)),
         }

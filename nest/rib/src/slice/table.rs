@@ -15,6 +15,7 @@ use super::hops::{self, Hops};
 use super::pipes::{PipedChange, Pipes};
 use super::sources::Sources;
 use super::store::Store;
+use super::verdicts::Verdicts;
 use crate::import::TableKey;
 use crate::index::Index;
 use crate::nexthop::{NextHopKey, NextHopState};
@@ -101,6 +102,8 @@ pub(crate) struct Table<K: TableKey> {
     pub(crate) sets: AttrTable,
     pub(crate) hops: Hops,
     pub(crate) exports: Exports<K>,
+    /// Of import filters.
+    pub(crate) verdicts: Verdicts,
     pub(crate) dirty: Vec<Dirty>,
     /// Feeds that stopped inside a band.
     pub(crate) cursors: Vec<Cursor>,
@@ -150,6 +153,7 @@ impl<K: TableKey> Table<K> {
             sets: AttrTable::new(),
             hops: Hops::new(),
             exports: Exports::new(),
+            verdicts: Verdicts::default(),
             dirty: Vec::new(),
             cursors: Vec::new(),
             best_left: false,
@@ -333,6 +337,7 @@ impl<K: TableKey> Table<K> {
             + self.routes.memory()
             + self.index.memory()
             + self.exports.memory()
+            + self.verdicts.memory()
             + self.dirty.capacity() * size_of::<Dirty>();
         (own, self.sets.memory() + self.hops.memory())
     }

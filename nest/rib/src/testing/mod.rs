@@ -4,7 +4,7 @@ mod model;
 mod policy;
 
 pub(crate) use model::{Model, ModelRoute};
-pub(crate) use policy::{Kind, TestPolicy};
+pub(crate) use policy::{Kind, TestPolicy, filter};
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 use std::net::{IpAddr, Ipv4Addr};

@@ -3,25 +3,18 @@
 use core::sync::atomic::Ordering;
 
 use dunlin_attr::Iface;
-use dunlin_conf::{Symbols, lexer};
-use dunlin_filter::{ChannelFilter, Parser, parse_channel_filter};
 use dunlin_runtime::Class;
 
 use super::world::{TABLE, World};
 use crate::Resolve;
 use crate::resolver::{Connected, ResolverMessage};
 use crate::slice::SliceMessage;
-use crate::testing::{Kind, Look, address, look_of, net};
+use crate::testing::{Kind, Look, address, filter, look_of, net};
 use crate::walk::Walk;
 
 const NETS: usize = 60;
 const SETS: usize = 6;
 const SLICES: usize = 4;
-
-fn filter(text: &str) -> ChannelFilter {
-    let mut parser = Parser::new(lexer::lex_text("test", text), Symbols::default());
-    parse_channel_filter(&mut parser).expect("a filter")
-}
 
 fn look(n: usize) -> Look {
     Look { local_pref: 100 + (n * SETS / NETS) as u32, hops: 1, med: 0 }
@@ -81,6 +74,48 @@ fn a_filter_that_reads_networks_runs_for_each() {
     for (n, look) in accepted(&mut world) {
         assert!(n >= 32 && look.med == 7, "{n} {look:?}");
     }
+}
+
+fn announce_more(world: &mut World, first: usize) {
+    for n in 0..NETS {
+        world.announce(0, net(first + n), 0, look(n));
+        world.flush(0);
+        world.run(1);
+    }
+    world.run(50);
+}
+
+#[test]
+fn verdicts_are_remembered_until_the_filter_changes() {
+    let mut world = announced("where bgp_local_pref >= 103");
+    let before = runs(&world);
+    announce_more(&mut world, 1024);
+    let counters = world.peers[0].source.counters.read();
+    // Apart from sets that have come to another slice than before.
+    assert!(runs(&world) - before < (SETS * SLICES) as u64, "{counters:?}");
+    let batches = NETS as u64;
+    assert_eq!(counters.filter_reused + runs(&world) - before, batches);
+    assert_eq!((counters.updates_accepted, counters.updates_filtered), (60, 60));
+    program(&mut world, "where bgp_local_pref < 103", 100);
+    let before = world.peers[0].source.counters.read();
+    announce_more(&mut world, 2048);
+    let after = world.peers[0].source.counters.read();
+    assert_eq!(after.updates_accepted - before.updates_accepted, 30);
+    assert_eq!(after.updates_filtered - before.updates_filtered, 30);
+}
+
+#[test]
+fn a_run_that_did_not_look_at_the_network_serves_all() {
+    let text =
+        "filter { if bgp_local_pref < 103 then reject; if net.len > 28 then reject; accept; }";
+    let world = announced(text);
+    let counters = world.peers[0].source.counters.read();
+    assert_eq!((counters.updates_accepted, counters.updates_filtered), (30, 30));
+    // The accepted half runs for each network, the other half for each set and slice.
+    assert_eq!(counters.filter_runs + counters.filter_reused, NETS as u64);
+    let most = (NETS / 2 + SETS / 2 * SLICES) as u64;
+    assert!(counters.filter_runs >= 30 && counters.filter_runs <= most, "{counters:?}");
+    assert!(counters.filter_reused > 0, "{counters:?}");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::testing::{Kind, Look, for_seeds, net};
 
 const NETS: usize = 60;
 
-const KINDS: [Kind; 7] = [
+const KINDS: [Kind; 10] = [
     Kind::AcceptAll,
     Kind::RejectAll,
     Kind::RejectSources(1),
@@ -17,6 +17,9 @@ const KINDS: [Kind; 7] = [
     Kind::Flatten,
     Kind::RejectNets(2),
     Kind::RefuseHops(2),
+    Kind::RejectMed(0),
+    Kind::RejectMed(1),
+    Kind::RejectNetsWithoutMed,
 ];
 
 fn some_look(world: &mut World) -> Look {

@@ -98,7 +98,7 @@ fn fifty_members_cost_one_evaluation_and_one_encoding_per_set() {
     assert_eq!(did.delivered, did.bytes * (MEMBERS as u64 + 1));
 }
 
-/// Filters that are equal but for constants are different policies. What they share is the import
+/// Policies that make different routes of one have to be asked each. What they share is the import
 /// side: one table, one route in it, one set. Each is asked once per set and slice, and what it
 /// makes of a set is encoded once for all who have just this policy.
 #[test]
@@ -135,6 +135,75 @@ fn fifty_policies_that_differ_in_constants_cost_fifty_evaluations_per_set() {
         parts() * (MEMBERS + 1),
         "as received, and as each policy has made it"
     );
+}
+
+/// Filters that are equal but for constants are asked at once, and again only for those to whom the constants
+/// made a difference.
+#[test]
+fn fifty_filters_that_differ_in_constants_cost_an_evaluation_for_each_answer() {
+    let mut world = World::new(SLICES, 1, 4_000_000);
+    let feeder = world.add_peer(Kind::RejectMed(1_000));
+    for n in 0..MEMBERS {
+        world.add_peer(Kind::RejectMed(n as u32 + 1));
+    }
+    world.settle();
+    let before = world.groups();
+    assert_eq!(before.len(), MEMBERS + 1);
+    let before = all_shared(&before);
+    announce_all(&mut world, feeder);
+    world.settle();
+    world.check();
+    let did = all_shared(&world.groups()).since(&before);
+    eprintln!("{MEMBERS} filters that differ in constants, nobody named: {did:?}");
+    let members = MEMBERS + 1;
+    assert_eq!(did.evaluations, parts() as u64);
+    assert_eq!(did.remembered, (members * NETS - parts()) as u64);
+    // Somebody named by each set: two answers.
+    let before = all_shared(&world.groups());
+    for n in 0..NETS {
+        let set = (n * SETS / NETS) as u32;
+        world.announce(feeder, net(n), 0, Look { local_pref: 100 + set, hops: 1, med: set + 1 });
+    }
+    world.flush(feeder);
+    world.settle();
+    world.check();
+    let did = all_shared(&world.groups()).since(&before);
+    eprintln!("{MEMBERS} filters that differ in constants, one named: {did:?}");
+    assert!(did.evaluations <= 2 * parts() as u64 && did.evaluations > parts() as u64, "{did:?}");
+    assert_eq!(did.evaluations + did.remembered, (members * NETS) as u64);
+}
+
+#[test]
+fn verdicts_are_remembered_from_one_turn_to_the_next() {
+    let mut world = World::new(SLICES, 1, 4_000_000);
+    let feeder = world.add_peer(Kind::RejectMed(3));
+    world.add_peer(Kind::RejectMed(3));
+    world.settle();
+    let before = shared(&mut world);
+    announce_all(&mut world, feeder);
+    world.settle();
+    let did = shared(&mut world).since(&before);
+    assert_eq!(did.evaluations, parts() as u64);
+    // The same routes of other networks.
+    let before = shared(&mut world);
+    for n in 0..NETS {
+        let look = Look { local_pref: 100 + (n * SETS / NETS) as u32, hops: 1, med: 0 };
+        world.announce(feeder, net(n + 4096), 0, look);
+        world.flush(feeder);
+        world.run(1);
+    }
+    world.settle();
+    world.check();
+    let did = shared(&mut world).since(&before);
+    // Apart from sets that have come to another slice than before.
+    assert!(did.evaluations < parts() as u64 / 2, "{did:?}");
+    assert_eq!(did.evaluations + did.remembered, NETS as u64);
+    // Another policy knows nothing of it.
+    let other = world.add_peer(Kind::RejectMed(4));
+    world.settle();
+    world.set_kind(other, Kind::RejectMed(0));
+    world.settle();
+    world.check();
 }
 
 #[test]

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use dunlin_attr::Attrs;
 use dunlin_core::log::{Log, LogClass};
-use dunlin_filter::{ChannelFilter, ResolvedHop, RouteInput, Scratch, Sink, Verdict, apply};
+use dunlin_filter::{
+    ChannelFilter, Cohort, Program, ResolvedHop, RouteInput, Scratch, Sink, Verdict, apply_for,
+};
 use dunlin_net::community::Community;
 use dunlin_net::hash::hasher;
 use dunlin_rib::export::{ExportPolicy, ExportVerdict, RouteView};
@@ -143,7 +145,43 @@ impl ExportPolicy for BgpPolicy {
     }
 
     fn evaluate(&self, scratch: &mut Scratch, route: RouteView<'_>) -> ExportVerdict {
-        if !self.rules.allow(&route) {
+        self.decide(None, scratch, &route)
+    }
+
+    fn is_remembered(&self) -> bool {
+        matches!(&self.filter, ChannelFilter::Program(_)) && self.former.is_empty()
+    }
+
+    fn filter(&self) -> Option<(u64, &Arc<Program>)> {
+        match &self.filter {
+            ChannelFilter::Program(program) if self.former.is_empty() => {
+                let mut hasher = hasher();
+                self.rules.hash(&mut hasher);
+                Some((hasher.finish(), program))
+            }
+            _ => None,
+        }
+    }
+
+    fn evaluate_for(
+        &self,
+        cohort: &mut Cohort,
+        scratch: &mut Scratch,
+        route: RouteView<'_>,
+    ) -> ExportVerdict {
+        self.decide(Some(cohort), scratch, &route)
+    }
+}
+
+impl BgpPolicy {
+    /// The verdict, for a cohort of policies with the same rules too.
+    fn decide(
+        &self,
+        cohort: Option<&mut Cohort>,
+        scratch: &mut Scratch,
+        route: &RouteView<'_>,
+    ) -> ExportVerdict {
+        if !self.rules.allow(route) {
             return ExportVerdict::Refused;
         }
         let input = RouteInput {
@@ -155,7 +193,8 @@ impl ExportPolicy for BgpPolicy {
             interfaces: None,
             validation: None,
         };
-        match apply(self.filter_of(route.changed), scratch, &input, &mut ToLog(&self.log)) {
+        let (filter, mut log) = (self.filter_of(route.changed), ToLog(&self.log));
+        match apply_for(filter, cohort, scratch, &input, &mut log) {
             Verdict::Accept(None) => ExportVerdict::AsIs,
             Verdict::Accept(Some(changed)) => {
                 ExportVerdict::Changed(marked(route.attrs, changed, self.rules.internal))

@@ -2,11 +2,13 @@
 //!
 //! * [`held`]: Adj-RIB-Out, what the export groups hold for each network;
 //! * [`row`]: the verdicts of all groups on one route, each distinct policy asked once;
+//! * [`family`]: policies that differ only in constants, asked at once;
 //! * [`change`]: what a change of best route means to groups and followers;
 //! * [`tally`]: figures of each source's routes, for the sessions that they come from;
 //! * [`told`]: feeds and queries, what one group holds for a network.
 
 mod change;
+mod family;
 mod held;
 mod row;
 mod tally;
@@ -19,6 +21,7 @@ use dunlin_net::hash::Map;
 
 use super::decide::Best;
 use super::table::Env;
+use super::verdicts::{Numbers, Verdicts};
 use crate::ExporterId;
 use crate::counters::{ExportDelta, ImportGauges, OwnRoutes};
 use crate::export::{
@@ -26,6 +29,7 @@ use crate::export::{
 };
 use crate::import::{Burst, NONE, TableKey};
 use crate::limits::LimitKind;
+use family::Families;
 use held::AdjOut;
 use row::Row;
 use tally::Tally;
@@ -38,8 +42,11 @@ pub(crate) struct Slot<K> {
     added: u32,
     /// First group with an equal policy; its verdict serves this one.
     same_as: usize,
-    /// The policy's answer, asked once.
+    /// The policy's answers, asked once.
     ignores_net: bool,
+    is_remembered: bool,
+    /// Another one for each policy.
+    number: u32,
     /// Some bands have been fed and some have not: a route that moves between bands is told even if
     /// the group holds it already.
     feeding: bool,
@@ -83,6 +90,10 @@ pub(crate) struct Exports<K> {
     /// What became of the routes of the feed that is being answered.
     fed: ExportDelta,
     remembered: u64,
+    families: Families,
+    /// Of policies that are remembered, from one turn to the next.
+    verdicts: Verdicts,
+    numbers: Numbers,
 }
 
 impl<K: TableKey> Slot<K> {
@@ -91,6 +102,8 @@ impl<K: TableKey> Slot<K> {
             added: 0,
             same_as: 0,
             ignores_net: exporter.policy.ignores_net(),
+            is_remembered: exporter.policy.is_remembered(),
+            number: 0,
             feeding: false,
             fed: false,
             resyncs: 0,
@@ -205,12 +218,16 @@ impl<K: TableKey> Exports<K> {
             new: Vec::new(),
             fed: ExportDelta::default(),
             remembered: 0,
+            families: Families::default(),
+            verdicts: Verdicts::default(),
+            numbers: Numbers::default(),
         }
     }
 
     pub(crate) fn add_group(&mut self, exporter: Exporter) {
         self.generation = held::next_generation(self.generation);
-        let slot = Some(Slot { added: self.generation, ..Slot::new(exporter) });
+        let number = self.numbers.next();
+        let slot = Some(Slot { added: self.generation, number, ..Slot::new(exporter) });
         // Adj-RIB-Out may still name a group that has gone: its index is not free yet.
         let free = |&index: &usize| self.groups[index].is_none() && !self.adj_out.names(index);
         match (0..self.groups.len()).find(free) {
@@ -232,8 +249,11 @@ impl<K: TableKey> Exports<K> {
     /// Gives a group a new policy; returns whether it is here.
     pub(crate) fn set_policy(&mut self, id: ExporterId, policy: Arc<dyn ExportPolicy>) -> bool {
         let Some(index) = self.find_group(id) else { return false };
+        let number = self.numbers.next();
         if let Some(slot) = &mut self.groups[index] {
+            slot.number = number;
             slot.ignores_net = policy.ignores_net();
+            slot.is_remembered = policy.is_remembered();
             slot.exporter.policy = policy;
         }
         self.groups_changed();
@@ -280,6 +300,7 @@ impl<K: TableKey> Exports<K> {
                 self.newest = self.newest.max(slot.added);
             }
         }
+        self.families.forget();
         // A row is emptied at the end of every turn, so none is remembered for other groups.
         debug_assert!(self.row.is_empty(), "groups change between turns");
     }
@@ -323,7 +344,7 @@ impl<K: TableKey> Exports<K> {
 
     pub(crate) fn memory(&self) -> usize {
         let tallies = self.groups.iter().flatten().map(|slot| slot.tally.memory());
-        self.adj_out.memory() + tallies.sum::<usize>()
+        self.adj_out.memory() + self.verdicts.memory() + tallies.sum::<usize>()
     }
 
     /// A group's figures of one source's routes.

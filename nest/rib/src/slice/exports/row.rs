@@ -1,12 +1,15 @@
-//! The verdicts of all groups on one route, each distinct policy asked once.
+//! The verdicts of all groups on one route, each distinct policy asked once; and policies that differ only
+//! in constants as often as those make a difference.
 
 use super::Exports;
 use crate::export::{ExportVerdict, RouteView};
 use crate::import::TableKey;
+use crate::slice::attrs::NIL;
 use crate::slice::decide::Best;
 use crate::slice::hops;
 use crate::slice::read::time_of;
 use crate::slice::table::{Env, Table};
+use crate::slice::verdicts::{Key, Known};
 
 /// What a policy said of a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +22,25 @@ pub(super) enum Verdict {
 }
 
 impl Verdict {
+    /// As it is remembered.
+    fn known(self) -> Known {
+        match self {
+            Self::Refused => Known { kind: 0, set: NIL },
+            Self::Filtered => Known { kind: 1, set: NIL },
+            Self::AsIs => Known { kind: 2, set: NIL },
+            Self::Changed(set) => Known { kind: 3, set },
+        }
+    }
+
+    fn of(known: Known) -> Self {
+        match known.kind {
+            0 => Self::Refused,
+            1 => Self::Filtered,
+            2 => Self::AsIs,
+            _ => Self::Changed(known.set),
+        }
+    }
+
     /// What is sent of a route.
     pub(super) fn result(self, best: Best) -> Option<Best> {
         match self {
@@ -29,6 +51,16 @@ impl Verdict {
     }
 }
 
+/// What a policy said, and of what.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Told {
+    pub(super) verdict: Verdict,
+    /// It holds for every network with a route of this set and source, in this turn.
+    pub(super) any_net: bool,
+    /// It does so until the policy changes.
+    pub(super) is_lasting: bool,
+}
+
 /// The verdicts of all groups on one route.
 #[derive(Debug, Default)]
 pub(super) struct Row {
@@ -36,6 +68,10 @@ pub(super) struct Row {
     route: Option<Best>,
     /// One per group, held if they are sets.
     pub(super) verdicts: Vec<Verdict>,
+    /// The same, each with what it holds for.
+    told: Vec<Told>,
+    /// Those of another network with the same route, while they are looked through.
+    former: Vec<Told>,
     /// All of them hold for every network.
     reusable: bool,
     pub(super) all_as_is: bool,
@@ -68,42 +104,71 @@ impl<K: TableKey> Table<K> {
             self.sets.hold(best.set);
             self.exports.row.route = Some(best);
         }
-        let mut former = core::mem::take(&mut self.exports.row.verdicts);
-        let mut verdicts = Vec::with_capacity(self.exports.groups.len());
+        self.exports.know_families();
+        let mut former = core::mem::take(&mut self.exports.row.former);
+        core::mem::swap(&mut former, &mut self.exports.row.told);
+        self.exports.row.verdicts.clear();
         for index in 0..self.exports.groups.len() {
-            let verdict = self.verdict_of(index, net, best, former.get(index), &verdicts, env);
-            verdicts.push(verdict);
+            let holds = former.get(index).filter(|former| former.any_net).copied();
+            let told = self.told(index, net, best, holds, env);
+            self.exports.row.told.push(told);
+            self.exports.row.verdicts.push(told.verdict);
         }
-        for verdict in former.drain(..) {
-            self.release_verdict(verdict, env);
+        for told in former.drain(..) {
+            self.release_verdict(told.verdict, env);
         }
-        self.exports.finish_row(verdicts);
+        self.exports.row.former = former;
+        self.exports.finish_row();
     }
 
     /// One group's verdict, with a reference of its own.
-    fn verdict_of(
+    fn told(
         &mut self,
         index: usize,
         net: u32,
         best: Best,
-        former: Option<&Verdict>,
-        earlier: &[Verdict],
+        former: Option<Told>,
         env: &mut Env<'_>,
-    ) -> Verdict {
-        let Some(slot) = &mut self.exports.groups[index] else { return Verdict::Refused };
-        let known = match former {
-            Some(former) if slot.ignores_net => Some(*former),
-            _ => earlier.get(slot.same_as).copied(),
+    ) -> Told {
+        let exports = &mut self.exports;
+        let Some(slot) = &mut exports.groups[index] else {
+            return Told { verdict: Verdict::Refused, any_net: true, is_lasting: false };
         };
-        let Some(known) = known else {
-            slot.evaluations += 1;
-            return self.evaluate(index, net, best, env);
+        let earlier = exports.row.told.get(slot.same_as).copied();
+        let key = slot.is_remembered.then(|| Key {
+            filter: slot.number,
+            source: env.sources.at(best.source).number,
+            set: best.set,
+        });
+        let known = former.or(earlier).or_else(|| {
+            let verdict = Verdict::of(exports.verdicts.get(&self.sets, key?)?);
+            Some(Told { verdict, any_net: true, is_lasting: true })
+        });
+        let agreed = || exports.families.agreed(index);
+        let (told, is_new) = match (known, agreed()) {
+            (Some(known), _) => (known, false),
+            (None, Some(agreed)) => (agreed, true),
+            (None, None) => {
+                slot.evaluations += 1;
+                let told = self.evaluate(index, net, best, env);
+                self.remember(key, told);
+                return told;
+            }
         };
-        self.exports.remembered += 1;
-        if let Verdict::Changed(set) = known {
+        exports.remembered += 1;
+        if let Verdict::Changed(set) = told.verdict {
             self.sets.hold(set);
         }
-        known
+        if is_new {
+            self.remember(key, told);
+        }
+        told
+    }
+
+    fn remember(&mut self, key: Option<Key>, told: Told) {
+        if let Some(key) = key.filter(|_| told.is_lasting) {
+            self.exports.verdicts.put(&self.sets, key, told.verdict.known());
+        }
     }
 
     /// Forgets the remembered verdicts.
@@ -111,11 +176,12 @@ impl<K: TableKey> Table<K> {
         if let Some(best) = self.exports.row.route.take() {
             self.release(best.set, env);
         }
-        let mut verdicts = core::mem::take(&mut self.exports.row.verdicts);
-        for verdict in verdicts.drain(..) {
-            self.release_verdict(verdict, env);
+        let mut told = core::mem::take(&mut self.exports.row.told);
+        for told in told.drain(..) {
+            self.release_verdict(told.verdict, env);
         }
-        self.exports.row.verdicts = verdicts;
+        self.exports.row.told = told;
+        self.exports.row.verdicts.clear();
         self.exports.row.reusable = false;
     }
 
@@ -125,8 +191,11 @@ impl<K: TableKey> Table<K> {
         }
     }
 
-    fn evaluate(&mut self, group: usize, net: u32, best: Best, env: &mut Env<'_>) -> Verdict {
-        let Some(slot) = &self.exports.groups[group] else { return Verdict::Refused };
+    /// Asks a policy, and with it those of its family.
+    fn evaluate(&mut self, group: usize, net: u32, best: Best, env: &mut Env<'_>) -> Told {
+        let refused = Told { verdict: Verdict::Refused, any_net: false, is_lasting: false };
+        let Some(slot) = &self.exports.groups[group] else { return refused };
+        let mut family = self.exports.families.take(group);
         let source = &env.sources.at(best.source).source;
         let next_hop = self.hop_state(best.set);
         let view = RouteView {
@@ -136,7 +205,15 @@ impl<K: TableKey> Table<K> {
             next_hop: &next_hop,
             changed: time_of(self.best(net).map_or(0, |route| self.routes[route].changed)),
         };
-        match slot.exporter.policy.evaluate(env.scratch, view) {
+        let policy = &slot.exporter.policy;
+        env.scratch.look_away();
+        let verdict = match &mut family {
+            Some(family) => policy.evaluate_for(&mut family.cohort, env.scratch, view),
+            None => policy.evaluate(env.scratch, view),
+        };
+        let is_lasting = slot.is_remembered && env.scratch.seen().is_lasting();
+        let any_net = slot.ignores_net || is_lasting;
+        let verdict = match verdict {
             ExportVerdict::Refused => Verdict::Refused,
             ExportVerdict::Filtered => Verdict::Filtered,
             ExportVerdict::AsIs => Verdict::AsIs,
@@ -149,17 +226,35 @@ impl<K: TableKey> Table<K> {
                 let resolve = if kept { resolve } else { crate::Resolve::Never };
                 Verdict::Changed(self.intern(&set, resolve, env))
             }
+        };
+        let told = Told { verdict, any_net, is_lasting };
+        if let Some(family) = family {
+            self.exports.families.put_back(family, told);
         }
+        told
     }
 }
 
 impl<K> Exports<K> {
-    fn finish_row(&mut self, verdicts: Vec<Verdict>) {
-        let live = || verdicts.iter().zip(&self.groups).filter(|(_, slot)| slot.is_some());
+    /// Knows which policies to ask at once, if that is not known.
+    fn know_families(&mut self) {
+        if !self.families.are_known() {
+            let first = self.groups.iter().enumerate().filter_map(|(index, slot)| {
+                let slot = slot.as_ref().filter(|slot| slot.same_as == index)?;
+                Some((index, &slot.exporter.policy))
+            });
+            self.families.find(self.groups.len(), first);
+        }
+        self.families.begin();
+    }
+
+    fn finish_row(&mut self) {
+        let row = &mut self.row;
+        let live = || row.verdicts.iter().zip(&self.groups).filter(|(_, slot)| slot.is_some());
         let refuses = |verdict: &Verdict| matches!(verdict, Verdict::Refused | Verdict::Filtered);
-        self.row.all_as_is = live().all(|(verdict, _)| *verdict == Verdict::AsIs);
-        self.row.all_none = live().all(|(verdict, _)| refuses(verdict));
-        self.row.reusable = self.groups.iter().flatten().all(|slot| slot.ignores_net);
-        self.row.verdicts = verdicts;
+        let all_as_is = live().all(|(verdict, _)| *verdict == Verdict::AsIs);
+        let all_none = live().all(|(verdict, _)| refuses(verdict));
+        (row.all_as_is, row.all_none) = (all_as_is, all_none);
+        row.reusable = row.told.iter().all(|told| told.any_net);
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 const NETS: usize = 40;
 
-const KINDS: [Kind; 8] = [
+const KINDS: [Kind; 11] = [
     Kind::AcceptAll,
     Kind::RejectAll,
     Kind::RejectSources(1),
@@ -15,6 +15,9 @@ const KINDS: [Kind; 8] = [
     Kind::Flatten,
     Kind::RejectNets(2),
     Kind::RefuseHops(2),
+    Kind::RejectMed(0),
+    Kind::RejectMed(1),
+    Kind::RejectNetsWithoutMed,
     Kind::SetMed(0),
 ];
 
