@@ -1,6 +1,6 @@
 //! The cursor over the tokens that all section parsers share.
 
-use std::sync::Arc;
+use std::{cell::Cell, sync::Arc};
 
 use crate::{
     diagnostics::{Diagnostic, Diagnostics, Severity},
@@ -47,6 +47,20 @@ pub struct Outcome<S> {
     pub diagnostics: Diagnostics,
 }
 
+/// What a name means: the token, the version of the symbols, and the symbol if it is defined.
+#[derive(Debug, Clone, Copy)]
+struct Looked {
+    at: usize,
+    version: u64,
+    symbol: Option<SymbolId>,
+}
+
+impl Default for Looked {
+    fn default() -> Self {
+        Self { at: usize::MAX, version: 0, symbol: None }
+    }
+}
+
 /// A cursor over tokens, with symbols and diagnostics.
 #[derive(Debug)]
 pub struct Parser<S> {
@@ -56,6 +70,10 @@ pub struct Parser<S> {
     diagnostics: Diagnostics,
     at: usize,
     depth: u32,
+    /// The line that was asked for last: the next one is near it.
+    last_line: Cell<u32>,
+    /// The name that was looked up last.
+    last_name: Cell<Looked>,
     /// The token that the last syntax error was about: one error for each is enough.
     last_error: Option<usize>,
     /// The namespace.
@@ -70,13 +88,25 @@ impl<S: Payload> Parser<S> {
         if tokens.is_empty() {
             tokens.push(Token { kind: TokenKind::End, span: Span::default() });
         }
-        Self { sources, tokens, values, diagnostics, at: 0, depth: 0, last_error: None, symbols }
+        Self {
+            sources,
+            tokens,
+            values,
+            diagnostics,
+            at: 0,
+            depth: 0,
+            last_line: Cell::new(0),
+            last_name: Cell::default(),
+            last_error: None,
+            symbols,
+        }
     }
 
     /// Ends parsing.
     #[must_use]
     pub fn finish(mut self) -> Outcome<S> {
         self.diagnostics.sort();
+        self.symbols.forget_before();
         let Self { sources, symbols, diagnostics, .. } = self;
         Outcome { sources, symbols, diagnostics }
     }
@@ -148,14 +178,18 @@ impl<S: Payload> Parser<S> {
     #[must_use]
     pub fn text(&self, span: Span) -> &str {
         let text = self.sources.text(span);
-        let inner = |quote: char| text.strip_prefix(quote).and_then(|t| t.strip_suffix(quote));
-        inner('"').or_else(|| inner('\'')).unwrap_or(text)
+        match text.as_bytes() {
+            [b'"', .., b'"'] | [b'\'', .., b'\''] => text.get(1..text.len() - 1).unwrap_or(text),
+            _ => text,
+        }
     }
 
     /// The line of a span, for what runs later and reports lines.
     #[must_use]
     pub fn line(&self, span: Span) -> u32 {
-        self.sources.position(span).line
+        let line = self.sources.line(span, self.last_line.get());
+        self.last_line.set(line);
+        line
     }
 
     // --- Tokens
@@ -204,7 +238,23 @@ impl<S: Payload> Parser<S> {
     pub fn word_ahead(&self, n: usize) -> Option<&str> {
         let token = self.ahead(n);
         let text = self.text(token.span);
-        (token.kind.is_name() && !self.symbols.is_defined(text)).then_some(text)
+        (token.kind.is_name() && self.look_up(n, text).is_none()).then_some(text)
+    }
+
+    /// What the name that is the `n`-th token from the cursor means. Several questions are asked of each token in a
+    /// row, so the last answer is remembered.
+    fn look_up(&self, n: usize, name: &str) -> Option<&Symbol<S>> {
+        let (at, version) = (self.at + n, self.symbols.version());
+        let last = self.last_name.get();
+        if (last.at, last.version) == (at, version) {
+            return last.symbol.and_then(|id| self.symbols.symbol(id));
+        }
+        let id = self.symbols.lookup_id(name);
+        if id.is_none() && self.symbols.is_overlay() {
+            return self.symbols.lookup(name);
+        }
+        self.last_name.set(Looked { at, version, symbol: id });
+        id.and_then(|id| self.symbols.symbol(id))
     }
 
     /// Whether this keyword is at the cursor.
@@ -216,10 +266,34 @@ impl<S: Payload> Parser<S> {
     /// Whether these keywords follow.
     #[must_use]
     pub fn at_words(&self, words: &[&str]) -> bool {
-        words.iter().enumerate().all(|(n, word)| {
-            let token = self.ahead(n);
-            token.kind.is_name() && self.text(token.span) == *word && !self.symbols.is_defined(word)
-        })
+        words.iter().enumerate().all(|(n, word)| self.fits(n, word))
+    }
+
+    /// How many of these keywords, with spaces between them, follow, and how many there are.
+    #[must_use]
+    pub fn count_words(&self, words: &str) -> (usize, usize) {
+        let mut found = 0;
+        let mut all = 0;
+        for word in words.split(' ').filter(|word| !word.is_empty()) {
+            if found == all && self.fits(all, word) {
+                found += 1;
+            }
+            all += 1;
+        }
+        (found, all)
+    }
+
+    /// Whether the `n`-th token from the cursor is this keyword, and no symbol hides it. Options are tried one after
+    /// the other, so most answers are no, and by the length.
+    fn fits(&self, n: usize, word: &str) -> bool {
+        let token = self.ahead(n);
+        let length = (token.span.end - token.span.start) as usize;
+        let same = match token.kind {
+            TokenKind::Name => length == word.len() && self.sources.text(token.span) == word,
+            TokenKind::QuotedName => length == word.len() + 2 && self.text(token.span) == word,
+            _ => false,
+        };
+        same && !self.symbols.is_defined(word)
     }
 
     /// Consumes a keyword if it is this one.
@@ -271,7 +345,7 @@ impl<S: Payload> Parser<S> {
     #[must_use]
     pub fn symbol(&self) -> Option<&Symbol<S>> {
         let token = self.token();
-        if token.kind.is_name() { self.symbols.lookup(self.text(token.span)) } else { None }
+        if token.kind.is_name() { self.look_up(0, self.text(token.span)) } else { None }
     }
 
     /// Consumes the name of a defined symbol and picks what is wanted out of its meaning.

@@ -15,6 +15,7 @@ pub struct Span {
 
 impl Span {
     /// The span from the start of `self` to the end of `other`, if both are in one file.
+    #[inline]
     #[must_use]
     pub fn to(self, other: Self) -> Self {
         if self.file == other.file && other.end >= self.start {
@@ -55,8 +56,25 @@ impl SourceFile {
         &self.text
     }
 
+    /// The line of an offset, from 0. Near a line that is known from before it is found at once.
+    fn line(&self, offset: u32, near: usize) -> usize {
+        /// A statement rarely has more lines.
+        const NEAR: usize = 8;
+        let starts = self.line_starts.get(near..).unwrap_or(&[]);
+        if starts.first().is_some_and(|&start| start <= offset) {
+            let next = starts.iter().take(NEAR).position(|&start| start > offset);
+            if let Some(next) = next {
+                return near + next - 1;
+            }
+            if starts.len() <= NEAR {
+                return near + starts.len() - 1;
+            }
+        }
+        self.line_starts.partition_point(|&start| start <= offset).max(1) - 1
+    }
+
     fn position(&self, offset: u32) -> Position {
-        let line = self.line_starts.partition_point(|&start| start <= offset).max(1);
+        let line = self.line(offset, usize::MAX) + 1;
         let start = self.line_starts.get(line - 1).copied().unwrap_or(0);
         Position { line: u32::try_from(line).unwrap_or(u32::MAX), column: offset - start + 1 }
     }
@@ -89,18 +107,18 @@ impl SourceMap {
     }
 
     /// The file with this index.
+    #[inline]
     #[must_use]
     pub fn file(&self, index: u32) -> Option<&SourceFile> {
         self.files.get(index as usize)
     }
 
-    /// A hash of all texts: 64 bits, FNV-1a. The same texts in the same order have the same, in whatever files.
+    /// A hash of all texts: 64 bits. The same texts in the same order have the same, in whatever files.
     #[must_use]
     pub fn digest(&self) -> u64 {
-        let bytes = self.files.iter().flat_map(|file| file.text.bytes());
-        bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-        })
+        let mut digest = Digest::default();
+        self.files.iter().for_each(|file| digest.write(file.text.as_bytes()));
+        digest.finish()
     }
 
     /// All files, in the order in which they were opened.
@@ -110,6 +128,7 @@ impl SourceMap {
     }
 
     /// The text of a span; empty if the span is of another map.
+    #[inline]
     #[must_use]
     pub fn text(&self, span: Span) -> &str {
         self.file(span.file)
@@ -123,10 +142,67 @@ impl SourceMap {
         self.file(span.file).map_or_else(Position::default, |file| file.position(span.start))
     }
 
+    /// The line in which a span starts, from 1. `near` is a line of the same file that was given before, or
+    /// anything.
+    #[inline]
+    #[must_use]
+    pub fn line(&self, span: Span, near: u32) -> u32 {
+        let near = usize::try_from(near).unwrap_or(0).saturating_sub(1);
+        let line = self.file(span.file).map_or(0, |file| file.line(span.start, near) + 1);
+        u32::try_from(line).unwrap_or(u32::MAX)
+    }
+
     /// The name of the span's file.
     #[must_use]
     pub fn name(&self, span: Span) -> Arc<str> {
         self.file(span.file).map_or_else(|| Arc::from(""), |file| file.name.clone())
+    }
+}
+
+/// A hash of bytes, eight at a time, wherever they are cut.
+#[derive(Default)]
+struct Digest {
+    hash: u64,
+    /// Bytes that are not eight yet, and how many.
+    pending: u64,
+    count: u32,
+    total: u64,
+}
+
+impl Digest {
+    fn write(&mut self, mut bytes: &[u8]) {
+        self.total += bytes.len() as u64;
+        while self.count > 0
+            && let [byte, rest @ ..] = bytes
+        {
+            self.byte(*byte);
+            bytes = rest;
+        }
+        let (words, rest) = bytes.as_chunks::<8>();
+        words.iter().for_each(|word| self.word(u64::from_le_bytes(*word)));
+        rest.iter().for_each(|byte| self.byte(*byte));
+    }
+
+    fn byte(&mut self, byte: u8) {
+        self.pending |= u64::from(byte) << (8 * self.count);
+        self.count += 1;
+        if self.count == 8 {
+            let word = core::mem::take(&mut self.pending);
+            self.count = 0;
+            self.word(word);
+        }
+    }
+
+    fn word(&mut self, word: u64) {
+        let mixed = (self.hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.hash = mixed ^ mixed >> 29;
+    }
+
+    fn finish(mut self) -> u64 {
+        let (pending, total) = (self.pending, self.total);
+        self.word(pending);
+        self.word(total);
+        self.hash
     }
 }
 
@@ -157,11 +233,15 @@ mod tests {
             texts.iter().for_each(|text| _ = map.add("name", text.as_bytes().to_vec()));
             map.digest()
         };
-        // As published with the algorithm.
-        assert_eq!(digest(&[]), 0xcbf2_9ce4_8422_2325);
-        assert_eq!(digest(&["a"]), 0xaf63_dc4c_8601_ec8c);
-        assert_eq!(digest(&["foo", "bar"]), 0x8594_4171_f739_67e8);
-        assert_ne!(digest(&["bar", "foo"]), digest(&["foo", "bar"]));
+        let whole = "router id 1; protocol device { }";
+        for cut in 0..whole.len() {
+            let (head, tail) = whole.split_at(cut);
+            assert_eq!(digest(&[head, tail]), digest(&[whole]), "{cut}");
+            if cut > 0 {
+                assert_ne!(digest(&[tail, head]), digest(&[whole]), "{cut}");
+            }
+        }
+        assert_ne!(digest(&["a\0"]), digest(&["a"]));
     }
 
     #[test]
@@ -173,6 +253,22 @@ mod tests {
         assert_eq!(at(4), Position { line: 2, column: 1 });
         assert_eq!(at(5), Position { line: 2, column: 2 });
         assert_eq!(at(9), Position { line: 3, column: 1 });
+    }
+
+    #[test]
+    fn a_line_is_the_same_from_wherever_it_is_looked_for() {
+        let mut map = SourceMap::default();
+        let text: String = (0..40).map(|length| "x".repeat(length % 5) + "\n").collect();
+        let end = u32::try_from(text.len()).unwrap();
+        let file = map.add("a", text.into_bytes());
+        for start in 0..=end {
+            let span = Span { file, start, end: start };
+            let expected = map.position(span).line;
+            for near in 0..=45 {
+                assert_eq!(map.line(span, near), expected, "{start} from {near}");
+            }
+        }
+        assert_eq!(map.line(Span { file: 7, start: 0, end: 0 }, 1), 0);
     }
 
     #[test]

@@ -63,13 +63,17 @@ type Names = HashMap<Arc<str>, SymbolId, RandomState>;
 #[derive(Debug, Clone)]
 pub struct Symbols<S> {
     base: Option<Arc<Self>>,
+    /// What names meant in the configuration that this one is to replace.
+    before: Option<Arc<Self>>,
     list: Vec<Symbol<S>>,
     scopes: Vec<Names>,
+    /// Grows with each change of what names mean.
+    version: u64,
 }
 
 impl<S> Default for Symbols<S> {
     fn default() -> Self {
-        Self { base: None, list: Vec::new(), scopes: vec![Names::default()] }
+        Self { base: None, before: None, list: Vec::new(), scopes: vec![Names::default()], version: 0 }
     }
 }
 
@@ -78,6 +82,26 @@ impl<S> Symbols<S> {
     #[must_use]
     pub fn over(base: Arc<Self>) -> Self {
         Self { base: Some(base), ..Self::default() }
+    }
+
+    /// An empty table that knows what names meant before; until [`Symbols::forget_before`].
+    #[must_use]
+    pub fn after(before: Arc<Self>) -> Self {
+        Self { before: Some(before), ..Self::default() }
+    }
+
+    /// What a name meant in the outermost scope of the configuration before: a value that is equal can be
+    /// that very one, so that it takes no memory of its own and is found to be equal at once.
+    #[must_use]
+    pub fn before(&self, name: &str) -> Option<&S> {
+        let before = self.before.as_ref()?;
+        let id = before.scopes.first()?.get(name)?;
+        before.symbol(*id).map(|symbol| &symbol.value)
+    }
+
+    /// Lets go of the configuration before.
+    pub fn forget_before(&mut self) {
+        self.before = None;
     }
 
     /// Defines a name in the innermost scope.
@@ -96,6 +120,7 @@ impl<S> Symbols<S> {
         if let Some(names) = self.scopes.get_mut(scope) {
             names.insert(name, id);
         }
+        self.version += 1;
         Ok(id)
     }
 
@@ -106,6 +131,12 @@ impl<S> Symbols<S> {
             Some(id) => self.symbol(id),
             None => self.base.as_ref().and_then(|base| base.lookup(name)),
         }
+    }
+
+    /// Whether there is another table behind this one.
+    #[must_use]
+    pub fn is_overlay(&self) -> bool {
+        self.base.is_some()
     }
 
     /// Finds a name that was defined in this table itself, not in the one behind it.
@@ -143,13 +174,21 @@ impl<S> Symbols<S> {
     /// Opens an inner scope.
     pub fn push_scope(&mut self) {
         self.scopes.push(Names::default());
+        self.version += 1;
     }
 
     /// Closes the innermost scope; the outermost one stays.
     pub fn pop_scope(&mut self) {
         if self.scopes.len() > 1 {
             self.scopes.pop();
+            self.version += 1;
         }
+    }
+
+    /// A number that changes whenever a name may mean something else than before.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.version
     }
 
     /// How many scopes are open, the outermost included.
@@ -228,6 +267,17 @@ mod tests {
         assert_eq!(over.lookup("x").map(|s| s.value), Some(1));
         over.define("x", at(2), 2).unwrap();
         assert_eq!(over.lookup("x").map(|s| s.value), Some(2));
+    }
+
+    #[test]
+    fn what_names_meant_before_is_known_until_it_is_forgotten() {
+        let mut first = Symbols::default();
+        first.define("x", at(1), 1).unwrap();
+        let mut second = Symbols::after(Arc::new(first));
+        assert_eq!((second.before("x"), second.before("y")), (Some(&1), None));
+        assert!(!second.is_defined("x"));
+        second.forget_before();
+        assert_eq!(second.before("x"), None);
     }
 
     #[test]

@@ -155,6 +155,7 @@ impl TokenKind {
     }
 
     /// Whether this is a bare or quoted name.
+    #[inline]
     #[must_use]
     pub fn is_name(self) -> bool {
         matches!(self, Self::Name | Self::QuotedName)

@@ -24,6 +24,10 @@ const FAMILIES: &[(&str, EnumType, Names)] = &[
 /// The value that an upper-case constant stands for.
 #[must_use]
 pub fn constant(name: &str) -> Option<(EnumType, u32)> {
+    // Most names that are asked for are not of this kind.
+    if !name.starts_with(|first: char| first.is_ascii_uppercase()) {
+        return None;
+    }
     FAMILIES.iter().find_map(|(start, kind, values)| {
         let rest = name.strip_prefix(start)?;
         let (_, value) = values.iter().find(|(name, _)| *name == rest)?;

@@ -2,7 +2,7 @@
 
 use std::hash::{Hash, Hasher};
 
-/// FNV-1a over 64 bits, with a final mix.
+/// Words of 64 bits, multiplied one after the other, with a final mix.
 #[derive(Debug, Clone)]
 pub(crate) struct Fingerprint(u64);
 
@@ -28,7 +28,9 @@ impl Hasher for Fingerprint {
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
+        let (words, rest) = bytes.as_chunks::<8>();
+        words.iter().for_each(|word| self.write_u64(u64::from_le_bytes(*word)));
+        for byte in rest {
             self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
         }
     }

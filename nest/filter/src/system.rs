@@ -25,6 +25,9 @@ pub fn read_system_names(files: &dyn Files) {
 /// The number of a name of the system, as `ipt_main`.
 #[must_use]
 pub(crate) fn system_constant(name: &str) -> Option<u32> {
+    if !name.starts_with("ip") {
+        return None;
+    }
     NAMES.get().and_then(|names| names.get(name).copied()).or_else(|| well_known(name))
 }
 

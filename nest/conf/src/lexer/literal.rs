@@ -51,8 +51,67 @@ pub(super) enum Literal {
 }
 
 /// The longest literal at the start of the text, and its length. Of equally long ones the
-/// more special one is taken.
+/// more special one is taken. What most of a text consists of is told apart by its first bytes.
 pub(super) fn longest(rest: &[u8]) -> Option<(usize, Literal)> {
+    match *rest.first()? {
+        b'0'..=b'9' => {
+            let (length, number) = plain_number(rest);
+            match rest.get(length) {
+                _ if length >= 2 * MIN_BYTES => longest_of_all(rest),
+                Some(b'.') => after_dot(rest, length, number),
+                Some(b':' | b'x' | b'a'..=b'f' | b'A'..=b'F') => longest_of_all(rest),
+                _ => Some((length, Literal::Number(number))),
+            }
+        }
+        b'a'..=b'f' | b'A'..=b'F' => {
+            let length = hex_digits(rest, 0);
+            let plain = rest.get(length) != Some(&b':') && length < 2 * MIN_BYTES;
+            if plain { None } else { longest_of_all(rest) }
+        }
+        b'h' if rest.starts_with(b"hex:") => longest_of_all(rest),
+        b':' => longest_of_all(rest),
+        _ => None,
+    }
+}
+
+/// The decimal number at the start, and its length.
+fn plain_number(rest: &[u8]) -> (usize, Option<u32>) {
+    let mut value = Some(0_u32);
+    let mut length = 0;
+    while let Some(digit) = rest.get(length).map(|byte| byte.wrapping_sub(b'0')).filter(|n| *n < 10) {
+        value = value.and_then(|n| n.checked_mul(10)?.checked_add(u32::from(digit)));
+        length += 1;
+    }
+    (length, value)
+}
+
+/// A number with a dot behind it: perhaps the first of an address.
+fn after_dot(rest: &[u8], first: usize, number: Option<u32>) -> Option<(usize, Literal)> {
+    let mut octets = [number.and_then(|n| u8::try_from(n).ok()), None, None, None];
+    let mut end = first;
+    for octet in octets.iter_mut().skip(1) {
+        let (length, value) = match rest.get(end + 1..) {
+            Some(part) if rest.get(end) == Some(&b'.') => plain_number(part),
+            _ => (0, None),
+        };
+        if length == 0 {
+            return Some((first, Literal::Number(number)));
+        }
+        *octet = value.and_then(|n| u8::try_from(n).ok());
+        end += 1 + length;
+    }
+    if rest.get(end) == Some(&b':') {
+        return longest_of_all(rest);
+    }
+    let ip = match octets {
+        [Some(a), Some(b), Some(c), Some(d)] => Some(Ipv4Addr::new(a, b, c, d)),
+        _ => None,
+    };
+    Some((end, Literal::Ip4(ip)))
+}
+
+/// As [`longest`], of any text.
+fn longest_of_all(rest: &[u8]) -> Option<(usize, Literal)> {
     let candidates = [mac(rest), bytes(rest), rd(rest), ip4(rest), ip6(rest), number(rest)];
     let mut best: Option<(usize, Literal)> = None;
     for candidate in candidates.into_iter().flatten() {
@@ -224,4 +283,24 @@ fn decode(text: &str) -> Arc<[u8]> {
         .map(|digit| u8::try_from(digit).unwrap_or(0))
         .collect();
     digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn telling_by_the_first_bytes_agrees_with_trying_everything(
+            text in "[0-9a-fA-Fhxg.:_]{1,24}",
+            dotted in "[0-9]{1,4}(\\.[0-9]{0,4}){0,4}[:.a-fx0-9]{0,6}",
+            digits in "[0-9]{8,24}[.:a-z]?",
+        ) {
+            for text in [text, dotted, digits] {
+                prop_assert_eq!(longest(text.as_bytes()), longest_of_all(text.as_bytes()), "{}", text);
+            }
+        }
+    }
 }

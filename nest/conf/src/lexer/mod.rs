@@ -58,6 +58,17 @@ impl Values {
     }
 }
 
+/// The bytes that a bare name consists of.
+const IN_NAME: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        table[byte as usize] = byte.is_ascii_alphanumeric() || byte == b'_';
+        byte += 1;
+    }
+    table
+};
+
 /// What lexing gives: never a failure, perhaps diagnostics.
 #[derive(Debug, Clone, Default)]
 pub struct Lexed {
@@ -165,7 +176,8 @@ impl Lexer<'_> {
                 return;
             }
             b' ' | b'\t' | b'\r' | 0x0b | 0x0c => {
-                cursor.at += 1;
+                let is_blank = |byte: &&u8| matches!(**byte, b' ' | b'\t' | b'\r' | 0x0b | 0x0c);
+                cursor.at += cursor.rest().iter().take_while(is_blank).count();
                 return;
             }
             b'#' => {
@@ -248,10 +260,9 @@ impl Lexer<'_> {
     fn word(&mut self, cursor: &mut Cursor<'_>) {
         let rest = cursor.rest();
         let name = match rest.first() {
-            Some(byte) if byte.is_ascii_alphabetic() || *byte == b'_' => rest
-                .iter()
-                .take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_')
-                .count(),
+            Some(byte) if byte.is_ascii_alphabetic() || *byte == b'_' => {
+                rest.iter().take_while(|byte| IN_NAME[usize::from(**byte)]).count()
+            }
             _ => 0,
         };
         match literal::longest(rest) {

@@ -34,7 +34,10 @@ pub fn parse_filter_definition(parser: &mut Parser) -> Parsed<()> {
         }
     };
     let failed = program.is_err();
-    if let Some(program) = program.ok().or(defined) {
+    if let Some(mut program) = program.ok().or(defined) {
+        if let Some(Symbol::Filter(before)) = parser.symbols.before(&name) {
+            program.code.compare_with(&before.code);
+        }
         parser.define(&name, span, Symbol::Filter(Arc::new(program)))?;
     }
     if failed { Err(Failed) } else { Ok(()) }
@@ -126,7 +129,10 @@ pub fn parse_function_definition(parser: &mut Parser) -> Parsed<()> {
         Err(Failed) => (builder.push(parser, Node::Nothing, span), true),
     };
     let code = builder.finish(body_node);
-    let function = Function::new(name, parameters.into(), result, code);
+    let mut function = Function::new(name, parameters.into(), result, code);
+    if let Some(Symbol::Function(before)) = parser.symbols.before(&function.name) {
+        function.code.compare_with(&before.code);
+    }
     if let Some(symbol) = parser.symbols.symbol_mut(id) {
         symbol.value = call::finished(function);
     }
@@ -168,6 +174,10 @@ pub fn parse_define(parser: &mut Parser) -> Parsed<()> {
         Ok(constant)
     };
     let constant = parse(parser)?;
+    let constant = match parser.symbols.before(&name) {
+        Some(Symbol::Constant(before)) if *before == constant => before.clone(),
+        _ => constant,
+    };
     parser.define(&name, span, Symbol::Constant(constant))?;
     Ok(())
 }

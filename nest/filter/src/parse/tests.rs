@@ -21,7 +21,11 @@ pub(crate) fn parse_tests(text: &str) -> Vec<crate::PolicyTest> {
 type All = (dunlin_conf::Outcome<Symbol>, Vec<ChannelFilter>, Vec<crate::PolicyTest>);
 
 fn parse_all(text: &str) -> All {
-    let mut parser = Parser::new(lexer::lex_text("f", text), Symbols::default());
+    parse_over(text, Symbols::default())
+}
+
+fn parse_over(text: &str, symbols: Symbols) -> All {
+    let mut parser = Parser::new(lexer::lex_text("f", text), symbols);
     let tables = [("roas4", NetType::Roa4), ("roas6", NetType::Roa6), ("aspas", NetType::Aspa)];
     for (number, (name, kind)) in (0..).zip(tables.into_iter().chain([("plain", NetType::Ip4)])) {
         let span = dunlin_conf::Span::default();
@@ -554,4 +558,40 @@ fn deep_nesting_is_an_error_and_long_chains_are_not() {
     let cases = "if bgp_med = 1 then accept; else ".repeat(5000);
     let chain = format!("filter f {{ {cases} reject; }}");
     assert_eq!(messages(&chain, Severity::Error), [""; 0]);
+}
+
+#[test]
+fn what_is_as_before_is_known_to_be_and_what_is_not_is_not() {
+    let text = |longest: u32| {
+        format!(
+            "define own = [ 10.0.0.0/8+, 192.0.2.0/24 ]; define limit = {longest};
+             function is_own() -> bool {{ return net ~ own; }}
+             function is_short() -> bool {{ return bgp_path.len < limit; }}
+             filter owned {{ if is_own() then accept; reject; }}
+             filter short {{ if is_short() then accept; reject; }}"
+        )
+    };
+    let symbols = |text: &str, before| parse_over(text, before).0.symbols;
+    let old = Arc::new(symbols(&text(5), Symbols::default()));
+    // Lines differ, as they do behind any change.
+    let same = symbols(&format!("\n{}", text(5)), Symbols::after(old.clone()));
+    let changed = symbols(&text(6), Symbols::after(old.clone()));
+    let filter = |symbols: &Symbols, name: &str| match &symbols.lookup(name).unwrap().value {
+        Symbol::Filter(program) => program.clone(),
+        other => panic!("{other:?}"),
+    };
+    let set = |symbols: &Symbols| match &symbols.lookup("own").unwrap().value {
+        Symbol::Constant(Constant::PrefixSet(set)) => set.clone(),
+        other => panic!("{other:?}"),
+    };
+    for new in [&same, &changed] {
+        assert!(Arc::ptr_eq(&set(&old), &set(new)));
+        assert!(filter(&old, "owned").code.is_identical(&filter(new, "owned").code));
+        assert!(new.before("own").is_none(), "it does not hold what was before");
+    }
+    assert_eq!(filter(&old, "short"), filter(&same, "short"));
+    assert!(filter(&old, "short").code.is_identical(&filter(&same, "short").code));
+    assert_ne!(filter(&old, "short"), filter(&changed, "short"));
+    let line = |program: &Program| program.code.line(program.code.body);
+    assert_eq!(line(&filter(&same, "owned")), line(&filter(&old, "owned")) + 1);
 }

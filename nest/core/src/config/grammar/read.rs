@@ -38,14 +38,11 @@ impl Reader<'_> {
         let mut best: Option<(&Rule, usize)> = None;
         let mut partial = 0;
         for rule in rules {
-            let words: Vec<&str> = rule.words.split_whitespace().collect();
-            if self.parser.at_words(&words) {
-                if best.is_none_or(|(_, most)| words.len() > most) {
-                    best = Some((rule, words.len()));
-                }
-            } else {
-                let fit = (0..words.len()).take_while(|n| self.parser.at_words(&words[..=*n]));
-                partial = partial.max(fit.count());
+            let (fit, all) = self.parser.count_words(rule.words);
+            if fit < all {
+                partial = partial.max(fit);
+            } else if best.is_none_or(|(_, most)| all > most) {
+                best = Some((rule, all));
             }
         }
         let common = COMMON.iter().any(|word| self.parser.at_word(word));
@@ -246,9 +243,9 @@ impl Reader<'_> {
     fn one_of(&mut self, groups: &[&'static str]) -> Parsed<&'static str> {
         let mut best: Option<(&'static str, usize)> = None;
         for group in groups {
-            let words: Vec<&str> = group.split_whitespace().collect();
-            if self.parser.at_words(&words) && best.is_none_or(|(_, most)| words.len() > most) {
-                best = Some((group, words.len()));
+            let (fit, all) = self.parser.count_words(group);
+            if fit == all && best.is_none_or(|(_, most)| all > most) {
+                best = Some((group, all));
             }
         }
         let Some((group, count)) = best else {
@@ -276,8 +273,8 @@ impl Reader<'_> {
         match part {
             Part::Word(word) => self.parser.at_word(word),
             Part::OneOf(groups) => groups.iter().any(|group| {
-                let words: Vec<&str> = group.split_whitespace().collect();
-                self.parser.at_words(&words)
+                let (fit, all) = self.parser.count_words(group);
+                fit == all
             }),
             Part::Block(_) => token == TokenKind::OpenBrace,
             Part::Number(..) | Part::Time(..) => matches!(token, TokenKind::Number(_)) || named,
