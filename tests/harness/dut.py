@@ -48,12 +48,13 @@ class Dut:
         self.control = Control(self.socket)
         self.child = None
 
-    def start(self, text, router_id="10.77.0.1", wait=True):
-        """Writes the configuration and starts the daemon; returns when it answers."""
+    def start(self, text, router_id="10.77.0.1", wait=True, arguments=()):
+        """Writes the configuration and starts the daemon, perhaps with more arguments; returns when it answers."""
         self.write(text, router_id)
         self.child = self.lab.spawn(
             self.host,
-            [self.program, "-f", "-c", self.config, "-s", self.socket, "-P", self.lab.dir / f"{self.name}.pid"],
+            [self.program, "-f", "-c", self.config, "-s", self.socket, "-P", self.lab.dir / f"{self.name}.pid",
+             *arguments],
             log=self.log,
         )
         if wait:

@@ -33,6 +33,9 @@ pub struct Diagnostic {
     pub span: Span,
     /// An earlier place that matters, and why.
     pub related: Option<(Span, String)>,
+    /// What is said instead where the configuration is to run: set if a statement does nothing because it is not
+    /// built.
+    missing: Option<Box<str>>,
     /// Place in the order of the text.
     order: u32,
 }
@@ -49,6 +52,12 @@ impl Diagnostic {
         self.related = Some((span, why.into()));
         self
     }
+
+    /// Makes it an error where the configuration is to run, with this text; see [`Diagnostics::refuse_missing`].
+    pub fn missing(&mut self, refusal: impl Into<Box<str>>) -> &mut Self {
+        self.missing = Some(refusal.into());
+        self
+    }
 }
 
 impl fmt::Display for Diagnostic {
@@ -60,8 +69,8 @@ impl fmt::Display for Diagnostic {
 
 /// How many errors are kept; what follows is only counted.
 const MAX_ERRORS: usize = 200;
-/// How many warnings are kept.
-const MAX_WARNINGS: usize = 1000;
+/// How many warnings are kept. A route server says of each of its thousands of members what has no effect.
+const MAX_WARNINGS: usize = 100_000;
 
 /// All messages about one configuration.
 #[derive(Debug, Clone, Default)]
@@ -93,6 +102,7 @@ impl Diagnostics {
             hint: None,
             span,
             related: None,
+            missing: None,
             order,
         };
         let keep = match severity {
@@ -111,6 +121,20 @@ impl Diagnostics {
         let index = self.list.len();
         self.list.push(diagnostic);
         &mut self.list[index]
+    }
+
+    /// Makes errors of all statements that do nothing because they are not built, each with this hint.
+    pub fn refuse_missing(&mut self, hint: &str) {
+        let (errors, warnings) = (&mut self.errors, &mut self.warnings);
+        self.list.retain_mut(|diagnostic| {
+            let Some(refusal) = diagnostic.missing.take() else { return true };
+            diagnostic.severity = Severity::Error;
+            diagnostic.message = refusal.into();
+            diagnostic.hint = Some(hint.to_owned());
+            *errors += 1;
+            *warnings -= 1;
+            *errors <= MAX_ERRORS
+        });
     }
 
     /// Puts the messages in the order of the text. The parser does this when it ends.
@@ -144,5 +168,28 @@ impl Diagnostics {
     #[must_use]
     pub fn has_errors(&self) -> bool {
         self.errors > 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_is_an_error_only_where_it_is_to_run() {
+        let mut sources = SourceMap::default();
+        let file = sources.add("f", b"a;\nb;\nc;\n".to_vec());
+        let span = |start| Span { file, start, end: start + 1 };
+        let mut all = Diagnostics::default();
+        all.add(&sources, Severity::Warning, span(3), 2, "b: has no effect yet").missing("no b");
+        all.add(&sources, Severity::Warning, span(0), 0, "odd");
+        assert_eq!((all.error_count(), all.warnings().count()), (0, 2));
+        all.refuse_missing("leave it out");
+        all.sort();
+        let errors: Vec<String> = all.errors().map(ToString::to_string).collect();
+        assert_eq!(errors, ["f:2:1 no b"]);
+        assert_eq!(all.errors().next().and_then(|error| error.hint.as_deref()), Some("leave it out"));
+        assert_eq!(all.warnings().map(ToString::to_string).collect::<Vec<_>>(), ["f:1:1: odd"]);
+        assert!(all.has_errors());
     }
 }

@@ -29,6 +29,9 @@ neighbours on this machine.
   -u USER        run as this user once the control socket is open
   -g GROUP       run in this group
   --threads N    number of workers, over what the configuration says
+  --lenient      run without what is configured and not built yet: it is warned
+                 of, and a protocol that would do something else than written
+                 stays down
   --recorder DIR the flight recorder's file goes into DIR; off: no recorder
   --keep N       keep the records and reports of the last N crashes (3)
   --version      print the version
@@ -61,6 +64,8 @@ pub(crate) struct Options {
     pub(crate) user: Option<String>,
     pub(crate) group: Option<String>,
     pub(crate) threads: Option<u32>,
+    /// What is not built yet is left out instead of refused.
+    pub(crate) lenient: bool,
     pub(crate) recording: Recording,
     pub(crate) keep: u32,
 }
@@ -78,6 +83,7 @@ impl Default for Options {
             user: None,
             group: None,
             threads: None,
+            lenient: false,
             recording: Recording::default(),
             keep: KEEP,
         }
@@ -158,6 +164,7 @@ impl Options {
                 Long("test") => options.command = Command::Test,
                 Long("version") => options.command = Command::Version,
                 Long("threads") => options.threads = Some(threads(&mut parser)?),
+                Long("lenient") => options.lenient = true,
                 Long("recorder") => {
                     let place = parser.value()?;
                     let off = place == "off";
@@ -282,6 +289,7 @@ mod tests {
         assert!(parse("--threads 0").is_err());
         assert!(parse("-c").is_err());
         assert_eq!(parse("--threads 4").unwrap().threads, Some(4));
+        assert!(parse("--lenient -c a").unwrap().lenient && !parse("-c a").unwrap().lenient);
     }
 
     #[test]

@@ -130,6 +130,7 @@ fn launch(
         embedded: options.config.is_none().then_some(EXAMPLE),
         directory,
         default_threads: options.threads.unwrap_or_else(wire::cores),
+        lenient: options.lenient,
     };
     let manager = wire::manager(&handle, config, kinds, rib, recorder.clone(), &log, system);
     Ok(Watch {

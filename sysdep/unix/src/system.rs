@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use dunlin_conf::OsFiles;
+use dunlin_conf::{OsFiles, Symbols};
 use dunlin_core::command::SessionParts;
-use dunlin_core::config::{CliConfig, Config, Kinds, Loaded, load, parse_text};
+use dunlin_core::config::{CliConfig, Config, Kinds, Loaded, Meaning, load_again, parse_text};
 use dunlin_core::log::{Log, LogClass, LogTarget};
 use dunlin_core::manager::{Host, MemoryReport, System};
 use dunlin_core::protocol::Reply;
@@ -97,6 +97,8 @@ pub struct SystemParts {
     pub directory: PathBuf,
     /// Workers where the configuration says nothing.
     pub default_threads: u32,
+    /// What a configuration has and is not built is left out instead of refused.
+    pub lenient: bool,
 }
 
 /// The system, as the manager uses it.
@@ -113,6 +115,9 @@ pub struct UnixSystem {
     embedded: Option<Embedded>,
     directory: PathBuf,
     default_threads: u32,
+    lenient: bool,
+    /// The names of the configuration in force.
+    symbols: Option<Arc<Symbols<Meaning>>>,
     /// What the configuration in force says about workers and slices.
     in_force: Option<InForce>,
     /// Known from the first configuration on.
@@ -160,6 +165,8 @@ impl UnixSystem {
             embedded: parts.embedded,
             directory: parts.directory,
             default_threads: parts.default_threads,
+            lenient: parts.lenient,
+            symbols: None,
             in_force: None,
             runtime: None,
         }
@@ -219,11 +226,12 @@ impl System for UnixSystem {
     fn load(&mut self, path: &Path, reply: Reply<Loaded>) {
         let (path, kinds) = (self.directory.join(path), self.kinds.clone());
         let embedded = self.embedded.filter(|embedded| path.ends_with(embedded.name));
+        let (lenient, before) = (self.lenient, self.symbols.clone());
         // Reading a large configuration takes a while; no worker should wait for it.
         let read = move || {
             reply.send(match embedded {
                 Some(embedded) => embedded.load(&kinds),
-                None => load(&path, &OsFiles, &kinds),
+                None => load_again(&path, &OsFiles, &kinds, lenient, before),
             });
         };
         if let Err(error) = dunlin_os::thread::spawn("configure", None, read) {
@@ -234,6 +242,7 @@ impl System for UnixSystem {
 
     fn apply(&mut self, cx: &mut Context<'_>, config: &Config) -> Result<(), String> {
         let (globals, runtime) = (&config.globals, cx.runtime());
+        self.symbols = Some(Arc::clone(&config.symbols));
         let mut problems = Vec::new();
         if let Err(problem) = self.logger.configure(&globals.logs, &globals.time_formats.log) {
             problems.push(problem);

@@ -24,7 +24,7 @@ pub use globals::{DebugDefaults, Globals, RouterId, TableConfig, TablesGroup};
 pub use groups::{ThreadGroups, parse_threads};
 pub use log::{LogConfig, LogDestination, LogFile};
 pub(crate) use parse::parse_time_format;
-pub use parse::{Loaded, Rejected, load, parse_text};
+pub use parse::{Loaded, Rejected, load, load_again, load_to_run, parse_text};
 pub use unsupported::{no_effect, no_effect_yet, refuse, unbuilt};
 pub use watchdog::Watchdog;
 

@@ -11,8 +11,8 @@ use super::section::Draft;
 use super::table::is_net_type;
 use super::unsupported::{no_effect, no_effect_yet};
 use super::{
-    CliConfig, Config, ConfigParser, DebugFlags, Globals, Kinds, LogConfig, RouterId, TableConfig,
-    names,
+    CliConfig, Config, ConfigParser, DebugFlags, Globals, Kinds, LogConfig, Meaning, RouterId,
+    TableConfig, names,
 };
 use crate::protocol::{ChannelKind, InstanceConfig};
 use crate::timeformat::{TimeFormat, TimeKind};
@@ -50,7 +50,31 @@ impl Rejected {
 /// # Errors
 /// If anything in it is wrong; every error is in [`Rejected`].
 pub fn load(path: &Path, files: &dyn Files, kinds: &Kinds) -> Loaded {
-    parse(path.to_owned(), lex_file(path, files), kinds)
+    parse(path.to_owned(), lex_file(path, files), kinds, Purpose::Look, None)
+}
+
+/// As [`load`], for a daemon that is to do all that the file says: what is not built yet is an error.
+///
+/// # Errors
+/// If anything in it is wrong or missing; every error is in [`Rejected`].
+pub fn load_to_run(path: &Path, files: &dyn Files, kinds: &Kinds) -> Loaded {
+    parse(path.to_owned(), lex_file(path, files), kinds, Purpose::Run, None)
+}
+
+/// As [`load_to_run`], or if `lenient` as [`load`], for a daemon that runs: `before` are the names of the
+/// configuration in force. What is equal is shared with it, or known to be equal.
+///
+/// # Errors
+/// If anything in it is wrong or missing; every error is in [`Rejected`].
+pub fn load_again(
+    path: &Path,
+    files: &dyn Files,
+    kinds: &Kinds,
+    lenient: bool,
+    before: Option<Arc<Symbols<Meaning>>>,
+) -> Loaded {
+    let purpose = if lenient { Purpose::Look } else { Purpose::Run };
+    parse(path.to_owned(), lex_file(path, files), kinds, purpose, before)
 }
 
 /// Reads a configuration that is not in a file; includes are not allowed.
@@ -58,11 +82,30 @@ pub fn load(path: &Path, files: &dyn Files, kinds: &Kinds) -> Loaded {
 /// # Errors
 /// If anything in it is wrong; every error is in [`Rejected`].
 pub fn parse_text(name: &str, text: &str, kinds: &Kinds) -> Loaded {
-    parse(PathBuf::from(name), lex_text(name, text), kinds)
+    parse(PathBuf::from(name), lex_text(name, text), kinds, Purpose::Look, None)
 }
 
-fn parse(path: PathBuf, lexed: Lexed, kinds: &Kinds) -> Loaded {
-    let parser = ConfigParser::new(lexed, Symbols::default());
+/// What a configuration is read for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// To see what is wrong, or to run it without what is not built.
+    Look,
+    /// To run all of it.
+    Run,
+}
+
+/// What helps against a statement that is not built.
+const LENIENT: &str = "dunlin -p lists all of these; a daemon with --lenient runs without them";
+
+fn parse(
+    path: PathBuf,
+    lexed: Lexed,
+    kinds: &Kinds,
+    purpose: Purpose,
+    before: Option<Arc<Symbols<Meaning>>>,
+) -> Loaded {
+    let symbols = before.map_or_else(Symbols::default, Symbols::after);
+    let parser = ConfigParser::new(lexed, symbols);
     let mut loader = Loader {
         parser,
         kinds: kinds.clone(),
@@ -74,7 +117,7 @@ fn parse(path: PathBuf, lexed: Lexed, kinds: &Kinds) -> Loaded {
     };
     loader.implicit_tables();
     loader.statements();
-    loader.finish(path)
+    loader.finish(path, purpose)
 }
 
 /// What has been read so far.
@@ -115,12 +158,15 @@ impl Loader {
         }
     }
 
-    fn finish(mut self, path: PathBuf) -> Loaded {
+    fn finish(mut self, path: PathBuf, purpose: Purpose) -> Loaded {
         if self.protocols.is_empty() && !self.parser.diagnostics().has_errors() {
             self.parser.error_here("No protocol is specified in the config file");
         }
         self.check_thread_groups();
-        let outcome = self.parser.finish();
+        let mut outcome = self.parser.finish();
+        if purpose == Purpose::Run {
+            outcome.diagnostics.refuse_missing(LENIENT);
+        }
         if outcome.diagnostics.has_errors() {
             let sources = Arc::new(outcome.sources);
             return Err(Rejected { diagnostics: outcome.diagnostics, sources });

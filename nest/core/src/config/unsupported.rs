@@ -1,6 +1,8 @@
 //! Things that BIRD has and Dunlin does not. All of them are read and checked, none in silence: what could
-//! change nothing here, and what is not there yet and can be missed, is a warning; without what else the
-//! daemon would do what its configuration forbids, an instance does not start.
+//! change nothing here is a warning; what is not there yet is a warning where a configuration is only read, and
+//! an error that names it where it is to run ([`super::load_to_run`]). Who wants to run it all the same
+//! gets it without what can be missed; without what else the daemon would do what its configuration forbids,
+//! an instance does not start.
 
 use std::sync::Arc;
 
@@ -25,14 +27,17 @@ pub fn no_effect(parser: &mut ConfigParser, place: Span, option: &str, reason: &
 pub fn no_effect_yet(parser: &mut ConfigParser, place: Span, option: &str) {
     parser
         .warning(place, format!("{option}: accepted, has no effect yet"))
-        .hint("Dunlin does not have this so far; the rest of the configuration works without it");
+        .hint("Dunlin does not have this so far; the rest of the configuration works without it")
+        .missing(format!("{option} is not supported yet"));
 }
 
 /// Warns that something is read which is not built and without which its protocol must not start; gives
 /// what [`InstanceConfig::unbuilt`](crate::protocol::InstanceConfig::unbuilt) is to be.
 pub fn unbuilt(parser: &mut ConfigParser, place: Span, what: &str) -> Arc<str> {
-    parser.warning(place, format!("{what} is not supported yet")).hint(
-        "a protocol with this is read but does not start, as it would not do what is written",
-    );
+    let text = format!("{what} is not supported yet");
+    parser
+        .warning(place, text.clone())
+        .hint("a protocol with this is read but does not start, as it would not do what is written")
+        .missing(text);
     Arc::from(what)
 }

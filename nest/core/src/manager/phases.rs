@@ -144,7 +144,7 @@ impl Manager {
             return self.entry_started(cx, index, InstanceId(0), Err(error));
         }
         if let Some(what) = &config.unbuilt {
-            let error = StartError::Failed(format!("{what} is not supported yet"));
+            let error = StartError::Unsupported(what.to_string());
             return self.entry_started(cx, index, InstanceId(0), Err(error));
         }
         let (id, environment) = self.environment(index);

@@ -159,7 +159,7 @@ pub enum StartError {
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unsupported(what) => write!(f, "{what} not supported"),
+            Self::Unsupported(what) => write!(f, "{what} is not supported yet"),
             Self::Failed(why) => f.write_str(why),
         }
     }

@@ -22,7 +22,7 @@ impl Unbuilt {
         }
         let text = format!("Protocol {} is not supported yet", self.keyword);
         let hint = format!("Dunlin cannot {lacks} so far: the daemon does not start with it");
-        parser.warning(config.span, text).hint(hint);
+        parser.warning(config.span, text.clone()).hint(hint).missing(text);
     }
 }
 
@@ -33,6 +33,6 @@ impl Service for Unbuilt {
         _environment: Environment,
         _config: Arc<InstanceConfig>,
     ) -> Result<Box<dyn Instance>, StartError> {
-        Err(StartError::Failed(format!("protocol {} is not supported yet", self.keyword)))
+        Err(StartError::Unsupported(format!("protocol {}", self.keyword)))
     }
 }

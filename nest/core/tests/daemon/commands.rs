@@ -40,7 +40,7 @@ fn protocols() {
         a          Toy        ---        up     2026-11-22 13:47:35  \n \
         b          Toy        ---        down   2026-11-22 13:47:35  \n \
         peer1      Toy        ---        up     2026-11-22 13:47:35  \n \
-        broke      Toy        ---        down   2026-11-22 13:47:35  Error: a broken toy is not supported\n\
+        broke      Toy        ---        down   2026-11-22 13:47:35  Error: a broken toy is not supported yet\n\
         0000 \n";
     lab.until("show protocols", |answer| answer == expected);
     assert!(lab.ask("show protocols \"p*\"").contains("\n1002-peer1 "));

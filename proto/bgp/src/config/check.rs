@@ -33,7 +33,7 @@ impl BgpSection {
         }
         self.check_channels(parser, globals, &mut bgp, instance);
         self.check_others(parser, &bgp, instance);
-        self.warn(parser, &bgp, span);
+        self.warn(parser, &bgp, span, instance.end);
         if parser.diagnostics().error_count() > before {
             return Err(dunlin_conf::Failed);
         }
@@ -169,7 +169,7 @@ impl BgpSection {
         }
     }
 
-    fn warn(&self, parser: &mut ConfigParser, bgp: &BgpConfig, span: Span) {
+    fn warn(&self, parser: &mut ConfigParser, bgp: &BgpConfig, span: Span, end: Span) {
         self.warn_of_roles(parser, bgp);
         let timers = &bgp.timers;
         if timers.keepalive.is_some_and(|keepalive| keepalive > timers.hold / 2)
@@ -187,6 +187,10 @@ impl BgpSection {
         ];
         for (_, what) in pairs.iter().filter(|(odd, _)| *odd) {
             parser.warning(span, format!("{what} required but disabled"));
+        }
+        if bgp.password.is_some() && self.md5.is_none() && !self.unbuilt.said.has("authentication ao")
+        {
+            parser.warning(end, "Missing authentication option, assuming MD5");
         }
     }
 }

@@ -4,7 +4,7 @@ use core::net::IpAddr;
 use core::time::Duration;
 
 use dunlin_conf::{Parsed, TokenKind};
-use dunlin_core::config::{ConfigParser, Globals, no_effect};
+use dunlin_core::config::{ConfigParser, Globals, no_effect, no_effect_yet};
 
 use super::{BgpConfig, BgpSection, Remote};
 use crate::fsm::{CeaseMask, Neighbor};
@@ -197,13 +197,12 @@ impl BgpSection {
         } else if parser.eat_words(&["enable", "enhanced", "route", "refresh"]) {
             let span = parser.previous().span;
             if parser.switch()? {
-                let text = "Enhanced route refresh is not supported yet, it is not announced";
-                parser.warning(span, text);
+                no_effect_yet(parser, span, "enable enhanced route refresh");
             }
         } else if parser.eat_words(&["tx", "size", "warning"]) {
             let span = parser.previous().span;
-            parser.warning(span, "There is no warning of large messages yet");
             parser.integer()?;
+            no_effect_yet(parser, span, "tx size warning");
         } else {
             return Ok(false);
         }

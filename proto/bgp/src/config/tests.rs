@@ -105,9 +105,11 @@ fn all_the_options() {
 #[test]
 fn what_has_no_effect_yet_is_said() {
     for (more, message) in [
-        ("enable enhanced route refresh;", "Enhanced route refresh is not supported yet"),
+        ("enable enhanced route refresh;", "enable enhanced route refresh: accepted, has no effect yet"),
         ("enable enhanced route refresh off;", ""),
-        ("tx size warning 100;", "no warning of large messages"),
+        ("password \"x\";", "Missing authentication option, assuming MD5"),
+        ("password \"x\"; authentication none;", ""),
+        ("tx size warning 100;", "tx size warning: accepted, has no effect yet"),
         ("bfd on;", ":116: bfd: accepted, has no effect yet"),
         ("bfd { interval 50 ms; passive; };", "bfd: accepted, has no effect yet"),
         ("deterministic med;", "deterministic med: accepted, has no effect yet"),

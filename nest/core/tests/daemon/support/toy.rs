@@ -152,7 +152,7 @@ impl Service for ToyService {
     ) -> Result<Box<dyn Instance>, StartError> {
         self.say(format!("start {}", config.name));
         if config.specific::<ToyConfig>().unwrap().broken {
-            return Err(StartError::Unsupported("a broken toy is".to_owned()));
+            return Err(StartError::Unsupported("a broken toy".to_owned()));
         }
         Ok(self.run(cx, environment, &config))
     }
