@@ -188,7 +188,10 @@ mod tests {
         all.sort();
         let errors: Vec<String> = all.errors().map(ToString::to_string).collect();
         assert_eq!(errors, ["f:2:1 no b"]);
-        assert_eq!(all.errors().next().and_then(|error| error.hint.as_deref()), Some("leave it out"));
+        assert_eq!(
+            all.errors().next().and_then(|error| error.hint.as_deref()),
+            Some("leave it out")
+        );
         assert_eq!(all.warnings().map(ToString::to_string).collect::<Vec<_>>(), ["f:1:1: odd"]);
         assert!(all.has_errors());
     }

@@ -269,18 +269,17 @@ impl<S: Payload> Parser<S> {
         words.iter().enumerate().all(|(n, word)| self.fits(n, word))
     }
 
-    /// How many of these keywords, with spaces between them, follow, and how many there are.
+    /// How many of these keywords, with spaces between them, follow, and whether those are all.
     #[must_use]
-    pub fn count_words(&self, words: &str) -> (usize, usize) {
+    pub fn count_words(&self, words: &str) -> (usize, bool) {
         let mut found = 0;
-        let mut all = 0;
         for word in words.split(' ').filter(|word| !word.is_empty()) {
-            if found == all && self.fits(all, word) {
-                found += 1;
+            if !self.fits(found, word) {
+                return (found, false);
             }
-            all += 1;
+            found += 1;
         }
-        (found, all)
+        (found, true)
     }
 
     /// Whether the `n`-th token from the cursor is this keyword, and no symbol hides it. Options are tried one after

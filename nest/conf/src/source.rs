@@ -39,7 +39,7 @@ pub struct Position {
 #[derive(Debug, Clone)]
 pub struct SourceFile {
     name: Arc<str>,
-    text: Arc<str>,
+    text: Arc<String>,
     line_starts: Box<[u32]>,
 }
 
@@ -52,7 +52,7 @@ impl SourceFile {
 
     /// The text. Bytes that were not UTF-8 are question marks, so that columns stay right.
     #[must_use]
-    pub fn text(&self) -> &Arc<str> {
+    pub fn text(&self) -> &Arc<String> {
         &self.text
     }
 
@@ -91,15 +91,11 @@ impl SourceMap {
     pub fn add(&mut self, name: &str, bytes: Vec<u8>) -> u32 {
         let text = into_text(bytes);
         let mut line_starts = vec![0];
-        line_starts.extend(
-            text.bytes()
-                .enumerate()
-                .filter(|&(_, byte)| byte == b'\n')
-                .map(|(index, _)| u32::try_from(index + 1).unwrap_or(u32::MAX)),
-        );
+        let ends = text.match_indices('\n');
+        line_starts.extend(ends.map(|(at, _)| u32::try_from(at + 1).unwrap_or(u32::MAX)));
         let file = SourceFile {
             name: Arc::from(name),
-            text: Arc::from(text),
+            text: Arc::new(text),
             line_starts: line_starts.into_boxed_slice(),
         };
         self.files.push(file);

@@ -73,7 +73,13 @@ pub struct Symbols<S> {
 
 impl<S> Default for Symbols<S> {
     fn default() -> Self {
-        Self { base: None, before: None, list: Vec::new(), scopes: vec![Names::default()], version: 0 }
+        Self {
+            base: None,
+            before: None,
+            list: Vec::new(),
+            scopes: vec![Names::default()],
+            version: 0,
+        }
     }
 }
 

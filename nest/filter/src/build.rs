@@ -20,6 +20,9 @@ use crate::{
 /// The most variables of one function.
 const MAX_VARIABLES: usize = 255;
 
+/// Few functions have more nodes.
+const USUAL_NODES: usize = 32;
+
 /// An expression that was built.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Expr {
@@ -56,8 +59,8 @@ pub(crate) struct Builder {
 impl Builder {
     pub(crate) fn new(owner: Owner) -> Self {
         Self {
-            nodes: Vec::new(),
-            lines: Vec::new(),
+            nodes: Vec::with_capacity(USUAL_NODES),
+            lines: Vec::with_capacity(USUAL_NODES),
             operands: Vec::new(),
             switches: Vec::new(),
             functions: Vec::new(),

@@ -59,26 +59,79 @@ pub(super) fn longest(rest: &[u8]) -> Option<(usize, Literal)> {
             match rest.get(length) {
                 _ if length >= 2 * MIN_BYTES => longest_of_all(rest),
                 Some(b'.') => after_dot(rest, length, number),
-                Some(b':' | b'x' | b'a'..=b'f' | b'A'..=b'F') => longest_of_all(rest),
+                Some(b':' | b'x' | b'a'..=b'f' | b'A'..=b'F') => grouped(rest),
                 _ => Some((length, Literal::Number(number))),
             }
         }
         b'a'..=b'f' | b'A'..=b'F' => {
             let length = hex_digits(rest, 0);
             let plain = rest.get(length) != Some(&b':') && length < 2 * MIN_BYTES;
-            if plain { None } else { longest_of_all(rest) }
+            if plain { None } else { grouped(rest) }
         }
         b'h' if rest.starts_with(b"hex:") => longest_of_all(rest),
-        b':' => longest_of_all(rest),
+        b':' => grouped(rest),
         _ => None,
     }
+}
+
+/// Something with colons: an IPv6 address, unless it begins as a MAC address or a byte string does.
+fn grouped(rest: &[u8]) -> Option<(usize, Literal)> {
+    let first = hex_digits(rest, 0);
+    if first == 2 || first > 4 || rest.get(first) != Some(&b':') {
+        return longest_of_all(rest);
+    }
+    let run = rest.iter().take_while(|b| b.is_ascii_hexdigit() || **b == b':').count();
+    let body = rest.get(..run).unwrap_or(rest);
+    let colons = body.iter().filter(|&&byte| byte == b':').count();
+    let double = body.windows(2).any(|pair| pair == b"::");
+    if rest.get(run) == Some(&b'.') || colons < 3 && !(colons == 2 && double) {
+        return longest_of_all(rest);
+    }
+    Some((run, Literal::Ip6(parse_ip6(body))))
+}
+
+/// An IPv6 address without dots, all of the text.
+fn parse_ip6(text: &[u8]) -> Option<Ipv6Addr> {
+    let mut groups = [0_u16; 8];
+    // How many there are, and how many stand in front of `::`.
+    let (mut count, mut gap) = (0, None);
+    let mut rest = text;
+    if let [b':', b':', behind @ ..] = rest {
+        (rest, gap) = (behind, Some(0));
+    }
+    while !rest.is_empty() {
+        let length = hex_digits(rest, 0);
+        let (digits, behind) =
+            rest.split_at_checked(length).filter(|_| (1..=4).contains(&length))?;
+        *groups.get_mut(count)? = digits.iter().fold(0, |value, &digit| {
+            let digit = char::from(digit).to_digit(16).and_then(|digit| u16::try_from(digit).ok());
+            value << 4 | digit.unwrap_or(0)
+        });
+        count += 1;
+        rest = match behind {
+            [] => behind,
+            [b':', b':', behind @ ..] if gap.is_none() => {
+                gap = Some(count);
+                behind
+            }
+            [b':', behind @ ..] if !behind.is_empty() => behind,
+            _ => return None,
+        };
+    }
+    match gap {
+        None if count == 8 => {}
+        Some(gap) if count < 8 => groups.get_mut(gap..)?.rotate_right(8 - count),
+        _ => return None,
+    }
+    Some(Ipv6Addr::from(groups))
 }
 
 /// The decimal number at the start, and its length.
 fn plain_number(rest: &[u8]) -> (usize, Option<u32>) {
     let mut value = Some(0_u32);
     let mut length = 0;
-    while let Some(digit) = rest.get(length).map(|byte| byte.wrapping_sub(b'0')).filter(|n| *n < 10) {
+    while let Some(digit) = rest.get(length).map(|byte| byte.wrapping_sub(b'0')).filter(|n| *n < 10)
+    {
         value = value.and_then(|n| n.checked_mul(10)?.checked_add(u32::from(digit)));
         length += 1;
     }
@@ -297,8 +350,9 @@ mod tests {
             text in "[0-9a-fA-Fhxg.:_]{1,24}",
             dotted in "[0-9]{1,4}(\\.[0-9]{0,4}){0,4}[:.a-fx0-9]{0,6}",
             digits in "[0-9]{8,24}[.:a-z]?",
+            groups in "(:{0,2}[0-9a-f]{0,5}){1,10}:{0,2}[.]?",
         ) {
-            for text in [text, dotted, digits] {
+            for text in [text, dotted, digits, groups] {
                 prop_assert_eq!(longest(text.as_bytes()), longest_of_all(text.as_bytes()), "{}", text);
             }
         }

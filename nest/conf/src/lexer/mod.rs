@@ -69,6 +69,9 @@ const IN_NAME: [bool; 256] = {
     table
 };
 
+/// Few texts have more tokens than one for so many bytes.
+const BYTES_FOR_TOKEN: usize = 4;
+
 /// What lexing gives: never a failure, perhaps diagnostics.
 #[derive(Debug, Clone, Default)]
 pub struct Lexed {
@@ -161,6 +164,8 @@ impl Lexer<'_> {
         let Some(text) = self.out.sources.file(file).map(|file| file.text().clone()) else {
             return;
         };
+        // Memory that is not used is never touched, so this costs less than growing.
+        self.out.tokens.reserve(text.len() / BYTES_FOR_TOKEN);
         let mut cursor = Cursor { text: &text, file, at: 0, fresh_line: true };
         while let Some(&byte) = cursor.rest().first() {
             self.step(&mut cursor, byte, path);

@@ -70,31 +70,26 @@ fn compare_op(kind: TokenKind) -> Option<Binary> {
     })
 }
 
-/// How many levels of left-associative operators there are.
-const LEVELS: usize = 3;
-
-fn level_op(level: usize, kind: TokenKind) -> Option<Binary> {
-    Some(match (level, kind) {
-        (0, TokenKind::Or) => Binary::BitOr,
-        (0, TokenKind::And) => Binary::BitAnd,
-        (1, TokenKind::Plus) => Binary::Add,
-        (1, TokenKind::Minus) => Binary::Subtract,
-        (1, TokenKind::PlusPlus) => Binary::Concat,
-        (2, TokenKind::Star) => Binary::Multiply,
-        (2, TokenKind::Slash) => Binary::Divide,
+/// A left-associative operator and its level; those of a higher one bind tighter.
+fn level_op(kind: TokenKind) -> Option<(u8, Binary)> {
+    Some(match kind {
+        TokenKind::Or => (0, Binary::BitOr),
+        TokenKind::And => (0, Binary::BitAnd),
+        TokenKind::Plus => (1, Binary::Add),
+        TokenKind::Minus => (1, Binary::Subtract),
+        TokenKind::PlusPlus => (1, Binary::Concat),
+        TokenKind::Star => (2, Binary::Multiply),
+        TokenKind::Slash => (2, Binary::Divide),
         _ => return None,
     })
 }
 
-/// Left-associative operators of a level and those that bind tighter.
-fn operators(parser: &mut Parser, builder: &mut Builder, level: usize) -> Parsed<Expr> {
-    if level == LEVELS {
-        return prefix(parser, builder);
-    }
-    let mut left = operators(parser, builder, level + 1)?;
-    while let Some(op) = level_op(level, parser.token().kind) {
+/// Left-associative operators of a level and of those that bind tighter.
+fn operators(parser: &mut Parser, builder: &mut Builder, level: u8) -> Parsed<Expr> {
+    let mut left = prefix(parser, builder)?;
+    while let Some((own, op)) = level_op(parser.token().kind).filter(|(own, _)| *own >= level) {
         parser.advance();
-        let right = operators(parser, builder, level + 1)?;
+        let right = operators(parser, builder, own + 1)?;
         left = builder.binary(parser, op, left, right)?;
     }
     Ok(left)

@@ -188,7 +188,9 @@ impl BgpSection {
         for (_, what) in pairs.iter().filter(|(odd, _)| *odd) {
             parser.warning(span, format!("{what} required but disabled"));
         }
-        if bgp.password.is_some() && self.md5.is_none() && !self.unbuilt.said.has("authentication ao")
+        if bgp.password.is_some()
+            && self.md5.is_none()
+            && !self.unbuilt.said.has("authentication ao")
         {
             parser.warning(end, "Missing authentication option, assuming MD5");
         }

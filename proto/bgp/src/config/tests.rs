@@ -105,7 +105,10 @@ fn all_the_options() {
 #[test]
 fn what_has_no_effect_yet_is_said() {
     for (more, message) in [
-        ("enable enhanced route refresh;", "enable enhanced route refresh: accepted, has no effect yet"),
+        (
+            "enable enhanced route refresh;",
+            "enable enhanced route refresh: accepted, has no effect yet",
+        ),
         ("enable enhanced route refresh off;", ""),
         ("password \"x\";", "Missing authentication option, assuming MD5"),
         ("password \"x\"; authentication none;", ""),

@@ -38,11 +38,11 @@ impl Reader<'_> {
         let mut best: Option<(&Rule, usize)> = None;
         let mut partial = 0;
         for rule in rules {
-            let (fit, all) = self.parser.count_words(rule.words);
-            if fit < all {
-                partial = partial.max(fit);
-            } else if best.is_none_or(|(_, most)| all > most) {
-                best = Some((rule, all));
+            let (count, all) = self.parser.count_words(rule.words);
+            if !all {
+                partial = partial.max(count);
+            } else if best.is_none_or(|(_, most)| count > most) {
+                best = Some((rule, count));
             }
         }
         let common = COMMON.iter().any(|word| self.parser.at_word(word));
@@ -243,9 +243,9 @@ impl Reader<'_> {
     fn one_of(&mut self, groups: &[&'static str]) -> Parsed<&'static str> {
         let mut best: Option<(&'static str, usize)> = None;
         for group in groups {
-            let (fit, all) = self.parser.count_words(group);
-            if fit == all && best.is_none_or(|(_, most)| all > most) {
-                best = Some((group, all));
+            let (count, all) = self.parser.count_words(group);
+            if all && best.is_none_or(|(_, most)| count > most) {
+                best = Some((group, count));
             }
         }
         let Some((group, count)) = best else {
@@ -273,8 +273,8 @@ impl Reader<'_> {
         match part {
             Part::Word(word) => self.parser.at_word(word),
             Part::OneOf(groups) => groups.iter().any(|group| {
-                let (fit, all) = self.parser.count_words(group);
-                fit == all
+                let (_, all) = self.parser.count_words(group);
+                all
             }),
             Part::Block(_) => token == TokenKind::OpenBrace,
             Part::Number(..) | Part::Time(..) => matches!(token, TokenKind::Number(_)) || named,
