@@ -8,6 +8,7 @@
 //! * [`figures`]: what it has exported, with what the slices say of its own routes.
 //! * [`limits`]: how many routes a channel may have, and what happens beyond.
 //! * [`drive`]: the state machine's actions.
+//! * [`parting`]: connections that stay until the neighbour has been told why they end.
 //! * [`range`]: sessions with neighbours out of a range.
 //! * [`request`]: what the manager asks for.
 
@@ -39,6 +40,7 @@ mod export;
 mod figures;
 mod limits;
 mod link;
+mod parting;
 mod range;
 mod receive;
 mod request;
@@ -126,6 +128,8 @@ pub(crate) struct Session {
     fsm: Fsm,
     outgoing: Option<Link>,
     incoming: Option<Link>,
+    /// Connections that are ours no more, with something to say still.
+    parting: Vec<Link>,
     up: Option<Box<Up>>,
     handles: Option<Handles>,
     /// When the state machine's timer is armed for.
@@ -165,6 +169,8 @@ pub(crate) struct Session {
 #[derive(Clone, Copy)]
 struct Handles {
     timer: TimerId,
+    /// The time of those that part is over.
+    parting: TimerId,
     /// There is something to send.
     flush: EventId,
     /// Slices have given credit back.
@@ -185,6 +191,7 @@ impl Session {
             accepted: spec.accepted,
             outgoing: None,
             incoming: None,
+            parting: Vec::new(),
             up: None,
             handles: None,
             armed: None,
@@ -334,6 +341,7 @@ impl Loop for Session {
     fn start(&mut self, cx: &mut Context<'_>) {
         self.handles = Some(Handles {
             timer: cx.timer(Class::Liveness),
+            parting: cx.timer(Class::Routing),
             flush: cx.event(Class::Routing),
             credit: cx.event(Class::Routing),
         });
@@ -373,7 +381,11 @@ impl Loop for Session {
         self.settle(cx);
     }
 
-    fn timer(&mut self, cx: &mut Context<'_>, _timer: TimerId) {
+    fn timer(&mut self, cx: &mut Context<'_>, timer: TimerId) {
+        if self.handles.is_some_and(|handles| handles.parting == timer) {
+            self.end_parting(cx);
+            return self.settle(cx);
+        }
         self.armed = None;
         // A wait that is over may show without anything to do.
         self.changed = true;
@@ -391,7 +403,12 @@ impl Loop for Session {
     }
 
     fn ready(&mut self, cx: &mut Context<'_>, socket: SocketId, ready: Ready) {
-        let Some(side) = self.side_of(socket) else { return };
+        let Some(side) = self.side_of(socket) else {
+            if self.part(cx, socket) {
+                self.settle(cx);
+            }
+            return;
+        };
         if self.link(side).is_some_and(|link| link.connecting) {
             self.connection_decided(cx);
         } else {

@@ -8,6 +8,7 @@
 
 mod chaos;
 mod exchange;
+mod farewell;
 mod feed;
 mod hog;
 mod loss;

@@ -164,7 +164,10 @@ impl Session {
         match message {
             Message::Open(open) => open.encode(&mut link.out),
             Message::Keepalive => link.out.extend_from_slice(&KEEPALIVE),
-            Message::Notification(notification) => notification.encode(&mut link.out),
+            Message::Notification(notification) => {
+                notification.encode(&mut link.out);
+                link.farewell = true;
+            }
         }
         self.send(cx, side);
     }
@@ -173,22 +176,6 @@ impl Session {
         let text = notification.shutdown_text().map(|text| format!(": {text}")).unwrap_or_default();
         let class = if what == "Sent" { LogClass::Info } else { LogClass::Remote };
         self.environment.log.write(class, format_args!("{what}: {notification}{text}"));
-    }
-
-    fn close(&mut self, cx: &mut Context<'_>, side: Side) {
-        let Some(link) = self.link_place(side).take() else { return };
-        if !link.connecting {
-            // Unread bytes would make the system reset the connection, and the neighbour might
-            // never see the NOTIFICATION.
-            let mut buffer = cx.take_read_buffer();
-            for _ in 0..4 {
-                if !matches!(cx.read(link.socket, &mut buffer), Ok(count) if count > 0) {
-                    break;
-                }
-            }
-            cx.put_read_buffer(buffer);
-        }
-        cx.close(link.socket);
     }
 
     // --- Room, interfaces, end
@@ -268,15 +255,18 @@ impl Session {
         self.stopping = true;
         self.changed = true;
         self.end_place();
-        if self.flushing == 0 {
-            self.finish(cx);
-        }
+        self.finish_when_done(cx);
     }
 
     /// The routes of an incarnation have left all tables.
     pub(super) fn flushed(&mut self, cx: &mut Context<'_>) {
         self.flushing = self.flushing.saturating_sub(1);
-        if self.stopping && self.flushing == 0 {
+        self.finish_when_done(cx);
+    }
+
+    /// Ends the loop when it is to end, no route of its is left and the neighbour knows.
+    pub(super) fn finish_when_done(&mut self, cx: &mut Context<'_>) {
+        if self.stopping && self.flushing == 0 && self.parting.is_empty() {
             self.finish(cx);
         }
     }

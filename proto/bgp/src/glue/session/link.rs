@@ -18,6 +18,8 @@ pub(super) struct Link {
     pub(super) paused: bool,
     /// The socket took less than there was.
     pub(super) blocked: bool,
+    /// A NOTIFICATION is in `out`, or was: nothing follows it.
+    pub(super) farewell: bool,
     interest: Interest,
 }
 
@@ -32,6 +34,7 @@ impl Link {
             out: Vec::new(),
             paused: false,
             blocked: false,
+            farewell: false,
             interest: Interest::READ,
         }
     }

@@ -78,6 +78,7 @@ impl Session {
             Side::Incoming => self.incoming.as_mut(),
         };
         let Some(link) = link.filter(|link| !link.connecting) else { return Sent::All };
+        let up = up.filter(|_| !link.farewell);
         let channels = up.map_or(&mut [][..], |up| &mut up.channels);
         let Some(plan) = Plan::make(&link.out, channels) else { return Sent::All };
         let result = cx.write_vectored(link.socket, &plan.pieces);
