@@ -24,12 +24,13 @@ use crate::memory::Relief;
 use crate::recorder;
 use crate::wire::Size;
 
-/// How long the daemon may take to end after a signal. The manager gives peers a little less; this
-/// is for the case that it cannot keep that.
-const LONGEST_END: Duration = Duration::from_millis(2_600);
+/// How long the daemon may take to end after a signal. The manager gives protocols a little less; this
+/// is for the case that it cannot keep that. Behind it come the loops, the log and what the system takes
+/// to free the memory: three seconds in all, with a second of them for a machine that is busy.
+const LONGEST_END: Duration = Duration::from_millis(1_700);
 
 /// How long the loops may take to stop when everything worth saying has been said.
-const LONGEST_STOP: Duration = Duration::from_millis(300);
+const LONGEST_STOP: Duration = Duration::from_millis(200);
 
 /// Records that a signal, or the loss of an essential loop, puts into the log.
 const IN_DUMP: usize = 200;

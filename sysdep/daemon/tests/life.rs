@@ -69,6 +69,27 @@ fn a_neighbour_that_says_nothing_does_not_hold_up_the_end() {
     daemon.wait();
 }
 
+/// Standard error is a pipe that is full.
+#[test]
+fn a_log_that_nobody_reads_does_not_hold_up_the_end() {
+    let place = Place::new("full-log");
+    let mut daemon = place.daemon(&format!("debug commands 2;\n{SMALL}"), &[]);
+    // Each is a line of the log, and the pipe takes 64 kB.
+    let mut client = Client::connect(&daemon.socket);
+    client.greeting();
+    for _ in 0..20 {
+        client.send(&"show symbols nothing_of_this_name\n".repeat(100));
+        (0..100).for_each(|_| drop(client.reply()));
+    }
+    daemon.signal("TERM");
+    let begin = dunlin_os::clock::monotonic();
+    assert_eq!(daemon.wait().code(), Some(0));
+    let waited = Duration::from_nanos(dunlin_os::clock::monotonic() - begin);
+    assert!(waited < Duration::from_secs(3), "{waited:?}");
+    let text = daemon.errors();
+    assert!(!text.contains("Shutdown completed"), "the pipe was not full: {} bytes", text.len());
+}
+
 #[test]
 fn hangup_reads_the_configuration_again() {
     let place = Place::new("hangup");

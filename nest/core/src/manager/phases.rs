@@ -16,9 +16,9 @@ use crate::protocol::{
     Reporter, StartError, StopCause,
 };
 
-/// How long peers may take to say goodbye when the daemon ends; with what comes after it, the end
-/// takes at most three seconds.
-const SHUTDOWN_LIMIT: Duration = Duration::from_millis(2_400);
+/// How long protocols may take to say goodbye when the daemon ends. With what comes after it
+/// (`sysdep/daemon/src/watch.rs`) the end takes less than three seconds.
+const SHUTDOWN_LIMIT: Duration = Duration::from_millis(1_500);
 
 /// Why a protocol that needs a router id cannot start.
 const NO_ROUTER_ID: &str = "Cannot determine router ID (no suitable network interface), please \

@@ -31,7 +31,7 @@ use self::writer::{Order, Writer};
 const CAPACITY: usize = 4096;
 
 /// How long the end of the daemon waits for the writer, which may wait for somebody else.
-const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_millis(200);
 
 /// One message under way.
 #[derive(Debug)]
