@@ -168,6 +168,8 @@ pub struct SharingCounters {
     pub feeds: core::sync::atomic::AtomicU64,
     /// Members that left the log because they were slow.
     pub members_left_log: core::sync::atomic::AtomicU64,
+    /// How often one of them was up to date again and came back to the log.
+    pub members_back: core::sync::atomic::AtomicU64,
 }
 
 /// One distinct route of a batch.

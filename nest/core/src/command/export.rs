@@ -35,8 +35,8 @@ impl Task for ShowExport {
 }
 
 /// The columns behind the name of the table.
-const HEAD: [&str; 8] =
-    ["Members", "Runs", "Reused", "Feeds", "UPDATEs", "Encoded", "Delivered", "Off log"];
+const HEAD: [&str; 9] =
+    ["Members", "Runs", "Reused", "Feeds", "UPDATEs", "Encoded", "Delivered", "Off log", "Back"];
 
 fn lines(desk: &Desk, groups: &[GroupFigures], output: &mut Output) {
     output.row(1099, &row("Group", "Table", HEAD.map(str::to_owned)));
@@ -68,14 +68,15 @@ fn figures(group: &GroupFigures) -> [u64; HEAD.len()] {
         &sharing.bytes_encoded,
         &sharing.bytes_delivered,
         &sharing.members_left_log,
+        &sharing.members_back,
     ]
     .map(|count: &AtomicU64| count.load(Ordering::Relaxed))
 }
 
 fn row(group: &str, table: &str, cells: [String; HEAD.len()]) -> String {
-    let [members, runs, reused, feeds, updates, encoded, delivered, off] = cells;
+    let [members, runs, reused, feeds, updates, encoded, delivered, off, back] = cells;
     format!(
         "{group:<6} {table:<10} {members:>7} {runs:>9} {reused:>11} {feeds:>6} {updates:>9} \
-         {encoded:>12} {delivered:>14} {off:>7}"
+         {encoded:>12} {delivered:>14} {off:>7} {back:>7}"
     )
 }

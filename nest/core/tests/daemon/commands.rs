@@ -175,9 +175,9 @@ fn exports() {
     let lab = Lab::start(CONFIG);
     // Toys don't export through groups.
     let head = "1099-Group  Table      Members      Runs      Reused  Feeds   UPDATEs      Encoded      \
-        Delivered Off log\n ";
+        Delivered Off log    Back\n ";
     let total = "Total                   0         0           0      0         0            0              \
-        0       0\n0000 \n";
+        0       0       0\n0000 \n";
     assert_eq!(lab.ask("show export"), format!("{head}{total}"));
     assert!(lab.ask("show export now").starts_with("9001 "));
 }

@@ -163,6 +163,7 @@ impl<K: TableKey> Egress<K> {
             member.end_of_rib = Some(member.appended);
         }
         self.members_off -= 1;
+        self.spec.sharing.members_back.fetch_add(1, Ordering::Relaxed);
         if let Some(first) = refeed {
             self.waiting_for_feed.push(Waiting { id, first });
         }

@@ -1,6 +1,6 @@
 //! A neighbour that stops reading.
 
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 
 use dunlin_runtime::Time;
@@ -33,10 +33,14 @@ fn change(world: &mut World, feeder: usize) {
     world.run(pause);
 }
 
-/// How often members have left the logs of a daemon.
-fn left_log(world: &mut World, daemon: usize) -> u64 {
+/// How often members have left the logs of a daemon, and come back to them.
+fn left_log(world: &mut World, daemon: usize) -> (u64, u64) {
     let groups = world.groups(daemon);
-    groups.iter().map(|group| group.sharing.members_left_log.load(Ordering::Relaxed)).sum()
+    let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
+    groups.iter().fold((0, 0), |(left, back), group| {
+        let sharing = &group.sharing;
+        (left + count(&sharing.members_left_log), back + count(&sharing.members_back))
+    })
 }
 
 /// The slow one comes, stops reading in the middle of its feed while routes change, and reads
@@ -80,7 +84,7 @@ fn slow(seed: u64) -> u64 {
     world.pace(slow, Pace::Stopped);
     let stopped = world.now();
     let span = world.chance.millis(3000..=12_000);
-    while world.now().since(stopped) < span || left_log(&mut world, daemon) == 0 {
+    while world.now().since(stopped) < span || left_log(&mut world, daemon).0 == 0 {
         change(&mut world, feeder);
         // Later the session would end, as nothing can be sent.
         assert!(world.now().since(stopped) < 16 * S, "nobody left the log");
@@ -97,6 +101,8 @@ fn slow(seed: u64) -> u64 {
         assert!(worst < 250 * MS, "{other} was delayed by {worst:?}");
     }
     let trace = world.converge(60 * S);
+    let (left, back) = left_log(&mut world, daemon);
+    assert_eq!(left, back, "somebody who left the log has not come back");
     world.check_never_lost(0..6);
     trace
 }
