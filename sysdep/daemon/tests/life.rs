@@ -187,6 +187,28 @@ fn is_number(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
+/// A killed daemon leaves a recorder's file that can be read.
+#[test]
+fn what_a_killed_daemon_did_can_be_read() {
+    let place = Place::new("killed");
+    let mut daemon = place.daemon(SMALL, &[]);
+    assert!(daemon.ask("show trace").contains("Flight recorder"));
+    let files = || {
+        let list = std::fs::read_dir(place.path("")).unwrap();
+        let names = list.map(|entry| entry.unwrap().path());
+        names.filter(|path| path.extension().is_some_and(|end| end == "trace")).collect()
+    };
+    let found: Vec<_> = files();
+    daemon.signal("KILL");
+    daemon.wait();
+    // As root the file is in /run, where other tests have theirs.
+    if let [file] = found.as_slice() {
+        let out = place.command().arg("trace").args(["-n", "5"]).arg(file).output().unwrap();
+        let text = String::from_utf8(out.stdout).unwrap();
+        assert!(text.contains("(ended)") && text.lines().count() <= 6, "{text}");
+    }
+}
+
 #[test]
 fn a_client_that_does_not_read_delays_nobody() {
     let place = Place::new("slow");
