@@ -112,6 +112,9 @@ fn launch(
     let Prepared { directory, control, pid_file } = prepared;
     let (supervisor, announcer) = Supervisor::new()?;
     let (logger, log_end) = Logger::start(log_defaults(options, &directory))?;
+    // What is said from now on reaches the configured log. If that cannot be, the manager says so,
+    // who does it again with the rest of the configuration.
+    let _ = logger.configure(&config.globals.logs, &config.globals.time_formats.log);
     let log = Log::new(Arc::clone(&logger) as Arc<dyn LogTarget>);
     let recorder = recorder::start(options, &log)?;
     recorder::report_crashes(recorder.as_ref(), &log)?;

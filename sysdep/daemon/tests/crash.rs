@@ -106,6 +106,29 @@ fn of_several_crashes_the_last_ones_are_kept_with_their_reports() {
     }
 }
 
+/// Not only on standard error, which a daemon in the background does not have.
+#[test]
+fn the_configured_log_names_the_report_at_every_next_start() {
+    let place = Place::new("logged");
+    let file = place.path("log");
+    let config = SMALL.replace("log stderr all;", &format!("log {file:?} all;"));
+    assert_ne!(config, SMALL);
+    let config = place.write("logged.conf", &config);
+    let report = format!(", and a report in {}", place.path("dunlin.crash.1").display());
+    for round in 0..8 {
+        let socket = place.path("ctl");
+        let mut command = place.command();
+        command.arg("-f").arg("-c").arg(&config).arg("-s").arg(&socket);
+        command.arg("--recorder").arg(place.path(""));
+        let mut daemon = Daemon::start(command, socket);
+        // The writer may be a moment behind the answer that the daemon runs.
+        let said = || std::fs::read_to_string(&file).unwrap().matches(&report).count() == round;
+        assert!(wait_for(said), "{round}: {}", std::fs::read_to_string(&file).unwrap());
+        crash(&mut daemon, "ABRT", 6);
+        assert!(daemon.errors().contains(&report) == (round > 0), "and the terminal does");
+    }
+}
+
 /// By `dunlin trace`, which leaves the file alone, and by the next daemon.
 #[test]
 fn a_report_names_functions_and_lines() {

@@ -41,8 +41,10 @@ impl Writer {
 
     pub(super) fn run(mut self) {
         loop {
-            let ends = self.obey();
+            let mut ends = self.obey();
             while let Some(message) = self.shared.queue.pop() {
+                // What was ordered before it was said holds for it, even if it has come since.
+                ends |= self.obey();
                 self.message(&message);
             }
             self.sinks.flush();
