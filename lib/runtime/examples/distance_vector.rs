@@ -17,8 +17,8 @@ const HOLD: Duration = Duration::from_secs(3);
 const UNREACHABLE: u8 = 16;
 const NODES: usize = 256;
 
-/// How far each node is, by its number.
-pub(crate) type Distances = BTreeMap<u8, u8>;
+/// How far each node is, and the neighbour it is reached through.
+pub(crate) type Routes = BTreeMap<u8, (u8, SocketId)>;
 
 /// One router. Asked by a message, it says how far the others are.
 pub(crate) struct Node {
@@ -26,11 +26,8 @@ pub(crate) struct Node {
     at: SocketAddr,
     /// Neighbours it connects to; others connect to it.
     calls: Vec<SocketAddr>,
-    listener: SocketId,
-    hello: TimerId,
     links: Vec<Link>,
-    /// Distance to each node, and the neighbour it is reached through.
-    routes: BTreeMap<u8, (u8, SocketId)>,
+    routes: Routes,
 }
 
 /// One neighbour.
@@ -45,68 +42,63 @@ struct Link {
 }
 
 impl Loop for Node {
-    type Message = mpsc::Sender<Distances>;
+    type Message = mpsc::Sender<Routes>;
 
     fn start(&mut self, cx: &mut Context<'_>) {
-        match cx.listen(self.at, &ListenOptions::default()) {
-            Ok(listener) => self.listener = listener,
-            Err(error) => return eprintln!("cannot listen on {}: {error}", self.at),
-        }
-        self.hello = cx.timer(Class::Liveness);
-        cx.arm_every(self.hello, HELLO);
-        self.call(cx);
+        let listens = cx.listen(self.at, &ListenOptions::default());
+        let _ = listens.inspect_err(|error| eprintln!("cannot listen on {}: {error}", self.at));
+        let hello = cx.timer(Class::Liveness);
+        cx.arm_every(hello, HELLO);
+        self.choose(cx);
+        self.timer(cx, hello);
     }
 
-    fn message(&mut self, _cx: &mut Context<'_>, asker: mpsc::Sender<Distances>) {
-        let _ = asker.send(self.distances());
+    fn message(&mut self, _: &mut Context<'_>, asker: mpsc::Sender<Routes>) {
+        let _ = asker.send(self.routes.clone());
     }
 
     fn timer(&mut self, cx: &mut Context<'_>, timer: TimerId) {
-        if timer == self.hello {
-            self.tell_all(cx);
-            self.call(cx);
-        } else if let Some(link) = self.links.iter().find(|link| link.hold == timer) {
-            self.lose(cx, link.socket);
-            self.choose(cx);
+        if let Some(silent) = self.links.iter().position(|link| link.hold == timer) {
+            cx.close(self.links.remove(silent).socket);
+            cx.remove_timer(timer);
+            return self.choose(cx);
+        }
+        self.tell_all(cx);
+        let local = Some(SocketAddr::new(self.at.ip(), 0));
+        let options = ConnectOptions { local, ..ConnectOptions::default() };
+        for peer in self.calls.clone() {
+            let is_called = self.links.iter().any(|link| link.called == Some(peer));
+            if !is_called && let Ok(socket) = cx.connect(peer, &options) {
+                self.add(cx, socket, Some(peer));
+            }
         }
     }
 
-    fn ready(&mut self, cx: &mut Context<'_>, socket: SocketId, ready: Ready) {
-        if socket == self.listener {
-            while let Ok((connection, _)) = cx.accept(socket) {
-                self.add(cx, connection, None);
+    fn ready(&mut self, cx: &mut Context<'_>, socket: SocketId, _: Ready) {
+        if let Some(link) = self.links.iter_mut().find(|link| link.socket == socket) {
+            flush(link, cx);
+            let mut buffer = [0; 1024];
+            match cx.read(socket, &mut buffer) {
+                Ok(count @ 1..) => link.input.extend_from_slice(&buffer[..count]),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                _ => drop(cx.arm_after(link.hold, Duration::ZERO)), // it has hung up
             }
-        } else if let Some(link) = self.links.iter_mut().find(|link| link.socket == socket) {
-            link.flush(cx);
-            if ready.readable && link.read(cx).is_err() {
-                self.lose(cx, socket);
+            // Each time it has said all its distances it is alive.
+            while let Some(said) = link.input.first_chunk() {
+                link.heard = *said;
+                link.input.drain(..NODES);
+                cx.restart(link.hold);
             }
             self.choose(cx);
+        } else if let Ok((connection, _)) = cx.accept(socket) {
+            self.add(cx, connection, None);
         }
     }
 }
 
 impl Node {
     pub(crate) fn new(number: u8, at: SocketAddr, calls: Vec<SocketAddr>) -> Self {
-        let (listener, hello, links) = (SocketId::NONE, TimerId::NONE, Vec::new());
-        let routes = BTreeMap::from([(number, (0, SocketId::NONE))]);
-        Self { number, at, calls, listener, hello, links, routes }
-    }
-
-    fn distances(&self) -> Distances {
-        self.routes.iter().map(|(&node, route)| (node, route.0)).collect()
-    }
-
-    /// Connects to the neighbours it should have and has not.
-    fn call(&mut self, cx: &mut Context<'_>) {
-        let local = Some(SocketAddr::new(self.at.ip(), 0));
-        let options = ConnectOptions { local, ..ConnectOptions::default() };
-        let missing = |peer: &SocketAddr| self.links.iter().all(|link| link.called != Some(*peer));
-        for peer in self.calls.iter().copied().filter(missing).collect::<Vec<_>>() {
-            if let Ok(socket) = cx.connect(peer, &options) {
-                self.add(cx, socket, Some(peer));
-            }
-        }
+        Self { number, at, calls, links: Vec::new(), routes: Routes::new() }
     }
 
     fn add(&mut self, cx: &mut Context<'_>, socket: SocketId, called: Option<SocketAddr>) {
@@ -116,27 +108,19 @@ impl Node {
         self.tell_all(cx);
     }
 
-    fn lose(&mut self, cx: &mut Context<'_>, socket: SocketId) {
-        for link in self.links.extract_if(.., |link| link.socket == socket) {
-            cx.remove_timer(link.hold);
-            cx.close(link.socket);
-        }
-    }
-
     /// Takes the shortest way to each node, and tells if that is another than before.
     fn choose(&mut self, cx: &mut Context<'_>) {
-        let mut routes = BTreeMap::from([(self.number, (0, SocketId::NONE))]);
+        let mut routes = Routes::from([(self.number, (0, SocketId::NONE))]);
         for link in &self.links {
-            for (node, distance) in (0..=u8::MAX).zip(link.heard) {
-                let best = routes.get(&node).map_or(UNREACHABLE, |route| route.0);
-                if distance.saturating_add(1) < best {
-                    routes.insert(node, (distance + 1, link.socket));
+            for (node, told) in (0..=u8::MAX).zip(link.heard) {
+                if told.saturating_add(1) < routes.get(&node).map_or(UNREACHABLE, |best| best.0) {
+                    routes.insert(node, (told + 1, link.socket));
                 }
             }
         }
         if routes != self.routes {
+            println!("node {} reaches {routes:?}", self.number);
             self.routes = routes;
-            println!("node {} reaches {:?}", self.number, self.distances());
             self.tell_all(cx);
         }
     }
@@ -144,42 +128,20 @@ impl Node {
     /// Tells each neighbour all distances but those through itself, a byte for each node.
     fn tell_all(&mut self, cx: &mut Context<'_>) {
         for link in &mut self.links {
-            let mut told = [UNREACHABLE; NODES];
-            for (&node, route) in self.routes.iter().filter(|(_, route)| route.1 != link.socket) {
-                told[usize::from(node)] = route.0;
-            }
-            link.output.extend(told);
-            link.flush(cx);
+            let route = |node| self.routes.get(&node).filter(|route| route.1 != link.socket);
+            let distance = |node| route(node).map_or(UNREACHABLE, |route| route.0);
+            link.output.extend((0..=u8::MAX).map(distance));
+            flush(link, cx);
         }
     }
 }
 
-impl Link {
-    /// Reads what is there. Each time the neighbour has said all its distances it is alive.
-    fn read(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        let mut buffer = [0; 1024];
-        match cx.read(self.socket, &mut buffer) {
-            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(count) => self.input.extend_from_slice(&buffer[..count]),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error),
-        }
-        while let Some(said) = self.input.first_chunk() {
-            self.heard = *said;
-            self.input.drain(..NODES);
-            cx.restart(self.hold);
-        }
-        Ok(())
+/// Writes what there is room for. An error shows when reading.
+fn flush(link: &mut Link, cx: &mut Context<'_>) {
+    while let Ok(count @ 1..) = cx.write(link.socket, &link.output) {
+        link.output.drain(..count);
     }
-
-    /// Writes what there is room for. An error shows when reading.
-    fn flush(&mut self, cx: &mut Context<'_>) {
-        while !self.output.is_empty() {
-            let Ok(count) = cx.write(self.socket, &self.output) else { break };
-            self.output.drain(..count);
-        }
-        let _ = cx.interest(self.socket, Interest { read: true, write: !self.output.is_empty() });
-    }
+    let _ = cx.interest(link.socket, Interest { read: true, write: !link.output.is_empty() });
 }
 
 /// Four routers in a ring, one of which goes after a while.
@@ -188,8 +150,7 @@ fn main() -> io::Result<()> {
     let at = |number: u8| SocketAddr::from(([127, 0, 0, number], 7520));
     let node = |number: u8| Node::new(number, at(number), vec![at(number % 4 + 1)]);
     let nodes = [1, 2, 3, 4].map(|number| runtime.spawn("node", Class::Control, node(number)));
-    let (_never, patience) = mpsc::channel::<()>();
-    let _ = patience.recv_timeout(HOLD);
+    std::thread::park_timeout(HOLD);
     nodes[1].stop();
     runtime.join();
     Ok(())

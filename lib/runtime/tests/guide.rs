@@ -15,13 +15,14 @@ mod distance_vector;
 mod echo;
 
 use std::{
+    collections::BTreeMap,
     io::{Read, Write},
     net::{IpAddr, SocketAddr, TcpStream},
     sync::mpsc::{Sender, channel},
 };
 
 use common::{eventually, runtime};
-use distance_vector::{Distances, Node};
+use distance_vector::{Node, Routes};
 use dunlin_runtime::{
     Address, Class, Duration,
     sim::{SimOptions, SimRuntime},
@@ -50,16 +51,28 @@ fn the_echo_server_echoes_on_many_connections_at_once() {
     }
 }
 
+/// Distance to each node.
+type Distances = BTreeMap<u8, u8>;
+
 /// How far a node is from each, once it has been given time to answer.
-fn ask(node: &Address<Sender<Distances>>, mut wait: impl FnMut()) -> Distances {
+fn ask(node: &Address<Sender<Routes>>, mut wait: impl FnMut()) -> Distances {
     let (asker, answer) = channel();
     node.send(Class::Control, asker).unwrap();
     wait();
-    answer.recv_timeout(Duration::from_secs(10)).unwrap()
+    let routes = answer.recv_timeout(Duration::from_secs(10)).unwrap();
+    routes.into_iter().map(|(node, (distance, _))| (node, distance)).collect()
 }
 
 fn distances<const COUNT: usize>(pairs: [(u8, u8); COUNT]) -> Distances {
     Distances::from(pairs)
+}
+
+/// What the guide promises: with the imports, the blank lines and `main`, without what it says first.
+#[test]
+fn the_distance_vector_protocol_has_at_most_150_lines() {
+    let lines = include_str!("../examples/distance_vector.rs").lines();
+    let count = lines.skip_while(|line| line.starts_with("//!")).count();
+    assert!((100..=150).contains(&count), "{count}");
 }
 
 #[test]
@@ -78,7 +91,7 @@ fn routers_on_real_sockets_find_another_way_when_one_goes() {
 }
 
 /// A ring of four in a simulation.
-fn ring(sim: &SimRuntime) -> [Address<Sender<Distances>>; 4] {
+fn ring(sim: &SimRuntime) -> [Address<Sender<Routes>>; 4] {
     let at = |number| SocketAddr::new(host(number), 7520);
     [1, 2, 3, 4].map(|number| {
         let node = Node::new(number, at(number), vec![at(number % 4 + 1)]);

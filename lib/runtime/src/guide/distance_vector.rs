@@ -1,4 +1,4 @@
-//! A distance-vector protocol: neighbours that come and go, in 150 lines of code.
+//! A distance-vector protocol: neighbours that come and go, in 150 lines.
 //!
 //! It is `examples/distance_vector.rs`: `cargo run -p dunlin-runtime --example distance_vector`.
 //!
@@ -10,11 +10,11 @@
 //!   connection and one timer for its own signs of life. Where sessions do much work of their own, give each
 //!   a loop, as the echo server does, and send messages to the one that decides.
 //! - The timers are of the liveness class. They are late by the handler that runs, not by what waits.
-//! - Bytes come as the network likes: `read` keeps what is not complete for the next time, `flush` keeps
+//! - Bytes come as the network likes: `ready` keeps what is not complete for the next time, `flush` keeps
 //!   what there was no room for. The simulator splits reads and writes on purpose.
 //! - A write that fails is left to be found by reading. So a neighbour is lost in one place.
-//! - Whatever is lost, by an expired timer or a closed connection, goes the same way: forget what it said,
-//!   choose again, tell the others if that changed anything.
+//! - Whatever is lost goes the same way, as the hold timer of who hangs up expires at once: forget what it
+//!   said, choose again, tell the others if that changed anything.
 //!
 //! `tests/guide.rs` runs it on real sockets, and in the simulator with a partition that is healed, which
 //! takes a few lines:
