@@ -120,7 +120,12 @@ impl Pool {
     }
 
     /// Gives a loop on its way to the best worker for it, but not to `but`.
-    pub(crate) fn place(&self, cell: Arc<dyn Runnable>, from: Option<Arrival>, but: Option<u16>) {
+    pub(crate) fn place(
+        &self,
+        cell: Arc<dyn Runnable>,
+        from: Option<Box<Arrival>>,
+        but: Option<u16>,
+    ) {
         let table = self.table();
         let chosen = if self.stopping.load(Ordering::Relaxed) {
             // Others may have ended. Whoever saw one closed sees this, too, or it would be passed
@@ -144,7 +149,7 @@ impl Pool {
         &self,
         worker: &Arc<WorkerShared>,
         cell: Arc<dyn Runnable>,
-        from: Option<Arrival>,
+        from: Option<Box<Arrival>>,
     ) {
         worker.loops.fetch_add(1, Ordering::Relaxed);
         self.tell(worker, Command::Adopt { cell, from });

@@ -13,7 +13,8 @@ use crate::{
     loop_cell::Runnable,
     moves::{MoveLog, MoveReason},
     pool::collect::{Collector, counted},
-    stats::{Gauge, WorkerStats},
+    stats::{Gauge, Held, WorkerStats},
+    time::Time,
 };
 
 /// A worker as other threads see it.
@@ -84,12 +85,16 @@ pub(crate) enum Injected {
 pub(crate) struct Arrival {
     pub(crate) from: u16,
     pub(crate) why: MoveReason,
+    /// When it left.
+    pub(crate) left: Time,
+    /// Who held it up there.
+    pub(crate) held: Option<Held>,
 }
 
 /// What a worker may be told.
 pub(crate) enum Command {
     /// A loop is yours from now on; `from` says where it was, if it is not new.
-    Adopt { cell: Arc<dyn Runnable>, from: Option<Arrival> },
+    Adopt { cell: Arc<dyn Runnable>, from: Option<Box<Arrival>> },
     /// Give your part of your loops to these new workers, out of `of` workers in all.
     Share { to: Vec<u16>, of: usize },
     /// Give all your loops away and end.

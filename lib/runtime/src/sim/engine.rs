@@ -93,10 +93,15 @@ impl Engine {
 impl Engine {
     /// What the running worker measures.
     pub(super) fn meter(&mut self) -> &mut Meter {
-        while self.meters.len() <= self.worker {
+        self.meter_of(self.worker)
+    }
+
+    /// What a worker measures.
+    pub(super) fn meter_of(&mut self, worker: usize) -> &mut Meter {
+        while self.meters.len() <= worker {
             self.meters.push(Meter::new(Gauge::new(), Arc::clone(&self.limits)));
         }
-        &mut self.meters[self.worker]
+        &mut self.meters[worker]
     }
 
     /// The clocks as they are now.

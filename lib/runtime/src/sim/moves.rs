@@ -15,6 +15,7 @@ use crate::{
     moves::{MoveReason, MoveRecord},
     placement::{self, Gauge, Load},
     stats::note_end,
+    time::Time,
     wish::Wish,
 };
 
@@ -30,7 +31,8 @@ impl Scheduler {
         self.engine.recording.name(number, cell.header().name());
         self.engine.recording.note(worker, self.now, Site::SPAWN, number, worker as u32);
         let (arrived, gauge) = (self.now, Gauge::default());
-        self.loops.push(Some(Resident { cell, worker, arrived, gauge }));
+        let here_since = Time::ZERO;
+        self.loops.push(Some(Resident { cell, worker, arrived, here_since, gauge }));
         self.take_in(slot, worker);
         self.notify(slot, Class::Control);
     }
@@ -108,8 +110,13 @@ impl Scheduler {
         self.workers[from].counts.moved_out += 1;
         self.workers[to].counts.moved_in += 1;
         let (loop_id, name) = (cell.header().id(), cell.header().shared_name());
+        let held = self.engine.meter_of(from).leaves(loop_id, self.now);
+        self.engine.meter_of(to).comes(loop_id, held);
         self.moves.note(MoveRecord { at: self.now, loop_id, name, from, to, why });
         self.take_in(slot, to);
+        if let Some(resident) = self.loops.get_mut(slot as usize).and_then(Option::as_mut) {
+            resident.here_since = self.now;
+        }
     }
 
     /// Moves some loop to some worker of its group.

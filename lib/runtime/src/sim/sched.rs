@@ -85,6 +85,8 @@ pub(super) struct Resident {
     pub(super) cell: Arc<dyn Runnable>,
     pub(super) worker: usize,
     pub(super) arrived: Time,
+    /// When it came from another worker; zero for one that was always where it is.
+    pub(super) here_since: Time,
     pub(super) gauge: Gauge,
 }
 
@@ -360,6 +362,9 @@ impl Scheduler {
     fn run_handler(&mut self, index: usize) {
         let Some(turn) = self.workers[index].turn.take() else { return };
         let slot = turn.entry.cell.header().slot();
+        let resident = self.loops.get(slot as usize).and_then(Option::as_ref);
+        let here_since = resident.map_or(Time::ZERO, |resident| resident.here_since);
+        self.engine.meter().turn(here_since);
         let others = self.workers[index].liveness.first_but(slot);
         self.engine.turn_until = turn.until.min(others);
         self.engine.urgent = self.workers[index].queue.has_liveness();

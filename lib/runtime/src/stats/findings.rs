@@ -114,6 +114,9 @@ impl Finding {
                     }
                     Culprit::Several => "many handlers were before it".to_owned(),
                     Culprit::System => "the system let the worker sleep for too long".to_owned(),
+                    Culprit::Elsewhere(here) => {
+                        format!("until {} before it was on another worker", millis(*here))
+                    }
                 };
                 format!("{} ran {} late: {whom}", name(*who), millis(*late))
             }

@@ -165,6 +165,9 @@ pub enum Culprit {
     Several,
     /// The worker slept longer than it asked for, or was not given a processor.
     System,
+    /// The loop was with another worker most of the time, where no handler is known to have kept it
+    /// waiting; it came to the one that ran it so long before.
+    Elsewhere(Duration),
 }
 
 /// The worst of its kind.
@@ -302,6 +305,7 @@ impl Peak {
             None => (0, 0, 0, 0),
             Some(Culprit::Several) => (1, 0, 0, 0),
             Some(Culprit::System) => (2, 0, 0, 0),
+            Some(Culprit::Elsewhere(here)) => (4, 0, 0, crate::time::nanos(here)),
             Some(Culprit::Handler(who, held)) => {
                 let [names, kinds] = who.pack();
                 (3, names, kinds, crate::time::nanos(held))
@@ -323,6 +327,7 @@ impl Peak {
             2 => Some(Culprit::System),
             3 => Who::unpack([names2, kinds2])
                 .map(|who| Culprit::Handler(who, Duration::from_nanos(held))),
+            4 => Some(Culprit::Elsewhere(Duration::from_nanos(held))),
             _ => None,
         };
         Some(Worst {
@@ -368,7 +373,8 @@ mod tests {
         let other = who(7, Handler::Message, Class::Liveness, 0);
         let held = Duration::from_millis(3);
         let culprits = [None, Some(Culprit::Several), Some(Culprit::System)];
-        for culprit in culprits.into_iter().chain([Some(Culprit::Handler(other, held))]) {
+        let more = [Culprit::Handler(other, held), Culprit::Elsewhere(held)];
+        for culprit in culprits.into_iter().chain(more.map(Some)) {
             for who in [one, other] {
                 peak.raise(5, Time::from_nanos(9), who, culprit);
                 let span = Duration::from_nanos(5);

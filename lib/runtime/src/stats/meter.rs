@@ -7,8 +7,9 @@ use dunlin_sync::{Bulletin, Class};
 use dunlin_trace::{RecordId, Site};
 
 use super::{
+    blame::{Blame, Held},
     findings::{Finding, Limits},
-    handlers::{Cell, Culprit, Handler, Kind, Measured, Measures, Who, place},
+    handlers::{Cell, Handler, Kind, Measured, Measures, Who, place},
 };
 use crate::{
     driver::Done,
@@ -79,11 +80,9 @@ pub(crate) struct Meter {
     kinds: Vec<Kind>,
     /// The loop whose turn it is, and the place of its kind.
     current: (LoopId, usize),
-    long: LongHandlers,
+    blame: Blame,
     /// Handlers that have called the one that runs.
     calls: Vec<[u64; 4]>,
-    /// When the worker last came out of a sleep.
-    woke: Time,
     /// What is to be reported when the turn is over.
     pub(crate) findings: Vec<Finding>,
 }
@@ -95,9 +94,8 @@ impl Meter {
             limits,
             kinds: Vec::new(),
             current: (LoopId(0), 0),
-            long: LongHandlers::default(),
+            blame: Blame::new(),
             calls: Vec::new(),
-            woke: Time::ZERO,
             findings: Vec::new(),
         }
     }
@@ -145,7 +143,7 @@ impl Meter {
             cell.wait.add(waited);
         }
         if cell.latest.is_exceeded_by(waited) {
-            let culprit = self.long.blame(handler.since, handler.began, self.woke);
+            let culprit = self.blame.culprit(handler.loop_id, handler.since, handler.began);
             cell.latest.raise(waited, handler.began, self.who(handler), Some(culprit));
         }
         if waited >= self.limits.late(handler.class) {
@@ -166,7 +164,25 @@ impl Meter {
 
     /// The worker has slept, until now.
     pub(crate) fn woke(&mut self, now: Time) {
-        self.woke = now;
+        self.blame.woke(now);
+    }
+
+    /// The turn of a loop begins that came from another worker then: [`Time::ZERO`] if from none.
+    #[inline]
+    pub(crate) fn turn(&mut self, here_since: Time) {
+        self.blame.turn(here_since);
+    }
+
+    /// A loop goes to another worker: who held it up here, if somebody may have.
+    pub(crate) fn leaves(&self, loop_id: LoopId, now: Time) -> Option<Held> {
+        self.blame.leaves(loop_id, now)
+    }
+
+    /// A loop comes from another worker, where this held it up.
+    pub(crate) fn comes(&mut self, loop_id: LoopId, held: Option<Held>) {
+        if let Some(held) = held {
+            self.blame.comes(loop_id, held);
+        }
     }
 
     /// Forgets what has been measured.
@@ -214,7 +230,7 @@ impl Meter {
     #[cold]
     fn long(&mut self, handler: &Done, now: Time) {
         let who = self.who(handler);
-        self.long.add(Held { began: handler.began, ended: now, who });
+        self.blame.held(Held { began: handler.began, ended: now, who });
         let took = now.since(handler.began);
         if nanos(took) >= self.limits.overrun(handler.class) {
             Counters::add(&self.gauge.overruns[handler.class.index()], 1);
@@ -227,84 +243,11 @@ impl Meter {
     #[cold]
     fn late(&mut self, handler: &Done, waited: u64) {
         Counters::add(&self.gauge.lates[handler.class.index()], 1);
-        let culprit = self.long.blame(handler.since, handler.began, self.woke);
+        let culprit = self.blame.culprit(handler.loop_id, handler.since, handler.began);
         let late = Duration::from_nanos(waited);
         self.findings.push(Finding::Late { who: self.who(handler), late, culprit });
     }
 }
 
-/// The handlers that held the worker for long, the last few.
-#[derive(Default)]
-struct LongHandlers {
-    held: [Option<Held>; 16],
-    next: usize,
-}
-
-#[derive(Clone, Copy)]
-struct Held {
-    began: Time,
-    ended: Time,
-    who: Who,
-}
-
-impl LongHandlers {
-    fn add(&mut self, held: Held) {
-        self.held[self.next % self.held.len()] = Some(held);
-        self.next += 1;
-    }
-
-    /// Who held a worker that woke at `woke` from `from` to `until`.
-    #[cold]
-    fn blame(&self, from: Time, until: Time, woke: Time) -> Culprit {
-        let most = until.since(from) / 2;
-        let overlap = |held: &Held| held.ended.min(until).since(held.began.max(from));
-        let longest = self.held.iter().flatten().max_by_key(|held| overlap(held));
-        match longest {
-            Some(held) if overlap(held) > most => {
-                Culprit::Handler(held.who, held.ended.since(held.began))
-            }
-            _ if woke.min(until).since(from) > most => Culprit::System,
-            _ => Culprit::Several,
-        }
-    }
-}
-
 /// A handler that holds its worker this long, in nanoseconds, is remembered.
 const LONG: u64 = 50_000;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::stats::Handler;
-
-    fn held(began: u64, ended: u64, loop_id: u32) -> Held {
-        let who = Who {
-            loop_id: LoopId(loop_id),
-            handler: Handler::Work,
-            class: Class::Bulk,
-            argument: 0,
-            place: PlaceId::UNKNOWN,
-        };
-        let at = Time::from_nanos;
-        Held { began: at(began), ended: at(ended), who }
-    }
-
-    #[test]
-    fn who_held_the_worker_most_of_the_time_is_to_blame() {
-        let at = Time::from_nanos;
-        let mut long = LongHandlers::default();
-        assert_eq!(long.blame(at(0), at(100), at(0)), Culprit::Several);
-        assert_eq!(long.blame(at(0), at(100), at(90)), Culprit::System);
-        for number in 0..20 {
-            long.add(held(0, 40, 100 + number));
-        }
-        long.add(held(30, 100, 1));
-        let blamed = |culprit| match culprit {
-            Culprit::Handler(who, span) => (who.loop_id.number(), span.as_nanos()),
-            _ => (0, 0),
-        };
-        assert_eq!(blamed(long.blame(at(20), at(100), at(0))), (1, 70));
-        assert_eq!(long.blame(at(0), at(1000), at(0)), Culprit::Several);
-        assert_eq!(long.blame(at(60), at(1000), at(990)), Culprit::System, "woken late");
-    }
-}

@@ -1,5 +1,6 @@
 //! What the runtime knows of itself.
 
+mod blame;
 mod findings;
 mod handlers;
 mod histogram;
@@ -13,6 +14,7 @@ use std::{net::SocketAddr, sync::Arc};
 use dunlin_sync::Class;
 use dunlin_trace::Site;
 
+pub(crate) use blame::Held;
 pub(crate) use findings::{Finding, Limits, Throttle, millis, with_held_back};
 pub use handlers::{Culprit, Handler, HandlerStats, Who, Worst};
 pub(crate) use handlers::{Measured, short_name};

@@ -94,6 +94,8 @@ struct Resident {
     /// What it uses.
     gauge: Gauge,
     arrived: Time,
+    /// Since when it is with no other worker, that is when it left that; zero for one made here.
+    here_since: Time,
 }
 
 /// What a worker is about.

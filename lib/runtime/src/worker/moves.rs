@@ -19,7 +19,7 @@ use crate::{
 
 impl Worker {
     /// Takes a loop in.
-    pub(super) fn adopt(&mut self, cell: Arc<dyn Runnable>, from: Option<Arrival>) {
+    pub(super) fn adopt(&mut self, cell: Arc<dyn Runnable>, from: Option<Box<Arrival>>) {
         if self.stage == Stage::Retiring {
             self.engine.shared.loops.fetch_sub(1, Ordering::Relaxed);
             self.pool.place(cell, from, Some(self.index()));
@@ -45,24 +45,24 @@ impl Worker {
         }
         // A new loop is to be started; one that has moved may have lost a socket on the way.
         notify_dyn(&cell, Class::Control);
-        self.note_arrival(&cell, from);
-        if from.is_some_and(|from| from.why == MoveReason::Gathered) {
-            self.eager.reset(self.engine.now);
-        }
+        let here_since = self.note_arrival(&cell, from.as_deref());
         let gauge = Gauge::new(cell.header().counters.run.load(Ordering::Relaxed));
         let loop_id = cell.header().id();
-        let resident = Some(Resident { cell, loop_id, gauge, arrived: self.engine.now });
+        let arrived = self.engine.now;
+        let resident = Some(Resident { cell, loop_id, gauge, arrived, here_since });
         match self.loops.get_mut(slot as usize) {
             Some(place) => *place = resident,
             None => self.loops.push(resident),
         }
     }
 
-    fn note_arrival(&mut self, cell: &Arc<dyn Runnable>, from: Option<Arrival>) {
+    /// Notes that a loop has come; since when it is with no other worker.
+    fn note_arrival(&mut self, cell: &Arc<dyn Runnable>, from: Option<&Arrival>) -> Time {
         let header = cell.header();
         let number = header.id().number();
-        let Some(Arrival { from, why }) = from else {
-            return self.engine.note(Site::SPAWN, number, self.index().into());
+        let Some(&Arrival { from, why, left, held }) = from else {
+            self.engine.note(Site::SPAWN, number, self.index().into());
+            return Time::ZERO;
         };
         self.engine.note(Site::ARRIVE, number, why.argument(from));
         Counters::add(&self.engine.shared.counters.moved_in, 1);
@@ -74,6 +74,11 @@ impl Worker {
             to: self.index().into(),
             why,
         });
+        if why == MoveReason::Gathered {
+            self.eager.reset(self.engine.now);
+        }
+        self.engine.meter.comes(header.id(), held);
+        left
     }
 
     /// Takes a loop out of the worker's tables.
@@ -99,7 +104,9 @@ impl Worker {
         let goal = to.map_or(u16::MAX, |worker| worker.index);
         self.engine.note(Site::LEAVE, number, why.argument(goal));
         Counters::add(&self.engine.shared.counters.moved_out, 1);
-        let here = Some(Arrival { from: self.index(), why });
+        let (left, loop_id) = (self.engine.now, resident.loop_id);
+        let held = self.engine.meter.leaves(loop_id, left);
+        let here = Some(Box::new(Arrival { from: self.index(), why, left, held }));
         match to {
             Some(worker) => self.pool.send_to(worker, resident.cell, here),
             None => self.pool.place(resident.cell, here, Some(self.index())),

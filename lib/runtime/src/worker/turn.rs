@@ -43,6 +43,7 @@ impl Worker {
         let (cell, header) = (&resident.cell, resident.cell.header());
         let Begin::Run(pending) = header.state().begin_run(ticket.class, ticket.at) else { return };
         let began = self.engine.now;
+        self.engine.meter.turn(resident.here_since);
         let class = pending.highest().unwrap_or(ticket.class);
         let number = loop_id.number();
         let budget = self.turns.begin(class, number, self.queue.len());

@@ -157,6 +157,9 @@ impl View<'_> {
             None => String::new(),
             Some(Culprit::Several) => "; many handlers were before it".to_owned(),
             Some(Culprit::System) => "; the system let the worker sleep for too long".to_owned(),
+            Some(Culprit::Elsewhere(here)) => {
+                format!("; until {} before it was on another worker", span(here))
+            }
             Some(Culprit::Handler(culprit, held)) => {
                 let culprit = self.name(culprit);
                 format!("; {culprit} held the worker for {}", span(held))
@@ -215,6 +218,7 @@ impl View<'_> {
             None => (None, None),
             Some(Culprit::Several) => (Some("several"), None),
             Some(Culprit::System) => (Some("system"), None),
+            Some(Culprit::Elsewhere(_)) => (Some("elsewhere"), None),
             Some(Culprit::Handler(who, held)) => (Some("handler"), Some((who, held))),
         };
         json.key(output, "culprit");
