@@ -10,6 +10,7 @@
 pub mod build_id;
 pub mod clock;
 pub mod crash;
+pub mod heap;
 pub mod map;
 pub mod netlink;
 pub mod place;

@@ -1,0 +1,25 @@
+//! The counting allocator counts to the byte. One test to a process: others would allocate, too.
+
+use dunlin_os::heap::Counting;
+
+#[global_allocator]
+static HEAP: Counting = Counting::new();
+
+#[test]
+fn what_is_in_use_is_counted_to_the_byte() {
+    let before = HEAP.used();
+    let more = || HEAP.used() - before;
+    let mut bytes = Vec::<u8>::with_capacity(1000);
+    assert_eq!(more(), 1000);
+    bytes.reserve_exact(5000);
+    assert_eq!(more(), 5000);
+    bytes.push(1);
+    bytes.shrink_to(100);
+    assert_eq!(more(), 100);
+    let zeroed = vec![0u64; 100];
+    assert_eq!(more(), 900);
+    drop((bytes, zeroed));
+    assert_eq!(more(), 0);
+    core::mem::forget(Box::new([0u8; 77]));
+    assert_eq!(more(), 77);
+}
