@@ -276,3 +276,25 @@ fn a_stuck_worker_keeps_nobody_from_asking_or_changing_things() {
     });
     assert_eq!(stuck.group(), express, "what it asked for is remembered");
 }
+
+/// How often the worker of a group sleeps that has nothing to do, in so much time.
+fn sleeps_of_an_idle_worker(wakeup_time: Duration, span: Duration) -> u64 {
+    let groups = vec![GroupOptions { wakeup_time, ..GroupOptions::new("worker") }];
+    let runtime = Runtime::new(RuntimeOptions { groups, ..RuntimeOptions::default() }).unwrap();
+    let sleeps = || runtime.stats().workers[0].sleeps;
+    let before = sleeps();
+    std::thread::sleep(span);
+    sleeps() - before
+}
+
+#[test]
+fn a_worker_sleeps_no_longer_at_a_time_than_its_groups_wakeup_time() {
+    let span = Duration::from_millis(600);
+    // The two questions wake it, and a worker that was just woken may look around.
+    let seldom = sleeps_of_an_idle_worker(Duration::from_secs(31_415), span);
+    assert!(seldom < 10, "{seldom}");
+    let often = sleeps_of_an_idle_worker(Duration::from_millis(10), span);
+    assert!(often <= 70, "{often}: it does not sleep for as long as it may");
+    // On a machine with much to do some are longer.
+    assert!(often >= 15, "{often}");
+}
