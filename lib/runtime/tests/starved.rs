@@ -21,32 +21,47 @@ use std::{
     },
 };
 
-use common::{next, told};
+use common::{is_idle_class, next, told};
 use dunlin_runtime::{
-    Address, Class, Context, Duration, LogLevel, LogRecord, Loop, Runtime, RuntimeOptions, Watch,
+    Address, Class, Context, Duration, EventId, LogLevel, LogRecord, Loop, Runtime, RuntimeOptions,
+    Watch,
 };
 
 enum Do {
     /// Say which thread this is.
     Thread(Sender<u32>),
-    /// Calculate until told to end.
-    Calculate(Arc<AtomicBool>),
+    /// Calculate until told to end, in an event of this class.
+    Calculate(Class, Arc<AtomicBool>),
     /// Nothing, but say so.
     Nothing(Sender<()>),
 }
 
-struct Hog;
+#[derive(Default)]
+struct Hog {
+    /// By class.
+    events: Vec<EventId>,
+    end: Arc<AtomicBool>,
+}
 
 impl Loop for Hog {
     type Message = Do;
 
-    fn message(&mut self, _: &mut Context<'_>, message: Do) {
+    fn start(&mut self, cx: &mut Context<'_>) {
+        self.events = Class::ALL.map(|class| cx.event(class)).to_vec();
+    }
+
+    fn event(&mut self, _: &mut Context<'_>, _: EventId) {
+        while !self.end.load(Ordering::Relaxed) {
+            core::hint::spin_loop();
+        }
+    }
+
+    fn message(&mut self, cx: &mut Context<'_>, message: Do) {
         match message {
             Do::Thread(told) => told.send(dunlin_os::thread::id()).unwrap(),
-            Do::Calculate(end) => {
-                while !end.load(Ordering::Relaxed) {
-                    core::hint::spin_loop();
-                }
+            Do::Calculate(class, end) => {
+                self.end = end;
+                cx.schedule(self.events[class.index()]);
             }
             // The test may have given up.
             Do::Nothing(told) => drop(told.send(())),
@@ -77,16 +92,6 @@ impl Drop for Crowd {
             child.wait().unwrap();
         }
     }
-}
-
-/// The kernel's number of the policy for threads that run when nobody else wants to.
-const SCHED_IDLE: u32 = 5;
-
-fn policy(stat: &str) -> u32 {
-    let text = fs::read_to_string(stat).unwrap();
-    let (_, fields) = text.rsplit_once(") ").unwrap();
-    // The third field of the file is the first here, the policy is the forty-first.
-    fields.split(' ').nth(41 - 3).unwrap().parse().unwrap()
 }
 
 /// Whether a command says that it succeeded.
@@ -122,7 +127,7 @@ impl World {
         watch.stall = Some(Duration::from_millis(60));
         let options = RuntimeOptions { watch, log, ..RuntimeOptions::default() };
         let runtime = Runtime::new(options).unwrap();
-        let hog = runtime.spawn("the hog", Class::Bulk, Hog);
+        let hog = runtime.spawn("the hog", Class::Bulk, Hog::default());
         let (sender, thread) = told();
         hog.send(Class::Control, Do::Thread(sender)).unwrap();
         let thread = next(&thread);
@@ -143,34 +148,38 @@ impl World {
 
 const STARVED: &str = "starved: the system runs other threads";
 
-/// What is said of a handler that calculates in a crowd of so many.
-fn held_in(crowd: usize) -> LogRecord {
+/// What is said of a handler of a class that calculates in a crowd of so many.
+fn held_in(crowd: usize, class: Class) -> LogRecord {
     let processor = processor();
     let world = World::on(processor);
     let _crowd = Crowd::on(processor, crowd);
     let end = Arc::new(AtomicBool::new(false));
-    world.hog.send(Class::Control, Do::Calculate(Arc::clone(&end))).unwrap();
+    world.hog.send(Class::Control, Do::Calculate(class, Arc::clone(&end))).unwrap();
     let record = world.report(" has been running ");
     end.store(true, Ordering::Relaxed);
     let text = common::without_places(&record.text);
-    assert!(text.starts_with("a message of the hog (control) "), "{text}");
+    let who =
+        format!("event {} of the hog ({}) ", class.index(), format!("{class:?}").to_lowercase());
+    assert!(text.starts_with(&who), "{text}");
     record
 }
 
 /// With eight others the handler gets a ninth of the processor.
 #[test]
-fn a_handler_that_gets_no_processor_is_called_starved() {
-    let mut seen = Vec::new();
-    for _ in 0..5 {
-        let record = held_in(8);
-        if record.text.ends_with(STARVED) {
-            assert_eq!(record.level, LogLevel::Warning);
-            return;
+fn a_handler_that_gets_no_processor_is_called_starved_in_every_class() {
+    for class in Class::ALL {
+        let mut seen = Vec::new();
+        loop {
+            let record = held_in(8, class);
+            if record.text.ends_with(STARVED) {
+                assert_eq!(record.level, LogLevel::Warning);
+                break;
+            }
+            // The others may have begun only just now.
+            seen.push(record.text);
+            assert!(seen.len() < 5, "{seen:?}");
         }
-        // The others may have begun only just now.
-        seen.push(record.text);
     }
-    panic!("{seen:?}");
 }
 
 /// What is said of a worker that has something to do and lower priority than a crowd.
@@ -179,7 +188,7 @@ fn stalled_in(crowd: usize) -> LogRecord {
     let world = World::on(processor);
     let thread = world.thread.to_string();
     assert!(run("chrt", &["--idle", "--pid", "0", &thread]), "giving way is always allowed");
-    assert_eq!(policy(&format!("/proc/self/task/{thread}/stat")), SCHED_IDLE);
+    assert!(is_idle_class(&format!("/proc/self/task/{thread}/stat")));
     let crowd = Crowd::on(processor, crowd);
     let (sender, done) = told();
     let record = loop {
@@ -202,7 +211,7 @@ fn stalled_in(crowd: usize) -> LogRecord {
 
 #[test]
 fn a_worker_that_gets_no_processor_at_all_is_called_starved() {
-    if policy("/proc/self/stat") == SCHED_IDLE {
+    if is_idle_class("/proc/self/stat") {
         eprintln!("not tried: this process has the lowest priority itself, there is nothing below");
         return;
     }

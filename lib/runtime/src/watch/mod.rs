@@ -6,6 +6,7 @@
 
 mod judge;
 mod names;
+mod pulse;
 mod watched;
 
 use core::{
@@ -21,7 +22,7 @@ use std::{
 use dunlin_os::thread;
 use dunlin_sync::{Inbox, Item};
 
-use self::{names::Names, watched::Watched};
+use self::{names::Names, pulse::Pulse, watched::Watched};
 use crate::{
     ids::LoopId,
     options::{LogLevel, LogRecord},
@@ -100,6 +101,7 @@ impl WatchThread {
 struct Watcher {
     pool: Arc<Pool>,
     clock: FineClock,
+    pulse: Pulse,
     /// By index of the worker.
     watched: Vec<Option<Watched>>,
     names: Names,
@@ -110,9 +112,11 @@ struct Watcher {
 
 impl Watcher {
     fn new(pool: Arc<Pool>) -> Self {
+        let clock = FineClock::new();
         Self {
             pool,
-            clock: FineClock::new(),
+            pulse: Pulse::new(clock.now()),
+            clock,
             watched: Vec::new(),
             names: Names::default(),
             surveys: Vec::new(),
@@ -123,6 +127,7 @@ impl Watcher {
     fn run(&mut self) {
         while !self.pool.watch_post.ending.load(Ordering::Relaxed) {
             let pause = self.look();
+            self.pulse.rests(pause);
             std::thread::park_timeout(pause);
         }
         self.take_news(Time::ZERO);
@@ -134,6 +139,7 @@ impl Watcher {
     /// Looks at everything once; when to look again.
     fn look(&mut self) -> Duration {
         let now = self.clock.now();
+        let stood = self.pulse.goes_on(now);
         self.take_news(now);
         self.finish_surveys(now);
         let table = self.pool.table();
@@ -146,7 +152,7 @@ impl Watcher {
             };
             let watched = self.watched[index].take().filter(|watched| watched.is_of(shared));
             let mut watched = watched.unwrap_or_else(|| Watched::new(Arc::clone(shared)));
-            if let Some(verdict) = watched.look(now, &self.pool.limits) {
+            if let Some(verdict) = watched.look(now, stood, &self.pool.limits) {
                 self.report(index, verdict, now);
             }
             if watched.is_busy() {

@@ -18,6 +18,8 @@ pub(super) struct Watched {
     mark: Mark,
     /// When that was first seen, and what its thread had had by then.
     since: (Time, Option<TaskTimes>),
+    /// How long the whole process has been stopped meanwhile.
+    stood: Duration,
     /// What has been reported already.
     reported: Reported,
     is_busy: bool,
@@ -48,6 +50,7 @@ impl Watched {
             shared,
             mark: Mark::default(),
             since: (Time::ZERO, None),
+            stood: Duration::ZERO,
             reported: Reported::default(),
             is_busy: false,
         }
@@ -63,10 +66,13 @@ impl Watched {
         self.is_busy
     }
 
-    /// Takes a look; what there is to report. The kernel is asked only if something is under way.
-    pub(super) fn look(&mut self, now: Time, limits: &Limits) -> Option<Verdict> {
+    /// Takes a look; what there is to report. Since the look before the process has been stopped for as
+    /// long as `stood`. The kernel is asked only if something is under way.
+    pub(super) fn look(&mut self, now: Time, stood: Duration, limits: &Limits) -> Option<Verdict> {
         let running = Running::read(&self.shared.gauge);
         let is_new = self.note(running);
+        let before = if is_new { Duration::ZERO } else { self.stood };
+        self.stood = before + stood;
         self.is_busy = running.is_some() || self.mark.wanted;
         let id = self.shared.thread.load(Ordering::Relaxed);
         if !self.is_busy || id == 0 {
@@ -113,14 +119,14 @@ impl Watched {
         limits: &Limits,
     ) -> Option<Verdict> {
         let span = now.since(running.began);
-        if nanos(span) >= limits.abort() && !self.reported.given_up {
+        if nanos(span.saturating_sub(self.stood)) >= limits.abort() && !self.reported.given_up {
             self.reported.given_up = true;
             return Some(Verdict::GivenUp { running, span });
         }
         if nanos(span) < limits.overrun(running.who.class) || self.reported.held {
             return None;
         }
-        let by = self.held_by(now, task)?;
+        let by = self.held_by(now, span, task)?;
         self.reported.held = true;
         self.shared.gauge.reported.store(running.version, Ordering::Relaxed);
         Some(Verdict::Held { running, span, by })
@@ -131,14 +137,18 @@ impl Watched {
         if nanos(span) < limits.stall() || self.reported.held {
             return None;
         }
-        let by = self.held_by(now, task)?;
+        let by = self.held_by(now, span, task)?;
         self.reported.held = true;
         Some(Verdict::Stalled { span, by })
     }
 
-    /// What its thread is about since it was first seen at this; nothing if that cannot be told yet.
-    fn held_by(&self, now: Time, task: Task) -> Option<Held> {
+    /// What its thread is about since it was first seen at what it has been at for `whole`; nothing if that
+    /// cannot be told yet.
+    fn held_by(&self, now: Time, whole: Duration, task: Task) -> Option<Held> {
         let (since, before) = self.since;
+        if self.stood.min(whole) > whole / 2 {
+            return Some(Held::Stopped);
+        }
         let span = now.since(since);
         if span < LEAST {
             return None;

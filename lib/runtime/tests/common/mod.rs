@@ -62,6 +62,18 @@ pub(crate) fn status(key: &str) -> usize {
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
+/// Whether a thread, by its file `stat`, runs only when nobody else wants to.
+pub(crate) fn is_idle_class(stat: &str) -> bool {
+    let text = std::fs::read_to_string(stat).unwrap();
+    let (_, fields) = text.rsplit_once(") ").unwrap();
+    // The third field of the file is the first here, the policy is the forty-first.
+    let policy: u32 = fields.split(' ').nth(41 - 3).unwrap().parse().unwrap();
+    policy == SCHED_IDLE
+}
+
+/// The kernel's number of that policy.
+const SCHED_IDLE: u32 = 5;
+
 /// Whether a sanitizer watches (`tests/sanitizers`): memory it takes is not the runtime's.
 pub(crate) fn is_sanitized() -> bool {
     std::env::var_os("DUNLIN_SANITIZED").is_some()
