@@ -251,6 +251,17 @@ impl Agenda {
         self.slots.get(key.index() as usize).map_or_else(Stamp::default, |slot| slot.stamp)
     }
 
+    /// Since when the first waits, of those of which that is known.
+    pub(crate) fn oldest(&self) -> Option<Time> {
+        let queues = self.queues.iter().chain([&self.deferred]);
+        let waits = |slot: &&Slot| slot.live || slot.is_deferred;
+        let first = |queue: &VecDeque<u32>| {
+            let mut slots = queue.iter().filter_map(|&index| self.slots.get(index as usize));
+            slots.find(waits).map(|slot| slot.stamp.sent)
+        };
+        queues.filter_map(first).filter(|&sent| sent != Time::ZERO).min()
+    }
+
     /// All that exist.
     pub(crate) fn describe(&self) -> impl Iterator<Item = TaskStats> {
         let existing = (0u32..).zip(&self.slots).filter(|(_, slot)| slot.exists);

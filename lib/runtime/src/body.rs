@@ -513,6 +513,20 @@ impl<M: Send + 'static> Body<M> {
         self.core.slot = crate::loop_core::NOWHERE;
     }
 
+    /// See [`Runnable::oldest`].
+    pub(crate) fn oldest(&mut self, inboxes: [&Inbox<M, Stamp>; 2], now: Time) -> Option<Time> {
+        let batches = [&mut self.high, &mut self.low].into_iter().zip(inboxes);
+        let sent = batches.filter_map(|(batch, inbox)| {
+            // To be looked at they must have been taken; the run to come is no other for it.
+            batch.refill(inbox);
+            batch.first_stamp().map(|stamp| stamp.sent).filter(|&sent| sent != Time::ZERO)
+        });
+        let core = &self.core;
+        let due = core.timers.next_liveness().min(core.timers.next_rest());
+        let own = [core.events.oldest(), core.works.oldest(), core.sockets.oldest()];
+        sent.chain(own.into_iter().flatten()).chain(Some(due).filter(|&due| due <= now)).min()
+    }
+
     /// See [`Runnable::stats`].
     pub(crate) fn describe(
         &mut self,

@@ -303,6 +303,9 @@ pub(crate) trait Runnable: Send + Sync + 'static {
     fn sweep(&self);
     /// What is known of the loop, with all that it owns if `details` are wanted. Only on its worker.
     fn stats(&self, details: Option<&dyn Driver>) -> LoopStats;
+    /// Since when the first waits of what waits to be handled, as far as that is known: not of what came
+    /// from no handler. Only on its worker.
+    fn oldest(&self, now: Time) -> Option<Time>;
 }
 
 impl<M: Send + 'static> Runnable for LoopCell<M> {
@@ -393,6 +396,10 @@ impl<M: Send + 'static> Runnable for LoopCell<M> {
             body.describe([&self.high, &self.low], &mut stats, details);
         }
         stats
+    }
+
+    fn oldest(&self, now: Time) -> Option<Time> {
+        self.enter()?.oldest([&self.high, &self.low], now)
     }
 }
 

@@ -219,6 +219,15 @@ impl Sockets {
         found
     }
 
+    /// Since when the first waits that is ready.
+    pub(crate) fn oldest(&self) -> Option<Time> {
+        let first = |queue: &VecDeque<u32>| {
+            let mut slots = queue.iter().filter_map(|&index| self.slots.get(index as usize));
+            slots.find_map(|slot| slot.socket.as_ref()).map(|socket| socket.since)
+        };
+        self.ready.iter().filter_map(first).filter(|&since| since != Time::ZERO).min()
+    }
+
     /// Classes in which readiness may wait.
     #[inline]
     pub(crate) fn waiting(&self) -> Classes {

@@ -59,7 +59,7 @@ enum Do {
     /// Say so.
     Tell(Sender<()>),
     /// Have another do it.
-    Pass(Address<Self>, Box<Self>),
+    Pass(Address<Self>, Class, Box<Self>),
 }
 
 /// One of them waits, another keeps it waiting.
@@ -95,7 +95,9 @@ impl Loop for Actor {
             }
             Do::Arm(after) => drop(cx.arm_after(self.timer, after)),
             Do::Tell(tell) => tell.send(()).unwrap(),
-            Do::Pass(to, what) => to.send(Class::Control, *what).unwrap_or_else(|_| panic!("gone")),
+            Do::Pass(to, class, what) => {
+                to.send(class, *what).unwrap_or_else(|_| panic!("gone"));
+            }
         }
     }
 
@@ -191,7 +193,9 @@ fn moved_while_a_message_waited() -> (Worst, String) {
     slow.send(Class::Control, Do::Work(millis(300))).unwrap();
     next(&begins);
     let (tell, heard) = told();
-    asker.send(Class::Control, Do::Pass(slow.clone(), Box::new(Do::Tell(tell)))).unwrap();
+    asker
+        .send(Class::Control, Do::Pass(slow.clone(), Class::Control, Box::new(Do::Tell(tell))))
+        .unwrap();
     slow.pin(Some(0));
     next(&heard);
     eventually("it has moved", || {
@@ -227,4 +231,30 @@ fn a_handler_of_the_worker_before_is_named() {
         return;
     }
     panic!("{seen:?}");
+}
+
+/// Not who is to blame, but that somebody waits: seen while it does.
+#[test]
+fn the_age_of_what_waits_longest_is_told() {
+    for class in Class::ALL {
+        let (mut sim, _logged) = quiet();
+        let hog = on_second(&mut sim, "the hog", Class::Bulk);
+        let waits = on_second(&mut sim, "the late", Class::Bulk);
+        let asker = sim.spawn("the asker", Class::Bulk, Actor::new(Class::Bulk, None));
+        asker.pin(Some(0));
+        sim.run_for(millis(1));
+        let oldest = |sim: &SimRuntime| [0, 1].map(|at| sim.stats().workers[at].oldest);
+        assert_eq!(oldest(&sim), [None, None]);
+        hog.send(Class::Control, Do::Work(millis(300))).unwrap();
+        sim.run_for(millis(10));
+        let (tell, heard) = told();
+        let message = Box::new(Do::Tell(tell));
+        asker.send(Class::Control, Do::Pass(waits.clone(), class, message)).unwrap();
+        sim.run_for(millis(100));
+        let [none, Some(age)] = oldest(&sim) else { panic!("{:?}", oldest(&sim)) };
+        assert!(none.is_none() && age > millis(99) && age <= millis(100), "{class:?}: {age:?}");
+        sim.run_for(millis(500));
+        next(&heard);
+        assert_eq!(oldest(&sim), [None, None]);
+    }
 }

@@ -171,6 +171,39 @@ fn a_late_liveness_timer_says_who_held_the_worker() {
     assert!(late.ends_with("event 0 of the hog (bulk) held the worker for 301.0 ms"), "{late}");
 }
 
+/// The same for all classes, each with a limit of its own, and off.
+#[test]
+fn what_is_late_is_counted_and_reported_in_every_class() {
+    for class in Class::ALL {
+        for limit in [None, Some(millis(100)), Some(millis(400))] {
+            let (mut sim, reports) = quiet(1);
+            let mut watch = dunlin_runtime::Watch::OFF;
+            watch.late[class.index()] = limit;
+            sim.handle().watch(&watch);
+            let hog = sim.spawn("the hog", Class::Bulk, Hog::new(Class::Bulk, false));
+            let punctual = Punctual { class, timer: TimerId::NONE, fired: None };
+            let punctual = sim.spawn("the punctual", class, punctual);
+            punctual.send(Class::Control, millis(10)).unwrap();
+            sim.run_for(millis(9));
+            hog.send(Class::Control, millis(301)).unwrap();
+            sim.run_for(millis(500));
+            let mut expected = [0; 4];
+            expected[class.index()] = u64::from(limit == Some(millis(100)));
+            assert_eq!(sim.stats().workers[0].lates, expected, "{class:?} {limit:?}");
+            let said: Vec<_> = reports.all().iter().map(|text| without_places(text)).collect();
+            if expected == [0; 4] {
+                assert_eq!(said, [""; 0]);
+                continue;
+            }
+            let [late] = &said[..] else { panic!("{said:?}") };
+            let who = format!("timer 0 of the punctual ({})", format!("{class:?}").to_lowercase());
+            assert!(late.starts_with(&format!("{who} ran ")), "{late}");
+            let why = " ms late: event 0 of the hog (bulk) held the worker for 301.0 ms";
+            assert!(late.ends_with(why), "{late}");
+        }
+    }
+}
+
 #[test]
 fn a_worker_that_was_not_run_in_time_blames_the_system() {
     let (mut sim, _) = quiet(1);
@@ -270,6 +303,29 @@ fn threads_count_by_kind_class_and_handler() {
     assert_eq!(stats.handlers.iter().filter(gone).count(), 0);
     assert!(stats.loops.iter().all(|one| one.run == Duration::ZERO && one.turns == 0));
     assert!(stats.workers.iter().all(|worker| worker.longest < millis(20) && worker.turns < 10));
+}
+
+/// What tells a worker that sleeps from one that does not come back, and from one that gets no processor.
+#[test]
+fn a_worker_tells_when_it_woke_and_how_long_it_did_not_look() {
+    let runtime = Runtime::new(RuntimeOptions { threads: 1, ..RuntimeOptions::default() }).unwrap();
+    let hog = runtime.spawn("hog", Class::Bulk, Hog::new(Class::Bulk, true));
+    let worker =
+        || ask(&runtime.handle(), Survey { loops: Loops::None, handlers: false }).workers[0];
+    eventually("it has slept", || worker().woke.is_some());
+    hog.send(Class::Control, millis(80)).unwrap();
+    eventually("it has worked", || worker().longest >= millis(80));
+    let seen = worker();
+    assert!(seen.longest_gap >= millis(80), "{seen:?}");
+    assert!(seen.run_queue.is_some(), "{seen:?}");
+    // It was woken to answer, and nothing waits.
+    assert!(seen.woke.unwrap() < Duration::from_secs(20) && seen.oldest.is_none(), "{seen:?}");
+    runtime.handle().clear_stats();
+    let seen = worker();
+    assert!(seen.longest_gap < millis(80) && seen.run_queue.is_some(), "{seen:?}");
+    let (sim, _) = quiet(1);
+    let seen = sim.stats().workers[0];
+    assert_eq!((seen.woke, seen.run_queue), (None, None));
 }
 
 #[test]

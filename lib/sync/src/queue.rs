@@ -299,6 +299,14 @@ impl<T, S: Copy + Default> Batch<T, S> {
 }
 
 impl<T, S: Copy> Batch<T, S> {
+    /// The stamp of the first node, perhaps a tombstone; it stays where it is.
+    pub fn first_stamp(&self) -> Option<S> {
+        // SAFETY: nodes of an owned list are valid; shared, as the link is in a cell.
+        let header = unsafe { self.first.as_ref() }?;
+        // SAFETY: owned, so nobody writes the link.
+        Some(header.link.with(|link| unsafe { (*link).stamp }))
+    }
+
     /// What comes next, and its stamp. A message is left where it is until
     /// [`take_message`](Self::take_message), so that it need not be moved about. A live event is taken: it
     /// is unscheduled *before* this returns, so that scheduling it from its own handler, or from anywhere

@@ -5,6 +5,7 @@ use core::{
     time::Duration,
 };
 
+use dunlin_os::task::Task;
 use dunlin_sync::{ExclusiveCell, Inbox, Item};
 
 use super::{Table, WorkerShared};
@@ -15,6 +16,7 @@ use crate::{
         Survey, WorkerStats, picture,
     },
     time::Time,
+    worker::engine::FineClock,
 };
 
 /// One collection under way.
@@ -128,6 +130,9 @@ pub(crate) fn worker_stats(shared: &WorkerShared, group: Option<GroupId>) -> Wor
         floor: now.floor.saturating_sub(before.floor),
         moved_in: now.moved_in.saturating_sub(before.moved_in),
         moved_out: now.moved_out.saturating_sub(before.moved_out),
+        run_queue: now
+            .run_queue
+            .map(|now| now.saturating_sub(before.run_queue.unwrap_or_default())),
         ..now
     }
 }
@@ -138,6 +143,7 @@ pub(crate) fn counted(shared: &WorkerShared) -> WorkerStats {
     let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     let nanos = |counter| Duration::from_nanos(read(counter));
     let (busy, idle) = (nanos(&counters.busy), nanos(&counters.idle));
+    let woke = Time::from_nanos(read(&counters.woke));
     let total = nanos(&counters.seen).saturating_sub(nanos(&counters.started));
     WorkerStats {
         index: shared.index.into(),
@@ -155,6 +161,13 @@ pub(crate) fn counted(shared: &WorkerShared) -> WorkerStats {
         floor: read(&counters.floor),
         longest: nanos(&counters.longest),
         liveness_late: nanos(&counters.liveness_late),
+        woke: (woke != Time::ZERO).then(|| FineClock::new().now().since(woke)),
+        longest_gap: nanos(&counters.longest_gap),
+        run_queue: Task::new(shared.thread.load(Ordering::Relaxed))
+            .times()
+            .ok()
+            .map(|of| of.waited),
+        oldest: None,
         moved_in: read(&counters.moved_in),
         moved_out: read(&counters.moved_out),
         waiting: None,

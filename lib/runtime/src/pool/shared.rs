@@ -61,6 +61,10 @@ pub(crate) struct WorkerCounters {
     pub(crate) sleeps: AtomicU64,
     pub(crate) polls: AtomicU64,
     pub(crate) longest: AtomicU64,
+    /// When it last came out of a sleep.
+    pub(crate) woke: AtomicU64,
+    /// The longest between two looks at the poller, without the sleeps.
+    pub(crate) longest_gap: AtomicU64,
     pub(crate) jobs: AtomicU64,
     pub(crate) floor: AtomicU64,
     pub(crate) liveness_late: AtomicU64,
@@ -180,6 +184,7 @@ impl WorkerShared {
     /// What has been counted so far counts no more. Only on the worker itself.
     pub(crate) fn clear_counters(&self) {
         self.counters.longest.store(0, Ordering::Relaxed);
+        self.counters.longest_gap.store(0, Ordering::Relaxed);
         self.counters.liveness_late.store(0, Ordering::Relaxed);
         self.cleared.store(Arc::new(counted(self)));
     }

@@ -2,7 +2,7 @@
 
 use core::{sync::atomic::Ordering, time::Duration};
 
-use super::sched::Scheduler;
+use super::sched::{Scheduler, Worker};
 use crate::{
     dispatch::Dispatch,
     moves::MoveLog,
@@ -42,6 +42,7 @@ impl Scheduler {
             loops: self.count_of(index),
             liveness_late: self.engine.liveness_late,
             waiting: Some(worker.queue.lengths()),
+            oldest: self.oldest(worker),
             ..worker.counts
         };
         if let Some(meter) = self.engine.meters.get(index) {
@@ -52,6 +53,14 @@ impl Scheduler {
             stats.lates = read(&meter.gauge().lates);
         }
         stats
+    }
+
+    /// The age of what waits longest for one of a worker's loops.
+    fn oldest(&self, worker: &Worker) -> Option<Duration> {
+        let turn = worker.turn.as_ref().map(|turn| &turn.entry);
+        let waiting = worker.queue.iter().chain(turn).map(|entry| &entry.cell);
+        let oldest = waiting.filter_map(|cell| cell.oldest(self.now)).min();
+        oldest.map(|oldest| self.now.since(oldest))
     }
 
     pub(super) fn clear_stats(&mut self) {

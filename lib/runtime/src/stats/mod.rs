@@ -117,6 +117,17 @@ pub struct WorkerStats {
     pub longest: Duration,
     /// The most a liveness timer was late.
     pub liveness_late: Duration,
+    /// How long ago it last came out of a sleep; none if it has not slept yet, or in a simulation.
+    pub woke: Option<Duration>,
+    /// The longest that it went without looking at its poller while it was awake: for so long nothing
+    /// from outside could reach it.
+    pub longest_gap: Duration,
+    /// How long its thread has been kept waiting for a processor by the kernel, counted when it gets
+    /// one; none if the kernel does not tell, and in a simulation.
+    pub run_queue: Option<Duration>,
+    /// The age of what waits longest to be handled by one of its loops; only if the worker answered, and
+    /// of what came from a handler, a timer or a socket. None if nothing waits.
+    pub oldest: Option<Duration>,
     /// Loops that came from other workers.
     pub moved_in: u64,
     /// Loops that went to other workers.

@@ -201,6 +201,8 @@ impl Worker {
             self.engine.shared.counters.waiting.store(0, Ordering::Relaxed);
             let woken = self.look(timeout);
             self.engine.meter.woke(self.engine.now);
+            let woke = self.engine.now.as_nanos();
+            self.engine.shared.counters.woke.store(woke, Ordering::Relaxed);
             let slept = self.engine.now.since(now);
             Counters::add(&self.engine.shared.counters.idle, slept.as_nanos() as u64);
             self.spins = woken && slept < SHORT_SLEEP;
@@ -227,7 +229,9 @@ impl Worker {
 
     /// Waits in the poller and hands out readiness; true if another thread ended the wait.
     fn look(&mut self, timeout: Option<Duration>) -> bool {
-        Counters::add(&self.engine.shared.counters.polls, 1);
+        let counters = &self.engine.shared.counters;
+        Counters::add(&counters.polls, 1);
+        Counters::raise(&counters.longest_gap, self.engine.now.nanos_since(self.polled));
         let mut woken = false;
         if let Err(error) = self.engine.poller.wait(&mut self.events, timeout) {
             self.pool.warn(format!("the poller of worker {}: {error}", self.index()));
@@ -305,6 +309,7 @@ impl Worker {
         Part {
             worker: WorkerStats {
                 waiting: Some(self.queue.lengths()),
+                oldest: self.oldest(),
                 ..worker_stats(shared, self.home.group)
             },
             page: survey.loops.pick(cells, &self.engine),
@@ -312,6 +317,14 @@ impl Worker {
             moves: self.arrivals.iter().cloned().collect(),
             now: self.engine.now,
         }
+    }
+
+    /// The age of what waits longest for one of its loops.
+    fn oldest(&self) -> Option<Duration> {
+        let now = self.engine.now;
+        let waiting = self.queue.iter().filter_map(|ticket| turn::resident_of(&self.loops, ticket));
+        let oldest = waiting.filter_map(|resident| resident.cell.oldest(now)).min();
+        oldest.map(|oldest| now.since(oldest))
     }
 
     /// Forgets what has been measured.

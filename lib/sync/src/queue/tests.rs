@@ -171,3 +171,18 @@ fn a_message_stays_where_it_is_until_it_is_taken() {
     let mut batch = Batch::<String, u64>::empty();
     assert_eq!((batch.peek(), batch.take_message()), (None, None));
 }
+
+#[test]
+fn the_first_stamp_is_seen_and_nothing_is_taken() {
+    let inbox = Inbox::<&str, u64>::new();
+    let event = EventNode::new(7);
+    assert!(inbox.schedule(&event, 2).must_notify());
+    inbox.push("last", 3);
+    let mut batch = inbox.take_all();
+    assert_eq!((batch.first_stamp(), batch.first_stamp()), (Some(2), Some(2)));
+    assert!(event.is_pending(), "it is still to run");
+    assert_eq!(batch.next().map(|entry| entry.item), Some(Item::Event(7)));
+    assert_eq!(batch.first_stamp(), Some(3));
+    assert_eq!(batch.next().map(|entry| entry.item), Some(Item::Message("last")));
+    assert_eq!(batch.first_stamp(), None);
+}

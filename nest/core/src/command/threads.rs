@@ -56,7 +56,7 @@ impl Task for ShowThreads {
         }
         let Some(Payload::Runtime(stats)) = answer else { return Step::Waiting };
         if self.json {
-            json(&stats, output);
+            json(&stats, self.all, output);
         } else {
             lines(&stats, self.all, output);
         }
@@ -163,6 +163,10 @@ const COLUMNS: &[Column] = &[
     column("Sleeps", "sleeps", -8),
     column("Looks", "polls", -8),
     column("Waiting", "loops_waiting", -7),
+    column("Oldest", "oldest_ns", -9),
+    column("Woke", "woke_ns", -9),
+    column("Gap", "longest_gap_ns", -9),
+    column("CPU wait", "run_queue_ns", -9),
     column("Longest", "longest_ns", -9),
     column("Late", "liveness_late_ns", -9),
     column("Overruns", "overruns", -8),
@@ -188,6 +192,10 @@ fn cells(worker: &WorkerStats, stats: &Stats) -> Vec<Cell> {
         Cell::count(worker.sleeps),
         Cell::count(worker.polls),
         waiting.map_or(Cell::None, Cell::count),
+        Cell::span(waiting.map(|_| worker.oldest.unwrap_or_default())),
+        Cell::span(worker.woke),
+        Cell::Span(worker.longest_gap),
+        Cell::span(worker.run_queue),
         Cell::Span(worker.longest),
         Cell::Span(worker.liveness_late),
         sum(worker.overruns),
@@ -204,7 +212,7 @@ fn workers(stats: &Stats, output: &mut Output) {
     }
 }
 
-fn json(stats: &Stats, output: &mut Output) {
+fn json(stats: &Stats, all: bool, output: &mut Output) {
     let json = &mut Json::default();
     json.object(output);
     json.key(output, "threads");
@@ -212,6 +220,14 @@ fn json(stats: &Stats, output: &mut Output) {
     for worker in &stats.workers {
         json.object(output);
         write_members(COLUMNS, &cells(worker, stats), json, output);
+        for (key, counts) in
+            [("overruns_by_class", worker.overruns), ("lates_by_class", worker.lates)]
+        {
+            json.key(output, key);
+            json.array(output);
+            counts.iter().for_each(|count| json.bare(output, count));
+            json.end_array();
+        }
         json.key(output, "running");
         match worker.running {
             Some((who, since)) => {
@@ -231,9 +247,77 @@ fn json(stats: &Stats, output: &mut Output) {
     json.end_array();
     json.key(output, "stops");
     stops(&stats.stops, json, output);
+    if all {
+        json_groups(stats, json, output);
+        json_moves(stats, json, output);
+    }
     json.end_object();
     json.finish(output);
 }
+
+fn json_groups(stats: &Stats, json: &mut Json, output: &mut Output) {
+    json.key(output, "groups");
+    json.array(output);
+    for group in &stats.groups {
+        let options = &group.options;
+        // As many at most; they follow the load if they may be fewer.
+        let (least, most) = match options.threads {
+            Threads::Fixed(count) => (count, count),
+            Threads::Auto { min, max } => (min, max),
+        };
+        let cells = [
+            Cell::text(&*options.name),
+            Cell::Flag(group.is_default),
+            Cell::count(group.workers),
+            Cell::count(least),
+            Cell::count(most),
+            Cell::Span(options.max_latency),
+            Cell::Span(options.min_time),
+            Cell::Span(options.max_time),
+            Cell::Span(options.wakeup_time),
+        ];
+        write_row(GROUP, &cells, Some(&mut *json), output);
+    }
+    json.end_array();
+}
+
+const GROUP: &[Column] = &[
+    column("", "group", 0),
+    column("", "default", 0),
+    column("", "workers", 0),
+    column("", "least_workers", 0),
+    column("", "most_workers", 0),
+    column("", "max_latency_ns", 0),
+    column("", "min_time_ns", 0),
+    column("", "max_time_ns", 0),
+    column("", "wakeup_time_ns", 0),
+];
+
+fn json_moves(stats: &Stats, json: &mut Json, output: &mut Output) {
+    json.key(output, "moves");
+    json.array(output);
+    for record in &stats.moves {
+        let cells = [
+            Cell::Span(stats.now.since(record.at)),
+            Cell::text(format!("{:04x}", record.from + 1)),
+            Cell::text(format!("{:04x}", record.to + 1)),
+            Cell::text(record.why.to_string()),
+            Cell::count(record.loop_id.number()),
+            Cell::text(&*record.name),
+        ];
+        write_row(MOVE, &cells, Some(&mut *json), output);
+    }
+    json.end_array();
+}
+
+const MOVE: &[Column] = &[
+    column("", "ago_ns", 0),
+    column("", "from", 0),
+    column("", "to", 0),
+    column("", "why", 0),
+    column("", "loop", 0),
+    column("", "name", 0),
+];
 
 /// Loops that have stopped, and what was dropped with them: lists are by class.
 fn stops(stops: &StopStats, json: &mut Json, output: &mut Output) {
