@@ -82,9 +82,14 @@ pub(crate) struct Daemon {
 }
 
 impl Daemon {
+    /// Starts it and does not wait.
+    pub(crate) fn begin(mut command: Command, socket: PathBuf) -> Self {
+        Self { child: command.spawn().unwrap(), socket }
+    }
+
     /// Starts it and waits until it answers.
-    pub(crate) fn start(mut command: Command, socket: PathBuf) -> Self {
-        let mut daemon = Self { child: command.spawn().unwrap(), socket };
+    pub(crate) fn start(command: Command, socket: PathBuf) -> Self {
+        let mut daemon = Self::begin(command, socket);
         let ready = wait_for(|| {
             if let Some(status) = daemon.child.try_wait().unwrap() {
                 panic!("ended with {status}: {}", daemon.errors());
