@@ -23,8 +23,8 @@ pub const RESIZE: Group = Group {
     name: "resize",
     about: "8 workers, 1, 8, thirty times, with 100 loops that have a timer each (tokio cannot)",
     figures: &[
-        figure(MEMORY, "KiB", &[]),
-        figure(AGAIN, "KiB", &[Bar::AtMost(256.0)]),
+        figure(MEMORY, "KiB", &[Bar::AtMost(0.0)]),
+        figure(AGAIN, "KiB", &[Bar::AtMost(0.0)]),
         figure(DESCRIPTORS, "", &[Bar::AtMost(0.0)]),
         figure(THREADS, "", &[Bar::AtMost(0.0)]),
         figure(TIME, "ms", &[]),

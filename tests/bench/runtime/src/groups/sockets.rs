@@ -28,7 +28,7 @@ pub const ONE_HOT: Group = Group {
     name: "one-hot",
     about: "one of 1000 unix sockets with traffic: 64 bytes echoed (median of rounds)",
     figures: &[
-        figure(ROUND, "us", &[Bar::Times(1.1, "tokio")]),
+        figure(ROUND, "us", &[Bar::Times(1.0, "tokio")]),
         figure(COST, "ns", &[Bar::Times(1.0, "tokio")]),
     ],
     contenders: &[
