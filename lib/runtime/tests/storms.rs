@@ -15,7 +15,7 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
-        mpsc::Sender,
+        mpsc::{Receiver, Sender, channel},
     },
     time::Instant,
 };
@@ -361,6 +361,44 @@ fn resizes_from_many_threads_and_a_shutdown_among_them() {
             handle.shutdown();
             handle.shutdown();
         });
+        runtime.join();
+        let count = |number: &AtomicU64| number.load(Ordering::Relaxed);
+        assert_eq!((count(&fates.stopped), count(&fates.dropped)), (30, 30), "round {round}");
+    }
+}
+
+/// Keeps its worker until it is let go.
+struct Stuck(Receiver<()>);
+
+impl Loop for Stuck {
+    type Message = ();
+
+    fn start(&mut self, _: &mut Context<'_>) {
+        self.0.recv().unwrap();
+    }
+
+    fn message(&mut self, _: &mut Context<'_>, (): ()) {}
+}
+
+#[test]
+fn loops_that_are_to_stop_stay_where_they_are() {
+    for round in 0..20 {
+        let runtime = runtime(1);
+        let (let_go, stuck) = channel();
+        runtime.spawn("stuck", Class::Routing, Stuck(stuck));
+        let fates = Arc::new(Fates::default());
+        for _ in 0..30 {
+            let (timer, event) = (TimerId::NONE, EventId::NONE);
+            let state = Restless { fates: Arc::clone(&fates), timer, event, over: false };
+            runtime.spawn("restless", Class::Routing, state);
+        }
+        // All this comes at once, and new workers ask for their share after the end was asked for.
+        for _ in 0..20 {
+            runtime.resize(6);
+            runtime.resize(1);
+        }
+        runtime.handle().shutdown();
+        let_go.send(()).unwrap();
         runtime.join();
         let count = |number: &AtomicU64| number.load(Ordering::Relaxed);
         assert_eq!((count(&fates.stopped), count(&fates.dropped)), (30, 30), "round {round}");

@@ -92,8 +92,12 @@ impl Worker {
         Some(resident)
     }
 
-    /// Sends a loop to another worker, the best one for it if none is named.
+    /// Sends a loop to another worker, the best one for it if none is named. One that is to stop stays: by
+    /// the time it arrived there might be nobody to run its last handler.
     pub(super) fn give(&mut self, slot: u32, to: Option<&Arc<WorkerShared>>, why: MoveReason) {
+        if self.stage == Stage::Stopping {
+            return;
+        }
         let resident = self.loops.get(slot as usize).and_then(Option::as_ref);
         if !resident.is_some_and(|resident| resident.cell.header().state().begin_move()) {
             return;
