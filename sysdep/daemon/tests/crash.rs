@@ -125,7 +125,8 @@ fn the_configured_log_names_the_report_at_every_next_start() {
         let said = || std::fs::read_to_string(&file).unwrap().matches(&report).count() == round;
         assert!(wait_for(said), "{round}: {}", std::fs::read_to_string(&file).unwrap());
         crash(&mut daemon, "ABRT", 6);
-        assert!(daemon.errors().contains(&report) == (round > 0), "and the terminal does");
+        let text = daemon.errors();
+        assert!(text.contains(&report) == (round > 0), "and the terminal does, {round}: {text}");
     }
 }
 

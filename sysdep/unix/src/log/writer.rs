@@ -47,6 +47,10 @@ impl Writer {
                 ends |= self.obey();
                 self.message(&message);
             }
+            if self.started {
+                // Not before what was said until then is on the terminal.
+                self.sinks.end_of_start();
+            }
             self.sinks.flush();
             if self.confess() {
                 self.sinks.flush();
@@ -72,10 +76,7 @@ impl Writer {
                         self.sinks.end_of_start();
                     }
                 }
-                Ok(Order::Started) => {
-                    self.started = true;
-                    self.sinks.end_of_start();
-                }
+                Ok(Order::Started) => self.started = true,
                 Ok(Order::End) | Err(TryRecvError::Disconnected) => return true,
                 Err(TryRecvError::Empty) => return false,
             }
