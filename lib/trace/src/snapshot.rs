@@ -216,7 +216,6 @@ impl Snapshot {
     pub fn cause(&self, record: &Record) -> Cause {
         let Some((ring, index)) = record.cause else { return Cause::None };
         match self.find(ring, index) {
-            // Counters of two processors may differ by a little.
             Some(cause) if cause.at <= record.at.saturating_add(SKEW) => Cause::Known(cause),
             _ => Cause::Gone(ring, index),
         }
@@ -246,8 +245,10 @@ impl Snapshot {
     }
 }
 
-/// A cause may seem to have begun so much later, in nanoseconds.
-const SKEW: u64 = 100_000;
+/// A cause may seem to have begun so much later, in nanoseconds: counters of two processors differ by a
+/// little, and a worker that the system stopped after it had read the clock finds in its inbox what was sent
+/// since. To use a number's low half again takes a ring far longer: 2^32 records.
+const SKEW: u64 = 10_000_000_000;
 
 /// Reads and checks the header of a file of so many words.
 fn check(source: &(impl Source + ?Sized), words: u64) -> Result<Header, TraceError> {

@@ -42,13 +42,25 @@ fn a_cause_that_was_overwritten_is_named_but_not_taken_for_another() {
     assert_eq!(gone.chain(&effect), (vec![], Origin::Gone(0, 0)));
 }
 
+/// The worker had read the clock, and was stopped before it looked into its inbox.
+#[test]
+fn a_cause_that_seems_a_little_later_is_one() {
+    let recorder = simulated(2, 16);
+    let (mut first, mut second) = (recorder.ring(0).unwrap(), recorder.ring(1).unwrap());
+    let cause = first.record(&handler(20_000_100, 1, RecordId::NONE));
+    let effect = second.record(&handler(100, 2, cause));
+    let snapshot = recorder.snapshot();
+    let effect = snapshot.find(1, effect.index().into()).unwrap();
+    assert!(matches!(snapshot.cause(&effect), Cause::Known(record) if record.loop_id == 1));
+}
+
 #[test]
 fn what_came_later_is_no_cause() {
     let recorder = simulated(1, 16);
     let mut ring = recorder.ring(0).unwrap();
     // Four thousand million records ago this number was used by another.
     ring.record(&handler(100, 1, RecordId::new(0, 1)));
-    ring.record(&handler(1_000_000_000, 2, RecordId::NONE));
+    ring.record(&handler(60_000_000_000, 2, RecordId::NONE));
     let snapshot = recorder.snapshot();
     let effect = snapshot.find(0, 0).unwrap();
     assert_eq!(snapshot.cause(&effect), Cause::Gone(0, 1));
