@@ -259,6 +259,8 @@ def watchdog_and_latency():
         world.wait_log(r" of \S+ \((liveness|control|routing|bulk)[^)]*\) ran \d+\.\d ms late: ")
         threads = lambda: json.loads(world.ask("show threads json"))["threads"]
         counted = lambda key: [sum(counts) for counts in zip(*(row[f"{key}_by_class"] for row in threads()))]
-        wait_for(lambda: min(counted("overruns")) > 0 and min(counted("lates")) > 0, 10, threads)
+        # What is bulk waits for what is not.
+        busy = lambda: (world.ask("reload all"), world.ask("show route all"), world.ask("reload all"))
+        wait_for(lambda: busy() and min(counted("overruns")) > 0 and min(counted("lates")) > 0, 10, threads)
         require(sum(counted("lates")) <= sum(row["lates"] for row in threads()), threads())
         require(world.up("feeder"), "the session went down")

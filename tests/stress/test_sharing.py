@@ -71,7 +71,7 @@ class Exchange:
 
     def counters(self):
         """The groups of `show export` as dicts, the total last."""
-        names = "members runs reused feeds updates encoded delivered off".split()
+        names = "members runs reused feeds updates encoded delivered off back".split()
         text = self.dut.control("show export")
         rows = [line.split() for line in text.splitlines()[1:]]
         return [dict(zip(names, map(int, row[-len(names):]))) for row in rows]
