@@ -8,7 +8,8 @@ use dunlin_runtime::{
 
 use super::output::Output;
 use super::runtime::{
-    Cell, Column, Json, Listed, ShowLoops, Which, column, write_head, write_members, write_row,
+    Cell, Column, Json, Listed, ShowLoops, Which, column, write_head, write_members, write_object,
+    write_row,
 };
 use super::session::{Desk, Payload, Step, Task};
 
@@ -265,59 +266,38 @@ fn json_groups(stats: &Stats, json: &mut Json, output: &mut Output) {
             Threads::Fixed(count) => (count, count),
             Threads::Auto { min, max } => (min, max),
         };
-        let cells = [
-            Cell::text(&*options.name),
-            Cell::Flag(group.is_default),
-            Cell::count(group.workers),
-            Cell::count(least),
-            Cell::count(most),
-            Cell::Span(options.max_latency),
-            Cell::Span(options.min_time),
-            Cell::Span(options.max_time),
-            Cell::Span(options.wakeup_time),
+        let members = [
+            ("group", Cell::text(&*options.name)),
+            ("default", Cell::Flag(group.is_default)),
+            ("workers", Cell::count(group.workers)),
+            ("least_workers", Cell::count(least)),
+            ("most_workers", Cell::count(most)),
+            ("max_latency_ns", Cell::Span(options.max_latency)),
+            ("min_time_ns", Cell::Span(options.min_time)),
+            ("max_time_ns", Cell::Span(options.max_time)),
+            ("wakeup_time_ns", Cell::Span(options.wakeup_time)),
         ];
-        write_row(GROUP, &cells, Some(&mut *json), output);
+        write_object(&members, json, output);
     }
     json.end_array();
 }
-
-const GROUP: &[Column] = &[
-    column("", "group", 0),
-    column("", "default", 0),
-    column("", "workers", 0),
-    column("", "least_workers", 0),
-    column("", "most_workers", 0),
-    column("", "max_latency_ns", 0),
-    column("", "min_time_ns", 0),
-    column("", "max_time_ns", 0),
-    column("", "wakeup_time_ns", 0),
-];
 
 fn json_moves(stats: &Stats, json: &mut Json, output: &mut Output) {
     json.key(output, "moves");
     json.array(output);
     for record in &stats.moves {
-        let cells = [
-            Cell::Span(stats.now.since(record.at)),
-            Cell::text(format!("{:04x}", record.from + 1)),
-            Cell::text(format!("{:04x}", record.to + 1)),
-            Cell::text(record.why.to_string()),
-            Cell::count(record.loop_id.number()),
-            Cell::text(&*record.name),
+        let members = [
+            ("ago_ns", Cell::Span(stats.now.since(record.at))),
+            ("from", Cell::text(format!("{:04x}", record.from + 1))),
+            ("to", Cell::text(format!("{:04x}", record.to + 1))),
+            ("why", Cell::text(record.why.to_string())),
+            ("loop", Cell::count(record.loop_id.number())),
+            ("name", Cell::text(&*record.name)),
         ];
-        write_row(MOVE, &cells, Some(&mut *json), output);
+        write_object(&members, json, output);
     }
     json.end_array();
 }
-
-const MOVE: &[Column] = &[
-    column("", "ago_ns", 0),
-    column("", "from", 0),
-    column("", "to", 0),
-    column("", "why", 0),
-    column("", "loop", 0),
-    column("", "name", 0),
-];
 
 /// Loops that have stopped, and what was dropped with them: lists are by class.
 fn stops(stops: &StopStats, json: &mut Json, output: &mut Output) {

@@ -26,10 +26,7 @@ impl AnyChannel {
     /// The channel whose words are at the cursor: one of those that its protocol has, if some have the
     /// same beginning.
     pub(super) fn find(parser: &ConfigParser, own: &[OtherChannel]) -> Option<Self> {
-        let fits = |other: &&OtherChannel| {
-            let words: Vec<&str> = other.words.split_whitespace().collect();
-            parser.at_words(&words)
-        };
+        let fits = |other: &&OtherChannel| parser.count_words(other.words).1;
         let longest = |others: &[OtherChannel]| {
             let fitting = others.iter().filter(fits);
             fitting.max_by_key(|other| other.words.len()).copied().map(Self::Other)

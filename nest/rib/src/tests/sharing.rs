@@ -22,6 +22,17 @@ fn announce_all(world: &mut World, feeder: usize) {
     world.flush(feeder);
 }
 
+/// The same to members who have a group each, besides the feeder's: what that cost.
+fn announce_to_groups(world: &mut World, feeder: usize) -> Shared {
+    let before = world.groups();
+    assert_eq!(before.len(), MEMBERS + 1);
+    let before = all_shared(&before);
+    announce_all(world, feeder);
+    world.settle();
+    world.check();
+    all_shared(&world.groups()).since(&before)
+}
+
 #[derive(Debug)]
 struct Shared {
     evaluations: u64,
@@ -111,13 +122,7 @@ fn fifty_policies_that_differ_in_constants_cost_fifty_evaluations_per_set() {
         world.add_peer(Kind::SetMed(n as u32 + 1));
     }
     world.settle();
-    let before = world.groups();
-    assert_eq!(before.len(), MEMBERS + 1);
-    let before = all_shared(&before);
-    announce_all(&mut world, feeder);
-    world.settle();
-    world.check();
-    let did = all_shared(&world.groups()).since(&before);
+    let did = announce_to_groups(&mut world, feeder);
     eprintln!(
         "twice {MEMBERS} policies that differ in constants, {NETS} routes of {SETS} sets: {did:?}"
     );
@@ -147,13 +152,7 @@ fn fifty_filters_that_differ_in_constants_cost_an_evaluation_for_each_answer() {
         world.add_peer(Kind::RejectMed(n as u32 + 1));
     }
     world.settle();
-    let before = world.groups();
-    assert_eq!(before.len(), MEMBERS + 1);
-    let before = all_shared(&before);
-    announce_all(&mut world, feeder);
-    world.settle();
-    world.check();
-    let did = all_shared(&world.groups()).since(&before);
+    let did = announce_to_groups(&mut world, feeder);
     eprintln!("{MEMBERS} filters that differ in constants, nobody named: {did:?}");
     let members = MEMBERS + 1;
     assert_eq!(did.evaluations, parts() as u64);

@@ -22,7 +22,7 @@ pub(super) use events::ShowEvents;
 pub(super) use json::Json;
 pub(super) use listing::{ShowLoops, silence};
 pub(super) use places::show as show_places;
-pub(super) use table::{Cell, Column, column, write_head, write_members, write_row};
+pub(super) use table::{Cell, Column, column, write_head, write_members, write_object, write_row};
 
 use super::output::Output;
 

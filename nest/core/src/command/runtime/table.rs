@@ -92,6 +92,20 @@ pub(in super::super) fn write_row(
     json.end_object();
 }
 
+/// Writes an object of the open array, which people are not shown.
+pub(in super::super) fn write_object(
+    members: &[(&str, Cell)],
+    json: &mut Json,
+    output: &mut Output,
+) {
+    json.object(output);
+    for (key, cell) in members {
+        json.key(output, key);
+        cell.for_programs(json, output);
+    }
+    json.end_object();
+}
+
 /// Writes cells as members of the open object.
 pub(in super::super) fn write_members(
     columns: &[Column],

@@ -123,7 +123,7 @@ impl<K: TableKey> Table<K> {
     fn export_to(&mut self, group: usize, net: u32, change: Change, env: &Env<'_>) -> Option<Best> {
         let key = self.nets[net].key;
         let old = self.exports.old.get(group).copied().flatten();
-        let verdict = self.exports.row.verdicts.get(group).copied().unwrap_or(Verdict::Refused);
+        let verdict = self.exports.row.verdict(group).unwrap_or(Verdict::Refused);
         let result = change.new.and_then(|best| verdict.result(best));
         let slot = self.exports.groups[group].as_mut()?;
         if change.is_news() || result != old {
@@ -181,7 +181,7 @@ impl<K> Exports<K> {
     fn count_refusals(&mut self, change: Change) {
         for (index, slot) in self.groups.iter_mut().enumerate() {
             if let Some(slot) = slot {
-                let verdict = self.row.verdicts.get(index).copied();
+                let verdict = self.row.verdict(index);
                 slot.count_change(change, verdict.unwrap_or(Verdict::Refused));
             }
         }

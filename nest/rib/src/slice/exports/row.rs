@@ -67,8 +67,6 @@ pub(super) struct Row {
     /// Its set is held.
     route: Option<Best>,
     /// One per group, held if they are sets.
-    pub(super) verdicts: Vec<Verdict>,
-    /// The same, each with what it holds for.
     told: Vec<Told>,
     /// Those of another network with the same route, while they are looked through.
     former: Vec<Told>,
@@ -80,7 +78,12 @@ pub(super) struct Row {
 
 impl Row {
     pub(super) fn is_empty(&self) -> bool {
-        self.route.is_none() && self.verdicts.is_empty()
+        self.route.is_none() && self.told.is_empty()
+    }
+
+    /// What the policy of a group said.
+    pub(super) fn verdict(&self, group: usize) -> Option<Verdict> {
+        self.told.get(group).map(|told| told.verdict)
     }
 }
 
@@ -107,12 +110,10 @@ impl<K: TableKey> Table<K> {
         self.exports.know_families();
         let mut former = core::mem::take(&mut self.exports.row.former);
         core::mem::swap(&mut former, &mut self.exports.row.told);
-        self.exports.row.verdicts.clear();
         for index in 0..self.exports.groups.len() {
             let holds = former.get(index).filter(|former| former.any_net).copied();
             let told = self.told(index, net, best, holds, env);
             self.exports.row.told.push(told);
-            self.exports.row.verdicts.push(told.verdict);
         }
         for told in former.drain(..) {
             self.release_verdict(told.verdict, env);
@@ -144,22 +145,17 @@ impl<K: TableKey> Table<K> {
             let verdict = Verdict::of(exports.verdicts.get(&self.sets, key?)?);
             Some(Told { verdict, any_net: true, is_lasting: true })
         });
-        let agreed = || exports.families.agreed(index);
-        let (told, is_new) = match (known, agreed()) {
-            (Some(known), _) => (known, false),
-            (None, Some(agreed)) => (agreed, true),
-            (None, None) => {
-                slot.evaluations += 1;
-                let told = self.evaluate(index, net, best, env);
-                self.remember(key, told);
-                return told;
-            }
+        let Some(told) = known.or_else(|| exports.families.agreed(index)) else {
+            slot.evaluations += 1;
+            let told = self.evaluate(index, net, best, env);
+            self.remember(key, told);
+            return told;
         };
         exports.remembered += 1;
         if let Verdict::Changed(set) = told.verdict {
             self.sets.hold(set);
         }
-        if is_new {
+        if known.is_none() {
             self.remember(key, told);
         }
         told
@@ -181,7 +177,6 @@ impl<K: TableKey> Table<K> {
             self.release_verdict(told.verdict, env);
         }
         self.exports.row.told = told;
-        self.exports.row.verdicts.clear();
         self.exports.row.reusable = false;
     }
 
@@ -250,10 +245,13 @@ impl<K> Exports<K> {
 
     fn finish_row(&mut self) {
         let row = &mut self.row;
-        let live = || row.verdicts.iter().zip(&self.groups).filter(|(_, slot)| slot.is_some());
-        let refuses = |verdict: &Verdict| matches!(verdict, Verdict::Refused | Verdict::Filtered);
-        let all_as_is = live().all(|(verdict, _)| *verdict == Verdict::AsIs);
-        let all_none = live().all(|(verdict, _)| refuses(verdict));
+        let live = || {
+            let told = row.told.iter().zip(&self.groups).filter(|(_, slot)| slot.is_some());
+            told.map(|(told, _)| told.verdict)
+        };
+        let all_as_is = live().all(|verdict| verdict == Verdict::AsIs);
+        let all_none =
+            live().all(|verdict| matches!(verdict, Verdict::Refused | Verdict::Filtered));
         (row.all_as_is, row.all_none) = (all_as_is, all_none);
         row.reusable = row.told.iter().all(|told| told.any_net);
     }

@@ -42,7 +42,7 @@ impl<K: TableKey> Table<K> {
         result: Option<Best>,
         for_token: bool,
     ) {
-        let verdict = self.exports.row.verdicts.get(group).copied();
+        let verdict = self.exports.row.verdict(group);
         let fed = &mut self.exports.fed;
         if best.is_none() || !for_token {
             return;
@@ -75,7 +75,7 @@ impl<K: TableKey> Table<K> {
         env: &mut Env<'_>,
     ) -> Option<To> {
         self.load_row(net, best, env);
-        let verdict = self.exports.row.verdicts.get(group).copied();
+        let verdict = self.exports.row.verdict(group);
         let result = best.and_then(|best| verdict?.result(best));
         let held = self.held_by(net, group, best);
         if held == result {
