@@ -155,11 +155,12 @@ impl World {
         HEAP.used()
     }
 
-    /// By how many bytes a round what is in use grows, if each leaves `leak` behind on purpose.
+    /// By how many bytes a round what is in use grows, if each leaves `leak` behind till all are over.
     fn growth(&mut self, rounds: usize, leak: usize) -> f64 {
+        let mut left = Vec::with_capacity(rounds);
         let at_rest = |round| {
             self.round(round);
-            core::mem::forget(vec![0u8; leak]);
+            left.push(vec![0u8; leak]);
             self.rest()
         };
         slope(&(0..rounds).map(at_rest).collect::<Vec<_>>())
