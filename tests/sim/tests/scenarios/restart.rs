@@ -61,7 +61,7 @@ fn restart(seed: u64) -> u64 {
         world.announce(speaker, &nets::both(11 + at..12 + at), 3 + 2 * (at % 2));
     }
     world.converge(90 * S);
-    if seed.is_multiple_of(4) {
+    if seed.is_multiple_of(2) {
         // Leaving the export group takes as long as coming back to it, and sweeping longer.
         world.plant_hogs(60, Class::Routing, 20 * MS, 3 * S);
     }
