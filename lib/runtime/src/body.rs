@@ -286,7 +286,7 @@ impl<M: Send + 'static> Body<M> {
     }
 
     /// What is not urgent: the lanes, then what has been deferred; only that if the turn is over.
-    #[inline]
+    #[inline(always)] // into its only caller, at every handler
     fn next_rest(&mut self, low: &Inbox<M, Stamp>, now: Time) -> Option<Step> {
         let is_draining = self.draining.is_some();
         let step = if is_draining { None } else { self.next_in_lanes(low, now) };
@@ -315,6 +315,14 @@ impl<M: Send + 'static> Body<M> {
 
     #[inline]
     fn next_urgent(&mut self, high: &Inbox<M, Stamp>, now: Time) -> Option<Step> {
+        // Nearly always there is nothing, and to see that costs no call.
+        let is_none =
+            self.core.timers.next_liveness() > now && self.high.is_empty() && high.is_empty();
+        if is_none { None } else { self.find_urgent(high, now) }
+    }
+
+    #[inline(never)]
+    fn find_urgent(&mut self, high: &Inbox<M, Stamp>, now: Time) -> Option<Step> {
         if let Some(expired) = self.core.timers.expire_liveness(now) {
             return Some(self.expired(&expired));
         }
@@ -326,7 +334,7 @@ impl<M: Send + 'static> Body<M> {
         Some(self.found(Kind::High, peeked, stamp))
     }
 
-    #[inline]
+    #[inline(always)] // as `next_rest`
     fn next_in_lanes(&mut self, low: &Inbox<M, Stamp>, now: Time) -> Option<Step> {
         loop {
             let lane = match self.lanes.current() {

@@ -49,8 +49,8 @@ impl Lane {
 pub(crate) struct Lanes {
     /// Lanes to be visited this round.
     to_visit: u16,
-    /// Handlers the current lane may still have; none if its turn has not come.
-    quota: Option<usize>,
+    /// Handlers the current lane may still have; zero if its turn has not come.
+    quota: usize,
 }
 
 impl Lanes {
@@ -64,7 +64,7 @@ impl Lanes {
     #[inline]
     pub(crate) fn begin_round(&mut self, waiting: u16) -> Option<Lane> {
         self.to_visit = waiting;
-        self.quota = None;
+        self.quota = 0;
         self.current()
     }
 
@@ -76,37 +76,32 @@ impl Lanes {
     /// The current lane has no share yet.
     #[inline]
     pub(crate) fn needs_share(&self) -> bool {
-        self.quota.is_none()
+        self.quota == 0
     }
 
     /// Gives the current lane its share.
     #[inline]
     pub(crate) fn set_share(&mut self, share: usize) {
-        self.quota = Some(share);
+        self.quota = share;
     }
 
     /// Uses one of the current lane's share; false if there is none. With the last of it the lane's
     /// turn is over.
     #[inline]
     pub(crate) fn spend(&mut self, lane: Lane) -> bool {
-        match self.quota {
-            Some(0) | None => false,
-            Some(1) => {
-                self.leave(lane);
-                true
-            }
-            Some(left) => {
-                self.quota = Some(left - 1);
-                true
-            }
+        let Some(left) = self.quota.checked_sub(1) else { return false };
+        self.quota = left;
+        if left == 0 {
+            self.leave(lane);
         }
+        true
     }
 
     /// Goes on to the next lane.
     #[inline]
     pub(crate) fn leave(&mut self, lane: Lane) {
         self.to_visit &= !lane.bit();
-        self.quota = None;
+        self.quota = 0;
     }
 }
 
