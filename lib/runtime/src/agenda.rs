@@ -10,6 +10,7 @@ use crate::{
     outcome::Scheduling,
     place::Place,
     stats::TaskStats,
+    step::Reason,
     time::Time,
 };
 
@@ -191,9 +192,9 @@ impl Agenda {
         Some((key, slot.class))
     }
 
-    /// Takes the next to run of `class`.
+    /// Takes the next to run of `class`, and says why it is to.
     #[inline]
-    pub(crate) fn pop(&mut self, class: Class) -> Option<Key> {
+    pub(crate) fn pop(&mut self, class: Class, why: &mut Reason) -> Option<Key> {
         let queue = &mut self.queues[class.index()];
         while let Some(index) = queue.pop_front() {
             if queue.is_empty() {
@@ -203,6 +204,7 @@ impl Agenda {
             slot.linked = false;
             if slot.live {
                 slot.settle();
+                *why = slot.stamp.into();
                 return Some(Key::new(self.owner, index, slot.generation));
             } else if slot.is_free() {
                 self.free.push(index);
@@ -304,6 +306,11 @@ mod tests {
 
     use super::*;
 
+    fn pop(agenda: &mut Agenda, class: Class) -> Option<Key> {
+        let mut why = Reason::NONE;
+        agenda.pop(class, &mut why)
+    }
+
     #[test]
     fn scheduling_is_idempotent_and_in_order() {
         let mut agenda = Agenda::new(LoopId(1));
@@ -312,11 +319,11 @@ mod tests {
         agenda.schedule(b, Place::here());
         agenda.schedule(a, Place::here());
         agenda.schedule(b, Place::here());
-        assert_eq!(agenda.pop(Class::Routing), Some(b));
+        assert_eq!(pop(&mut agenda, Class::Routing), Some(b));
         agenda.schedule(b, Place::here());
-        assert_eq!(agenda.pop(Class::Routing), Some(a));
-        assert_eq!(agenda.pop(Class::Routing), Some(b));
-        assert_eq!(agenda.pop(Class::Routing), None);
+        assert_eq!(pop(&mut agenda, Class::Routing), Some(a));
+        assert_eq!(pop(&mut agenda, Class::Routing), Some(b));
+        assert_eq!(pop(&mut agenda, Class::Routing), None);
         assert!(agenda.waiting().is_empty());
     }
 
@@ -327,12 +334,12 @@ mod tests {
         agenda.schedule(a, Place::here());
         assert!(agenda.unschedule(a));
         assert!(!agenda.unschedule(a));
-        assert_eq!(agenda.pop(Class::Bulk), None);
+        assert_eq!(pop(&mut agenda, Class::Bulk), None);
         agenda.schedule(a, Place::here());
         agenda.unschedule(a);
         agenda.schedule(a, Place::here());
-        assert_eq!(agenda.pop(Class::Bulk), Some(a));
-        assert_eq!(agenda.pop(Class::Bulk), None);
+        assert_eq!(pop(&mut agenda, Class::Bulk), Some(a));
+        assert_eq!(pop(&mut agenda, Class::Bulk), None);
     }
 
     #[test]
@@ -343,9 +350,9 @@ mod tests {
         agenda.remove(old);
         let new = agenda.create(Class::Bulk);
         agenda.schedule(old, Place::here());
-        assert_eq!(agenda.pop(Class::Bulk), None);
+        assert_eq!(pop(&mut agenda, Class::Bulk), None);
         agenda.schedule(new, Place::here());
-        assert_eq!(agenda.pop(Class::Bulk), Some(new));
+        assert_eq!(pop(&mut agenda, Class::Bulk), Some(new));
     }
 
     #[test]
@@ -361,19 +368,19 @@ mod tests {
             inbox.schedule(&node, Stamp::default());
         };
         all(&mut agenda);
-        assert_eq!(agenda.pop(Class::Routing), Some(a));
+        assert_eq!(pop(&mut agenda, Class::Routing), Some(a));
         assert_eq!((agenda.pop_deferred(), inbox.take_all().count()), (None, 0));
         all(&mut agenda);
         assert_eq!(agenda.pop_deferred(), Some((a, Class::Routing)));
-        assert_eq!((agenda.pop(Class::Routing), inbox.take_all().count()), (None, 0));
+        assert_eq!((pop(&mut agenda, Class::Routing), inbox.take_all().count()), (None, 0));
         all(&mut agenda);
         assert_eq!(inbox.take_all().count(), 1);
         assert_eq!(agenda.arrived(0), Some((a, Class::Routing)));
-        assert_eq!((agenda.pop(Class::Routing), agenda.pop_deferred()), (None, None));
+        assert_eq!((pop(&mut agenda, Class::Routing), agenda.pop_deferred()), (None, None));
         inbox.schedule(&node, Stamp::default());
         assert_eq!(agenda.schedule(a, Place::here()), Scheduling::AlreadyPending);
         assert!(agenda.unschedule(a));
-        assert_eq!((agenda.pop(Class::Routing), inbox.take_all().count()), (None, 0));
+        assert_eq!((pop(&mut agenda, Class::Routing), inbox.take_all().count()), (None, 0));
     }
 
     #[test]
@@ -384,7 +391,7 @@ mod tests {
             agenda.schedule(key, Place::here());
             agenda.defer(key, Place::here());
             agenda.remove(key);
-            assert_eq!(agenda.pop(Class::Control), None);
+            assert_eq!(pop(&mut agenda, Class::Control), None);
             assert_eq!(agenda.pop_deferred(), None);
         }
         assert_eq!((agenda.slots.len(), agenda.free.len()), (1, 1));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use dunlin_mem::Arena;
 use dunlin_sync::{Batch, Class, Classes, Inbox, Item, Peeked};
-use dunlin_trace::{RecordId, Site};
+use dunlin_trace::RecordId;
 
 use crate::{
     ask::Ask,
@@ -95,7 +95,7 @@ impl<M: Send + 'static> Body<M> {
         driver: &mut dyn Driver,
         arena: &mut Arena,
     ) -> Ended {
-        let mut last = Site::START;
+        let mut last = Step::new(Kind::Start, Class::Control);
         cause::begin_turn(own.header().address());
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             self.run_handlers(inboxes, own, pending, driver, arena, &mut last)
@@ -104,7 +104,7 @@ impl<M: Send + 'static> Body<M> {
         outcome.unwrap_or_else(|payload| {
             arena.reset();
             driver.panicked(own);
-            self.panicked(&Panic::new(last, &*payload), own);
+            self.panicked(&Panic::new(last.site(), &*payload), own);
             Ended { stopped: true, ..Ended::NOTHING }
         })
     }
@@ -131,7 +131,7 @@ impl<M: Send + 'static> Body<M> {
         pending: Classes,
         driver: &mut dyn Driver,
         arena: &mut Arena,
-        last: &mut Site,
+        last: &mut Step,
     ) -> Ended {
         let header = own.header();
         if header.is_asked_to_stop() {
@@ -147,21 +147,25 @@ impl<M: Send + 'static> Body<M> {
                 return self.ended(inboxes, pending, false);
             };
             let done = Done::new(step, self.reason, (header.id(), header.kind()), now);
-            *last = done.site;
+            *last = step;
             cause::enter(Origin { began: now, record: driver.begin(&done) });
             self.handle(step, own, driver, arena, now);
             arena.reset();
             let pace = driver.boundary(&done);
-            if done.site == Site::JOB {
+            header.counters.ran(&done, pace.now);
+            if pace.then == Then::Continue && !step.is_special() {
+                now = pace.now;
+                continue;
+            }
+            if step.is(Kind::Job) {
                 self.core.jobs.account(pace.now.since(done.began));
             }
             if pace.then != Then::Continue {
                 let now = pace.now;
                 let over = now.since(driver.turn_until()).min(now.since(done.began));
-                header.counters.overruns.note(done.site, over);
+                header.counters.overruns.note(done.site(), over);
             }
-            header.counters.ran(&done, pace.now);
-            if step.kind == Kind::Stop {
+            if step.is(Kind::Stop) {
                 return self.ended(inboxes, pending, true);
             }
             let Some(at) = self.goes_on(pace) else { return self.ended(inboxes, pending, false) };
@@ -203,9 +207,9 @@ impl<M: Send + 'static> Body<M> {
     ) {
         let Some(state) = self.state.as_mut() else { return };
         let key = step.key(self.core.id);
-        self.core.running = step.thing(self.core.id);
+        self.core.running = step;
         let cx = &mut Context { core: &mut self.core, driver, cell: own, arena, now };
-        match step.kind {
+        match step.kind() {
             Kind::High => self.high.take_message().into_iter().for_each(|m| state.message(cx, m)),
             Kind::Low => self.low.take_message().into_iter().for_each(|m| state.message(cx, m)),
             Kind::Timer => {
@@ -214,7 +218,7 @@ impl<M: Send + 'static> Body<M> {
                 }
                 state.timer(cx, TimerId(key));
             }
-            Kind::Event => state.event(cx, EventId(key)),
+            Kind::Event | Kind::Call => state.event(cx, EventId(key)),
             Kind::Ready => state.ready(cx, SocketId(key), step.ready()),
             Kind::Work => {
                 if state.work(cx, WorkId(key)) == Progress::More {
@@ -417,8 +421,7 @@ impl<M: Send + 'static> Body<M> {
         let class = lane.class();
         match lane.kind() {
             lanes::EVENTS => {
-                let key = self.core.events.pop(class)?;
-                self.reason = self.core.events.stamp(key).into();
+                let key = self.core.events.pop(class, &mut self.reason)?;
                 Some(Step::of(Kind::Event, class, key))
             }
             lanes::SOCKETS => {
@@ -428,8 +431,7 @@ impl<M: Send + 'static> Body<M> {
                 Some(Step::of(Kind::Ready, class, served.id.0).for_ready(served.ready))
             }
             lanes::WORKS => {
-                let key = self.core.works.pop(class)?;
-                self.reason = self.core.works.stamp(key).into();
+                let key = self.core.works.pop(class, &mut self.reason)?;
                 Some(Step::of(Kind::Work, class, key))
             }
             _ if lane == Lane::TIMERS => {

@@ -8,15 +8,20 @@ use dunlin_trace::RecordId;
 use crate::{place::Place, time::Time};
 
 /// Goes with a message or event: when the handler that sent it began, its flight record, and where in it
-/// that was. Three words, written and read as such.
+/// that was.
+///
+/// Three words that are to be written and read one by one, often within nanoseconds: one read for two words just
+/// written waits until both writes have reached the cache. In this order the compiler does not join them, as it does
+/// not join a number and a pointer.
 #[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(C)]
 pub(crate) struct Stamp {
     /// Zero if it did not come from a handler.
     pub(crate) sent: Time,
-    /// Flight record of the sender's handler and, in the two highest bits, the class it was sent in.
-    why: u64,
     /// The call that sent it.
     pub(crate) place: Place,
+    /// Flight record of the sender's handler and, in the two highest bits, the class it was sent in.
+    why: u64,
 }
 
 impl Stamp {

@@ -78,13 +78,11 @@ impl<M: Send + 'static> Body<M> {
         let is_drained = ending.drain.contains(class);
         match place / Class::ALL.len() {
             0 if is_drained => {
-                let key = self.core.events.pop(class)?;
-                self.reason = self.core.events.stamp(key).into();
+                let key = self.core.events.pop(class, &mut self.reason)?;
                 Some(Step::of(Kind::Event, class, key))
             }
             1 if is_drained => {
-                let key = self.core.works.pop(class)?;
-                self.reason = self.core.works.stamp(key).into();
+                let key = self.core.works.pop(class, &mut self.reason)?;
                 Some(Step::of(Kind::Work, class, key))
             }
             2 => self.drain_inbox(place % 2, inboxes[place % 2], ending),

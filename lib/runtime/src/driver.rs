@@ -20,6 +20,7 @@ use crate::{
     place::Place,
     runloop::Interest,
     sim::SimSocket,
+    stats::Handler,
     step::{Reason, Step},
     time::Time,
 };
@@ -46,45 +47,69 @@ impl Endpoint {
     }
 }
 
-/// One handler: what it was and why it ran.
+/// One handler: what it was and why it ran. Place and cause are apart, so that the compiler does not join the reading
+/// of the two from a [`Reason`], for which see [`Stamp`](crate::cause::Stamp).
 #[derive(Clone, Copy, Debug)]
+#[repr(C)]
 pub(crate) struct Done {
-    pub(crate) site: Site,
-    pub(crate) class: Class,
-    pub(crate) loop_id: LoopId,
-    /// The kind of the loop: its type's name.
-    pub(crate) kind: &'static str,
+    pub(crate) step: Step,
+    /// Where it was asked for.
+    pub(crate) place: Place,
     /// When it began.
     pub(crate) began: Time,
     /// When it was asked for or due; when it began, if nobody knows.
     pub(crate) since: Time,
-    /// Whether it is known.
-    pub(crate) waited: bool,
     /// The handler that asked for it.
     pub(crate) cause: RecordId,
-    /// Where it did.
-    pub(crate) place: Place,
-    /// Which timer, event, socket or job.
-    pub(crate) argument: u32,
+    pub(crate) loop_id: LoopId,
+    /// The kind of the loop: its type's name.
+    pub(crate) kind: &'static str,
+    /// Whether it is known since when it has waited.
+    pub(crate) knows_since: bool,
 }
 
 impl Done {
     /// A handler of the loop of this number and kind that begins now.
     #[inline]
     pub(crate) fn new(step: Step, reason: Reason, of: (LoopId, &'static str), now: Time) -> Self {
-        let waited = reason.since != Time::ZERO;
-        Self {
-            site: step.site(),
-            class: step.class,
-            loop_id: of.0,
-            kind: of.1,
-            began: now,
-            since: if waited { reason.since.min(now) } else { now },
-            waited,
-            cause: reason.cause,
-            place: reason.place,
-            argument: step.number(),
-        }
+        let (loop_id, kind) = of;
+        let Reason { since, place, cause } = reason;
+        let knows_since = since != Time::ZERO;
+        let since = if knows_since { since.min(now) } else { now };
+        Self { step, loop_id, kind, knows_since, began: now, since, place, cause }
+    }
+
+    #[inline]
+    pub(crate) fn site(&self) -> Site {
+        self.step.site()
+    }
+
+    #[inline]
+    pub(crate) fn class(&self) -> Class {
+        self.step.class()
+    }
+
+    #[inline]
+    pub(crate) fn handler(&self) -> Handler {
+        self.step.handler()
+    }
+
+    /// Which timer, event, socket or job.
+    #[inline]
+    pub(crate) fn argument(&self) -> u32 {
+        self.step.number()
+    }
+
+    /// How long it took if it ends now, in nanoseconds.
+    #[inline]
+    pub(crate) fn took(&self, now: Time) -> u64 {
+        now.nanos_since(self.began)
+    }
+
+    /// How long it waited, in nanoseconds; nothing, if nobody knows.
+    #[inline]
+    pub(crate) fn waited(&self) -> u64 {
+        self.began.nanos_since(self.since)
     }
 }
 

@@ -32,7 +32,7 @@ use crate::{
     place::Place,
     runloop::{Loop, Ready},
     sockets::Marked,
-    stats::{Handler, LoopStats, note_stop},
+    stats::{LoopStats, note_stop},
     time::Time,
     wish::WishCell,
 };
@@ -142,7 +142,7 @@ pub(crate) struct Counters {
     pub(crate) turns: AtomicU64,
     pub(crate) handlers: [AtomicU64; 4],
     pub(crate) overruns: Overruns,
-    /// By [`Handler`]; start, stop and idle jobs are counted together, as loops are many.
+    /// By [`Handler`](crate::stats::Handler); start, stop and idle jobs are counted together, as loops are many.
     pub(crate) sites: [SiteCounters; SITES],
     /// The longest handler.
     pub(crate) longest: AtomicU64,
@@ -177,13 +177,13 @@ impl Counters {
     /// A handler has run, and ended now.
     #[inline]
     pub(crate) fn ran(&self, handler: &Done, now: Time) {
-        let site = &self.sites[Handler::of(handler.site).index().min(SITES - 1)];
-        let took = now.nanos_since(handler.began);
-        Self::add(&self.handlers[handler.class.index()], 1);
+        let site = &self.sites[handler.handler().index().min(SITES - 1)];
+        let took = handler.took(now);
+        Self::add(&self.handlers[handler.class().index()], 1);
         Self::add(&site.count, 1);
         Self::add(&site.run, took);
         Self::raise(&self.longest, took);
-        Self::raise(&self.latest, handler.began.nanos_since(handler.since));
+        Self::raise(&self.latest, handler.waited());
     }
 
     /// Forgets all but what placement goes by. Only where the loop runs.

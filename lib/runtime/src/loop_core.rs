@@ -17,6 +17,7 @@ use crate::{
     place::Place,
     scopes::Scopes,
     sockets::Sockets,
+    step::{Kind, Step},
     time::Time,
     timer::Timers,
 };
@@ -39,10 +40,10 @@ pub(crate) struct LoopCore {
     pub(crate) class: Class,
     /// The loop's place in its worker's tables.
     pub(crate) slot: u32,
-    /// Whose handler runs, if it is that of a timer, event or job.
-    pub(crate) running: Option<Thing>,
-    /// Whose handlers have called the one that runs.
-    pub(crate) callers: Vec<Option<Thing>>,
+    /// The handler that runs, or ran last.
+    pub(crate) running: Step,
+    /// Those that have called it.
+    pub(crate) callers: Vec<Step>,
     /// The loop is told of jumps of the clocks.
     pub(crate) watches_clock: bool,
     /// The loop stops, perhaps not yet.
@@ -72,7 +73,7 @@ impl LoopCore {
             scopes: Scopes::new(id),
             class,
             slot: NOWHERE,
-            running: None,
+            running: Step::new(Kind::Start, class),
             callers: Vec::new(),
             watches_clock: false,
             stopping: false,
@@ -121,7 +122,8 @@ impl LoopCore {
 
     /// Whether this is what runs, or has called what runs.
     pub(crate) fn is_running(&self, thing: Thing) -> bool {
-        self.running == Some(thing) || self.callers.contains(&Some(thing))
+        let mut running = self.callers.iter().chain([&self.running]);
+        running.any(|step| step.thing(self.id) == Some(thing))
     }
 
     /// When the loop's timers need the worker: the first liveness timer, the first other one; and

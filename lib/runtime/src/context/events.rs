@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use dunlin_sync::Class;
-use dunlin_trace::Site;
 
 use crate::{
     address::EventHandle,
@@ -15,6 +14,7 @@ use crate::{
     outcome::{Cancel, Scheduling},
     place::Place,
     runloop::Loop,
+    step::{Kind, Step},
 };
 
 /// Events and long jobs.
@@ -63,18 +63,16 @@ impl Context<'_> {
         let (outer, before) = (cause::running(), self.now);
         let began = self.driver.tick();
         let call = Done {
-            site: Site::CALL,
-            class,
+            step: Step::of(Kind::Call, class, event.0),
             loop_id: self.loop_id(),
             kind: self.cell.header().kind(),
+            knows_since: false,
             began,
             since: began,
-            waited: false,
-            cause: outer.record,
             place: Place::here(),
-            argument: event.0.index(),
+            cause: outer.record,
         };
-        let caller = self.core.running.replace(Thing::Event(event.0));
+        let caller = core::mem::replace(&mut self.core.running, call.step);
         self.core.callers.push(caller);
         cause::enter(Origin { began, record: self.driver.begin(&call) });
         self.now = began;
@@ -82,7 +80,8 @@ impl Context<'_> {
         self.driver.end_call(outer.record);
         cause::enter(outer);
         self.now = before;
-        self.core.running = self.core.callers.pop().flatten();
+        self.core.callers.pop();
+        self.core.running = caller;
         true
     }
 

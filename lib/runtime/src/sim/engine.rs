@@ -128,10 +128,10 @@ impl Driver for Engine {
     }
 
     fn begin(&mut self, handler: &Done) -> RecordId {
-        if handler.class == Class::Liveness {
+        if handler.class() == Class::Liveness {
             self.liveness_late = self.liveness_late.max(handler.began.since(handler.since));
         }
-        let place = self.places.number(handler.place, handler.site);
+        let place = self.places.number(handler.place, handler.site());
         self.meter().begin(handler, place);
         self.recording.begin(self.worker, handler, place)
     }
@@ -139,12 +139,12 @@ impl Driver for Engine {
     fn boundary(&mut self, handler: &Done) -> Pace {
         self.consumed += self.chance.span(&self.handler_cost);
         self.handlers += 1;
-        if handler.site == Site::JOB {
+        if handler.site() == Site::JOB {
             self.jobs += self.consumed;
         }
         self.hash.add(handler.began.as_nanos());
         self.hash.add(u64::from(handler.loop_id.number()) << 32 | self.worker as u64);
-        self.hash.add(u64::from(handler.site.0) << 32 | u64::from(handler.argument));
+        self.hash.add(u64::from(handler.site().0) << 32 | u64::from(handler.argument()));
         let now = self.now + self.consumed;
         self.meter().end(handler, now);
         self.recording.end(now, RecordId::NONE);

@@ -34,11 +34,11 @@ impl Recording {
         let entry = Entry {
             at: handler.began.as_nanos(),
             since: handler.since.as_nanos(),
-            site: handler.site,
-            class: handler.class as u8,
+            site: handler.site(),
+            class: handler.class() as u8,
             loop_id: handler.loop_id.number(),
             cause: handler.cause,
-            argument: handler.argument,
+            argument: handler.argument(),
             place: place.0,
         };
         let record = self.ring(worker).map_or(RecordId::NONE, |ring| ring.begin(&entry));

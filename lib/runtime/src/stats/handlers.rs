@@ -4,7 +4,7 @@ use core::{fmt, panic::Location, sync::atomic::Ordering, time::Duration};
 use std::sync::Arc;
 
 use dunlin_sync::{Bulletin, Class, Snapshot};
-use dunlin_trace::{Site, class_name};
+use dunlin_trace::class_name;
 
 use super::histogram::{Buckets, Histogram};
 use crate::{driver::Done, ids::LoopId, place::PlaceId, time::Time};
@@ -59,22 +59,9 @@ impl Handler {
     }
 
     /// Its place in [`Handler::ALL`].
+    #[inline]
     pub const fn index(self) -> usize {
         self as usize
-    }
-
-    /// The handler that a site of the recorder stands for.
-    pub(crate) const fn of(site: Site) -> Self {
-        if site.0 == Site::CALL.0 {
-            return Self::Event;
-        }
-        // A question of another loop about one of ours.
-        if site.0 == Site::ASK.0 {
-            return Self::Message;
-        }
-        // The numbers follow each other in the order of `ALL`; a test holds it.
-        let at = (site.0 as usize).wrapping_sub(Site::MESSAGE.0 as usize);
-        if at < Self::ALL.len() { Self::ALL[at] } else { Self::Stop }
     }
 }
 
@@ -104,9 +91,9 @@ impl Who {
     pub(crate) fn of(done: &Done, place: PlaceId) -> Self {
         Self {
             loop_id: done.loop_id,
-            handler: Handler::of(done.site),
-            class: done.class,
-            argument: done.argument,
+            handler: done.handler(),
+            class: done.class(),
+            argument: done.argument(),
             place,
         }
     }
@@ -347,6 +334,8 @@ pub(crate) fn short_name(name: &'static str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use dunlin_trace::Site;
+
     use super::*;
 
     #[test]
@@ -354,7 +343,6 @@ mod tests {
         for handler in Handler::ALL {
             let site = Site(Site::MESSAGE.0 + handler.index() as u16);
             assert_eq!(site.name(), Some(handler.name()));
-            assert_eq!(Handler::of(site), handler);
         }
     }
 

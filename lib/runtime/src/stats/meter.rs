@@ -4,18 +4,19 @@ use core::{sync::atomic::AtomicU64, time::Duration};
 use std::sync::Arc;
 
 use dunlin_sync::{Bulletin, Class};
-use dunlin_trace::{RecordId, Site};
+use dunlin_trace::RecordId;
 
 use super::{
     blame::{Blame, Held},
     findings::{Finding, Limits},
-    handlers::{Cell, Handler, Kind, Measured, Measures, Who, place},
+    handlers::{Cell, Kind, Measured, Measures, Who, place},
 };
 use crate::{
     driver::Done,
     ids::LoopId,
     loop_cell::Counters,
     place::PlaceId,
+    step::Kind as StepKind,
     time::{Time, nanos},
 };
 
@@ -110,7 +111,7 @@ impl Meter {
     pub(crate) fn begin(&mut self, handler: &Done, place: PlaceId) {
         let [names, kinds] = Who::of(handler, place).pack();
         let (began, cause) = (handler.began.as_nanos(), handler.cause.to_bits());
-        if handler.site == Site::CALL {
+        if handler.step.kind() == StepKind::Call {
             self.calls.extend(self.gauge.running.read().map(|shown| shown.words));
         }
         self.gauge.running.show([names, kinds, began, cause]);
@@ -129,9 +130,8 @@ impl Meter {
         if self.current.0 != handler.loop_id {
             self.enter(handler);
         }
-        let took = now.nanos_since(handler.began);
-        let waited = handler.began.nanos_since(handler.since);
-        let at = place(handler.class, Handler::of(handler.site));
+        let (took, waited) = (handler.took(now), handler.waited());
+        let at = place(handler.class(), handler.handler());
         let kind = self.kinds.get(self.current.1);
         let cell = kind.and_then(|kind| kind.cells[at].as_deref());
         let Some(cell) = cell else { return self.end_first(handler, now) };
@@ -139,14 +139,14 @@ impl Meter {
         if cell.longest.is_exceeded_by(took) {
             cell.longest.raise(took, now, self.who(handler), None);
         }
-        if handler.waited {
+        if handler.knows_since {
             cell.wait.add(waited);
         }
         if cell.latest.is_exceeded_by(waited) {
             let culprit = self.blame.culprit(handler.loop_id, handler.since, handler.began);
             cell.latest.raise(waited, handler.began, self.who(handler), Some(culprit));
         }
-        if waited >= self.limits.late(handler.class) {
+        if waited >= self.limits.late(handler.class()) {
             self.late(handler, waited);
         }
         if took >= LONG {
@@ -215,7 +215,7 @@ impl Meter {
     /// The end of the first handler of its kind here.
     #[cold]
     fn end_first(&mut self, handler: &Done, now: Time) {
-        let (class, kind_of_handler) = (handler.class, Handler::of(handler.site));
+        let (class, kind_of_handler) = (handler.class(), handler.handler());
         let cell = Cell::new();
         if let Some(kind) = self.kinds.get_mut(self.current.1) {
             kind.cells[place(class, kind_of_handler)] = Some(Arc::clone(&cell));
@@ -232,8 +232,8 @@ impl Meter {
         let who = self.who(handler);
         self.blame.held(Held { began: handler.began, ended: now, who });
         let took = now.since(handler.began);
-        if nanos(took) >= self.limits.overrun(handler.class) {
-            Counters::add(&self.gauge.overruns[handler.class.index()], 1);
+        if nanos(took) >= self.limits.overrun(handler.class()) {
+            Counters::add(&self.gauge.overruns[handler.class().index()], 1);
             let version = self.gauge.running.version();
             let reported = self.gauge.reported.load(core::sync::atomic::Ordering::Relaxed);
             self.findings.push(Finding::Overrun { who, took, reported: reported == version });
@@ -242,7 +242,7 @@ impl Meter {
 
     #[cold]
     fn late(&mut self, handler: &Done, waited: u64) {
-        Counters::add(&self.gauge.lates[handler.class.index()], 1);
+        Counters::add(&self.gauge.lates[handler.class().index()], 1);
         let culprit = self.blame.culprit(handler.loop_id, handler.since, handler.began);
         let late = Duration::from_nanos(waited);
         self.findings.push(Finding::Late { who: self.who(handler), late, culprit });

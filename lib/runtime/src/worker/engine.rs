@@ -29,6 +29,7 @@ use crate::{
     pool::{LIVENESS_BIT, WorkerShared, local},
     runloop::Interest,
     stats::Meter,
+    step::Kind,
     time::Time,
     worker::registry::Registry,
 };
@@ -154,19 +155,19 @@ impl Driver for Engine {
 
     #[inline]
     fn begin(&mut self, handler: &Done) -> RecordId {
-        let late = handler.began.nanos_since(handler.since);
-        if handler.site == Site::TIMER && handler.class == Class::Liveness {
+        let late = handler.waited();
+        if handler.step.kind() == Kind::Timer && handler.class() == Class::Liveness {
             self.tally.liveness_late = self.tally.liveness_late.max(late);
         }
-        let place = self.places.number(handler.place, handler.site);
+        let place = self.places.number(handler.place, handler.site());
         self.record = self.ring.begin(&Entry {
             at: self.ticks,
             since: self.ticks.wrapping_sub(self.clock.ticks_in(late)),
-            site: handler.site,
-            class: handler.class as u8,
+            site: handler.site(),
+            class: handler.class() as u8,
             loop_id: handler.loop_id.number(),
             cause: handler.cause,
-            argument: handler.argument,
+            argument: handler.argument(),
             place: place.0,
         });
         self.meter.begin(handler, place);
@@ -177,14 +178,14 @@ impl Driver for Engine {
     fn boundary(&mut self, handler: &Done) -> Pace {
         let now = self.tick();
         self.ring.end(self.record, self.ticks);
-        let took = now.nanos_since(handler.began);
+        let took = handler.took(now);
         let counters = &self.shared.counters;
-        Counters::add(&counters.handlers[handler.class.index()], 1);
+        Counters::add(&counters.handlers[handler.class().index()], 1);
         Counters::raise(&counters.longest, took);
-        match handler.site {
-            Site::MESSAGE => Counters::add(&counters.messages, 1),
-            Site::JOB => self.tally.jobs += took,
-            _ => {}
+        if handler.step.is_message() {
+            Counters::add(&counters.messages, 1);
+        } else if handler.step.kind() == Kind::Job {
+            self.tally.jobs += took;
         }
         self.meter.end(handler, now);
         if now >= self.turn_until {
