@@ -31,7 +31,14 @@ pub fn zone_offset(wall: Duration) -> i32 {
 /// of [`monotonic`]. [`scale`] turns it into nanoseconds. Reads are not ordered with the loads around them.
 #[inline]
 pub fn ticks() -> u64 {
-    if counter::usable() { counter::read() } else { monotonic() }
+    if counter::usable() { counter::read() } else { ticks_of_system() }
+}
+
+/// Apart, so that who reads the counter does not make room for a call.
+#[cold]
+#[inline(never)]
+fn ticks_of_system() -> u64 {
+    monotonic()
 }
 
 /// The rate of [`ticks`] and where it stood at the start of the process; measured once, which takes about a

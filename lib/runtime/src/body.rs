@@ -141,12 +141,13 @@ impl<M: Send + 'static> Body<M> {
             self.asks.refill(header.asks());
         }
         self.way_from = driver.gives_way_from();
+        driver.enter(header.id(), header.kind());
         let mut now = driver.turn_time();
         loop {
             let Some(step) = self.next_step(inboxes, now) else {
                 return self.ended(inboxes, pending, false);
             };
-            let done = Done::new(step, self.reason, (header.id(), header.kind()), now);
+            let done = Done::new(step, self.reason, header.id(), now);
             *last = step;
             cause::enter(Origin { began: now, record: driver.begin(&done) });
             self.handle(step, own, driver, arena, now);

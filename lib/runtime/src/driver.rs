@@ -62,21 +62,18 @@ pub(crate) struct Done {
     /// The handler that asked for it.
     pub(crate) cause: RecordId,
     pub(crate) loop_id: LoopId,
-    /// The kind of the loop: its type's name.
-    pub(crate) kind: &'static str,
     /// Whether it is known since when it has waited.
     pub(crate) knows_since: bool,
 }
 
 impl Done {
-    /// A handler of the loop of this number and kind that begins now.
+    /// A handler of the loop of this number that begins now.
     #[inline]
-    pub(crate) fn new(step: Step, reason: Reason, of: (LoopId, &'static str), now: Time) -> Self {
-        let (loop_id, kind) = of;
+    pub(crate) fn new(step: Step, reason: Reason, loop_id: LoopId, now: Time) -> Self {
         let Reason { since, place, cause } = reason;
         let knows_since = since != Time::ZERO;
         let since = if knows_since { since.min(now) } else { now };
-        Self { step, loop_id, kind, knows_since, began: now, since, place, cause }
+        Self { step, loop_id, knows_since, began: now, since, place, cause }
     }
 
     #[inline]
@@ -146,8 +143,12 @@ pub(crate) fn gives_way_from(turn: Class, others: Classes) -> usize {
 pub(crate) trait Driver {
     /// When the turn began that is about to run handlers.
     fn turn_time(&mut self) -> Time;
+    /// A loop of this kind, which is the name of its type, is about to run handlers.
+    fn enter(&mut self, loop_id: LoopId, kind: &'static str);
     /// A handler is about to run; its flight record.
     fn begin(&mut self, handler: &Done) -> RecordId;
+    /// A handler is about to run that another calls; its flight record.
+    fn begin_call(&mut self, handler: &Done) -> RecordId;
     /// A handler has run.
     fn boundary(&mut self, handler: &Done) -> Pace;
     /// Reads the clock in the midst of a handler, which is about to call another.

@@ -65,13 +65,15 @@ impl Places {
         Arc::new(Self { numbers: Register::new(), sites, recorder })
     }
 
-    /// The number of a place where something was asked for of which `site` came.
+    /// The number of a place, if it stands where nearly all do; else [`Places::number`] knows.
     #[inline]
+    pub(crate) fn glance(&self, place: Place) -> Option<PlaceId> {
+        self.numbers.glance(place.0).map(PlaceId)
+    }
+
+    /// The number of a place where something was asked for of which `site` came.
     pub(crate) fn number(&self, place: Place, site: Site) -> PlaceId {
-        match self.numbers.glance(place.0) {
-            Some(number) => PlaceId(number),
-            None => self.look(place, site),
-        }
+        self.glance(place).unwrap_or_else(|| self.look(place, site))
     }
 
     #[cold]

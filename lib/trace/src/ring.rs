@@ -62,6 +62,7 @@ impl Ring {
     }
 
     /// Whether this ring keeps what is recorded.
+    #[inline]
     pub const fn is_enabled(&self) -> bool {
         self.shared.is_some()
     }

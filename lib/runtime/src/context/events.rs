@@ -65,7 +65,6 @@ impl Context<'_> {
         let call = Done {
             step: Step::of(Kind::Call, class, event.0),
             loop_id: self.loop_id(),
-            kind: self.cell.header().kind(),
             knows_since: false,
             began,
             since: began,
@@ -74,7 +73,7 @@ impl Context<'_> {
         };
         let caller = core::mem::replace(&mut self.core.running, call.step);
         self.core.callers.push(caller);
-        cause::enter(Origin { began, record: self.driver.begin(&call) });
+        cause::enter(Origin { began, record: self.driver.begin_call(&call) });
         self.now = began;
         state.event(self, event);
         self.driver.end_call(outer.record);

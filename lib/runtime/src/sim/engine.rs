@@ -18,7 +18,7 @@ use super::{SimOptions, net::SimNet, recording::Recording};
 use crate::{
     clocks::{ClockReading, ClockSource},
     driver::{Done, Driver, Endpoint, Pace, Then, gives_way_from},
-    ids::SocketId,
+    ids::{LoopId, SocketId},
     loop_cell::Runnable,
     options::{ConnectOptions, ListenOptions},
     place::Places,
@@ -127,12 +127,22 @@ impl Driver for Engine {
         self.now
     }
 
+    fn enter(&mut self, loop_id: LoopId, kind: &'static str) {
+        self.meter().enter(loop_id, kind);
+    }
+
     fn begin(&mut self, handler: &Done) -> RecordId {
         if handler.class() == Class::Liveness {
             self.liveness_late = self.liveness_late.max(handler.began.since(handler.since));
         }
         let place = self.places.number(handler.place, handler.site());
         self.meter().begin(handler, place);
+        self.recording.begin(self.worker, handler, place)
+    }
+
+    fn begin_call(&mut self, handler: &Done) -> RecordId {
+        let place = self.places.number(handler.place, handler.site());
+        self.meter().begin_call(handler, place);
         self.recording.begin(self.worker, handler, place)
     }
 
@@ -146,7 +156,9 @@ impl Driver for Engine {
         self.hash.add(u64::from(handler.loop_id.number()) << 32 | self.worker as u64);
         self.hash.add(u64::from(handler.site().0) << 32 | u64::from(handler.argument()));
         let now = self.now + self.consumed;
-        self.meter().end(handler, now);
+        if !self.meter().end(handler, now) {
+            self.meter().end_of_note(handler, now);
+        }
         self.recording.end(now, RecordId::NONE);
         let is_over = now >= self.turn_until;
         Pace { now, then: if is_over { Then::PauseAndYield } else { Then::Pause } }

@@ -226,21 +226,14 @@ impl Measured {
     }
 }
 
-/// Where the worker finds the cells of one kind of loop: by class and handler.
-#[derive(Default)]
-pub(super) struct Kind {
-    pub(super) name: &'static str,
-    /// Made when the worker first meets such a handler.
-    pub(super) cells: [Option<Arc<Cell>>; CELLS],
-}
-
-/// The place of a class and kind of handler in [`Kind::cells`].
+/// The place of a class and kind of handler among the cells of a kind of loop.
 #[inline]
 pub(super) fn place(class: Class, handler: Handler) -> usize {
     (class.index() * Handler::ALL.len() + handler.index()) % CELLS
 }
 
-const CELLS: usize = Class::ALL.len() * Handler::ALL.len();
+/// Cells of a kind of loop.
+pub(super) const CELLS: usize = Class::ALL.len() * Handler::ALL.len();
 
 /// Histograms of run time and wait, and the worst of each.
 pub(crate) struct Cell {
@@ -259,6 +252,15 @@ impl Cell {
             longest: Peak::default(),
             latest: Peak::default(),
         })
+    }
+
+    /// Counts one handler.
+    #[inline]
+    pub(super) fn add(&self, handler: &Done, now: Time) {
+        self.run.add(handler.took(now));
+        if handler.knows_since {
+            self.wait.add(handler.waited());
+        }
     }
 
     pub(super) fn clear(&self) {

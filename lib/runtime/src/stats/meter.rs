@@ -9,14 +9,13 @@ use dunlin_trace::RecordId;
 use super::{
     blame::{Blame, Held},
     findings::{Finding, Limits},
-    handlers::{Cell, Kind, Measured, Measures, Who, place},
+    handlers::{CELLS, Cell, Measured, Measures, Who, place},
 };
 use crate::{
     driver::Done,
     ids::LoopId,
     loop_cell::Counters,
     place::PlaceId,
-    step::Kind as StepKind,
     time::{Time, nanos},
 };
 
@@ -78,8 +77,11 @@ impl Running {
 pub(crate) struct Meter {
     gauge: Arc<Gauge>,
     limits: Arc<Limits>,
-    kinds: Vec<Kind>,
-    /// The loop whose turn it is, and the place of its kind.
+    /// The kinds of loops met so far: the names of their types.
+    kinds: Vec<&'static str>,
+    /// [`CELLS`] of each kind, by [`place`]; none where no such handler has run here.
+    cells: Vec<Option<Arc<Cell>>>,
+    /// The loop whose turn it is, and where the cells of its kind begin.
     current: (LoopId, usize),
     blame: Blame,
     /// Handlers that have called the one that runs.
@@ -94,6 +96,7 @@ impl Meter {
             gauge,
             limits,
             kinds: Vec::new(),
+            cells: Vec::new(),
             current: (LoopId(0), 0),
             blame: Blame::new(),
             calls: Vec::new(),
@@ -106,15 +109,36 @@ impl Meter {
         &self.gauge
     }
 
+    /// A loop of this kind has its turn.
+    #[inline]
+    pub(crate) fn enter(&mut self, loop_id: LoopId, kind: &'static str) {
+        if self.current.0 != loop_id {
+            self.current = (loop_id, self.cells_of(kind));
+        }
+    }
+
+    fn cells_of(&mut self, kind: &'static str) -> usize {
+        let found = self.kinds.iter().position(|name| *name == kind);
+        let at = found.unwrap_or_else(|| {
+            self.kinds.push(kind);
+            self.cells.resize(self.kinds.len() * CELLS, None);
+            self.kinds.len() - 1
+        });
+        at * CELLS
+    }
+
     /// A handler begins.
-    #[inline(always)] // into its only caller, at every handler
+    #[inline(always)] // into its few callers, at every handler
     pub(crate) fn begin(&mut self, handler: &Done, place: PlaceId) {
         let [names, kinds] = Who::of(handler, place).pack();
         let (began, cause) = (handler.began.as_nanos(), handler.cause.to_bits());
-        if handler.step.kind() == StepKind::Call {
-            self.calls.extend(self.gauge.running.read().map(|shown| shown.words));
-        }
         self.gauge.running.show([names, kinds, began, cause]);
+    }
+
+    /// A handler begins that the one that runs has called.
+    pub(crate) fn begin_call(&mut self, handler: &Done, place: PlaceId) {
+        self.calls.extend(self.gauge.running.read().map(|shown| shown.words));
+        self.begin(handler, place);
     }
 
     /// A call within a handler is over: the handler goes on. Its time is the handler's.
@@ -124,27 +148,40 @@ impl Meter {
         }
     }
 
-    /// It has ended.
+    /// It has ended; false if that is [of note](Self::end_of_note), and nothing has been done about it.
     #[inline(always)] // as `begin`
-    pub(crate) fn end(&mut self, handler: &Done, now: Time) {
-        if self.current.0 != handler.loop_id {
-            self.enter(handler);
-        }
+    pub(crate) fn end(&mut self, handler: &Done, now: Time) -> bool {
         let (took, waited) = (handler.took(now), handler.waited());
-        let at = place(handler.class(), handler.handler());
-        let kind = self.kinds.get(self.current.1);
-        let cell = kind.and_then(|kind| kind.cells[at].as_deref());
-        let Some(cell) = cell else { return self.end_first(handler, now) };
-        cell.run.add(took);
-        if cell.longest.is_exceeded_by(took) {
-            cell.longest.raise(took, now, self.who(handler), None);
+        let Some(cell) = self.cell(handler) else { return false };
+        if cell.longest.is_exceeded_by(took)
+            || cell.latest.is_exceeded_by(waited)
+            || waited >= self.limits.late(handler.class())
+            || took >= LONG
+        {
+            return false;
         }
-        if handler.knows_since {
-            cell.wait.add(waited);
+        cell.add(handler, now);
+        self.gauge.running.take_down();
+        true
+    }
+
+    /// The end of a handler that is the first of its kind here, or the worst so far, or took or waited long.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn end_of_note(&mut self, handler: &Done, now: Time) {
+        let (took, waited) = (handler.took(now), handler.waited());
+        if self.cell(handler).is_none() {
+            self.make_cell(handler);
         }
-        if cell.latest.is_exceeded_by(waited) {
-            let culprit = self.blame.culprit(handler.loop_id, handler.since, handler.began);
-            cell.latest.raise(waited, handler.began, self.who(handler), Some(culprit));
+        if let Some(cell) = self.cell(handler) {
+            cell.add(handler, now);
+            if cell.longest.is_exceeded_by(took) {
+                cell.longest.raise(took, now, self.who(handler), None);
+            }
+            if cell.latest.is_exceeded_by(waited) {
+                let culprit = self.blame.culprit(handler.loop_id, handler.since, handler.began);
+                cell.latest.raise(waited, handler.began, self.who(handler), Some(culprit));
+            }
         }
         if waited >= self.limits.late(handler.class()) {
             self.late(handler, waited);
@@ -153,6 +190,12 @@ impl Meter {
             self.long(handler, now);
         }
         self.gauge.running.take_down();
+    }
+
+    #[inline]
+    fn cell(&self, handler: &Done) -> Option<&Cell> {
+        let at = self.current.1 + place(handler.class(), handler.handler());
+        self.cells.get(at)?.as_deref()
     }
 
     /// The handler panicked: its time is not measured.
@@ -187,7 +230,7 @@ impl Meter {
 
     /// Forgets what has been measured.
     pub(crate) fn clear(&mut self) {
-        for cell in self.kinds.iter().flat_map(|kind| &kind.cells).flatten() {
+        for cell in self.cells.iter().flatten() {
             cell.clear();
         }
         for counter in self.gauge.overruns.iter().chain(&self.gauge.lates) {
@@ -202,29 +245,19 @@ impl Meter {
         Who::of(handler, shown.map_or(PlaceId::UNKNOWN, |running| running.who.place))
     }
 
-    /// Another loop's turn.
-    fn enter(&mut self, handler: &Done) {
-        let found = self.kinds.iter().position(|kind| kind.name == handler.kind);
-        let at = found.unwrap_or_else(|| {
-            self.kinds.push(Kind { name: handler.kind, ..Kind::default() });
-            self.kinds.len() - 1
-        });
-        self.current = (handler.loop_id, at);
-    }
-
-    /// The end of the first handler of its kind here.
-    #[cold]
-    fn end_first(&mut self, handler: &Done, now: Time) {
-        let (class, kind_of_handler) = (handler.class(), handler.handler());
+    fn make_cell(&mut self, handler: &Done) {
+        let (first, class) = (self.current.1, handler.class());
+        let (Some(&kind), Some(empty)) = (
+            self.kinds.get(first / CELLS),
+            self.cells.get_mut(first + place(class, handler.handler())),
+        ) else {
+            return;
+        };
         let cell = Cell::new();
-        if let Some(kind) = self.kinds.get_mut(self.current.1) {
-            kind.cells[place(class, kind_of_handler)] = Some(Arc::clone(&cell));
-            let measured = Measured { kind: kind.name, class, handler: kind_of_handler, cell };
-            let mut all = self.gauge.measures.load_full().to_vec();
-            all.push(measured);
-            self.gauge.measures.store(Arc::new(all));
-            self.end(handler, now);
-        }
+        *empty = Some(Arc::clone(&cell));
+        let mut all = self.gauge.measures.load_full().to_vec();
+        all.push(Measured { kind, class, handler: handler.handler(), cell });
+        self.gauge.measures.store(Arc::new(all));
     }
 
     #[cold]

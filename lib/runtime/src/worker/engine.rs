@@ -22,10 +22,10 @@ use dunlin_trace::{Entry, RecordId, Ring, Site};
 
 use crate::{
     driver::{Done, Driver, Endpoint, Pace, Then, gives_way_from},
-    ids::SocketId,
+    ids::{LoopId, SocketId},
     loop_cell::{Counters, Runnable},
     options::{ConnectOptions, ListenOptions},
-    place::Places,
+    place::{PlaceId, Places},
     pool::{LIVENESS_BIT, WorkerShared, local},
     runloop::Interest,
     stats::Meter,
@@ -134,6 +134,62 @@ impl Engine {
         (self.shared.urgent.load(Ordering::Relaxed) | local::urgent()) & LIVENESS_BIT != 0
     }
 
+    #[inline(always)]
+    fn begin_at(&mut self, handler: &Done, place: PlaceId) -> RecordId {
+        self.meter.begin(handler, place);
+        if self.ring.is_enabled() { self.record(handler, place) } else { RecordId::NONE }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn begin_somewhere(&mut self, handler: &Done) -> RecordId {
+        let place = self.places.number(handler.place, handler.site());
+        self.begin_at(handler, place)
+    }
+
+    /// Records the handler that begins.
+    #[inline(never)]
+    fn record(&mut self, handler: &Done, place: PlaceId) -> RecordId {
+        self.record = self.ring.begin(&Entry {
+            at: self.ticks,
+            since: self.ticks.wrapping_sub(self.clock.ticks_in(handler.waited())),
+            site: handler.site(),
+            class: handler.class() as u8,
+            loop_id: handler.loop_id.number(),
+            cause: handler.cause,
+            argument: handler.argument(),
+            place: place.0,
+        });
+        self.record
+    }
+
+    /// The end of a handler that is to be looked at more closely: the worst of the worker is among these.
+    #[cold]
+    #[inline(never)]
+    fn end_of_note(&mut self, handler: &Done) -> Pace {
+        let (now, waited) = (self.now, handler.waited());
+        Counters::raise(&self.shared.counters.longest, handler.took(now));
+        if handler.step.is(Kind::Timer) && handler.class() == Class::Liveness {
+            self.tally.liveness_late = self.tally.liveness_late.max(waited);
+        }
+        self.meter.end_of_note(handler, now);
+        self.pace()
+    }
+
+    /// What comes next.
+    #[inline(always)] // into its two callers, at every handler
+    fn pace(&self) -> Pace {
+        let now = self.now;
+        let is_over = now >= self.turn_until;
+        let is_urgent = (is_over && now >= self.liveness_at) || self.is_urgent();
+        let then = match (is_urgent, is_over) {
+            (true, _) => Then::Interrupt,
+            (false, true) => Then::Yield,
+            (false, false) => Then::Continue,
+        };
+        Pace { now, then }
+    }
+
     /// Publishes what was counted.
     pub(crate) fn publish(&mut self) {
         let tally = core::mem::take(&mut self.tally);
@@ -153,48 +209,37 @@ impl Driver for Engine {
         self.now
     }
 
-    #[inline]
-    fn begin(&mut self, handler: &Done) -> RecordId {
-        let late = handler.waited();
-        if handler.step.kind() == Kind::Timer && handler.class() == Class::Liveness {
-            self.tally.liveness_late = self.tally.liveness_late.max(late);
-        }
-        let place = self.places.number(handler.place, handler.site());
-        self.record = self.ring.begin(&Entry {
-            at: self.ticks,
-            since: self.ticks.wrapping_sub(self.clock.ticks_in(late)),
-            site: handler.site(),
-            class: handler.class() as u8,
-            loop_id: handler.loop_id.number(),
-            cause: handler.cause,
-            argument: handler.argument(),
-            place: place.0,
-        });
-        self.meter.begin(handler, place);
-        self.record
+    fn enter(&mut self, loop_id: LoopId, kind: &'static str) {
+        self.meter.enter(loop_id, kind);
     }
 
-    #[inline]
+    // What is seldom is a function of its own, called last, so that this one needs nothing on the stack.
+    fn begin(&mut self, handler: &Done) -> RecordId {
+        match self.places.glance(handler.place) {
+            Some(place) => self.begin_at(handler, place),
+            None => self.begin_somewhere(handler),
+        }
+    }
+
+    #[cold]
+    fn begin_call(&mut self, handler: &Done) -> RecordId {
+        let place = self.places.number(handler.place, handler.site());
+        self.meter.begin_call(handler, place);
+        self.record(handler, place)
+    }
+
+    // As `begin`.
     fn boundary(&mut self, handler: &Done) -> Pace {
         let now = self.tick();
         self.ring.end(self.record, self.ticks);
-        let took = handler.took(now);
         let counters = &self.shared.counters;
         Counters::add(&counters.handlers[handler.class().index()], 1);
-        Counters::raise(&counters.longest, took);
         if handler.step.is_message() {
             Counters::add(&counters.messages, 1);
-        } else if handler.step.kind() == Kind::Job {
-            self.tally.jobs += took;
+        } else if handler.step.is(Kind::Job) {
+            self.tally.jobs += handler.took(now);
         }
-        self.meter.end(handler, now);
-        if now >= self.turn_until {
-            let is_urgent = now >= self.liveness_at || self.is_urgent();
-            let then = if is_urgent { Then::Interrupt } else { Then::Yield };
-            return Pace { now, then };
-        }
-        let then = if self.is_urgent() { Then::Interrupt } else { Then::Continue };
-        Pace { now, then }
+        if self.meter.end(handler, now) { self.pace() } else { self.end_of_note(handler) }
     }
 
     fn tick(&mut self) -> Time {
