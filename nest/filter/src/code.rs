@@ -248,7 +248,7 @@ impl Code {
         kinds: Vec<Type>,
         reads: Reads,
     ) -> Self {
-        let mut code = Self {
+        Self {
             nodes: nodes.into(),
             lines: lines.into(),
             operands: operands.into(),
@@ -261,18 +261,22 @@ impl Code {
             hash: 0,
             shape: 0,
             identity: Identity::new(),
-        };
-        let hashes: Vec<u64> = code.functions.iter().map(|f| f.code.hash).collect();
-        code.hash = Fingerprint::of(&(
-            (&code.nodes, &code.operands, &code.switches),
-            (&hashes, code.body, &code.kinds),
+        }
+    }
+
+    /// The code with its numbers. What only stays to be shown needs none.
+    pub(crate) fn sealed(mut self) -> Self {
+        let hashes: Vec<u64> = self.functions.iter().map(|f| f.code.hash).collect();
+        self.hash = Fingerprint::of(&(
+            (&self.nodes, &self.operands, &self.switches),
+            (&hashes, self.body, &self.kinds),
         ));
-        let shape: Vec<Blank<'_>> = code.nodes.iter().map(Blank).collect();
-        code.shape = Fingerprint::of(&(
-            (shape, &code.operands, &code.switches),
-            (&hashes, code.body, &code.kinds),
+        let shape: Vec<Blank<'_>> = self.nodes.iter().map(Blank).collect();
+        self.shape = Fingerprint::of(&(
+            (shape, &self.operands, &self.switches),
+            (&hashes, self.body, &self.kinds),
         ));
-        code
+        self
     }
 
     /// A number that code shares with code that differs from it only in constants.
@@ -299,11 +303,11 @@ impl Code {
     pub(crate) fn folded(self, parameters: usize) -> (Self, Option<Box<Self>>) {
         #[cfg(test)]
         if fold::tests::is_off() {
-            return (self, None);
+            return (self.sealed(), None);
         }
         match fold::fold(&self, parameters) {
-            Some((folded, changed)) => (folded, changed.then(|| Box::new(self))),
-            None => (self, None),
+            Some((folded, changed)) => (folded.sealed(), changed.then(|| Box::new(self))),
+            None => (self.sealed(), None),
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::Folder;
 use crate::{
     code::{Code, Function, Limits, List, MaskPart, Node, NodeId, Reads, SetPart},
@@ -9,9 +11,9 @@ use crate::{
     types::Type,
 };
 
-/// Code in its last form.
-struct Compactor<'a> {
-    from: &'a Folder,
+/// Code in its last form. Each node is met once, and taken.
+struct Compactor {
+    from: Folder,
     nodes: Vec<Node>,
     lines: Vec<u32>,
     operands: Vec<NodeId>,
@@ -25,19 +27,20 @@ struct Compactor<'a> {
 
 impl Folder {
     /// The code of a body, without what it does not use.
-    pub(super) fn compact(&self, body: NodeId, parameters: usize) -> Code {
+    pub(super) fn compact(self, body: NodeId, parameters: usize) -> Code {
         let mut slots = vec![None; self.kinds.len()];
         for (number, slot) in (0..).zip(slots.iter_mut().take(parameters)) {
             *slot = Some(number);
         }
+        let nodes = self.nodes.len();
         let mut new = Compactor {
-            from: self,
-            nodes: Vec::new(),
-            lines: Vec::new(),
-            operands: Vec::new(),
+            nodes: Vec::with_capacity(nodes),
+            lines: Vec::with_capacity(nodes),
+            operands: Vec::with_capacity(self.operands.len()),
             switches: Vec::new(),
             functions: Vec::new(),
             kinds: self.kinds.iter().take(parameters).copied().collect(),
+            from: self,
             slots,
             reads: Reads::default(),
         };
@@ -55,84 +58,84 @@ impl Folder {
     }
 }
 
-impl Compactor<'_> {
+impl Compactor {
     fn node(&mut self, id: NodeId) -> NodeId {
-        let from = self.from;
-        self.note(from.node(id));
-        let new = match from.node(id) {
-            Node::Variable(slot) => Node::Variable(self.slot(*slot)),
-            Node::Unary(op, a) => Node::Unary(*op, self.node(*a)),
-            Node::Binary(op, a, b) => Node::Binary(*op, self.node(*a), self.node(*b)),
+        if let Node::If(..) = self.from.node(id) {
+            return self.condition(id);
+        }
+        let line = self.from.line(id);
+        let mut node = self.take(id);
+        self.note(&node);
+        self.number(&mut node);
+        self.push(node, line)
+    }
+
+    fn take(&mut self, id: NodeId) -> Node {
+        let node = self.from.nodes.get_mut(id as usize);
+        node.map_or(Node::Nothing, |node| std::mem::replace(node, Node::Nothing))
+    }
+
+    /// Takes what a node is made of, and gives it the new numbers of that.
+    fn number(&mut self, node: &mut Node) {
+        match node {
+            Node::Variable(slot) => *slot = self.slot(*slot),
+            Node::Unary(_, a)
+            | Node::SetAttribute(_, a)
+            | Node::Discard(a)
+            | Node::Return(a)
+            | Node::Assert(a, ..) => *a = self.node(*a),
+            Node::Binary(_, a, b)
+            | Node::Ec(_, a, b)
+            | Node::RoaCheck(_, a, b)
+            | Node::AspaCheck(_, a, b) => (*a, *b) = (self.node(*a), self.node(*b)),
+            Node::Lc(a, b, c) | Node::If(a, b, c) => {
+                (*a, *b, *c) = (self.node(*a), self.node(*b), self.node(*c));
+            }
             Node::Logic(first, steps) => {
-                let first = self.node(*first);
-                Node::Logic(first, steps.iter().map(|(op, step)| (*op, self.node(*step))).collect())
+                *first = self.node(*first);
+                steps.iter_mut().for_each(|(_, step)| *step = self.node(*step));
             }
-            Node::Ec(kind, a, b) => Node::Ec(*kind, self.node(*a), self.node(*b)),
-            Node::Lc(a, b, c) => Node::Lc(self.node(*a), self.node(*b), self.node(*c)),
-            Node::RoaCheck(table, a, b) => {
-                Node::RoaCheck(table.clone(), self.node(*a), self.node(*b))
+            Node::Method(_, on, by) => {
+                *on = self.node(*on);
+                *by = by.map(|by| self.node(by));
             }
-            Node::AspaCheck(table, a, b) => {
-                Node::AspaCheck(table.clone(), self.node(*a), self.node(*b))
-            }
-            Node::Method(method, on, by) => {
-                let on = self.node(*on);
-                Node::Method(*method, on, by.map(|by| self.node(by)))
-            }
-            Node::Mask(parts) => {
-                Node::Mask(parts.iter().map(|part| self.mask_part(part)).collect())
-            }
-            Node::Set(element, parts) => {
-                Node::Set(*element, parts.iter().map(|part| self.set_part(part)).collect())
-            }
+            Node::Mask(parts) => self.mask(parts),
+            Node::Set(_, parts) => self.set(parts),
             Node::Call(function, arguments) => {
-                let arguments = self.list(*arguments);
-                Node::Call(self.function(*function), arguments)
+                *arguments = self.list(*arguments);
+                *function = self.function(*function);
             }
-            Node::Recurse(arguments) => Node::Recurse(self.list(*arguments)),
-            Node::Block(list) => Node::Block(self.list(*list)),
-            Node::If(..) => return self.condition(id),
+            Node::Recurse(list)
+            | Node::Block(list)
+            | Node::Accept(list)
+            | Node::Reject(list)
+            | Node::Error(list)
+            | Node::Print(list, _) => *list = self.list(*list),
             Node::Case(value, switch, arms, otherwise) => {
-                let value = self.node(*value);
-                let arms = self.list(*arms);
-                let otherwise = self.node(*otherwise);
-                Node::Case(value, self.switch(*switch), arms, otherwise)
+                *value = self.node(*value);
+                *arms = self.list(*arms);
+                *otherwise = self.node(*otherwise);
+                *switch = self.switch(*switch);
             }
             Node::For(list, slot, body) => {
-                let list = self.node(*list);
-                let slot = self.slot(*slot);
-                Node::For(list, slot, self.node(*body))
+                *list = self.node(*list);
+                *slot = self.slot(*slot);
+                *body = self.node(*body);
             }
             Node::SetVariable(slot, value) => {
-                let value = self.node(*value);
-                Node::SetVariable(self.slot(*slot), value)
+                *value = self.node(*value);
+                *slot = self.slot(*slot);
             }
-            Node::SetAttribute(attribute, value) => {
-                Node::SetAttribute(attribute.clone(), self.node(*value))
-            }
-            Node::Discard(value) => Node::Discard(self.node(*value)),
-            Node::Return(value) => Node::Return(self.node(*value)),
-            Node::Accept(list) => Node::Accept(self.list(*list)),
-            Node::Reject(list) => Node::Reject(self.list(*list)),
-            Node::Error(list) => Node::Error(self.list(*list)),
-            Node::Print(list, ends) => Node::Print(self.list(*list), *ends),
-            Node::Assert(condition, text, place) => {
-                Node::Assert(self.node(*condition), text.clone(), place.clone())
-            }
-            Node::Constant(_) | Node::Attribute(_) | Node::Nothing | Node::Unset(_) => {
-                from.node(id).clone()
-            }
-        };
-        self.push(new, from.line(id))
+            Node::Constant(_) | Node::Attribute(_) | Node::Nothing | Node::Unset(_) => {}
+        }
     }
 
     /// A chain of `else if`, whatever its length.
     fn condition(&mut self, mut id: NodeId) -> NodeId {
-        let from = self.from;
         let mut arms = Vec::new();
-        while let Node::If(condition, then, otherwise) = from.node(id) {
-            arms.push((self.node(*condition), self.node(*then), from.line(id)));
-            id = *otherwise;
+        while let Node::If(condition, then, otherwise) = *self.from.node(id) {
+            arms.push((self.node(condition), self.node(then), self.from.line(id)));
+            id = otherwise;
         }
         let rest = self.node(id);
         arms.into_iter().rev().fold(rest, |rest, (condition, then, line)| {
@@ -168,11 +171,11 @@ impl Compactor<'_> {
     }
 
     fn list(&mut self, list: List) -> List {
-        let from = self.from;
-        let nodes: Vec<NodeId> = from.listed(list).iter().map(|node| self.node(*node)).collect();
-        if nodes.is_empty() {
+        if list.len == 0 {
             return List { start: 0, len: 0 };
         }
+        let nodes: SmallVec<[NodeId; 16]> = self.from.listed(list).into();
+        let nodes: SmallVec<[NodeId; 16]> = nodes.into_iter().map(|node| self.node(node)).collect();
         let start = u32::try_from(self.operands.len()).unwrap_or(u32::MAX);
         self.operands.extend_from_slice(&nodes);
         List { start, len: list.len }
@@ -208,22 +211,21 @@ impl Compactor<'_> {
         u32::try_from(index).unwrap_or(u32::MAX)
     }
 
-    fn mask_part(&mut self, part: &MaskPart) -> MaskPart {
-        match part {
-            MaskPart::Fixed(item) => MaskPart::Fixed(item.clone()),
-            MaskPart::Dynamic(node) => MaskPart::Dynamic(self.node(*node)),
+    fn mask(&mut self, parts: &mut [MaskPart]) {
+        for part in parts {
+            if let MaskPart::Dynamic(node) = part {
+                *node = self.node(*node);
+            }
         }
     }
 
-    fn set_part(&mut self, part: &SetPart) -> SetPart {
-        match part {
-            SetPart::Fixed(item) => SetPart::Fixed(item.clone()),
-            SetPart::Dynamic(limits) => {
-                let limits = limits.iter().map(|limits| match limits {
-                    Limits::Fixed(low, high) => Limits::Fixed(*low, *high),
-                    Limits::Dynamic(node) => Limits::Dynamic(self.node(*node)),
-                });
-                SetPart::Dynamic(limits.collect())
+    fn set(&mut self, parts: &mut [SetPart]) {
+        for part in parts {
+            let SetPart::Dynamic(limits) = part else { continue };
+            for limits in limits {
+                if let Limits::Dynamic(node) = limits {
+                    *node = self.node(*node);
+                }
             }
         }
     }

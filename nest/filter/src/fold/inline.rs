@@ -229,7 +229,7 @@ fn specialized(
         name: Arc::clone(&function.name),
         parameters: parameters.into(),
         result: function.result,
-        code: new,
+        code: new.sealed(),
         written: None,
     })
 }

@@ -95,7 +95,8 @@ fn fold_with(code: &Code, parameters: &[Type], slots: Vec<Slot>, placed: u32) ->
     }
     let body = folder.statement(&mut scope, code.body);
     let body = folder.as_predicate(body);
-    (folder.compact(body, parameters.len()), folder.changed)
+    let changed = folder.changed;
+    (folder.compact(body, parameters.len()), changed)
 }
 
 /// What is known of a variable.
