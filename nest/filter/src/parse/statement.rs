@@ -38,6 +38,10 @@ pub(super) fn block(parser: &mut Parser, builder: &mut Builder) -> Parsed<NodeId
     if failed {
         return Err(Failed);
     }
+    if let [only] = *nodes {
+        // So that braces around one statement make no other program of a filter.
+        return Ok(only);
+    }
     let list = builder.list(&nodes);
     Ok(builder.push(parser, Node::Block(list), start))
 }

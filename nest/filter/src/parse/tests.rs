@@ -485,6 +485,10 @@ fn equal_programs_are_equal_whatever_their_names_and_layout() {
             "import where net ~ [10.0.0.0/8+, 11.0.0.0/8];",
             "import where net ~ [11.0.0.0/8, 10.0.0.0/8+];",
         ),
+        (
+            "import filter { if net.len > 24 then reject; else accept; };",
+            "import filter { { if net.len > 24 then { reject; } else { { accept; } } } };",
+        ),
     ];
     for (one, other) in same {
         let (one, other) = (parse(one).1.remove(0), parse(other).1.remove(0));
