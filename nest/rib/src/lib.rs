@@ -19,6 +19,7 @@
 //!
 //! Deliberately absent: protocols, sockets, text. This crate knows values and loops only.
 
+pub mod assess;
 pub mod barrier;
 pub mod chunk;
 pub mod counters;

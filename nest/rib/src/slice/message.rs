@@ -8,6 +8,7 @@ use dunlin_filter::ChannelFilter;
 use dunlin_net::NetType;
 use dunlin_runtime::Address;
 
+use crate::assess::AssessRequest;
 use crate::barrier::Barrier;
 use crate::counters::OwnRoutes;
 use crate::export::{ExportPolicy, Exporter, FeedRequest, QueryRequest};
@@ -128,6 +129,8 @@ pub enum SliceMessage {
     },
     /// Read routes.
     Walk(Box<WalkRequest>),
+    /// See what other filters would make of routes, changing nothing.
+    Assess(Box<AssessRequest>),
     /// Sizes and counts.
     Statistics(Box<dyn FnOnce(SliceStatistics) + Send>),
 }
@@ -157,6 +160,7 @@ impl fmt::Debug for SliceMessage {
             Self::Watch { .. } => "Watch",
             Self::Unwatch { .. } => "Unwatch",
             Self::Walk(_) => "Walk",
+            Self::Assess(_) => "Assess",
             Self::Statistics(_) => "Statistics",
         })
     }

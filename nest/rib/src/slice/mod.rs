@@ -3,6 +3,7 @@
 //! Batches are messages and go first. Sweeps, re-evaluations and other long jobs are work in
 //! pieces of `jobs::PIECE` records, so a fresh update waits for one piece at most.
 
+mod assess;
 mod attrs;
 mod best;
 #[cfg(test)]
@@ -175,6 +176,7 @@ impl Slice {
                 }
             }
             SliceMessage::Walk(request) => self.walk(*request),
+            SliceMessage::Assess(request) => self.assess(*request),
             SliceMessage::Statistics(reply) => reply(self.statistics()),
         }
         self.sources.flush();

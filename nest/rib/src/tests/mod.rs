@@ -4,6 +4,7 @@
     reason = "the test looks into what loops were told; nothing here runs on a worker of the daemon"
 )]
 
+mod assess;
 mod credit;
 pub(crate) mod encoder;
 mod figures;

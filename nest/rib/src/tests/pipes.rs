@@ -15,10 +15,10 @@ use crate::testing::{Kind, Look, TestPolicy, address, net};
 use crate::walk::Walk;
 use crate::{PipeId, TableId};
 
-const OTHER: TableId = TableId(1);
+pub(super) const OTHER: TableId = TableId(1);
 const LOOK: Look = Look { local_pref: 100, hops: 1, med: 0 };
 
-fn add_table(world: &mut World, id: TableId) {
+pub(super) fn add_table(world: &mut World, id: TableId) {
     let net_type = NetType::Ip4;
     world.slices.send_all(Class::Routing, || SliceMessage::TableAdd { id, net_type });
 }
@@ -40,7 +40,7 @@ impl Seen {
     }
 }
 
-fn add_pipe(
+pub(super) fn add_pipe(
     world: &mut World,
     id: u32,
     from: TableId,
