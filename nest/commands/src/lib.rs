@@ -155,6 +155,11 @@ pub const COMMANDS: &[Command] = &[
         "[\"<file>\"]",
         "Read the configuration and report its errors",
     ),
+    command(
+        &["configure", "check", "impact"],
+        "[\"<file>\"] [json]",
+        "What the configuration would restart and change, changing nothing",
+    ),
     command(&["configure", "confirm"], "", "Keep the configuration that waits for it"),
     command(&["configure", "undo"], "", "Go back to the configuration before"),
     command(&["configure", "status"], "", "What became of the last change"),

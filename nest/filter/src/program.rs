@@ -167,14 +167,29 @@ impl ChannelFilter {
         }
     }
 
-    /// Whether a change from the other filter needs routes to be looked at again, as BIRD decides:
-    /// named filters are the same only under the same name.
+    /// Whether the other filter does the same under the same name, so that nothing shows a change.
     #[must_use]
     pub fn same(&self, other: &Self) -> bool {
+        self.is_called_like(other) && self == other
+    }
+
+    /// Whether the other filter has the same name.
+    #[must_use]
+    pub fn is_called_like(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Program(one), Self::Program(two)) => one.name == two.name && one == two,
-            _ => self == other,
+            (Self::Program(one), Self::Program(two)) => one.name == two.name,
+            (Self::Accept, Self::Accept) | (Self::Reject, Self::Reject) => true,
+            _ => false,
         }
+    }
+
+    /// Whether the other filter does the same whatever it is called and however it is written, so that
+    /// no route needs to be looked at again.
+    #[must_use]
+    pub fn means_the_same(&self, other: &Self) -> bool {
+        self == other
+            || self.is_accept_all() && other.is_accept_all()
+            || self.is_reject_all() && other.is_reject_all()
     }
 
     /// See [`Program::reads_prefix`].

@@ -3,7 +3,7 @@
 use core::net::IpAddr;
 use std::sync::Arc;
 
-use dunlin_core::protocol::{ChannelKind, ProtocolConfig};
+use dunlin_core::protocol::{ChannelKind, Differences, InstanceConfig, ProtocolConfig};
 use dunlin_net::Prefix;
 
 use crate::fsm::{CeaseMask, Neighbor, Timers};
@@ -17,7 +17,7 @@ mod section;
 mod statement;
 mod unbuilt;
 
-pub(crate) use differ::{ChannelChange, channel_changes, needs_restart};
+pub(crate) use differ::changed_limits;
 pub use section::BgpSection;
 
 /// The port of BGP.
@@ -242,6 +242,12 @@ impl BgpConfig {
 impl ProtocolConfig for BgpConfig {
     fn same(&self, other: &dyn ProtocolConfig) -> bool {
         other.downcast::<Self>().is_some_and(|other| self == other)
+    }
+
+    fn differences(&self, old: &InstanceConfig, new: &InstanceConfig, found: &mut Differences) {
+        let Some(after) = new.specific::<Self>() else { return };
+        differ::differences(self, after, found);
+        differ::channel_differences((old, self), (new, after), found);
     }
 }
 

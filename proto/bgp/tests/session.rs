@@ -273,7 +273,7 @@ fn softly_changed_filters_are_for_what_comes_later() {
     for speaker in [&mut b, &mut c] {
         speaker.until("some fewer", |speaker| speaker.routes.len() == 70);
     }
-    assert!(daemon.log().iter().any(|line| line.contains("a: Channel ipv4 changed import")));
+    assert!(daemon.log().iter().any(|line| line.contains("Channel a.ipv4 changed import")));
     daemon.configure_as(&with("all", "all"), true);
     a.announce(&nets[..80], [127, 0, 0, 2], &[]);
     b.until("all again", |b| b.routes.len() == 80);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use dunlin_conf::{InterfacePattern, Parsed, TokenKind};
 use dunlin_core::config::{ConfigParser, Globals};
 use dunlin_core::interfaces::{Interface, Interfaces};
-use dunlin_core::protocol::{InstanceConfig, ProtocolConfig, Section};
+use dunlin_core::protocol::{Differences, Effect, InstanceConfig, ProtocolConfig, Section};
 
 /// How often everything is looked at again if nothing is said.
 const DEFAULT_SCAN: Duration = Duration::from_secs(60);
@@ -83,6 +83,13 @@ impl DeviceConfig {
 impl ProtocolConfig for DeviceConfig {
     fn same(&self, other: &dyn ProtocolConfig) -> bool {
         other.downcast::<Self>() == Some(self)
+    }
+
+    fn differences(&self, _old: &InstanceConfig, new: &InstanceConfig, found: &mut Differences) {
+        let Some(new) = new.specific::<Self>() else { return };
+        let Self { scan, preferred } = self;
+        found.note(*scan != new.scan, "scan time", Effect::Live);
+        found.note(*preferred != new.preferred, "interface", Effect::Live);
     }
 }
 

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use dunlin_core::protocol::{
-    ChannelRules, Description, Direction, Environment, Instance, InstanceConfig, Needed, Phase,
-    ProtocolKind, ProtocolState, Reconfigured, ReloadMode, Reply, Reporter, Section, Service,
-    StartError, StopReason,
+    Change, ChannelRules, Description, Direction, Environment, Instance, InstanceConfig, Needed,
+    Phase, ProtocolKind, ProtocolState, Reply, Reporter, Section, Service, StartError, StopReason,
 };
 use dunlin_filter::ChannelFilter;
 use dunlin_runtime::{Address, Class, Context, GroupId};
@@ -84,14 +83,8 @@ impl DeviceInstance {
 }
 
 impl Instance for DeviceInstance {
-    fn reconfigure(
-        &mut self,
-        _cx: &mut Context<'_>,
-        new: &Arc<InstanceConfig>,
-        _mode: ReloadMode,
-    ) -> Reconfigured {
-        self.tell(WatcherMessage::Config(Arc::clone(new)));
-        Reconfigured::Live
+    fn reconfigure(&mut self, _cx: &mut Context<'_>, change: &Change<'_>) {
+        self.tell(WatcherMessage::Config(Arc::clone(change.new)));
     }
 
     fn set_thread_group(&self, group: GroupId) {

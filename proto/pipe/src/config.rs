@@ -7,7 +7,7 @@ use dunlin_core::config::{
     ConfigParser, Globals, TableConfig, parse_any_table, parse_limit, unbuilt,
 };
 use dunlin_core::protocol::{
-    ChannelConfig, ChannelKind, InstanceConfig, Limit, ProtocolConfig, Section,
+    ChannelConfig, ChannelKind, Differences, Effect, InstanceConfig, Limit, ProtocolConfig, Section,
 };
 use dunlin_filter::{ChannelFilter, parse_channel_filter};
 
@@ -50,6 +50,18 @@ impl ProtocolConfig for PipeConfig {
                 && self.export_limit == other.export_limit
                 && self.max_generation == other.max_generation
         })
+    }
+
+    /// Filters, limits and the primary table are those of the pipe's channel, which core compares.
+    fn differences(&self, _old: &InstanceConfig, new: &InstanceConfig, found: &mut Differences) {
+        let (Some(channel), Some(new)) = (new.channels.first(), new.specific::<Self>()) else {
+            return;
+        };
+        found.note(self.peer != new.peer, "peer table", Effect::Restart);
+        let deeper = self.max_generation != new.max_generation;
+        for way in [Effect::Import, Effect::Export] {
+            found.note_in(channel.kind.keyword(), deeper, "max generation", way);
+        }
     }
 }
 
@@ -278,5 +290,26 @@ mod tests {
         let limited = load("table t4; peer table master4; import where true; export limit 5;");
         assert!(one.same(&one) && !one.same(&two) && !one.same(&limited));
         assert!(!one.has_other_tables(&two) && one.has_other_tables(&three));
+    }
+
+    #[test]
+    fn what_a_change_of_a_pipe_asks_for() {
+        use dunlin_core::protocol::Effect;
+        let section = |text: &str| parse(text).unwrap().protocols.remove(0);
+        let old = section("table t4; peer table master4; import where net.len > 8;");
+        let found = |text: &str| -> Vec<(&str, Effect)> {
+            let list = old.differences(&section(text));
+            list.iter().map(|one| (one.option, one.effect)).collect()
+        };
+        let same = "table t4; peer table master4; import where net.len > 4 * 2;";
+        assert_eq!(found(same), []);
+        let more = |text: &str| found(&format!("{same} {text}"));
+        assert_eq!(more("export none;"), [("export", Effect::Export)]);
+        assert_eq!(more("import none;"), [("import", Effect::Import)]);
+        assert_eq!(more("import limit 5;"), [("import limit", Effect::Live)]);
+        let both = [("max generation", Effect::Import), ("max generation", Effect::Export)];
+        assert_eq!(more("max generation 5;"), both);
+        let turned = found("table master4; peer table t4; import where net.len > 8;");
+        assert_eq!(turned, [("table", Effect::Restart), ("peer table", Effect::Restart)]);
     }
 }

@@ -3,12 +3,15 @@
 use core::sync::atomic::Ordering;
 use std::sync::Arc;
 
+use dunlin_core::log::Log;
 use dunlin_core::protocol::{
-    ChannelKind, ChannelRules, Description, Direction, Environment, Instance, InstanceConfig,
-    Limit, Needed, Phase, ProtocolKind, ProtocolState, Reconfigured, ReloadMode, Reply, Section,
-    Service, StartError, StopReason, limit_exceeded, limit_values, renew_limit,
+    Change, ChannelKind, ChannelRules, Description, Direction, Effect, Environment, Instance,
+    InstanceConfig, Limit, Needed, Phase, ProtocolKind, ProtocolState, ReloadMode, Reply,
+    RouteChange, Section, Service, StartError, StopReason, limit_exceeded, limit_values,
+    renew_limit,
 };
 use dunlin_filter::ChannelFilter;
+use dunlin_rib::assess::Ask;
 use dunlin_rib::barrier::Barrier;
 use dunlin_rib::counters::{ImportCounters, ImportGauges};
 use dunlin_rib::export::ExportPolicy;
@@ -189,8 +192,8 @@ impl PipeInstance {
     /// Takes new filters; true for import and for export if it differs.
     fn take(&mut self, new: &PipeConfig) -> (bool, bool) {
         let deeper = self.config.max_generation != new.max_generation;
-        let import = deeper || !self.config.import.same(&new.import);
-        let export = deeper || !self.config.export.same(&new.export);
+        let import = deeper || !self.config.import.means_the_same(&new.import);
+        let export = deeper || !self.config.export.means_the_same(&new.export);
         if import {
             self.import.policy = policy(&self.environment, &new.import);
         }
@@ -219,18 +222,10 @@ fn policy(environment: &Environment, filter: &ChannelFilter) -> Arc<PipePolicy> 
 }
 
 impl Instance for PipeInstance {
-    fn reconfigure(
-        &mut self,
-        _cx: &mut Context<'_>,
-        new: &Arc<InstanceConfig>,
-        mode: ReloadMode,
-    ) -> Reconfigured {
-        let Some(new) = new.specific::<PipeConfig>() else { return Reconfigured::Restart };
-        if self.config.has_other_tables(new) {
-            return Reconfigured::Restart;
-        }
+    fn reconfigure(&mut self, _cx: &mut Context<'_>, change: &Change<'_>) {
+        let Some(new) = change.new.specific::<PipeConfig>() else { return };
         let (import, export) = self.take(new);
-        let put = match mode {
+        let put = match change.mode {
             ReloadMode::Hard => Self::put_way,
             ReloadMode::Soft => Self::put_policy,
         };
@@ -240,7 +235,34 @@ impl Instance for PipeInstance {
         if export {
             put(self, &self.export);
         }
-        Reconfigured::Live
+    }
+
+    fn export_changes(&self, change: &Change<'_>) -> Vec<RouteChange> {
+        let Some(new) = change.new.specific::<PipeConfig>() else { return Vec::new() };
+        let Some(channel) = change.new.channels.first().map(|channel| channel.kind.keyword())
+        else {
+            return Vec::new();
+        };
+        let ways = [
+            (Effect::Import, Direction::In, &self.config.peer, &self.config.import, &new.import),
+            (Effect::Export, Direction::Out, &new.primary, &self.config.export, &new.export),
+        ];
+        let changed = ways.into_iter().filter(|(effect, ..)| change.reloads(channel, *effect));
+        let policy = |filter: &ChannelFilter| -> Arc<dyn ExportPolicy> {
+            Arc::new(PipePolicy::new(filter.clone(), Log::silent()))
+        };
+        let asked = changed.map(|(_, direction, table, now, then)| RouteChange {
+            channel,
+            direction,
+            table: Arc::clone(table),
+            ask: Ask::Pipe {
+                now: policy(now),
+                then: policy(then),
+                instance: self.environment.reporter.id().0,
+                max_generation: new.max_generation,
+            },
+        });
+        asked.collect()
     }
 
     fn reload(&mut self, _cx: &mut Context<'_>, direction: Direction) -> bool {

@@ -4,8 +4,12 @@ use std::sync::Arc;
 
 use dunlin_conf::{Parsed, Span};
 use dunlin_core::config::{ConfigParser, Globals, no_effect, parse_any_table};
-use dunlin_core::protocol::{ChannelKind, InstanceConfig, OtherChannel, ProtocolConfig, Section};
-use dunlin_net::NetType;
+use dunlin_core::protocol::{
+    ChannelKind, Difference, Differences, Effect, InstanceConfig, OtherChannel, ProtocolConfig,
+    Section,
+};
+use dunlin_net::hash::Map;
+use dunlin_net::{NetType, Prefix};
 
 use crate::route::{Missing, Read, StaticRoute};
 
@@ -24,6 +28,44 @@ impl ProtocolConfig for StaticConfig {
     fn same(&self, other: &dyn ProtocolConfig) -> bool {
         other.downcast::<Self>() == Some(self)
     }
+
+    fn differences(&self, _old: &InstanceConfig, new: &InstanceConfig, found: &mut Differences) {
+        let Some(new) = new.specific::<Self>() else { return };
+        let Self { routes, check_link, igp_table } = self;
+        // It belongs to the source of the routes, which is made once.
+        found.note(*igp_table != new.igp_table, "igp table", Effect::Restart);
+        found.note(*check_link != new.check_link, "check link", Effect::Live);
+        if *routes != new.routes {
+            let detail = Some(changed_routes(routes, &new.routes));
+            found.add(Difference { detail, ..Difference::new("route", Effect::Live) });
+        }
+    }
+}
+
+/// How many routes come, go and change, in words. Several of one network are told apart by their place.
+fn changed_routes(old: &[StaticRoute], new: &[StaticRoute]) -> String {
+    let mut left: Map<Prefix, Vec<&StaticRoute>> = Map::default();
+    for route in old {
+        left.entry(route.net).or_default().push(route);
+    }
+    // First the same routes, then the same networks, as the announcer takes them over.
+    let others: Vec<&StaticRoute> = new
+        .iter()
+        .filter(|route| {
+            let candidates = left.get_mut(&route.net);
+            let same = candidates.and_then(|candidates| {
+                let place = candidates.iter().position(|old| *old == *route)?;
+                Some(candidates.swap_remove(place))
+            });
+            same.is_none()
+        })
+        .collect();
+    let replaced = others.iter().filter(|route| {
+        left.get_mut(&route.net).is_some_and(|candidates| candidates.pop().is_some())
+    });
+    let changed = replaced.count();
+    let gone: usize = left.values().map(Vec::len).sum();
+    format!("{} new, {gone} gone, {changed} changed", others.len() - changed)
 }
 
 /// The protocol's own part of a configuration; sections of this protocol always have one.

@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use dunlin_core::interfaces::Interfaces;
 use dunlin_core::protocol::{
-    ChannelKind, ChannelRules, Description, Direction, Environment, Instance, InstanceConfig,
-    Needed, OtherChannel, Phase, ProtocolKind, ProtocolState, Reconfigured, ReloadMode, Reply,
-    Reporter, Section, Service, StartError, StopReason,
+    Change, ChannelKind, ChannelRules, Description, Direction, Environment, Instance,
+    InstanceConfig, Needed, OtherChannel, Phase, ProtocolKind, ProtocolState, Reply, Reporter,
+    Section, Service, StartError, StopReason,
 };
 use dunlin_filter::ChannelFilter;
 use dunlin_runtime::{Address, Class, Context, GroupId};
 
 use crate::announcer::{Announcer, AnnouncerMessage};
 use crate::channel::{ChannelTables, source_of};
-use crate::config::{StaticConfig, StaticSection};
+use crate::config::StaticSection;
 
 /// Routes of these types are read, and go nowhere yet.
 const OTHER_CHANNELS: &[OtherChannel] = &[
@@ -85,14 +85,13 @@ impl Service for StaticService {
             let source = source_of(own.clone(), &environment, &config.name, channel, tables);
             Announcer::new(own, environment, Arc::clone(&config), Arc::new(source))
         });
-        Ok(Box::new(StaticInstance { announcer, config, reporter }))
+        Ok(Box::new(StaticInstance { announcer, reporter }))
     }
 }
 
 /// The manager's handle of an announcer.
 struct StaticInstance {
     announcer: Address<AnnouncerMessage>,
-    config: Arc<InstanceConfig>,
     reporter: Reporter,
 }
 
@@ -104,18 +103,8 @@ impl StaticInstance {
 }
 
 impl Instance for StaticInstance {
-    fn reconfigure(
-        &mut self,
-        _cx: &mut Context<'_>,
-        new: &Arc<InstanceConfig>,
-        mode: ReloadMode,
-    ) -> Reconfigured {
-        if !is_live_change(&self.config, new) {
-            return Reconfigured::Restart;
-        }
-        self.config = Arc::clone(new);
-        self.tell(AnnouncerMessage::Config(Arc::clone(new), mode));
-        Reconfigured::Live
+    fn reconfigure(&mut self, _cx: &mut Context<'_>, change: &Change<'_>) {
+        self.tell(AnnouncerMessage::Config(Arc::clone(change.new), change.mode));
     }
 
     fn set_thread_group(&self, group: GroupId) {
@@ -146,13 +135,4 @@ impl Instance for StaticInstance {
     fn interfaces_changed(&mut self, _cx: &mut Context<'_>, interfaces: &Arc<Interfaces>) {
         self.tell(AnnouncerMessage::Interfaces(Arc::clone(interfaces)));
     }
-}
-
-/// Whether a running announcer can take the new configuration over. The table in which next hops are
-/// resolved belongs to the source, which is made once.
-fn is_live_change(old: &InstanceConfig, new: &InstanceConfig) -> bool {
-    let igp = |config: &InstanceConfig| {
-        config.specific::<StaticConfig>().and_then(|config| config.igp_table.clone())
-    };
-    igp(old) == igp(new)
 }

@@ -8,6 +8,8 @@
 mod configure;
 mod control;
 mod export;
+mod impact;
+mod impact_lines;
 mod instances;
 mod interfaces;
 mod memory;

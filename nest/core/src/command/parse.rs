@@ -36,6 +36,9 @@ pub(super) fn parse(line: &str, config: &Config) -> Result<Command, String> {
     command.map_err(|_| "syntax error".to_owned())
 }
 
+/// What `configure timeout` without a number means, in seconds.
+const DEFAULT_TIMEOUT: u32 = 300;
+
 struct Commands<'c> {
     parser: ConfigParser,
     config: &'c Config,
@@ -49,7 +52,7 @@ impl Commands<'_> {
         self.parser.advance();
         let command = match word.as_str() {
             "show" => self.show(),
-            "configure" => self.configure().map(Command::Configure),
+            "configure" => self.configure(),
             "enable" => self.control(Action::Enable),
             "disable" => self.control(Action::Disable),
             "restart" => self.control(Action::Restart),
@@ -274,7 +277,19 @@ impl Commands<'_> {
 
     // --- Configuration
 
-    fn configure(&mut self) -> Parsed<ConfigureCommand> {
+    fn configure(&mut self) -> Parsed<Command> {
+        if self.parser.eat_word("check") {
+            if self.parser.eat_word("impact") {
+                let file = self.file()?;
+                return Ok(Command::Impact { file, json: self.parser.eat_word("json") });
+            }
+            let file = self.file()?;
+            return Ok(Command::Configure(ConfigureCommand::Check { file }));
+        }
+        self.configure_now().map(Command::Configure)
+    }
+
+    fn configure_now(&mut self) -> Parsed<ConfigureCommand> {
         if self.parser.eat_word("confirm") {
             return Ok(ConfigureCommand::Confirm);
         }
@@ -284,14 +299,12 @@ impl Commands<'_> {
         if self.parser.eat_word("status") {
             return Ok(ConfigureCommand::Status);
         }
-        if self.parser.eat_word("check") {
-            return Ok(ConfigureCommand::Check { file: self.file()? });
-        }
         let soft = self.parser.eat_word("soft");
         let file = self.file()?;
         let timeout = match self.parser.eat_word("timeout") {
-            true if self.parser.at_end() => Some(0),
-            true => Some(self.parser.integer()?),
+            true if self.parser.at_end() => Some(DEFAULT_TIMEOUT),
+            // BIRD takes zero for no timeout at all.
+            true => Some(self.parser.integer()?).filter(|seconds| *seconds > 0),
             false => None,
         };
         Ok(ConfigureCommand::Apply { soft, file, timeout })

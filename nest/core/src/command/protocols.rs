@@ -87,7 +87,7 @@ impl Task for ShowProtocols {
 }
 
 /// An instance that ends instead of answering is shown as one that has ended.
-fn describe(desk: &Desk) -> Reply<Option<Description>> {
+pub(super) fn describe(desk: &Desk) -> Reply<Option<Description>> {
     let reply = desk.reply(Payload::Described);
     Reply::or_lost(move |found| reply.send(Option::flatten(found)))
 }

@@ -1,6 +1,7 @@
 //! What was asked, as values.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use dunlin_filter::ChannelFilter;
@@ -59,6 +60,12 @@ pub(super) enum Command {
     },
     Eval(String),
     Configure(ConfigureCommand),
+    /// `configure check impact`
+    Impact {
+        /// Another file than the one that the daemon was started with.
+        file: Option<PathBuf>,
+        json: bool,
+    },
     Control {
         action: Action,
         selection: Selection,
@@ -78,7 +85,8 @@ impl Command {
     pub(super) fn changes(&self) -> bool {
         match self {
             Self::Configure(command) => !matches!(command, ConfigureCommand::Status),
-            Self::Threads { .. }
+            Self::Impact { .. }
+            | Self::Threads { .. }
             | Self::ClearStatistics
             | Self::Control { .. }
             | Self::Debug { .. }

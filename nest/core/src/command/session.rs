@@ -3,6 +3,7 @@
 use core::fmt;
 use std::sync::Arc;
 
+use dunlin_rib::assess::AssessReply;
 use dunlin_rib::registry::GroupFigures;
 use dunlin_rib::slice::SliceStatistics;
 use dunlin_rib::walk::WalkReply;
@@ -11,11 +12,11 @@ use dunlin_runtime::{Address, Class, Context, Stats, StatsReply, Survey};
 use super::output::{Line, Output};
 use super::query::Command;
 use super::{
-    configure, control, export, instances, interfaces, memory, parse, protocols, route, runtime,
-    status, symbols, threads, trace,
+    configure, control, export, impact, instances, interfaces, memory, parse, protocols, route,
+    runtime, status, symbols, threads, trace,
 };
 use crate::log::LogClass;
-use crate::manager::{ManagerMessage, Policies, Request, Row, Shared};
+use crate::manager::{ManagerMessage, Plan, Policies, Request, Row, Shared};
 use crate::protocol::{Description, Reply};
 use crate::timeformat::{TimeFormat, TimeFormats, WallTime};
 
@@ -38,6 +39,8 @@ pub(super) enum Payload {
     Policies(Option<Policies>),
     Text(usize, Vec<String>),
     Walk(WalkReply),
+    Plan(Result<Plan, Vec<Line>>),
+    Assessed(AssessReply),
     Slice(SliceStatistics),
     Groups(Vec<GroupFigures>),
     Runtime(Box<Stats>),
@@ -310,6 +313,7 @@ impl Session {
                 let request = move |reply| Request::Configure { command, reply, notice };
                 self.start(cx, control::Ask::new(request));
             }
+            Command::Impact { file, json } => self.start(cx, impact::CheckImpact::new(file, json)),
             Command::Control { action, selection, message } => {
                 let request = move |reply| Request::Control { action, selection, message, reply };
                 self.start(cx, control::Ask::new(request));

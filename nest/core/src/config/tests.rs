@@ -10,8 +10,8 @@ use dunlin_runtime::Threads;
 use super::{Config, ConfigParser, Globals, Kinds, LogDestination, RouterId, parse_text};
 use crate::log::LogClass;
 use crate::protocol::{
-    ChannelKind, ChannelRules, InstanceConfig, LimitAction, Needed, Phase, ProtocolConfig,
-    ProtocolKind, Section, Service,
+    ChannelKind, ChannelRules, Difference, Effect, InstanceConfig, LimitAction, Needed, Phase,
+    ProtocolConfig, ProtocolKind, Section, Service,
 };
 
 struct Toy;
@@ -202,7 +202,8 @@ fn restart_times_are_inherited_and_compared() {
     let times: Vec<_> = config.protocols.iter().map(|p| p.restart_time.as_millis()).collect();
     assert_eq!(times, [100, 2000, 5000]);
     let longer = good("protocol static c { ipv4; restart time 6 s; }");
-    assert!(!config.protocols[2].same(&longer.protocols[0]));
+    let found = config.protocols[2].differences(&longer.protocols[0]);
+    assert_eq!(found, [Difference::new("restart time", Effect::Live)]);
 }
 
 #[test]
@@ -223,7 +224,13 @@ fn templates_give_options_and_channels() {
     assert_eq!(b.specific::<ToyConfig>(), Some(&ToyConfig { size: 6, shiny: true }));
     assert_eq!(b.description.as_deref(), Some("d"));
     assert!(b.disabled && !a.disabled);
-    assert!(a.same(a) && !a.same(b) && !a.incompatible(b));
+    assert_eq!(a.differences(a), []);
+    let found = a.differences(b);
+    let (disabled, own) = (
+        Difference::new("disabled", Effect::Live),
+        Difference::new("options of the protocol", Effect::Restart),
+    );
+    assert_eq!(found, [disabled, own]);
 }
 
 #[test]
@@ -266,7 +273,8 @@ fn without_what_is_vital_an_instance_is_not_to_start() {
         assert_eq!(config.protocols[0].unbuilt.as_deref(), Some(what));
         assert!(config.warnings[0].message.starts_with(what), "{:?}", config.warnings);
         let plain = good("protocol static { ipv4; }");
-        assert!(config.protocols[0].incompatible(&plain.protocols[0]));
+        let found = config.protocols[0].differences(&plain.protocols[0]);
+        assert_eq!(found[0], Difference::new("options that are not supported", Effect::Restart));
     }
     let heir =
         good("template static t { vrf \"x\"; } protocol static from t { ipv4; vrf default; }");

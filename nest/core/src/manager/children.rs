@@ -5,6 +5,7 @@ use std::sync::Arc;
 use dunlin_runtime::Context;
 
 use super::Manager;
+use super::compare::Identity;
 use super::entry::Wanted;
 use super::phases::Stage;
 use crate::protocol::{Child, InstanceConfig, ReloadMode};
@@ -66,28 +67,18 @@ impl Manager {
     pub(super) fn change_children(
         &mut self,
         cx: &mut Context<'_>,
-        old: &InstanceConfig,
         new: &Arc<InstanceConfig>,
         mode: ReloadMode,
-        identity_changed: bool,
+        identity: Identity,
     ) {
-        if old.same(new) && old.thread_group == new.thread_group && !identity_changed {
-            return;
-        }
         for index in 0..self.entries.len() {
             if self.entries[index].config.parent.as_ref() != Some(&new.name) {
                 continue;
             }
             let child = Arc::clone(&self.entries[index].config);
-            let derived = (!new.disabled)
-                .then(|| self.services.get(new.kind.keyword()))
-                .flatten()
-                .and_then(|service| service.child_config(new, &child));
-            match derived {
-                Some(mut config) => {
-                    config.name = child.name.clone();
-                    config.parent = child.parent.clone();
-                    self.change(cx, index, &Arc::new(config), mode, identity_changed);
+            match self.derived(new, &child) {
+                Some(config) => {
+                    self.change(cx, index, &Arc::new(config), mode, identity);
                     let entry = &mut self.entries[index];
                     if entry.is_stopping() {
                         // A child does not restart: its peer comes back and gets a new one.
@@ -97,5 +88,18 @@ impl Manager {
                 None => self.entries[index].wanted = Wanted::Gone,
             }
         }
+    }
+
+    /// The configuration of a child under a new one of its parent; none if the child has to end.
+    pub(super) fn derived(
+        &self,
+        parent: &InstanceConfig,
+        child: &InstanceConfig,
+    ) -> Option<InstanceConfig> {
+        let service = self.services.get(parent.kind.keyword()).filter(|_| !parent.disabled)?;
+        let mut config = service.child_config(parent, child)?;
+        config.name = child.name.clone();
+        config.parent = child.parent.clone();
+        Some(config)
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use dunlin_runtime::Context;
 
+use super::configure::Purpose;
 use super::entry::Wanted;
 use super::phases::Stage;
 use super::{Action, Manager, Policies, Request, Row, Selection};
@@ -36,6 +37,7 @@ impl Manager {
             Request::Configure { command, reply, notice } => {
                 self.configure(cx, command, reply, notice);
             }
+            Request::Impact { file, reply } => self.read(file, Purpose::Impact(reply)),
             Request::Shutdown => {
                 self.log.write(LogClass::Info, format_args!("Shutdown requested by command"));
                 self.shut_down(cx);

@@ -109,6 +109,11 @@ impl Entry {
         self.running.as_mut().filter(|running| !running.stopping).map(|r| &mut r.instance)
     }
 
+    /// As [`instance`](Self::instance), to ask it only.
+    pub(super) fn running_instance(&self) -> Option<&dyn Instance> {
+        self.running.as_ref().filter(|running| !running.stopping).map(|r| &*r.instance)
+    }
+
     /// The handle of an incarnation, even of one that is being stopped.
     pub(super) fn any_instance(&mut self) -> Option<&mut Box<dyn Instance>> {
         self.running.as_mut().map(|running| &mut running.instance)

@@ -6,8 +6,10 @@ use std::sync::Arc;
 
 use dunlin_rib::export::ExportPolicy;
 
+use super::Plan;
+use super::configure::LoadedFor;
 use crate::command::Line;
-use crate::config::{DebugFlags, Loaded};
+use crate::config::DebugFlags;
 use crate::protocol::{
     ChannelKind, Description, Direction, InstanceConfig, InstanceEvent, InstanceId, ProtocolState,
     Reply,
@@ -34,21 +36,6 @@ impl fmt::Debug for ManagerMessage {
             Self::Request(_) => f.write_str("Request"),
             Self::Signal(signal) => f.debug_tuple("Signal").field(signal).finish(),
         }
-    }
-}
-
-/// A configuration that was read, and what for.
-pub struct LoadedFor {
-    pub(crate) loaded: Loaded,
-    pub(crate) command: ConfigureCommand,
-    pub(crate) reply: Option<Reply<Vec<Line>>>,
-    /// To be told if the change is undone because nobody confirms it.
-    pub(crate) notice: Option<Reply<String>>,
-}
-
-impl fmt::Debug for LoadedFor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LoadedFor").field("command", &self.command).finish_non_exhaustive()
     }
 }
 
@@ -125,14 +112,14 @@ pub enum ConfigureCommand {
     Apply {
         /// Do not run changed filters over old routes.
         soft: bool,
-        /// Another file than the one in force.
+        /// Another file than the one that the daemon was started with.
         file: Option<PathBuf>,
-        /// Undo after so many seconds without `configure confirm`.
+        /// Undo after so many seconds, at least one, without `configure confirm`.
         timeout: Option<u32>,
     },
     /// `configure check ["file"]`
     Check {
-        /// Another file than the one in force.
+        /// Another file than the one that the daemon was started with.
         file: Option<PathBuf>,
     },
     /// `configure confirm`
@@ -221,6 +208,13 @@ pub enum Request {
         /// Told if the timeout expires.
         notice: Reply<String>,
     },
+    /// `configure check impact`
+    Impact {
+        /// Another file than the one that the daemon was started with.
+        file: Option<PathBuf>,
+        /// Gets what would happen, or what is wrong.
+        reply: Reply<Result<Plan, Vec<Line>>>,
+    },
     /// `down`. Who asks has been answered: the end may overtake an answer of the manager's.
     Shutdown,
 }
@@ -234,6 +228,7 @@ impl fmt::Debug for Request {
             Self::Show { .. } => "Show",
             Self::Control { .. } => "Control",
             Self::Configure { .. } => "Configure",
+            Self::Impact { .. } => "Impact",
             Self::Shutdown => "Shutdown",
         })
     }

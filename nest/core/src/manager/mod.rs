@@ -12,25 +12,30 @@
 //! * One configuration is applied at a time; at most one more waits.
 
 mod children;
+mod compare;
 mod configure;
 mod control;
 mod entry;
 mod host;
+mod impact;
 mod message;
 mod phases;
 mod published;
 mod tables;
 
+pub use compare::Fate;
 pub use host::{Host, MemoryReport, System};
+pub use impact::{ChannelPlan, Plan, ProtocolPlan};
 pub use message::{
     Action, ConfigureCommand, ManagerMessage, Policies, Request, Row, Selection, Signal, unknown,
 };
 pub use published::{DaemonStatus, Published, Shared};
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use dunlin_net::hash::Map;
-use dunlin_runtime::{Address, Class, Context, Loop, Time, TimerId};
+use dunlin_runtime::{Address, Class, Context, Loop, TimerId};
 
 use self::configure::Changing;
 use self::entry::Entry;
@@ -70,6 +75,8 @@ pub struct Manager {
     own: Address<ManagerMessage>,
     services: Map<&'static str, Box<dyn Service>>,
     config: Arc<Config>,
+    /// The file that the daemon was started with.
+    file: PathBuf,
     interfaces: Arc<Interfaces>,
     /// The resolver has been told of interfaces at least once: until then next hops wait.
     resolver_knows: bool,
@@ -101,6 +108,7 @@ impl Manager {
             shared: parts.shared,
             own,
             services: Map::default(),
+            file: parts.config.path.clone(),
             config: parts.config,
             interfaces: Arc::default(),
             resolver_knows: false,
@@ -211,9 +219,4 @@ impl Loop for Manager {
             self.undo_expired(cx);
         }
     }
-}
-
-/// Seconds from `now` until a timer expires.
-fn seconds_left(expires: Option<Time>, now: Time) -> u64 {
-    expires.map_or(0, |at| at.since(now).as_secs())
 }

@@ -1,5 +1,6 @@
 //! What commands may look at without asking the manager.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -27,6 +28,8 @@ pub enum DaemonStatus {
 pub struct Published {
     /// The configuration in force.
     pub config: Arc<Config>,
+    /// The file that the daemon was started with, and that is read again.
+    pub file: Arc<Path>,
     /// The tables that exist.
     pub tables: Arc<Tables>,
     /// The interfaces.
@@ -61,6 +64,7 @@ impl Shared {
         let now = host.now();
         let hostname = config.globals.hostname.clone().unwrap_or_else(|| host.hostname());
         let published = Published {
+            file: Arc::from(&*config.path),
             config,
             tables: Arc::default(),
             interfaces: Arc::default(),

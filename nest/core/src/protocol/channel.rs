@@ -189,19 +189,3 @@ pub struct ChannelConfig {
     /// Trace flags.
     pub debug: crate::config::DebugFlags,
 }
-
-impl PartialEq for ChannelConfig {
-    /// Filters are compared as BIRD does: by name and structure.
-    fn eq(&self, other: &Self) -> bool {
-        self.kind == other.kind
-            && self.table == other.table
-            && self.import.same(&other.import)
-            && self.export.same(&other.export)
-            && self.preference == other.preference
-            && self.keep_filtered == other.keep_filtered
-            && self.receive_limit == other.receive_limit
-            && self.import_limit == other.import_limit
-            && self.export_limit == other.export_limit
-            && self.debug == other.debug
-    }
-}

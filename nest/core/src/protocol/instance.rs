@@ -3,10 +3,11 @@
 use core::fmt;
 use std::{any::Any, sync::Arc};
 
+use dunlin_rib::assess::Ask;
 use dunlin_rib::export::ExportPolicy;
 use dunlin_runtime::{Address, Class, Context, GroupId, Panic};
 
-use super::{ChannelKind, Description, Direction, InstanceConfig, Reply};
+use super::{ChannelKind, Description, Difference, Direction, Effect, InstanceConfig, Reply};
 use crate::{interfaces::Interfaces, manager::ManagerMessage};
 
 /// One incarnation of a protocol instance. A restarted instance has a new one, so that reports of
@@ -44,16 +45,22 @@ impl fmt::Display for ProtocolState {
 /// The manager's handle of a running instance. All methods run in the manager's loop and must not
 /// block: they send messages to the instance's own loops.
 pub trait Instance: Send {
-    /// Takes a new configuration of the same name and type. Core has already decided to restart
-    /// when the type, a channel's table or the set of channels changed; everything else is decided
-    /// here. When it answers [`Reconfigured::Live`] the new configuration is in force (changed
-    /// filters and limits included; with [`ReloadMode::Soft`] routes already accepted stay).
-    fn reconfigure(
-        &mut self,
-        cx: &mut Context<'_>,
-        new: &Arc<InstanceConfig>,
-        mode: ReloadMode,
-    ) -> Reconfigured;
+    /// Takes a new configuration of the same name and type, which is in force afterwards (changed
+    /// filters and limits included; with [`ReloadMode::Soft`] routes already accepted stay). Core has
+    /// restarted the instance instead where a difference asks for it, or [`Instance::refusal`] does.
+    fn reconfigure(&mut self, cx: &mut Context<'_>, change: &Change<'_>);
+
+    /// Why the instance as it runs cannot take a new configuration that its protocol otherwise could:
+    /// an option that the neighbour does not meet, say. It is restarted then.
+    fn refusal(&self, _new: &InstanceConfig) -> Option<Difference> {
+        None
+    }
+
+    /// What would be exported otherwise than now if this configuration came into force, for
+    /// `configure check impact`. Nothing may be logged by these policies.
+    fn export_changes(&self, _change: &Change<'_>) -> Vec<RouteChange> {
+        Vec::new()
+    }
 
     /// Has the instance's loops run in this thread group. At its start, and when the configuration
     /// changes it; an instance whose loops run anywhere does nothing.
@@ -92,13 +99,41 @@ pub trait Instance: Send {
     fn interfaces_changed(&mut self, _cx: &mut Context<'_>, _interfaces: &Arc<Interfaces>) {}
 }
 
-/// Whether an instance could take a new configuration as it runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reconfigured {
-    /// It could.
-    Live,
-    /// It has to be stopped and started.
-    Restart,
+/// A new configuration, and how it differs from the one that an instance runs.
+#[derive(Clone, Copy, Debug)]
+pub struct Change<'a> {
+    /// The new configuration.
+    pub new: &'a Arc<InstanceConfig>,
+    /// What differs; nothing of it asks for a restart.
+    pub differences: &'a [Difference],
+    /// What becomes of routes that filters have passed.
+    pub mode: ReloadMode,
+}
+
+impl Change<'_> {
+    /// Whether a channel's routes are to be looked at again.
+    pub fn reloads(&self, channel: &str, effect: Effect) -> bool {
+        self.differences.iter().any(|difference| difference.reloads(channel, effect))
+    }
+}
+
+/// Routes of one channel that go through another filter with another configuration.
+#[derive(Clone)]
+pub struct RouteChange {
+    /// The channel, as differences name it.
+    pub channel: &'static str,
+    /// Which way, as the protocol says it.
+    pub direction: Direction,
+    /// The table that routes are taken from.
+    pub table: Arc<str>,
+    /// Of which routes, and what is done with them.
+    pub ask: Ask,
+}
+
+impl fmt::Debug for RouteChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RouteChange").field("channel", &self.channel).finish_non_exhaustive()
+    }
 }
 
 /// `configure` or `configure soft`.

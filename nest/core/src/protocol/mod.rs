@@ -12,6 +12,7 @@
 
 mod channel;
 mod describe;
+mod difference;
 mod environment;
 mod instance;
 mod limits;
@@ -26,10 +27,11 @@ pub use describe::{
     ChannelDescription, ChannelState, ChannelStatistics, Description, ExportState, ImportState,
     Reply, statistics_line,
 };
+pub use difference::{Difference, Differences, Effect};
 pub use environment::{Environment, ProtocolLog, Rib, TableEntry, Tables};
 pub use instance::{
-    Automatic, Child, Instance, InstanceEvent, InstanceId, ProtocolState, Reconfigured, ReloadMode,
-    Reporter, StopCause, StopReason,
+    Automatic, Change, Child, Instance, InstanceEvent, InstanceId, ProtocolState, ReloadMode,
+    Reporter, RouteChange, StopCause, StopReason,
 };
 pub use limits::{
     LimitHit, ROUTE_LIMIT_EXCEEDED, limit_exceeded, limit_lines, limit_values, renew_limit,

@@ -5,7 +5,9 @@ use std::{any::Any, sync::Arc};
 
 use dunlin_conf::{Parsed, Span};
 
-use super::{ChannelConfig, ChannelKind, OtherChannel, OtherChannelConfig, ProtocolKind};
+use super::{
+    ChannelConfig, ChannelKind, Differences, Effect, OtherChannel, OtherChannelConfig, ProtocolKind,
+};
 use crate::config::{ConfigParser, DebugFlags, Globals};
 
 /// A protocol's grammar and what it has read so far. One is made for each `protocol` and
@@ -75,6 +77,12 @@ pub trait Section: Send + Sync {
 pub trait ProtocolConfig: Any + Send + Sync + fmt::Debug {
     /// Whether both say the same, filters compared by structure. `other` is of the same type.
     fn same(&self, other: &dyn ProtocolConfig) -> bool;
+
+    /// Notes what of the protocol's own differs between two configurations of one instance, of which
+    /// `old` is the one that this is part of. Both are of the same type.
+    fn differences(&self, _old: &InstanceConfig, new: &InstanceConfig, found: &mut Differences) {
+        found.note(!self.same(&*new.specific), "options of the protocol", Effect::Restart);
+    }
 }
 
 impl dyn ProtocolConfig {
@@ -141,37 +149,6 @@ impl InstanceConfig {
     /// The protocol's own part, as its own type.
     pub fn specific<T: ProtocolConfig>(&self) -> Option<&T> {
         self.specific.downcast()
-    }
-
-    /// Whether a running instance needs a restart whatever its protocol thinks.
-    pub fn incompatible(&self, other: &Self) -> bool {
-        let tables = |config: &Self| {
-            let mut tables: Vec<_> = config
-                .channels
-                .iter()
-                .map(|c| (c.kind, c.table.clone(), c.keep_filtered))
-                .collect();
-            tables.sort();
-            tables
-        };
-        self.kind.keyword() != other.kind.keyword()
-            || tables(self) != tables(other)
-            || self.unbuilt != other.unbuilt
-    }
-
-    /// Whether nothing at all has changed for a running instance, but for where it runs.
-    pub fn same(&self, other: &Self) -> bool {
-        self.kind.keyword() == other.kind.keyword()
-            && self.disabled == other.disabled
-            && self.description == other.description
-            && self.debug == other.debug
-            && self.router_id == other.router_id
-            && self.hostname == other.hostname
-            && self.restart_time == other.restart_time
-            && self.channels == other.channels
-            && self.others == other.others
-            && self.unbuilt == other.unbuilt
-            && self.specific.same(&*other.specific)
     }
 }
 

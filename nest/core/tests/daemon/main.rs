@@ -3,6 +3,7 @@
 #![allow(unreachable_pub, reason = "a test has no outside")]
 
 mod commands;
+mod impact;
 mod kit;
 mod lifecycle;
 mod support;

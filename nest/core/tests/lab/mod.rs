@@ -133,6 +133,23 @@ impl Lab {
         self.runtime.as_ref().unwrap().spawn(name, Class::Control, state)
     }
 
+    /// The same for one that needs to know its address.
+    pub fn spawn_with<L: Loop>(
+        &self,
+        name: &str,
+        make: impl FnOnce(Address<L::Message>) -> L,
+    ) -> Address<L::Message> {
+        self.runtime.as_ref().unwrap().spawn_with(name, Class::Bulk, make)
+    }
+
+    /// A client of the command line, for a loop of the test's.
+    pub fn session(&self, answers: dunlin_core::command::Answers) -> Session {
+        let (shared, manager) = (self.shared.clone(), self.manager.clone());
+        let parts =
+            SessionParts { shared, manager, answers, restricted: false, v2_attributes: false };
+        Session::new(parts)
+    }
+
     /// How many messages the terminal has handled.
     pub fn terminal_messages(&self) -> u64 {
         let runtime = self.runtime.as_ref().unwrap();

@@ -1,7 +1,7 @@
 use core::time::Duration;
 
 use dunlin_core::config::{Kinds, parse_text};
-use dunlin_core::protocol::InstanceConfig;
+use dunlin_core::protocol::{Difference, InstanceConfig};
 
 use super::*;
 use crate::Bgp;
@@ -282,39 +282,60 @@ fn what_does_not_fit_together_is_refused() {
     assert!(errors.join("\n").contains("Remote AS number (or peer type) must be set"));
 }
 
+/// What asks for what between two configurations: `option effect`, with the channel in front.
+fn differences(old: &InstanceConfig, new: &InstanceConfig) -> Vec<String> {
+    let row = |difference: &Difference| {
+        let channel = difference.channel.map_or(String::new(), |channel| format!("{channel} "));
+        format!("{channel}{}: {:?}", difference.option, difference.effect)
+    };
+    old.differences(new).iter().map(row).collect()
+}
+
 #[test]
 fn what_a_new_configuration_asks_of_a_session() {
     let (old, _) = one("").unwrap();
-    let changed = |more: &str| one(more).unwrap().0;
-    for (more, restart) in [
-        ("", false),
-        ("hold time 30;", true),
-        ("passive;", true),
-        ("description \"x\";", false),
-        ("require as4;", false),
-        ("check link off;", false),
-        ("ipv6 { import all; export all; };", true),
+    let changed = |more: &str| differences(&old, &one(more).unwrap().0);
+    for (more, wanted) in [
+        ("", ""),
+        ("hold time 30;", "hold time: Restart"),
+        ("passive;", "passive: Restart"),
+        ("description \"x\";", "description: Live"),
+        ("require as4;", "require: Live"),
+        ("check link off;", "check link: Live"),
+        ("router id 9.9.9.9;", "router id: Restart"),
+        ("ipv6 { import all; export all; };", "ipv6 channel: Restart"),
+        (
+            "hold time 30; keepalive time 9; med metric; ttl security;",
+            "ttl security: Restart, med metric: Restart, hold time: Restart, keepalive time: Restart",
+        ),
     ] {
-        assert_eq!(needs_restart(&old, &changed(more)), restart, "{more}");
+        assert_eq!(changed(more).join(", "), wanted, "{more}");
     }
     let with = |import: &str, more: &str| {
         let text = format!(
-            "protocol bgp b {{ local as 65001; neighbor 192.0.2.2 as 65002; \
+            "filter f {{ accept; }} filter g {{ accept; }} filter h {{ if net.len < 25 then accept; }}
+             protocol bgp b {{ local as 65001; neighbor 192.0.2.2 as 65002; \
              ipv4 {{ import {import}; export none; {more} }}; }}"
         );
         load(&text).unwrap().remove(0)
     };
-    let change = |import: &str, more: &str| {
-        let new = with(import, more);
-        assert!(!needs_restart(&old, &new), "{import} {more}");
-        let change = channel_changes(&old, &new).remove(0);
-        (change.import, change.export)
-    };
-    assert_eq!(change("all", ""), (false, false));
-    assert_eq!(change("none", ""), (true, false));
-    assert_eq!(change("where net.len < 25", ""), (true, false));
-    assert_eq!(change("all", "preference 90;"), (true, false));
-    assert_eq!(change("all", "next hop self;"), (false, true));
-    assert!(!needs_restart(&old, &with("all", "import limit 10;")));
-    assert!(needs_restart(&old, &with("all", "gateway recursive;")));
+    for (before, import, more, wanted) in [
+        ("all", "all", "", ""),
+        ("all", "none", "", "ipv4 import: Import"),
+        ("all", "where net.len < 25", "", "ipv4 import: Import"),
+        ("all", "all", "preference 90;", "ipv4 preference: Import"),
+        ("all", "all", "next hop self;", "ipv4 next hop self: Export"),
+        ("all", "all", "mandatory;", "ipv4 mandatory: Live"),
+        ("all", "all", "import limit 10;", "ipv4 import limit: Live"),
+        ("all", "all", "export limit 10;", "ipv4 export limit: Export"),
+        ("all", "all", "gateway recursive;", "ipv4 gateway: Restart"),
+        ("all", "all", "import keep filtered;", "ipv4 import keep filtered: Restart"),
+        // What does the same is the same, whatever it is called.
+        ("filter f", "filter g", "", "ipv4 import: Live"),
+        ("filter f", "all", "", "ipv4 import: Live"),
+        ("filter h", "filter { if net.len < 1 + 24 then { accept; } }", "", "ipv4 import: Live"),
+    ] {
+        let found = differences(&with(before, ""), &with(import, more));
+        assert_eq!(found.join(", "), wanted, "{before} {import} {more}");
+    }
 }

@@ -146,6 +146,38 @@ fn families(capabilities: &Capabilities) -> FamilySet {
 }
 
 impl Required {
+    /// What is required, a bit for each thing.
+    pub fn bits(&self) -> u32 {
+        let plain = [
+            self.families.contains(Carried::Ipv4),
+            self.families.contains(Carried::Ipv6),
+            self.route_refresh,
+            self.enhanced_refresh,
+            self.as4,
+            self.extended_message,
+            self.hostname,
+            self.graceful_restart,
+            self.long_lived,
+            self.role,
+        ];
+        plain.iter().rev().fold(0, |bits, required| bits << 1 | u32::from(*required))
+    }
+
+    /// All that a neighbour meets: what may be required without refusing it.
+    pub fn met_by(theirs: &Capabilities) -> Self {
+        Self {
+            families: families(theirs),
+            route_refresh: theirs.route_refresh,
+            enhanced_refresh: theirs.enhanced_refresh,
+            as4: theirs.as4.is_some(),
+            extended_message: theirs.extended_message,
+            hostname: theirs.hostname.is_some(),
+            graceful_restart: theirs.graceful_restart.is_some(),
+            long_lived: theirs.long_lived.is_some(),
+            role: theirs.role.is_some(),
+        }
+    }
+
     /// The missing capabilities, as a NOTIFICATION tells them (RFC 5492 section 5).
     fn missing(&self, theirs: &Capabilities) -> Vec<u8> {
         let mut out = Vec::new();
@@ -167,5 +199,53 @@ impl Required {
             out.extend_from_slice(&[*number, 0]);
         }
         out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Capabilities, Carried, FamilySet, Required};
+    use crate::wire::Family;
+
+    #[test]
+    fn who_meets_what_is_required_is_not_refused_for_it() {
+        let nothing = Required::default();
+        let each = [
+            Required { families: FamilySet::NONE.with(Carried::Ipv4), ..nothing },
+            Required { families: FamilySet::NONE.with(Carried::Ipv6), ..nothing },
+            Required { route_refresh: true, ..nothing },
+            Required { enhanced_refresh: true, ..nothing },
+            Required { as4: true, ..nothing },
+            Required { extended_message: true, ..nothing },
+            Required { hostname: true, ..nothing },
+            Required { graceful_restart: true, ..nothing },
+            Required { long_lived: true, ..nothing },
+        ];
+        let none = Capabilities::default();
+        let ipv6: Vec<Family> = vec![Carried::Ipv6.family()];
+        let some = Capabilities {
+            families: ipv6.into_iter().collect(),
+            as4: Some(1),
+            route_refresh: true,
+            ..Capabilities::default()
+        };
+        let more = Capabilities {
+            extended_message: true,
+            enhanced_refresh: true,
+            hostname: Some(b"h"[..].into()),
+            ..some.clone()
+        };
+        for theirs in [none, some, more] {
+            let met = Required::met_by(&theirs).bits();
+            for required in each {
+                let lacks = required.bits() & !met != 0;
+                assert_eq!(lacks, !required.missing(&theirs).is_empty(), "{required:?} {theirs:?}");
+            }
+        }
+        let mut bits: Vec<u32> = each.iter().map(Required::bits).collect();
+        bits.push(Required { role: true, ..nothing }.bits());
+        bits.sort_unstable();
+        bits.dedup();
+        assert_eq!((bits.len(), bits[0].count_ones(), nothing.bits()), (10, 1, 0));
     }
 }

@@ -17,7 +17,8 @@ use std::sync::Arc;
 
 use dunlin_core::interfaces::Interfaces;
 use dunlin_core::protocol::{
-    Description, Direction, Environment, InstanceConfig, ProtocolState, Reply, StopReason,
+    Description, Difference, Direction, Environment, InstanceConfig, ProtocolState, Reply,
+    StopReason,
 };
 use dunlin_rib::SourceId;
 use dunlin_rib::chunk::Chunk;
@@ -45,7 +46,7 @@ mod range;
 mod receive;
 mod request;
 mod send;
-mod settings;
+pub(super) mod settings;
 
 use channel::{Patience, Up};
 pub(crate) use export::Entrance;
@@ -85,9 +86,9 @@ pub(crate) enum SessionMessage {
     Flushed,
     /// End.
     Stop(StopReason),
-    /// A configuration that the session can take as it runs. With a time, changed filters are for
-    /// routes that change later.
-    Reconfigure(Arc<InstanceConfig>, Option<Time>),
+    /// A configuration that the session can take as it runs, and what differs. With a time, changed
+    /// filters are for routes that change later.
+    Reconfigure(Arc<InstanceConfig>, Arc<[Difference]>, Option<Time>),
     /// Filter again.
     Reload(Direction),
     /// Ask the neighbour for its routes, or send it ours.
@@ -372,7 +373,9 @@ impl Loop for Session {
             SessionMessage::NoPlace(ticket, why) => self.no_place(cx, ticket, why),
             SessionMessage::Flushed => self.flushed(cx),
             SessionMessage::Stop(reason) => self.stop_session(cx, &reason),
-            SessionMessage::Reconfigure(config, soft) => self.reconfigure(cx, &config, soft),
+            SessionMessage::Reconfigure(config, differences, soft) => {
+                self.reconfigure(cx, &config, &differences, soft);
+            }
             SessionMessage::Reload(direction) => self.reload(direction),
             SessionMessage::Refresh(direction) => self.refresh(cx, direction),
             SessionMessage::Describe(reply) => self.ask_own_routes(cx, reply),

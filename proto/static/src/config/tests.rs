@@ -221,3 +221,24 @@ fn what_nothing_is_exported_by_has_no_effect() {
     assert_eq!(warnings("export limit 5 action warn;"), [said("export limit")]);
     assert!(warnings("export none; export limit off; import all; import limit 5;").is_empty());
 }
+
+#[test]
+fn changed_routes_are_counted_and_other_options_named() {
+    use dunlin_core::protocol::Effect;
+    let found = |old: &str, new: &str| -> Vec<(&str, Effect, Option<String>)> {
+        let section = |text: &str| parse(&format!("protocol static s {{ ipv4; {text} }}")).unwrap();
+        let (old, new) = (section(old), section(new));
+        let list = old.protocols[0].differences(&new.protocols[0]);
+        list.into_iter().map(|one| (one.option, one.effect, one.detail)).collect()
+    };
+    let three = "route 10.0.0.0/8 drop; route 10.0.0.0/8 reject; route 10.1.0.0/16 drop;";
+    assert_eq!(found(three, three), []);
+    let other = "route 10.1.0.0/16 drop; route 10.0.0.0/8 prohibit; route 10.0.0.0/8 reject;
+        route 10.2.0.0/16 drop;";
+    let changed = |text: &str| vec![("route", Effect::Live, Some(text.to_owned()))];
+    assert_eq!(found(three, other), changed("1 new, 0 gone, 1 changed"));
+    assert_eq!(found(other, three), changed("0 new, 1 gone, 1 changed"));
+    assert_eq!(found(three, ""), changed("0 new, 3 gone, 0 changed"));
+    assert_eq!(found("", "check link;"), [("check link", Effect::Live, None)]);
+    assert_eq!(found("", "igp table master4;"), [("igp table", Effect::Restart, None)]);
+}

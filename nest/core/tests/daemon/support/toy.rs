@@ -8,14 +8,15 @@ use dunlin_attr::{AttrsBuilder, BgpNextHop, Dest, Hop, Iface, IfaceName, NextHop
 use dunlin_conf::Parsed;
 use dunlin_core::config::{ConfigParser, Globals};
 use dunlin_core::protocol::{
-    ChannelDescription, ChannelKind, ChannelRules, ChannelState, ChannelStatistics, Child,
-    Description, Direction, Environment, ExportState, ImportState, Instance, InstanceConfig,
-    InstanceEvent, Needed, Phase, ProtocolConfig, ProtocolKind, ProtocolState, Reconfigured,
-    ReloadMode, Reply, Section, Service, StartError, StopReason,
+    Change, ChannelDescription, ChannelKind, ChannelRules, ChannelState, ChannelStatistics, Child,
+    Description, Difference, Differences, Direction, Effect, Environment, ExportState, ImportState,
+    Instance, InstanceConfig, InstanceEvent, Needed, Phase, ProtocolConfig, ProtocolKind,
+    ProtocolState, Reply, RouteChange, Section, Service, StartError, StopReason,
 };
 use dunlin_filter::{ChannelFilter, Scratch};
 use dunlin_net::as_path::AsPathBuf;
 use dunlin_net::{Prefix, Prefix4, Prefix6};
+use dunlin_rib::assess::Ask;
 use dunlin_rib::barrier::Barrier;
 use dunlin_rib::export::{ExportPolicy, ExportVerdict, RouteView};
 use dunlin_rib::import::ImportBuilder;
@@ -40,12 +41,20 @@ pub struct ToyConfig {
     soft: u32,
     broken: bool,
     fragile: bool,
+    stubborn: bool,
     children: u32,
 }
 
 impl ProtocolConfig for ToyConfig {
     fn same(&self, other: &dyn ProtocolConfig) -> bool {
         other.downcast::<Self>() == Some(self)
+    }
+
+    fn differences(&self, _old: &InstanceConfig, new: &InstanceConfig, found: &mut Differences) {
+        let new = new.specific::<Self>().unwrap();
+        found.note(self.rigid != new.rigid, "rigid", Effect::Restart);
+        let others = Self { rigid: new.rigid, ..self.clone() };
+        found.note(others != *new, "lax", Effect::Live);
     }
 }
 
@@ -68,6 +77,8 @@ impl Section for ToyConfig {
             self.broken = true;
         } else if parser.eat_word("fragile") {
             self.fragile = true;
+        } else if parser.eat_word("stubborn") {
+            self.stubborn = true;
         } else if parser.eat_word("children") {
             self.children = parser.integer()?;
         } else {
@@ -137,6 +148,7 @@ impl ToyService {
             toy: toy.clone(),
             sources: Vec::new(),
             breaks: false,
+            ending: false,
         };
         let address = cx.spawn(&name, Class::Control, state);
         Box::new(ToyInstance { name, toy, address, events: self.events.clone() })
@@ -197,19 +209,14 @@ enum ToyMessage {
 }
 
 impl Instance for ToyInstance {
-    fn reconfigure(
-        &mut self,
-        _cx: &mut Context<'_>,
-        new: &Arc<InstanceConfig>,
-        mode: ReloadMode,
-    ) -> Reconfigured {
-        let toy = new.specific::<ToyConfig>().unwrap();
-        if toy.rigid != self.toy.rigid {
-            return Reconfigured::Restart;
-        }
-        self.toy = toy.clone();
-        let _ = self.events.send(format!("change {} {mode:?}", self.name));
-        Reconfigured::Live
+    fn reconfigure(&mut self, _cx: &mut Context<'_>, change: &Change<'_>) {
+        self.toy = change.new.specific::<ToyConfig>().unwrap().clone();
+        let _ = self.events.send(format!("change {} {:?}", self.name, change.mode));
+    }
+
+    fn refusal(&self, new: &InstanceConfig) -> Option<Difference> {
+        let refused = new.specific::<ToyConfig>()?.soft == 13;
+        refused.then(|| Difference::new("lax", Effect::Restart))
     }
 
     fn reload(&mut self, _cx: &mut Context<'_>, direction: Direction) -> bool {
@@ -232,6 +239,27 @@ impl Instance for ToyInstance {
 
     fn export_policy(&self, _channel: ChannelKind) -> Option<Arc<dyn ExportPolicy>> {
         Some(Arc::new(SmallOnly))
+    }
+
+    /// As if a changed filter let all pass.
+    fn export_changes(&self, change: &Change<'_>) -> Vec<RouteChange> {
+        let changed = change
+            .new
+            .channels
+            .iter()
+            .filter(|channel| change.reloads(channel.kind.keyword(), Effect::Export));
+        let asked = changed.map(|channel| RouteChange {
+            channel: channel.kind.keyword(),
+            direction: Direction::Out,
+            table: channel.table.clone(),
+            ask: Ask::Best {
+                now: Arc::new(SmallOnly),
+                then: Arc::new(Everything),
+                sent_anew: [false; 2],
+                to: [Arc::clone(&change.new.name)].into(),
+            },
+        });
+        asked.collect()
     }
 
     fn show(&self, what: &str, reply: Reply<Vec<String>>) {
@@ -264,12 +292,29 @@ impl ExportPolicy for SmallOnly {
     }
 }
 
+/// Exports all.
+struct Everything;
+
+impl ExportPolicy for Everything {
+    fn key(&self) -> u64 {
+        2
+    }
+    fn ignores_net(&self) -> bool {
+        true
+    }
+    fn evaluate(&self, _scratch: &mut Scratch, _route: RouteView<'_>) -> ExportVerdict {
+        ExportVerdict::AsIs
+    }
+}
+
 struct ToyLoop {
     environment: Environment,
     config: InstanceConfig,
     toy: ToyConfig,
     sources: Vec<Arc<Source>>,
     breaks: bool,
+    /// It is to end, and waits until somebody asks how it is.
+    ending: bool,
 }
 
 struct NoEvents;
@@ -429,13 +474,22 @@ impl Loop for ToyLoop {
                 // Peers may have come just before we heard that we have to go.
                 self.ask_for_children();
                 self.environment.reporter.state(ProtocolState::Stop);
-                self.withdraw(cx);
+                // One that is stubborn goes when it is looked at.
+                self.ending = self.toy.stubborn;
+                if !self.ending {
+                    self.withdraw(cx);
+                }
             }
             ToyMessage::Gone => {
                 self.environment.reporter.state(ProtocolState::Down);
                 cx.stop_self();
             }
-            ToyMessage::Describe(reply) => reply.send(self.describe()),
+            ToyMessage::Describe(reply) => {
+                reply.send(self.describe());
+                if self.ending {
+                    self.withdraw(cx);
+                }
+            }
         }
     }
 

@@ -24,7 +24,7 @@ use super::export::Membership;
 use super::settings::{decode_rules, family, kind, order, our_next_hop, resolve};
 use super::{Session, SessionMessage};
 use crate::config::ChannelOptions;
-use crate::fsm::{Agreed, Side};
+use crate::fsm::{Agreed, Required, Side};
 use crate::glue::policy::Former;
 use crate::wire::decode::DecodeRules;
 use crate::wire::nlri::Nlri;
@@ -181,6 +181,9 @@ impl Session {
             }
         }
         self.shared.set_route_refresh(up.agreed.route_refresh);
+        if let Some((_, open)) = self.fsm.agreed(side) {
+            self.shared.set_met(&Required::met_by(&open.capabilities));
+        }
         self.up = Some(Box::new(up));
         for family in families.iter() {
             self.join(family);
@@ -288,6 +291,7 @@ impl Session {
     pub(super) fn tear_down(&mut self) {
         let Some(up) = self.up.take() else { return };
         self.shared.set_route_refresh(false);
+        self.shared.forget_met();
         let slices = self.environment.rib.slices.count();
         for mut channel in up.channels {
             self.flushing += 1;

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use dunlin_core::log::LogClass;
-use dunlin_core::protocol::{ChannelKind, Description, Direction, InstanceConfig, Reply};
+use dunlin_core::protocol::{
+    ChannelKind, Description, Difference, Direction, Effect, InstanceConfig, Reply,
+};
 use dunlin_filter::ChannelFilter;
 use dunlin_rib::SourceId;
 use dunlin_rib::counters::OwnRoutes;
@@ -13,7 +14,7 @@ use dunlin_runtime::{Class, Context, Time};
 
 use super::Session;
 use super::settings::{family, settings};
-use crate::config::{BgpConfig, ChannelChange, channel_changes};
+use crate::config::{BgpConfig, changed_limits};
 use crate::glue::policy::Former;
 use crate::glue::show::{ChannelView, SessionView, describe};
 use crate::wire::refresh::Kind;
@@ -29,63 +30,50 @@ impl Session {
         &mut self,
         cx: &mut Context<'_>,
         new: &Arc<InstanceConfig>,
+        differences: &[Difference],
         soft: Option<Time>,
     ) {
         let Some(bgp) = new.specific::<BgpConfig>() else { return };
-        let changes = channel_changes(&self.config, new);
         let old = core::mem::replace(&mut self.config, Arc::clone(new));
         self.bgp = Arc::new(bgp.clone());
         self.fsm.set_settings(settings(&self.environment, &self.config, &self.bgp));
-        for change in changes {
-            let family = family(change.kind);
+        for channel in &new.channels {
+            let (kind, family) = (channel.kind, family(channel.kind));
+            let reloads = |effect| {
+                differences.iter().any(|difference| difference.reloads(kind.keyword(), effect))
+            };
+            let (import, export) = (reloads(Effect::Import), reloads(Effect::Export));
             match soft {
-                Some(now) => self.filter_later(family, change, &old, now),
-                None => self.filter_all(family, change),
+                None => {
+                    if import {
+                        self.filter_again(family);
+                    }
+                    if export {
+                        self.forget_former(family);
+                        self.join(family);
+                    }
+                }
+                Some(now) => {
+                    if import {
+                        self.filter_new(family);
+                    }
+                    if export {
+                        self.export_later(kind, &old, now);
+                    }
+                }
             }
-            for kind in change.limits.into_iter().flatten() {
-                self.limit_changed(cx, family, kind);
+            for limit in changed_limits(&old, new, kind) {
+                self.limit_changed(cx, family, limit);
             }
         }
     }
 
-    /// Puts changed filters into force for all routes.
-    fn filter_all(&mut self, family: Carried, change: ChannelChange) {
-        if change.import {
-            self.filter_again(family);
-        }
-        if change.export {
-            self.forget_former(family);
-            self.join(family);
-        }
-    }
-
-    /// Puts changed filters into force for the routes that change from now on: `configure soft`. How
+    /// Puts what is exported into force for the routes that change from now on: `configure soft`. How
     /// routes are sent has no such mode: with other next hops they are all sent again, as in BIRD after a
     /// reload, but go by the filter that they went by.
-    fn filter_later(
-        &mut self,
-        family: Carried,
-        change: ChannelChange,
-        old: &InstanceConfig,
-        now: Time,
-    ) {
-        let say = |direction: &str| {
-            let text = format_args!("Channel {family} changed {direction}");
-            self.environment.log.write(LogClass::Info, text);
-        };
-        if change.import {
-            say("import");
-        }
-        if change.export {
-            say("export");
-        }
-        if change.import {
-            self.filter_new(family);
-        }
-        if change.export {
-            self.keep_former(change.kind, old, now);
-            self.join(family);
-        }
+    fn export_later(&mut self, kind: ChannelKind, old: &InstanceConfig, now: Time) {
+        self.keep_former(kind, old, now);
+        self.join(family(kind));
     }
 
     /// Keeps the export filter of before for older routes, if there is another one now. So none of
@@ -94,7 +82,7 @@ impl Session {
         let (before, after) = (old.channel(kind), self.config.channel(kind));
         let (Some(before), Some(after)) = (before, after) else { return };
         let channel = self.up.as_deref_mut().and_then(|up| up.channel_mut(family(kind)));
-        if let (Some(channel), false) = (channel, before.export.same(&after.export)) {
+        if let (Some(channel), false) = (channel, before.export.means_the_same(&after.export)) {
             channel.former.push(Former { until: now, filter: before.export.clone() });
             let surplus = channel.former.len().saturating_sub(MOST_FORMER);
             channel.former.drain(..surplus);

@@ -69,7 +69,8 @@ fn capabilities(
     }
 }
 
-fn required(bgp: &BgpConfig) -> Required {
+/// What the neighbour must have.
+pub(crate) fn required(bgp: &BgpConfig) -> Required {
     let required = bgp.required;
     let mandatory = bgp.channels.iter().filter(|channel| channel.mandatory);
     Required {
