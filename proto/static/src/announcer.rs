@@ -71,8 +71,26 @@ pub struct Announcer {
     credit_event: EventId,
     scratch: Scratch,
     /// The last set made, and of what: neighbours in the list mostly have the same.
-    last: Option<(Dest, NextHop, Arc<Attrs>)>,
+    last: Option<(Made, Arc<Attrs>)>,
     stopping: bool,
+}
+
+/// What the attributes of a route are made of.
+#[derive(PartialEq)]
+struct Made {
+    dest: Dest,
+    next_hop: NextHop,
+    preference: u32,
+}
+
+impl Made {
+    fn build(&self) -> Arc<Attrs> {
+        let mut builder = AttrsBuilder::new(Rts::Static);
+        builder.set_dest(self.dest);
+        builder.set_next_hop(self.next_hop.clone());
+        builder.set_preference(self.preference);
+        builder.finish()
+    }
 }
 
 impl core::fmt::Debug for Announcer {
@@ -162,25 +180,18 @@ impl Announcer {
         let check_link = section_of(&self.config).check_link;
         let route = &self.entries.get(index)?.route;
         let (dest, next_hop) = reach::resolve(&route.destination, &self.interfaces, check_link)?;
+        let usual = self.config.channels.first().map_or(0, |channel| channel.preference);
+        let made =
+            Made { dest, next_hop, preference: self.entries[index].preference.unwrap_or(usual) };
         let attrs = match &self.last {
-            Some((last_dest, last_hop, attrs)) if *last_dest == dest && *last_hop == next_hop => {
-                Arc::clone(attrs)
-            }
+            Some((last, attrs)) if *last == made => Arc::clone(attrs),
             _ => {
-                let attrs = self.build(dest, next_hop.clone());
-                self.last = Some((dest, next_hop, Arc::clone(&attrs)));
+                let attrs = made.build();
+                self.last = Some((made, Arc::clone(&attrs)));
                 attrs
             }
         };
         self.run_statements(index, attrs)
-    }
-
-    fn build(&self, dest: Dest, next_hop: NextHop) -> Arc<Attrs> {
-        let mut builder = AttrsBuilder::new(Rts::Static);
-        builder.set_dest(dest);
-        builder.set_next_hop(next_hop);
-        builder.set_preference(self.config.channels.first().map_or(0, |c| c.preference));
-        builder.finish()
     }
 
     /// Runs the statements behind a route, if there are some.
@@ -200,6 +211,15 @@ impl Announcer {
 
     fn configure(&mut self, cx: &mut Context<'_>, new: Arc<InstanceConfig>, mode: ReloadMode) {
         let old = core::mem::replace(&mut self.config, new);
+        let changed = match (old.channels.first(), self.config.channels.first()) {
+            (Some(old), Some(new)) => {
+                !old.import.means_the_same(&new.import) || old.preference != new.preference
+            }
+            _ => false,
+        };
+        if changed {
+            self.keep_preference(&old, mode);
+        }
         let routes = &section_of(&self.config).routes;
         let (entries, leftover) = merge(core::mem::take(&mut self.entries), routes);
         self.entries = entries;
@@ -209,12 +229,6 @@ impl Announcer {
             }
             feed.flush();
         }
-        let changed = match (old.channels.first(), self.config.channels.first()) {
-            (Some(old), Some(new)) => {
-                !old.import.same(&new.import) || old.preference != new.preference
-            }
-            _ => false,
-        };
         match mode {
             ReloadMode::Hard if changed => self.refilter(),
             ReloadMode::Soft if changed => self.filter_later(),
@@ -222,6 +236,25 @@ impl Announcer {
         }
         self.renew_limits(&old);
         self.last = None;
+        self.begin(cx);
+    }
+
+    /// After a soft change routes that are there stay as they are, with the preference that they have.
+    fn keep_preference(&mut self, old: &InstanceConfig, mode: ReloadMode) {
+        let before = old.channels.first().map(|channel| channel.preference);
+        for entry in &mut self.entries {
+            entry.preference = match mode {
+                ReloadMode::Hard => None,
+                ReloadMode::Soft if entry.announced.is_none() => None,
+                ReloadMode::Soft => entry.preference.or(before),
+            };
+        }
+    }
+
+    /// Has the channel's filter and preference hold for all routes, whatever soft changes have left.
+    fn reload(&mut self, cx: &mut Context<'_>) {
+        self.refilter();
+        self.entries.iter_mut().for_each(|entry| entry.preference = None);
         self.begin(cx);
     }
 
@@ -361,7 +394,7 @@ impl Loop for Announcer {
                 self.begin(cx);
             }
             AnnouncerMessage::Config(config, mode) => self.configure(cx, config, mode),
-            AnnouncerMessage::Refilter => self.refilter(),
+            AnnouncerMessage::Refilter => self.reload(cx),
             AnnouncerMessage::Limit(kind) => self.limit(kind),
             AnnouncerMessage::Refused(why) => self.refused(why),
             AnnouncerMessage::Describe(reply) => reply.send(self.describe()),

@@ -19,6 +19,8 @@ pub struct Entry {
     pub announced: Option<Arc<Attrs>>,
     /// What was announced may have been dropped by a limit that is another now.
     pub again: bool,
+    /// The preference that it keeps until it changes itself: that of the channel was changed softly.
+    pub preference: Option<u32>,
 }
 
 /// Old routes that a new list has no use for.
@@ -51,7 +53,8 @@ pub fn merge(old: Vec<Entry>, new: &[StaticRoute]) -> (Vec<Entry>, Leftover) {
             && let Some(candidates) = by_net.get_mut(&route.net)
             && !candidates.is_empty()
         {
-            *entry = Some(Entry { route: route.clone(), ..candidates.remove(0) });
+            let old = candidates.remove(0);
+            *entry = Some(Entry { route: route.clone(), preference: None, ..old });
         }
         if let Some(entry) = entry {
             taken.entry(route.net).or_default().push(entry.path_id);
@@ -60,7 +63,7 @@ pub fn merge(old: Vec<Entry>, new: &[StaticRoute]) -> (Vec<Entry>, Leftover) {
     let entries = entries.into_iter().zip(new).map(|(entry, route)| {
         entry.unwrap_or_else(|| {
             let path_id = free_id(taken.entry(route.net).or_default());
-            Entry { route: route.clone(), path_id, announced: None, again: false }
+            Entry { route: route.clone(), path_id, announced: None, again: false, preference: None }
         })
     });
     let entries = entries.collect();

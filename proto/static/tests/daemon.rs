@@ -177,6 +177,40 @@ fn import_filters_and_preference_change_in_place() {
 }
 
 #[test]
+fn after_a_soft_change_routes_keep_filter_and_preference() {
+    let lab = start("ipv4; route 10.1.0.0/16 blackhole; route 10.2.0.0/16 blackhole;");
+    lab.until("show route", |answer| answer.matches("(200)").count() == 2);
+    let softly = |section: &str| {
+        lab.write(&config(section));
+        assert!(lab.ask("configure soft").ends_with("0003 Reconfigured\n"));
+    };
+    // One stays, one changes, one comes.
+    softly(
+        "ipv4 { preference 77; import where preference = 77; }; route 10.1.0.0/16 blackhole; \
+         route 10.2.0.0/16 prohibit; route 10.3.0.0/16 blackhole;",
+    );
+    let answer = lab.until("show route", |answer| answer.matches("(77)").count() == 2);
+    assert!(answer.contains("10.1.0.0/16          blackhole [s "), "{answer}");
+    assert_eq!(
+        (answer.matches("(77)").count(), answer.matches("(200)").count()),
+        (2, 1),
+        "{answer}"
+    );
+    // A walk over all of them makes nothing else of them.
+    lab.interfaces(vec![interface(1, "eth0", &["192.0.2.1/24"])]);
+    softly("ipv4 { preference 66; }; route 10.1.0.0/16 blackhole; route 10.3.0.0/16 blackhole;");
+    let answer = lab.until("show route", |answer| !answer.contains("10.2.0.0"));
+    assert!(
+        answer.contains("(200)") && answer.contains("(77)") && !answer.contains("(66)"),
+        "{answer}"
+    );
+    assert_eq!(lab.ask("reload filters in s"), "0015 s: reloading\n");
+    let answer = lab.until("show route", |answer| answer.matches("(66)").count() == 2);
+    assert_eq!(answer.matches("(66)").count(), 2, "{answer}");
+    lab.down();
+}
+
+#[test]
 fn a_limit_disables() {
     let lab = start(
         "ipv4 { import limit 2 action disable; }; route 10.1.0.0/16 blackhole; \
