@@ -7,13 +7,15 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use dunlin_bgp::Bgp;
+use dunlin_core::command::Line;
 use dunlin_core::config::{Config, Kinds, Loaded, parse_text};
 use dunlin_core::interfaces::{
     Interface, InterfaceAddress, InterfaceFlags, InterfaceSource, InterfaceWatch, Interfaces,
 };
 use dunlin_core::log::{Log, LogClass, LogTarget};
 use dunlin_core::manager::{
-    Host, Manager, ManagerMessage, ManagerParts, MemoryReport, Shared, Signal, System,
+    ConfigureCommand, Host, Manager, ManagerMessage, ManagerParts, MemoryReport, Request, Shared,
+    Signal, System,
 };
 use dunlin_core::protocol::{ProtocolKind, Reply, Rib};
 use dunlin_core::timeformat::WallTime;
@@ -143,6 +145,8 @@ pub struct Daemon {
     pub registry: Address<RegistryMessage>,
     /// What it has logged.
     pub logged: Arc<Mutex<Vec<(LogClass, String)>>>,
+    /// What it has answered to [`Daemon::configure`].
+    pub answers: Arc<Mutex<Vec<String>>>,
     /// Its configuration file.
     file: Arc<Mutex<String>>,
 }
@@ -168,14 +172,32 @@ impl Daemon {
         let manager = sim.spawn_with(&name, Class::Control, |own| {
             Manager::new(own, ManagerParts { config, system, interface_source, shared })
         });
-        Self { spec, manager, slices, registry, logged, file }
+        Self { spec, manager, slices, registry, logged, answers: Arc::default(), file }
     }
 
     /// Changes the mark and reads the configuration again.
     pub fn set_mark(&mut self, mark: u32, sessions: &[SessionSpec]) {
-        self.spec.mark = Some(mark);
-        *self.file.lock().unwrap() = self.spec.configuration(sessions);
+        self.write(Some(mark), sessions);
         self.manager.send(Class::Control, ManagerMessage::Signal(Signal::Configure)).unwrap();
+    }
+
+    /// Changes the mark in the file, which nobody reads yet.
+    pub fn write(&mut self, mark: Option<u32>, sessions: &[SessionSpec]) {
+        self.spec.mark = mark;
+        *self.file.lock().unwrap() = self.spec.configuration(sessions);
+    }
+
+    /// Somebody says `configure`. The codes of the answer, and the text of what comes later, go to
+    /// [`Daemon::answers`].
+    pub fn configure(&self, command: ConfigureCommand) {
+        let (answers, notices) = (Arc::clone(&self.answers), Arc::clone(&self.answers));
+        let reply = Reply::new(move |lines: Vec<Line>| {
+            let codes: Vec<String> = lines.iter().map(|line| line.code.to_string()).collect();
+            answers.lock().unwrap().push(codes.join(" "));
+        });
+        let notice = Reply::new(move |text| notices.lock().unwrap().push(text));
+        let request = Box::new(Request::Configure { command, reply, notice });
+        self.manager.send(Class::Control, ManagerMessage::Request(request)).unwrap();
     }
 }
 

@@ -150,6 +150,12 @@ impl World {
         self.daemons[0].set_mark(mark, &sessions);
     }
 
+    /// The file of the only daemon has this mark now; it is for the test to say when it is in force.
+    pub fn write_mark(&mut self, mark: Option<u32>) {
+        let sessions = self.sessions(0);
+        self.daemons[0].write(mark, &sessions);
+    }
+
     fn sessions(&self, daemon: usize) -> Vec<SessionSpec> {
         let of = |index: &usize| self.model.speakers[*index].daemon == daemon;
         let session = |index: usize| {

@@ -18,6 +18,7 @@ mod restart;
 mod shortage;
 mod slow;
 mod three;
+mod undo;
 
 use core::time::Duration;
 
