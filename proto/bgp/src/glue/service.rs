@@ -1,5 +1,6 @@
 //! The protocol type, and what its instances share: listening sockets.
 
+use core::time::Duration;
 use std::any::Any;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -10,7 +11,7 @@ use dunlin_core::protocol::{
     ProtocolKind, Section, Service, StartError,
 };
 use dunlin_filter::ChannelFilter;
-use dunlin_runtime::{Address, Class, Context, ListenOptions, OwnedSocket};
+use dunlin_runtime::{Address, Class, Context, ListenOptions, OwnedSocket, Time};
 
 use super::instance::{BgpInstance, Shared};
 use super::listener::{Lease, ListenKey, Listener, ListenerMessage};
@@ -80,7 +81,12 @@ impl ProtocolKind for Bgp {
 struct BgpService {
     listener: Option<Address<ListenerMessage>>,
     leases: Vec<Arc<Lease>>,
+    /// When sockets were last given up: the listener may not have closed them yet.
+    closed: Option<Time>,
 }
+
+/// So long after it was given up a socket may be what is in the way of another one.
+const CLOSING: Duration = Duration::from_secs(1);
 
 impl BgpService {
     fn listener(
@@ -108,7 +114,10 @@ impl BgpService {
         }
         let before = self.leases.len();
         self.leases.retain(|lease| Arc::strong_count(lease) > 1);
-        let closing = self.leases.len() < before;
+        if self.leases.len() < before {
+            self.closed = Some(cx.now());
+        }
+        let closing = self.closed.is_some_and(|closed| cx.now().since(closed) < CLOSING);
         let options = listen_options(&key, bgp);
         let listener = self.listener(cx, environment);
         let message = match open(cx, &key, &options) {

@@ -123,7 +123,9 @@ pub(crate) struct Session {
     environment: Environment,
     config: Arc<InstanceConfig>,
     bgp: Arc<BgpConfig>,
-    lease: Arc<Lease>,
+    /// The listening socket, until the session says that it is down: its successor may need to open
+    /// another one that this one would be in the way of.
+    lease: Option<Arc<Lease>>,
     shared: Arc<Shared>,
     accepted: Option<Accepted>,
     fsm: Fsm,
@@ -187,7 +189,7 @@ impl Session {
             environment: spec.environment,
             config: spec.config,
             bgp: spec.bgp,
-            lease: spec.lease,
+            lease: Some(spec.lease),
             shared: spec.shared,
             accepted: spec.accepted,
             outgoing: None,
@@ -252,12 +254,13 @@ impl Session {
 
     /// Registers with the listener.
     fn wait_for_connections(&self) {
+        let Some(lease) = &self.lease else { return };
         let who = match &self.bgp.remote {
             Remote::Address(address) => Who::Address(*address),
             Remote::Range(prefix) => Who::Range(*prefix),
         };
         let waiter = Waiter {
-            key: self.lease.key().clone(),
+            key: lease.key().clone(),
             who,
             local: self.bgp.source,
             md5: self.bgp.password.clone(),
@@ -265,7 +268,16 @@ impl Session {
             session: self.own.clone(),
         };
         // Without a listener the daemon is going down.
-        let _ = self.lease.listener().send(Class::Control, ListenerMessage::Wait(Box::new(waiter)));
+        let _ = lease.listener().send(Class::Control, ListenerMessage::Wait(Box::new(waiter)));
+    }
+
+    /// Waits for connections no more, and gives the listening socket back.
+    fn stop_waiting(&mut self) {
+        if let Some(lease) = self.lease.take() {
+            let leave = ListenerMessage::Leave(self.own.clone());
+            // Without a listener nobody connects any more.
+            let _ = lease.listener().send(Class::Control, leave);
+        }
     }
 
     /// Whether the neighbour can be reached at all, as far as interfaces tell.
@@ -427,14 +439,11 @@ impl Loop for Session {
     }
 
     fn stop(&mut self, _cx: &mut Context<'_>) {
-        let leave = ListenerMessage::Leave(self.own.clone());
-        // Without a listener nobody connects any more.
-        let _ = self.lease.listener().send(Class::Control, leave);
+        self.stop_waiting();
     }
 
     fn panicked(&mut self, panic: &Panic) {
-        let leave = ListenerMessage::Leave(self.own.clone());
-        let _ = self.lease.listener().send(Class::Control, leave);
+        self.stop_waiting();
         // Channels take their routes out of the tables when they are dropped.
         self.environment.reporter.panicked(panic);
     }

@@ -275,6 +275,7 @@ impl Session {
         self.changed = false;
         let error = self.error_text();
         self.environment.reporter.info(error);
+        self.stop_waiting();
         self.environment.reporter.state(ProtocolState::Down);
         cx.stop_self();
     }

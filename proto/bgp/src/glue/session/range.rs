@@ -159,9 +159,11 @@ impl Session {
         if let Some(socket) = self.early.take() {
             claim.hand_back(socket);
         }
-        let leave = ListenerMessage::Leave(self.own.clone());
-        // Without a listener nobody connects any more.
-        let _ = self.lease.listener().send(Class::Control, leave);
+        if let Some(lease) = &self.lease {
+            let leave = ListenerMessage::Leave(self.own.clone());
+            // Without a listener nobody connects any more.
+            let _ = lease.listener().send(Class::Control, leave);
+        }
     }
 
     /// The neighbour has connected again.
