@@ -90,6 +90,11 @@ pub const COMMANDS: &[Command] = &[
             ("template", "Templates only"),
         ],
     },
+    command(
+        &["show", "filter"],
+        "[<name> | <protocol>[.<channel>] (import | export)] counters [json]",
+        "How often lines of filters ran, accepted, rejected and failed",
+    ),
     command(&["show", "export"], "", "What sessions share of exporting"),
     command(&["show", "threads"], "[json]", "Worker threads"),
     command(
@@ -184,6 +189,11 @@ pub const COMMANDS: &[Command] = &[
         "Forget what show threads, loops and events have counted",
     ),
     command(
+        &["filter", "counters"],
+        "(on | off)",
+        "Count what lines of filters do, from nothing, or stop and forget",
+    ),
+    command(
         &["threads"],
         "[<group>] (N | auto [<min> <max>])",
         "Change the number of worker threads at once",
@@ -205,6 +215,7 @@ const ROUTE_OPTIONS: &[(&str, &str)] = &[
     ("protocol", "Routes that came from a protocol"),
     ("primary", "Best routes only"),
     ("filtered", "Routes that the import filter rejected"),
+    ("explain", "What decided: of every import, or of import or export of a protocol; [json]"),
     ("export", "Routes that a protocol or channel exports"),
     ("exported", "Routes that were exported to a protocol or channel"),
     ("noexport", "Routes that a protocol or channel rejects"),

@@ -9,7 +9,7 @@ use dunlin_net::community::EcKind;
 use crate::{
     Parser,
     attribute::Attribute,
-    code::{Binary, Code, Function, List, Logic, Node, NodeId, Reads, SetPart, Table, Unary},
+    code::{Binary, Code, Function, List, Logic, Node, NodeId, Reads, SetPart, Spot, Table, Unary},
     method::Method,
     ops::{self, Fault, Outcome},
     set::Switch,
@@ -44,7 +44,7 @@ pub(crate) enum Owner {
 #[derive(Debug)]
 pub(crate) struct Builder {
     nodes: Vec<Node>,
-    lines: Vec<u32>,
+    spots: Vec<Spot>,
     operands: Vec<NodeId>,
     switches: Vec<Switch>,
     functions: Vec<Arc<Function>>,
@@ -60,7 +60,7 @@ impl Builder {
     pub(crate) fn new(owner: Owner) -> Self {
         Self {
             nodes: Vec::with_capacity(USUAL_NODES),
-            lines: Vec::with_capacity(USUAL_NODES),
+            spots: Vec::with_capacity(USUAL_NODES),
             operands: Vec::new(),
             switches: Vec::new(),
             functions: Vec::new(),
@@ -75,7 +75,7 @@ impl Builder {
     pub(crate) fn finish(self, body: NodeId) -> Code {
         Code::new(
             self.nodes,
-            self.lines,
+            self.spots,
             self.operands,
             self.switches,
             self.functions,
@@ -88,8 +88,14 @@ impl Builder {
     pub(crate) fn push(&mut self, parser: &Parser, node: Node, span: Span) -> NodeId {
         let id = NodeId::try_from(self.nodes.len()).unwrap_or(NodeId::MAX);
         self.nodes.push(node);
-        self.lines.push(parser.line(span));
+        self.spots.push(Spot { line: parser.line(span), span });
         id
+    }
+
+    /// Drops the newest nodes.
+    fn forget_from(&mut self, first: NodeId) {
+        self.nodes.truncate(first as usize);
+        self.spots.truncate(first as usize);
     }
 
     fn expr(&mut self, parser: &Parser, node: Node, kind: Type, span: Span) -> Expr {
@@ -141,8 +147,7 @@ impl Builder {
     /// Takes the value of an expression that is constant out of the code.
     pub(crate) fn take_constant(&mut self, expr: Expr) -> Option<Constant> {
         let constant = self.constant_of(expr)?.clone();
-        self.nodes.truncate(expr.node as usize);
-        self.lines.truncate(expr.node as usize);
+        self.forget_from(expr.node);
         Some(constant)
     }
 
@@ -169,8 +174,7 @@ impl Builder {
     ) -> Parsed<Expr> {
         match result {
             Ok(constant) => {
-                self.nodes.truncate(first as usize);
-                self.lines.truncate(first as usize);
+                self.forget_from(first);
                 Ok(self.constant(parser, constant, span))
             }
             Err(Fault(message)) => {

@@ -8,6 +8,7 @@ use std::{
     },
 };
 
+use dunlin_conf::Span;
 use dunlin_net::{
     NetType,
     as_path::MaskItem,
@@ -117,6 +118,15 @@ pub(crate) enum Node {
     Assert(NodeId, Box<str>, Place),
 }
 
+/// Where a node comes from.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Spot {
+    /// The line, for messages.
+    pub(crate) line: u32,
+    /// The text that it was made of, for those who explain runs.
+    pub(crate) span: Span,
+}
+
 /// Where something is, as `FILE:LINE:COL`; no part of the identity.
 #[derive(Debug, Clone)]
 pub(crate) struct Place(pub(crate) Arc<str>);
@@ -207,8 +217,8 @@ impl Reads {
 #[derive(Debug)]
 pub(crate) struct Code {
     pub(crate) nodes: Box<[Node]>,
-    /// The line of each node; no part of the identity.
-    pub(crate) lines: Box<[u32]>,
+    /// Where each node comes from; no part of the identity.
+    pub(crate) spots: Box<[Spot]>,
     pub(crate) operands: Box<[NodeId]>,
     pub(crate) switches: Box<[Switch]>,
     pub(crate) functions: Box<[Arc<Function>]>,
@@ -218,7 +228,8 @@ pub(crate) struct Code {
     /// Types of the slots.
     pub(crate) kinds: Box<[Type]>,
     pub(crate) reads: Reads,
-    hash: u64,
+    /// Zero as long as nobody asked.
+    hash: AtomicU64,
     /// As `hash`, but all constants of a type are alike.
     shape: u64,
     identity: Identity,
@@ -240,7 +251,7 @@ impl Code {
     #[expect(clippy::too_many_arguments, reason = "each is a field")]
     pub(crate) fn new(
         nodes: Vec<Node>,
-        lines: Vec<u32>,
+        spots: Vec<Spot>,
         operands: Vec<NodeId>,
         switches: Vec<Switch>,
         functions: Vec<Arc<Function>>,
@@ -250,7 +261,7 @@ impl Code {
     ) -> Self {
         Self {
             nodes: nodes.into(),
-            lines: lines.into(),
+            spots: spots.into(),
             operands: operands.into(),
             switches: switches.into(),
             functions: functions.into(),
@@ -258,19 +269,16 @@ impl Code {
             slots: u16::try_from(kinds.len()).unwrap_or(u16::MAX),
             kinds: kinds.into(),
             reads,
-            hash: 0,
+            hash: AtomicU64::new(0),
             shape: 0,
             identity: Identity::new(),
         }
     }
 
-    /// The code with its numbers. What only stays to be shown needs none.
+    /// The code with its numbers. What stays to be shown and counted gets one when it is counted.
     pub(crate) fn sealed(mut self) -> Self {
-        let hashes: Vec<u64> = self.functions.iter().map(|f| f.code.hash).collect();
-        self.hash = Fingerprint::of(&(
-            (&self.nodes, &self.operands, &self.switches),
-            (&hashes, self.body, &self.kinds),
-        ));
+        self.fingerprint();
+        let hashes = self.hashes();
         let shape: Vec<Blank<'_>> = self.nodes.iter().map(Blank).collect();
         self.shape = Fingerprint::of(&(
             (shape, &self.operands, &self.switches),
@@ -311,8 +319,24 @@ impl Code {
         }
     }
 
+    /// A number that equal code shares. Whoever asks first takes it; two at once find the same.
     pub(crate) fn fingerprint(&self) -> u64 {
-        self.hash
+        match self.hash.load(Ordering::Relaxed) {
+            0 => {
+                let hash = Fingerprint::of(&(
+                    (&self.nodes, &self.operands, &self.switches),
+                    (self.hashes(), self.body, &self.kinds),
+                ));
+                self.hash.store(hash, Ordering::Relaxed);
+                hash
+            }
+            hash => hash,
+        }
+    }
+
+    /// Those of the functions that it calls.
+    fn hashes(&self) -> Vec<u64> {
+        self.functions.iter().map(|function| function.code.fingerprint()).collect()
     }
 
     /// Compares with the code that this one is to replace, so that it is known from then on if they are
@@ -334,7 +358,16 @@ impl Code {
     }
 
     pub(crate) fn line(&self, node: NodeId) -> u32 {
-        self.lines.get(node as usize).copied().unwrap_or(0)
+        self.spot(node).line
+    }
+
+    /// The text that a node was made of.
+    pub(crate) fn span(&self, node: NodeId) -> Span {
+        self.spot(node).span
+    }
+
+    pub(crate) fn spot(&self, node: NodeId) -> Spot {
+        self.spots.get(node as usize).copied().unwrap_or_default()
     }
 
     pub(crate) fn node(&self, node: NodeId) -> &Node {
@@ -396,14 +429,15 @@ impl Code {
 
     /// Bytes in use, sets not counted.
     pub(crate) fn memory(&self) -> usize {
-        size_of::<Node>() * self.nodes.len() + 4 * self.lines.len() + 4 * self.operands.len()
+        let node = size_of::<Node>() + size_of::<Spot>();
+        node * self.nodes.len() + size_of::<NodeId>() * self.operands.len()
     }
 }
 
 impl PartialEq for Code {
     fn eq(&self, other: &Self) -> bool {
         self.identity == other.identity
-            || self.hash == other.hash
+            || self.fingerprint() == other.fingerprint()
                 && self.body == other.body
                 && self.kinds == other.kinds
                 && self.nodes == other.nodes
@@ -417,7 +451,7 @@ impl Eq for Code {}
 
 impl Hash for Code {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.hash);
+        state.write_u64(self.fingerprint());
     }
 }
 

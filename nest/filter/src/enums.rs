@@ -35,6 +35,14 @@ pub fn constant(name: &str) -> Option<(EnumType, u32)> {
     })
 }
 
+/// The name of the constant that has a value.
+#[must_use]
+pub fn name(kind: EnumType, value: u32) -> Option<String> {
+    let (start, _, values) = FAMILIES.iter().find(|(_, family, _)| *family == kind)?;
+    let (name, _) = values.iter().find(|(_, number)| *number == value)?;
+    Some(format!("{start}{name}"))
+}
+
 /// The names of all constants, for advice.
 pub(crate) fn names() -> impl Iterator<Item = String> {
     FAMILIES
@@ -109,5 +117,14 @@ mod tests {
         assert_eq!(constant("NET_EVPN_IMET"), Some((EnumType::NetEvpn, 3)));
         assert_eq!(constant("NET_IP6"), Some((EnumType::Net, 2)));
         assert_eq!(constant("RTD_ROUTER"), None);
+    }
+
+    #[test]
+    fn values_have_their_names() {
+        for constant_name in names() {
+            let (kind, value) = constant(&constant_name).unwrap();
+            assert_eq!(name(kind, value), Some(constant_name));
+        }
+        assert_eq!(name(EnumType::Rts, 99), None);
     }
 }

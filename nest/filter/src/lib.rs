@@ -29,6 +29,7 @@ pub mod set;
 
 mod build;
 mod code;
+mod explanation;
 mod fingerprint;
 mod fold;
 mod input;
@@ -48,6 +49,7 @@ mod value;
 
 pub use attribute::Attribute;
 pub use code::Function;
+pub use explanation::{Explanation, Read, Step, one_line, place};
 pub use input::{
     Interfaces, ResolvedHop, RouteInput, RunError, Seen, Silent, Sink, Validation, Validity,
     Verdict,
@@ -61,7 +63,9 @@ pub use parse::{
 };
 pub use prefix_set::PrefixSet;
 pub use program::{ChannelFilter, Program};
-pub use run::{Cohort, Scratch, apply, apply_for, run};
+pub use run::{
+    Cohort, Counted, CountedLine, Counters, Counts, Scratch, What, apply, apply_for, explain, run,
+};
 pub use suite::{PolicyTest, Report, Subject};
 pub use symbol::Symbol;
 pub use system::read_system_names;

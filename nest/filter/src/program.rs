@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use crate::code::{Code, Node};
+use crate::code::{Code, Function, Node};
 
 /// A compiled filter. Equality and hash are by structure after constants are folded, called
 /// functions included; names and places in the text do not matter. Two channels with equal
@@ -35,6 +35,22 @@ impl Program {
     #[must_use]
     pub fn name(&self) -> Option<&Arc<str>> {
         self.name.as_ref()
+    }
+
+    /// The functions that it calls, by themselves or through others, each once.
+    #[must_use]
+    pub fn functions(&self) -> Vec<Arc<Function>> {
+        let mut found: Vec<Arc<Function>> = Vec::new();
+        let mut codes: Vec<&Code> = vec![self.written()];
+        while let Some(code) = codes.pop() {
+            for function in code.functions.iter().rev() {
+                if !found.iter().any(|known| Arc::ptr_eq(known, function)) {
+                    found.push(Arc::clone(function));
+                    codes.push(function.written());
+                }
+            }
+        }
+        found
     }
 
     /// A hash of the structure that is the same in every run.
@@ -137,6 +153,15 @@ pub enum ChannelFilter {
 }
 
 impl ChannelFilter {
+    /// The program, if one is run.
+    #[must_use]
+    pub fn program(&self) -> Option<&Arc<Program>> {
+        match self {
+            Self::Program(program) => Some(program),
+            Self::Accept | Self::Reject => None,
+        }
+    }
+
     /// A number that equal filters share in every run.
     #[must_use]
     pub fn fingerprint(&self) -> u64 {

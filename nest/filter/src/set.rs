@@ -316,6 +316,7 @@ impl Switch {
     }
 
     /// The arm of a key.
+    #[inline]
     pub(crate) fn arm(&self, key: u128) -> Option<u32> {
         let after = self.ranges.partition_point(|(low, ..)| *low <= key);
         let range = after.checked_sub(1).and_then(|index| self.ranges.get(index));

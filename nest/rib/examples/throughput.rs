@@ -24,7 +24,8 @@ use dunlin_rib::counters::ExportDelta;
 use dunlin_rib::egress::{EgressMessage, LogReader, LogSink, MemberSpec, Progress};
 use dunlin_rib::encode::{Block, Encoder, Nets, Unsendable};
 use dunlin_rib::export::{
-    DeltaBatch, DeltaSink, ExportPolicy, ExportVerdict, Exporter, ExporterKind, OutRoute, RouteView,
+    Deciding, DeltaBatch, DeltaSink, ExportPolicy, ExportVerdict, Exporter, ExporterKind, OutRoute,
+    RouteView,
 };
 use dunlin_rib::import::{ImportBuilder, ImportCredit, SESSION, Slices};
 use dunlin_rib::limits::{LimitKind, TooMany};
@@ -381,6 +382,9 @@ impl ExportPolicy for AcceptAll {
     }
     fn evaluate(&self, _: &mut Scratch, _: RouteView<'_>) -> ExportVerdict {
         ExportVerdict::AsIs
+    }
+    fn deciding<'a>(&'a self, _: RouteView<'a>) -> Deciding<'a> {
+        Deciding::Rules("everything passes")
     }
 }
 

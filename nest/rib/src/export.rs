@@ -5,7 +5,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use dunlin_attr::Attrs;
-use dunlin_filter::{Cohort, Program, Scratch};
+use dunlin_filter::{ChannelFilter, Cohort, Program, RouteInput, Scratch};
 use dunlin_net::{Prefix, Prefix4, Prefix6};
 use dunlin_runtime::Time;
 
@@ -30,6 +30,21 @@ pub struct RouteView<'a> {
     pub changed: Time,
 }
 
+impl<'a> RouteView<'a> {
+    /// The route as a filter sees it, with its next hop.
+    pub fn input(self, hop: dunlin_filter::ResolvedHop) -> RouteInput<'a> {
+        RouteInput {
+            net: self.net,
+            attrs: self.attrs,
+            protocol: &self.source.protocol,
+            from: self.source.peer.as_ref().map(|peer| peer.address),
+            hop,
+            interfaces: None,
+            validation: None,
+        }
+    }
+}
+
 impl RouteView<'_> {
     /// How exactly [`Self::changed`] is known.
     pub const PRECISION: Duration = Duration::from_nanos(crate::slice::TICK);
@@ -46,6 +61,15 @@ pub enum ExportVerdict {
     AsIs,
     /// Sent with other attributes.
     Changed(Arc<Attrs>),
+}
+
+/// What decides over a route, for commands that tell why.
+#[derive(Clone, Copy, Debug)]
+pub enum Deciding<'a> {
+    /// The protocol's own rules: it is refused, for this reason.
+    Rules(&'static str),
+    /// A filter, which sees the route like this.
+    Filter(&'a ChannelFilter, RouteInput<'a>),
 }
 
 /// Decides what is exported: a protocol's own rules, then the channel's filter.
@@ -77,6 +101,8 @@ pub trait ExportPolicy: Send + Sync {
         cohort.part();
         self.evaluate(scratch, route)
     }
+    /// What [`evaluate`](Self::evaluate) goes by.
+    fn deciding<'a>(&'a self, route: RouteView<'a>) -> Deciding<'a>;
 }
 
 /// How an exporter wants its deltas.

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use dunlin_attr::Attrs;
+use dunlin_filter::{ChannelFilter, ResolvedHop};
 use dunlin_net::Prefix;
 use dunlin_runtime::Time;
 
@@ -42,8 +43,8 @@ pub struct WalkRequest {
     pub walk: Walk,
     /// Networks in the reply at most.
     pub max_nets: u32,
-    /// Rejected routes instead of accepted ones.
-    pub filtered: bool,
+    /// Which of their routes.
+    pub shown: Shown,
     /// Gets the answer, on the slice's worker: send a message, return.
     pub reply: Box<dyn FnOnce(WalkReply) + Send>,
 }
@@ -55,6 +56,18 @@ impl fmt::Debug for WalkRequest {
             .field("walk", &self.walk)
             .finish_non_exhaustive()
     }
+}
+
+/// Which routes of a network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Shown {
+    /// Those that the import filters have accepted.
+    #[default]
+    Accepted,
+    /// Those that they have rejected, of channels that keep them to be shown.
+    Rejected,
+    /// All that are there, as they were received: [`RouteRow::received`] says what became of them.
+    Received,
 }
 
 /// Routes of some networks.
@@ -78,7 +91,7 @@ pub struct NetRows {
 /// One route.
 #[derive(Debug, Clone)]
 pub struct RouteRow {
-    /// Attributes: after the import filter, or before it if rejected.
+    /// Attributes: after the import filter, or before it if rejected, or if asked for what was received.
     pub attrs: Arc<Attrs>,
     /// Where it came from.
     pub source: Arc<Source>,
@@ -92,4 +105,17 @@ pub struct RouteRow {
     pub changed: Time,
     /// Where its next hop leads.
     pub next_hop: NextHopState,
+    /// How it came in, if asked for what was received.
+    pub received: Option<Box<Received>>,
+}
+
+/// How a route came into its table.
+#[derive(Debug, Clone)]
+pub struct Received {
+    /// The import filter of its source, as it is now.
+    pub filter: ChannelFilter,
+    /// Its next hop, as that filter sees it now.
+    pub hop: ResolvedHop,
+    /// It came through a pipe: the filter of its source has had to do with the other table.
+    pub piped: bool,
 }

@@ -283,6 +283,11 @@ impl Instance for PipeInstance {
         Some(Arc::clone(&self.export.policy) as Arc<dyn ExportPolicy>)
     }
 
+    fn import_policy(&self, _channel: ChannelKind) -> Option<(Arc<str>, Arc<dyn ExportPolicy>)> {
+        let policy = Arc::clone(&self.import.policy) as Arc<dyn ExportPolicy>;
+        Some((self.config.peer.clone(), policy))
+    }
+
     fn stop(&mut self, _cx: &mut Context<'_>, _reason: &StopReason) {
         self.environment.reporter.state(ProtocolState::Flush);
         let slices = &self.environment.rib.slices;

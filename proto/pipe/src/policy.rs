@@ -1,8 +1,8 @@
 //! What passes a pipe in one direction: whatever its filter accepts.
 
 use dunlin_core::log::{Log, LogClass};
-use dunlin_filter::{ChannelFilter, RouteInput, Scratch, Sink, Verdict, apply};
-use dunlin_rib::export::{ExportPolicy, ExportVerdict, RouteView};
+use dunlin_filter::{ChannelFilter, Scratch, Sink, Verdict, apply};
+use dunlin_rib::export::{Deciding, ExportPolicy, ExportVerdict, RouteView};
 
 /// See the module.
 #[derive(Debug)]
@@ -39,15 +39,7 @@ impl ExportPolicy for PipePolicy {
     }
 
     fn evaluate(&self, scratch: &mut Scratch, route: RouteView<'_>) -> ExportVerdict {
-        let input = RouteInput {
-            net: route.net,
-            attrs: route.attrs,
-            protocol: &route.source.protocol,
-            from: route.source.peer.as_ref().map(|peer| peer.address),
-            hop: route.next_hop.for_filters(),
-            interfaces: None,
-            validation: None,
-        };
+        let input = route.input(route.next_hop.for_filters());
         match apply(&self.filter, scratch, &input, &mut ToLog(&self.log)) {
             Verdict::Accept(None) => ExportVerdict::AsIs,
             Verdict::Accept(Some(changed)) => ExportVerdict::Changed(changed),
@@ -57,5 +49,9 @@ impl ExportPolicy for PipePolicy {
                 ExportVerdict::Filtered
             }
         }
+    }
+
+    fn deciding<'a>(&'a self, route: RouteView<'a>) -> Deciding<'a> {
+        Deciding::Filter(&self.filter, route.input(route.next_hop.for_filters()))
     }
 }

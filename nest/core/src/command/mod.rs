@@ -7,7 +7,10 @@
 
 mod configure;
 mod control;
+mod explain;
+mod explain_lines;
 mod export;
+mod filter_counters;
 mod impact;
 mod impact_lines;
 mod instances;
@@ -20,6 +23,7 @@ mod query;
 mod route;
 mod route_filter;
 mod route_lines;
+mod route_tables;
 mod runtime;
 mod session;
 mod status;

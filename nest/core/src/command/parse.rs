@@ -1,5 +1,8 @@
 //! From a line to a [`Command`], with the lexer and the names of the running configuration.
 
+mod explain;
+mod filter;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -64,6 +67,7 @@ impl Commands<'_> {
                 crate::config::parse_time_format(&mut self.parser).map(Command::TimeFormat)
             }
             "threads" => self.threads(),
+            "filter" => self.filter(),
             "clear" => {
                 self.parser.expect_one_of(&[("statistics", ())])?;
                 Ok(Command::ClearStatistics)
@@ -89,7 +93,7 @@ impl Commands<'_> {
                 let all = self.parser.eat_word("all");
                 Command::ShowProtocols { all, selection: self.optional_selection()? }
             }
-            Show::Route => Command::ShowRoute(Box::new(self.route()?)),
+            Show::Route => self.route()?,
             Show::Symbols => Command::ShowSymbols(self.symbols()),
             Show::Interfaces => {
                 Command::ShowInterfaces { summary: self.parser.eat_word("summary") }
@@ -107,6 +111,7 @@ impl Commands<'_> {
                 let which = self.which()?;
                 Command::ShowLoops { listed, which, json: self.parser.eat_word("json") }
             }
+            Show::Filter => self.filter_counters()?,
             Show::Places => Command::ShowPlaces { json: self.parser.eat_word("json") },
             Show::Trace => Command::ShowTrace(self.trace()?),
             Show::Other(name) => {
@@ -316,12 +321,15 @@ impl Commands<'_> {
 
     // --- Routes
 
-    fn route(&mut self) -> Parsed<RouteQuery> {
-        let mut query = RouteQuery::default();
+    fn route(&mut self) -> Parsed<Command> {
+        let mut query = Box::<RouteQuery>::default();
         while !self.parser.at_end() {
             self.route_option(&mut query)?;
         }
-        Ok(query)
+        match query.explain.take() {
+            Some(explain) => self.explained(query, explain),
+            None => Ok(Command::ShowRoute(query)),
+        }
     }
 
     fn route_option(&mut self, query: &mut RouteQuery) -> Parsed<()> {
@@ -341,6 +349,8 @@ impl Commands<'_> {
             query.stats = Stats::Also;
         } else if self.parser.eat_word("count") {
             query.stats = Stats::Only;
+        } else if self.parser.eat_word("explain") {
+            query.explain = Some(self.explain()?);
         } else if self.parser.eat_word("table") {
             self.table(query)?;
         } else if self.parser.at_words(&["import", "table"])
@@ -376,14 +386,17 @@ impl Commands<'_> {
 
     fn export(&mut self, kind: ExportKind) -> Parsed<Export> {
         let protocol = self.protocol_name()?;
-        let mut channel = None;
-        if self.parser.eat(TokenKind::Dot) {
-            channel = Some(
-                self.parser
-                    .expect_one_of(&[("ipv4", ChannelKind::Ipv4), ("ipv6", ChannelKind::Ipv6)])?,
-            );
+        Ok(Export { kind, protocol, channel: self.channel()? })
+    }
+
+    /// `.ipv4` or `.ipv6` behind a protocol, if it is there.
+    fn channel(&mut self) -> Parsed<Option<ChannelKind>> {
+        const CHANNELS: &[(&str, ChannelKind)] =
+            &[("ipv4", ChannelKind::Ipv4), ("ipv6", ChannelKind::Ipv6)];
+        if !self.parser.eat(TokenKind::Dot) {
+            return Ok(None);
         }
-        Ok(Export { kind, protocol, channel })
+        self.parser.expect_one_of(CHANNELS).map(Some)
     }
 
     fn address_or_net(&mut self) -> Parsed<Wanted> {
@@ -404,6 +417,7 @@ enum Show {
     Protocols,
     Route,
     Symbols,
+    Filter,
     Interfaces,
     Static,
     Threads,
@@ -422,6 +436,7 @@ const SHOWN: &[(&str, Show)] = &[
     ("protocols", Show::Protocols),
     ("route", Show::Route),
     ("symbols", Show::Symbols),
+    ("filter", Show::Filter),
     ("interfaces", Show::Interfaces),
     ("static", Show::Static),
     ("threads", Show::Threads),

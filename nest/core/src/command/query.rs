@@ -12,7 +12,7 @@ use dunlin_trace::Filter;
 use super::runtime::{Listed, Which};
 use crate::config::DebugFlags;
 use crate::manager::{Action, ConfigureCommand, Selection};
-use crate::protocol::ChannelKind;
+use crate::protocol::{ChannelKind, Direction};
 use crate::timeformat::TimeFormat;
 
 /// A command.
@@ -26,6 +26,13 @@ pub(super) enum Command {
         selection: Selection,
     },
     ShowRoute(Box<RouteQuery>),
+    ExplainRoute(Box<RouteQuery>, Explain),
+    /// `filter counters on|off`
+    CountFilters(bool),
+    ShowFilterCounters {
+        query: FilterQuery,
+        json: bool,
+    },
     ShowSymbols(SymbolQuery),
     ShowInterfaces {
         summary: bool,
@@ -88,6 +95,7 @@ impl Command {
             Self::Impact { .. }
             | Self::Threads { .. }
             | Self::ClearStatistics
+            | Self::CountFilters(_)
             | Self::Control { .. }
             | Self::Debug { .. }
             | Self::Down => true,
@@ -133,6 +141,42 @@ pub(super) struct RouteQuery {
     pub(super) export: Option<Export>,
     pub(super) protocol: Option<Arc<str>>,
     pub(super) stats: Stats,
+    /// Why a filter decides as it does, instead of the routes.
+    pub(super) explain: Option<Explain>,
+}
+
+impl RouteQuery {
+    /// Whether it says which tables.
+    pub(super) fn tables_are_named(&self) -> bool {
+        !self.tables.is_empty()
+    }
+}
+
+/// `show route ... explain ...`
+#[derive(Clone, Debug, Default)]
+pub(super) struct Explain {
+    /// Into or out of which protocol; none: the import of every route that is there.
+    pub(super) way: Option<Way>,
+    pub(super) json: bool,
+}
+
+/// Which filters and functions.
+#[derive(Clone, Debug)]
+pub(super) enum FilterQuery {
+    /// All that have a name or that a channel runs.
+    All,
+    /// The filter or function of a name.
+    Named(Arc<str>),
+    /// That of a protocol's channels, also if it has no name.
+    Of(Way),
+}
+
+/// A direction of a protocol's channels.
+#[derive(Clone, Debug)]
+pub(super) struct Way {
+    pub(super) direction: Direction,
+    pub(super) protocol: Arc<str>,
+    pub(super) channel: Option<ChannelKind>,
 }
 
 /// Which networks.

@@ -6,17 +6,17 @@ use dunlin_attr::Attrs;
 use dunlin_attr::display::Style;
 use dunlin_filter::Scratch;
 use dunlin_rib::export::{ExportPolicy, ExportVerdict, RouteView};
-use dunlin_rib::walk::{NetRows, RouteRow};
+use dunlin_rib::walk::{NetRows, RouteRow, Shown};
 use dunlin_runtime::{Context, Time};
 
 use super::output::Output;
-use super::query::{Export, ExportKind, RouteQuery, Stats};
+use super::query::{ExportKind, RouteQuery, Stats};
 use super::route_lines::{Look, route};
+use super::route_tables::{self, channel_tables};
 use super::session::{Desk, ENOUGH, Payload, Step, Task};
 use super::walk::Walker;
-use crate::config::Config;
 use crate::manager::{Policies, Request, Row, Selection, unknown};
-use crate::protocol::{InstanceConfig, TableEntry, Tables};
+use crate::protocol::TableEntry;
 use crate::timeformat::{TimeFormat, WallTime};
 
 /// `show route`, until it is done.
@@ -129,7 +129,7 @@ impl ShowRoute {
     fn exporter(&mut self, desk: &Desk, found: Option<Policies>) -> Result<(), String> {
         let Some(export) = self.query.export.clone() else { return Ok(()) };
         let Some(found) = found else { return Err(unknown(&export.protocol)) };
-        let tables = channel_tables(&found.config, &export);
+        let tables = channel_tables(&found.config, export.channel);
         self.choose_tables(desk, &tables)?;
         for table in &mut self.tables {
             table.policy = found
@@ -156,50 +156,21 @@ impl ShowRoute {
 
     /// Tables named; else those of the protocol; else the default table of each type.
     fn choose_tables(&mut self, desk: &Desk, implied: &[Arc<str>]) -> Result<(), String> {
-        let published = desk.shared().published();
-        let (known, explicit) = (&*published.tables, !self.query.tables.is_empty());
-        let names: Vec<Arc<str>> = if self.query.all_tables {
-            known.iter().map(|table| table.name.clone()).collect()
-        } else if explicit {
-            self.query.tables.clone()
-        } else if implied.is_empty() {
-            default_tables(&published.config)
-        } else {
-            implied.to_vec()
-        };
-        for name in names {
-            if let Some(entry) = self.fitting(known, &name, explicit)? {
-                let walker = Walker::new(entry.id, self.query.what, self.query.filtered);
-                self.tables.push(Table {
-                    entry,
-                    walker,
-                    policy: None,
-                    explicit,
-                    headed: false,
-                    counts: Counts::default(),
-                });
-            }
+        let shown = if self.query.filtered { Shown::Rejected } else { Shown::Accepted };
+        let explicit = self.query.tables_are_named();
+        for entry in route_tables::choose(&desk.shared().published(), &self.query, implied)? {
+            let walker = Walker::new(entry.id, self.query.what, shown);
+            self.tables.push(Table {
+                entry,
+                walker,
+                policy: None,
+                explicit,
+                headed: false,
+                counts: Counts::default(),
+            });
         }
         self.stage = Stage::Walk;
-        if self.tables.is_empty() { Err("No valid tables".to_owned()) } else { Ok(()) }
-    }
-
-    /// The table, if networks of the wanted kind can be in it.
-    fn fitting(
-        &self,
-        known: &Tables,
-        name: &str,
-        explicit: bool,
-    ) -> Result<Option<TableEntry>, String> {
-        let Some(entry) = known.named(name) else { return Ok(None) };
-        let ipv6 = entry.net_type == dunlin_net::NetType::Ip6;
-        match self.query.what.is_ipv6() {
-            Some(wanted) if wanted != ipv6 && explicit => {
-                Err(format!("Incompatible type of prefix/ip in table {name}"))
-            }
-            Some(wanted) if wanted != ipv6 => Ok(None),
-            _ => Ok(Some(entry.clone())),
-        }
+        Ok(())
     }
 
     fn walk(&mut self, desk: &Desk, output: &mut Output, answer: Option<Payload>) -> Step {
@@ -351,29 +322,6 @@ impl ShowRoute {
 fn counted(counts: Counts) -> String {
     let Counts { shown, routes, networks } = counts;
     format!("{shown} of {routes} routes for {networks} networks")
-}
-
-/// The tables of the channels that are meant.
-fn channel_tables(config: &InstanceConfig, export: &Export) -> Vec<Arc<str>> {
-    config
-        .channels
-        .iter()
-        .filter(|channel| export.channel.is_none_or(|kind| kind == channel.kind))
-        .map(|channel| channel.table.clone())
-        .collect()
-}
-
-/// The first table of each type.
-fn default_tables(config: &Config) -> Vec<Arc<str>> {
-    let mut types = Vec::new();
-    let mut names = Vec::new();
-    for table in &config.globals.tables {
-        if !types.contains(&table.net_type) {
-            types.push(table.net_type);
-            names.push(table.name.clone());
-        }
-    }
-    names
 }
 
 impl Task for ShowRoute {

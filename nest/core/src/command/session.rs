@@ -3,6 +3,7 @@
 use core::fmt;
 use std::sync::Arc;
 
+use dunlin_filter::Counters;
 use dunlin_rib::assess::AssessReply;
 use dunlin_rib::registry::GroupFigures;
 use dunlin_rib::slice::SliceStatistics;
@@ -12,8 +13,8 @@ use dunlin_runtime::{Address, Class, Context, Stats, StatsReply, Survey};
 use super::output::{Line, Output};
 use super::query::Command;
 use super::{
-    configure, control, export, impact, instances, interfaces, memory, parse, protocols, route,
-    runtime, status, symbols, threads, trace,
+    configure, control, explain, export, filter_counters, impact, instances, interfaces, memory,
+    parse, protocols, route, runtime, status, symbols, threads, trace,
 };
 use crate::log::LogClass;
 use crate::manager::{ManagerMessage, Plan, Policies, Request, Row, Shared};
@@ -42,6 +43,7 @@ pub(super) enum Payload {
     Plan(Result<Plan, Vec<Line>>),
     Assessed(AssessReply),
     Slice(SliceStatistics),
+    FilterCounters(Option<Counters>),
     Groups(Vec<GroupFigures>),
     Runtime(Box<Stats>),
     /// There is more to do, after others.
@@ -291,6 +293,13 @@ impl Session {
                 self.start(cx, protocols::ShowProtocols::new(selection, all));
             }
             Command::ShowRoute(query) => self.start(cx, route::ShowRoute::new(*query)),
+            Command::ExplainRoute(query, explain) => {
+                self.start(cx, explain::ExplainRoute::new(*query, explain));
+            }
+            Command::CountFilters(on) => filter_counters::switch(desk, output, on),
+            Command::ShowFilterCounters { query, json } => {
+                self.start(cx, filter_counters::ShowCounters::new(query, json));
+            }
             Command::ShowSymbols(query) => symbols::show(desk, output, &query),
             Command::ShowStatic(selection) => {
                 self.start(cx, instances::ShowInstances::new("static", selection, "routes", 1009));

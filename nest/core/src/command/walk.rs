@@ -2,20 +2,22 @@
 
 use dunlin_rib::TableId;
 use dunlin_rib::slice::SliceMessage;
-use dunlin_rib::walk::{NetRows, Walk, WalkReply, WalkRequest};
+use dunlin_rib::walk::{NetRows, Shown, Walk, WalkReply, WalkRequest};
 use dunlin_runtime::Class;
 
 use super::query::Wanted;
 use super::session::{Desk, Payload};
 
-/// Networks in one piece.
+/// Networks in one piece of a listing.
 const PIECE: u32 = 64;
 
 /// A walk over one table.
 pub(super) struct Walker {
     table: TableId,
     wanted: Wanted,
-    filtered: bool,
+    shown: Shown,
+    /// Networks in one piece.
+    piece: u32,
     /// The slice that is read now, or how many have answered if all are asked at once.
     slice: usize,
     cursor: u32,
@@ -26,17 +28,23 @@ pub(super) struct Walker {
 }
 
 impl Walker {
-    pub(super) fn new(table: TableId, wanted: Wanted, filtered: bool) -> Self {
+    pub(super) fn new(table: TableId, wanted: Wanted, shown: Shown) -> Self {
         Self {
             table,
             wanted,
-            filtered,
+            shown,
+            piece: PIECE,
             slice: 0,
             cursor: 0,
             asked: false,
             done: false,
             longest: None,
         }
+    }
+
+    /// With so many networks in a piece.
+    pub(super) fn in_pieces_of(self, piece: u32) -> Self {
+        Self { piece, ..self }
     }
 
     /// Asks for the next piece, unless one is under way. False if there is none left.
@@ -73,8 +81,8 @@ impl Walker {
         let request = WalkRequest {
             table: self.table,
             walk,
-            max_nets: PIECE,
-            filtered: self.filtered,
+            max_nets: self.piece,
+            shown: self.shown,
             reply: Box::new(move |answer| reply.send(answer)),
         };
         let slices = &desk.shared().rib.slices;

@@ -32,7 +32,8 @@ use core::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use dunlin_conf::{Diagnostic, Parsed, Parser, Symbols};
+use dunlin_conf::{Diagnostic, Parsed, Parser, SourceMap, Symbols};
+use dunlin_filter::ChannelFilter;
 
 use dunlin_net::hash::Map;
 
@@ -189,12 +190,24 @@ pub struct Config {
     pub tests: Vec<dunlin_filter::PolicyTest>,
     /// What was odd.
     pub warnings: Vec<Diagnostic>,
+    /// The texts that it was read from, for commands that show pieces of them.
+    pub sources: Arc<SourceMap>,
 }
 
 impl Config {
     /// The protocol of a name.
     pub fn protocol(&self, name: &str) -> Option<&Arc<InstanceConfig>> {
         self.protocols.get(self.place(name)?)
+    }
+
+    /// The filter of this configuration that is the same as one in use, which may be of an earlier
+    /// configuration and so have its places in another text. Those of `protocol` come first.
+    pub fn same_filter(&self, protocol: &str, filter: &ChannelFilter) -> Option<&ChannelFilter> {
+        let own = self.protocol(protocol).into_iter();
+        own.chain(&self.protocols)
+            .flat_map(|protocol| &protocol.channels)
+            .flat_map(|channel| [&channel.import, &channel.export])
+            .find(|known| known.same(filter))
     }
 
     /// The place of a protocol in the order of the file.

@@ -181,6 +181,7 @@ impl Loader {
             symbols: Arc::new(outcome.symbols),
             tests: self.tests,
             warnings: outcome.diagnostics.warnings().cloned().collect(),
+            sources: Arc::new(outcome.sources),
         })
     }
 

@@ -48,15 +48,16 @@ impl Manager {
     fn policies(&mut self, name: &str) -> Option<Policies> {
         let entry = self.entries.iter_mut().find(|entry| &**entry.name() == name)?;
         let config = Arc::clone(&entry.config);
-        let mut channels = Vec::new();
+        let (mut channels, mut inward) = (Vec::new(), Vec::new());
         if let Some(instance) = entry.any_instance() {
             for channel in &config.channels {
                 if let Some(policy) = instance.export_policy(channel.kind) {
                     channels.push((channel.kind, policy));
                 }
+                inward.extend(instance.import_policy(channel.kind));
             }
         }
-        Some(Policies { config, channels })
+        Some(Policies { config, channels, inward })
     }
 
     fn rows(&self, selection: &Selection) -> Vec<Row> {

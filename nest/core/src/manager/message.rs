@@ -157,6 +157,8 @@ pub struct Policies {
     pub config: Arc<InstanceConfig>,
     /// The policies of those channels that export at all.
     pub channels: Vec<(ChannelKind, Arc<dyn ExportPolicy>)>,
+    /// What it takes out of other tables, by their names.
+    pub inward: Vec<(Arc<str>, Arc<dyn ExportPolicy>)>,
 }
 
 impl fmt::Debug for Policies {

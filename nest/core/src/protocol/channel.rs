@@ -189,3 +189,13 @@ pub struct ChannelConfig {
     /// Trace flags.
     pub debug: crate::config::DebugFlags,
 }
+
+impl ChannelConfig {
+    /// The filter of a direction.
+    pub fn filter(&self, direction: Direction) -> &ChannelFilter {
+        match direction {
+            Direction::In => &self.import,
+            Direction::Out => &self.export,
+        }
+    }
+}

@@ -86,6 +86,12 @@ pub trait Instance: Send {
         None
     }
 
+    /// What the instance takes out of another table, that table's name, and by what rules and filter: for
+    /// `show route explain import`. Nothing where routes come from elsewhere.
+    fn import_policy(&self, _channel: ChannelKind) -> Option<(Arc<str>, Arc<dyn ExportPolicy>)> {
+        None
+    }
+
     /// Lines of `show static` and the like; nothing if the protocol has no such command.
     fn show(&self, _what: &str, reply: Reply<Vec<String>>) {
         reply.send(Vec::new());

@@ -11,6 +11,13 @@ const CONFIG: &str = "
     ipv4 table t1;
     timeformat route iso long; timeformat protocol iso long; timeformat base iso long;
     define SIZE = 3; filter f { accept; } function g() { return 1; }
+    function is_near(bgppath p) -> bool
+    { return p.len < 2 || p.first = 65002; }
+    filter from_peer {
+      if ! is_near(bgp_path) then reject \"far: \", bgp_path;
+      bgp_local_pref = 80 + SIZE;
+      accept;
+    }
     template toy base { }
     protocol device { }
     protocol toy a { description \"first\"; route 10.0.0.0/8; route 192.0.2.0/24;
@@ -18,7 +25,8 @@ const CONFIG: &str = "
                import where net != 10.0.0.0/8; }; }
     protocol toy b { disabled; ipv4 { table t1; }; ipv6; }
     protocol toy peer1 { learnt 192.0.2.0/24 \"65002 64999\";
-        ipv4 { preference 100; }; }
+        ipv4 { preference 100; import filter from_peer;
+               export where source = RTS_BGP || net.len > 24; }; }
     protocol toy broke { broken; ipv4; }
 ";
 
@@ -152,6 +160,8 @@ fn every_command_of_the_table_is_there() {
             "debug" => "debug a off".to_owned(),
             "threads" => "threads 1".to_owned(),
             "eval" => "eval 1".to_owned(),
+            "filter counters" => "filter counters on".to_owned(),
+            "show filter" => "show filter counters".to_owned(),
             "timeformat" => "timeformat iso short".to_owned(),
             words => words.to_owned(),
         };

@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use super::Folder;
 use crate::{
-    code::{Code, Function, Limits, List, MaskPart, Node, NodeId, Reads, SetPart},
+    code::{Code, Function, Limits, List, MaskPart, Node, NodeId, Reads, SetPart, Spot},
     set::Switch,
     types::Type,
 };
@@ -15,7 +15,7 @@ use crate::{
 struct Compactor {
     from: Folder,
     nodes: Vec<Node>,
-    lines: Vec<u32>,
+    spots: Vec<Spot>,
     operands: Vec<NodeId>,
     switches: Vec<Switch>,
     functions: Vec<Arc<Function>>,
@@ -35,7 +35,7 @@ impl Folder {
         let nodes = self.nodes.len();
         let mut new = Compactor {
             nodes: Vec::with_capacity(nodes),
-            lines: Vec::with_capacity(nodes),
+            spots: Vec::with_capacity(nodes),
             operands: Vec::with_capacity(self.operands.len()),
             switches: Vec::new(),
             functions: Vec::new(),
@@ -47,7 +47,7 @@ impl Folder {
         let body = new.node(body);
         Code::new(
             new.nodes,
-            new.lines,
+            new.spots,
             new.operands,
             new.switches,
             new.functions,
@@ -63,11 +63,11 @@ impl Compactor {
         if let Node::If(..) = self.from.node(id) {
             return self.condition(id);
         }
-        let line = self.from.line(id);
+        let spot = self.from.spot(id);
         let mut node = self.take(id);
         self.note(&node);
         self.number(&mut node);
-        self.push(node, line)
+        self.push(node, spot)
     }
 
     fn take(&mut self, id: NodeId) -> Node {
@@ -134,12 +134,12 @@ impl Compactor {
     fn condition(&mut self, mut id: NodeId) -> NodeId {
         let mut arms = Vec::new();
         while let Node::If(condition, then, otherwise) = *self.from.node(id) {
-            arms.push((self.node(condition), self.node(then), self.from.line(id)));
+            arms.push((self.node(condition), self.node(then), self.from.spot(id)));
             id = otherwise;
         }
         let rest = self.node(id);
-        arms.into_iter().rev().fold(rest, |rest, (condition, then, line)| {
-            self.push(Node::If(condition, then, rest), line)
+        arms.into_iter().rev().fold(rest, |rest, (condition, then, spot)| {
+            self.push(Node::If(condition, then, rest), spot)
         })
     }
 
@@ -163,10 +163,10 @@ impl Compactor {
         }
     }
 
-    fn push(&mut self, node: Node, line: u32) -> NodeId {
+    fn push(&mut self, node: Node, spot: Spot) -> NodeId {
         let id = NodeId::try_from(self.nodes.len()).unwrap_or(NodeId::MAX);
         self.nodes.push(node);
-        self.lines.push(line);
+        self.spots.push(spot);
         id
     }
 

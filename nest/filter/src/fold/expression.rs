@@ -4,7 +4,7 @@ use dunlin_net::as_path::{Mask, MaskItem};
 
 use super::{Folder, Scope, Slot};
 use crate::{
-    code::{Limits, Logic, MaskPart, Node, NodeId, SetPart, item_of},
+    code::{Limits, Logic, MaskPart, Node, NodeId, SetPart, Spot, item_of},
     ops::{self, Fault},
     set::Set,
     types::Element,
@@ -15,9 +15,9 @@ impl Folder {
     /// Folds an expression of a scope.
     pub(super) fn expression(&mut self, scope: &mut Scope<'_>, id: NodeId) -> NodeId {
         let code = scope.code;
-        let line = code.line(id);
+        let spot = code.spot(id);
         let new = match code.node(id) {
-            Node::Variable(slot) => return self.variable(scope, *slot, line),
+            Node::Variable(slot) => return self.variable(scope, *slot, spot),
             Node::Unary(op, a) => {
                 let a = self.expression(scope, *a);
                 let known = self.computed([a, a], |[a, _], bump| ops::unary(*op, a, bump));
@@ -28,7 +28,7 @@ impl Folder {
                 let known = self.computed([a, b], |[a, b], bump| ops::binary(*op, a, b, bump));
                 known.unwrap_or(Node::Binary(*op, a, b))
             }
-            Node::Logic(first, steps) => return self.logic(scope, *first, steps, line),
+            Node::Logic(first, steps) => return self.logic(scope, *first, steps, spot),
             Node::Ec(kind, a, b) => {
                 let (a, b) = (self.expression(scope, *a), self.expression(scope, *b));
                 let known = self.computed([a, b], |[a, b], _| ops::ec(*kind, a, b));
@@ -62,7 +62,7 @@ impl Folder {
             Node::Mask(parts) => self.mask(scope, parts),
             Node::Set(element, parts) => self.set(scope, *element, parts),
             Node::Call(function, arguments) => {
-                return self.call(scope, *function, *arguments, line);
+                return self.call(scope, *function, *arguments, spot);
             }
             Node::Recurse(arguments) => {
                 let arguments = code.operands(*arguments);
@@ -71,7 +71,7 @@ impl Folder {
             }
             other => other.clone(),
         };
-        self.push(new, line)
+        self.push(new, spot)
     }
 
     /// The constant that an operation gives; none if an operand is no constant, it fails, or gives no
@@ -96,14 +96,14 @@ impl Folder {
         Some(Node::Constant(constant))
     }
 
-    fn variable(&mut self, scope: &mut Scope<'_>, slot: u16, line: u32) -> NodeId {
+    fn variable(&mut self, scope: &mut Scope<'_>, slot: u16, spot: Spot) -> NodeId {
         let node = match scope.slots.get(usize::from(slot)) {
             Some(Slot::Constant(constant)) => Node::Constant(constant.clone()),
             Some(Slot::Variable(other)) => Node::Variable(*other),
             Some(Slot::Attribute(attribute)) => Node::Attribute(attribute.clone()),
             _ => Node::Variable(self.slot(scope, slot)),
         };
-        self.push(node, line)
+        self.push(node, spot)
     }
 
     /// A chain of `&&` and `||`: what is known of its value so far decides what is asked next.
@@ -112,7 +112,7 @@ impl Folder {
         scope: &mut Scope<'_>,
         first: NodeId,
         steps: &[(Logic, NodeId)],
-        line: u32,
+        spot: Spot,
     ) -> NodeId {
         let mut start = self.expression(scope, first);
         let mut rest: Vec<(Logic, NodeId)> = Vec::with_capacity(steps.len());
@@ -133,18 +133,23 @@ impl Folder {
                 rest.push((*op, operand));
             }
         }
-        self.chain(start, rest, line)
+        self.chain(start, rest, spot)
     }
 
     /// An operand that is all that is left of a chain.
     fn checked(&mut self, scope: &mut Scope<'_>, operand: NodeId) -> NodeId {
-        let line = scope.code.line(operand);
+        let spot = scope.code.spot(operand);
         let operand = self.expression(scope, operand);
-        self.chain(operand, Vec::new(), line)
+        self.chain(operand, Vec::new(), spot)
     }
 
     /// A chain, as short as it can be. One operand alone still has to be a bool.
-    pub(super) fn chain(&mut self, start: NodeId, rest: Vec<(Logic, NodeId)>, line: u32) -> NodeId {
+    pub(super) fn chain(
+        &mut self,
+        start: NodeId,
+        rest: Vec<(Logic, NodeId)>,
+        spot: Spot,
+    ) -> NodeId {
         if rest.is_empty() && self.is_bool(start) {
             return start;
         }
@@ -154,9 +159,9 @@ impl Folder {
         {
             let (first, mut all) = (*first, steps.to_vec());
             all.extend(rest);
-            return self.push(Node::Logic(first, all.into()), line);
+            return self.push(Node::Logic(first, all.into()), spot);
         }
-        self.push(Node::Logic(start, rest.into()), line)
+        self.push(Node::Logic(start, rest.into()), spot)
     }
 
     fn mask(&mut self, scope: &mut Scope<'_>, parts: &[MaskPart]) -> Node {

@@ -4,7 +4,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use super::{Folder, MAX_PLACED, Scope, Slot, fold_with, times_set};
 use crate::{
-    code::{Code, Function, List, Node, NodeId},
+    code::{Code, Function, List, Node, NodeId, Spot},
     types::Type,
     value::Constant,
 };
@@ -35,27 +35,27 @@ impl Folder {
         scope: &mut Scope<'_>,
         function: u32,
         arguments: List,
-        line: u32,
+        spot: Spot,
     ) -> NodeId {
         let code = scope.code;
         let written = code.operands(arguments);
         let arguments: Vec<NodeId> = written.iter().map(|a| self.expression(scope, *a)).collect();
         let Some(function) = code.functions.get(function as usize) else {
             let list = self.list(&arguments);
-            return self.push(Node::Call(u32::MAX, list), line);
+            return self.push(Node::Call(u32::MAX, list), spot);
         };
         if self.literal {
-            return self.plain_call(function, &arguments, line);
+            return self.plain_call(function, &arguments, spot);
         }
         self.in_place(function, &arguments)
-            .or_else(|| self.special_call(function, &arguments, line))
-            .unwrap_or_else(|| self.plain_call(function, &arguments, line))
+            .or_else(|| self.special_call(function, &arguments, spot))
+            .unwrap_or_else(|| self.plain_call(function, &arguments, spot))
     }
 
-    fn plain_call(&mut self, function: &Arc<Function>, arguments: &[NodeId], line: u32) -> NodeId {
+    fn plain_call(&mut self, function: &Arc<Function>, arguments: &[NodeId], spot: Spot) -> NodeId {
         let list = self.list(arguments);
         let function = self.function(function);
-        self.push(Node::Call(function, list), line)
+        self.push(Node::Call(function, list), spot)
     }
 
     /// What a function returns, in place of a call, if it does nothing else.
@@ -155,7 +155,7 @@ impl Folder {
         &mut self,
         function: &Arc<Function>,
         arguments: &[NodeId],
-        line: u32,
+        spot: Spot,
     ) -> Option<NodeId> {
         if function.code.nodes.len() > MAX_SPECIAL
             || !arguments.iter().any(|argument| self.constant(*argument).is_some())
@@ -178,7 +178,7 @@ impl Folder {
         let left: Vec<NodeId> = left.map(|(argument, _)| *argument).collect();
         self.changed = true;
         let placed = self.in_place(&special, &left);
-        Some(placed.unwrap_or_else(|| self.plain_call(&special, &left, line)))
+        Some(placed.unwrap_or_else(|| self.plain_call(&special, &left, spot)))
     }
 
     /// The function for these arguments, if it is worth having.

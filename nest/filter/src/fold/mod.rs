@@ -25,7 +25,7 @@ use bumpalo::Bump;
 
 use crate::{
     attribute::Attribute,
-    code::{Binary, Code, Function, List, Node, NodeId, Unary},
+    code::{Binary, Code, Function, List, Node, NodeId, Spot, Unary},
     method::Method,
     set::Switch,
     types::Type,
@@ -72,7 +72,7 @@ fn depth(code: &Code) -> u32 {
 fn fold_with(code: &Code, parameters: &[Type], slots: Vec<Slot>, placed: u32) -> (Code, bool) {
     let mut folder = Folder {
         nodes: Vec::with_capacity(code.nodes.len()),
-        lines: Vec::with_capacity(code.nodes.len()),
+        spots: Vec::with_capacity(code.nodes.len()),
         operands: Vec::new(),
         switches: Vec::new(),
         functions: Vec::new(),
@@ -149,7 +149,7 @@ fn times_set(code: &Code) -> Vec<u32> {
 /// New code under construction. Nodes that fell out of use stay until [`compact`].
 struct Folder {
     nodes: Vec<Node>,
-    lines: Vec<u32>,
+    spots: Vec<Spot>,
     operands: Vec<NodeId>,
     switches: Vec<Switch>,
     functions: Vec<Arc<Function>>,
@@ -169,10 +169,10 @@ struct Folder {
 }
 
 impl Folder {
-    fn push(&mut self, node: Node, line: u32) -> NodeId {
+    fn push(&mut self, node: Node, spot: Spot) -> NodeId {
         let id = NodeId::try_from(self.nodes.len()).unwrap_or(NodeId::MAX);
         self.nodes.push(node);
-        self.lines.push(line);
+        self.spots.push(spot);
         id
     }
 
@@ -186,8 +186,8 @@ impl Folder {
         self.nodes.get(id as usize).unwrap_or(&Node::Nothing)
     }
 
-    fn line(&self, id: NodeId) -> u32 {
-        self.lines.get(id as usize).copied().unwrap_or(0)
+    fn spot(&self, id: NodeId) -> Spot {
+        self.spots.get(id as usize).copied().unwrap_or_default()
     }
 
     fn listed(&self, list: List) -> &[NodeId] {

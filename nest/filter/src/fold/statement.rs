@@ -2,7 +2,7 @@
 
 use super::{Folder, Scope, Slot};
 use crate::{
-    code::{List, Logic, Node, NodeId, Unary},
+    code::{List, Logic, Node, NodeId, Spot, Unary},
     types::Type,
     value::{Constant, Value},
 };
@@ -11,27 +11,27 @@ impl Folder {
     /// Folds a statement of a scope.
     pub(super) fn statement(&mut self, scope: &mut Scope<'_>, id: NodeId) -> NodeId {
         let code = scope.code;
-        let line = code.line(id);
+        let spot = code.spot(id);
         let new = match code.node(id) {
-            Node::Block(list) => return self.block(scope, *list, line),
+            Node::Block(list) => return self.block(scope, *list, spot),
             Node::If(..) => return self.condition(scope, id),
             Node::Case(value, switch, arms, otherwise) => {
-                return self.case(scope, (*value, *switch, *arms, *otherwise), line);
+                return self.case(scope, (*value, *switch, *arms, *otherwise), spot);
             }
             Node::For(list, slot, body) => {
                 let list = self.expression(scope, *list);
                 if self.value(list).is_some_and(is_empty_list) {
-                    return self.nothing(line);
+                    return self.nothing(spot);
                 }
                 let slot = self.slot(scope, *slot);
                 let body = self.statement(scope, *body);
                 Node::For(list, slot, body)
             }
-            Node::SetVariable(slot, value) => return self.set_variable(scope, *slot, *value, line),
+            Node::SetVariable(slot, value) => return self.set_variable(scope, *slot, *value, spot),
             Node::SetAttribute(attribute, value) => {
                 Node::SetAttribute(attribute.clone(), self.expression(scope, *value))
             }
-            Node::Discard(value) => return self.discard(scope, *value, line),
+            Node::Discard(value) => return self.discard(scope, *value, spot),
             Node::Return(value) => Node::Return(self.expression(scope, *value)),
             Node::Accept(list) => Node::Accept(self.expressions(scope, *list)),
             Node::Reject(list) => Node::Reject(self.expressions(scope, *list)),
@@ -47,7 +47,7 @@ impl Folder {
             // What is no statement fails when it is run, and stays.
             other => other.clone(),
         };
-        self.push(new, line)
+        self.push(new, spot)
     }
 
     fn expressions(&mut self, scope: &mut Scope<'_>, list: List) -> List {
@@ -58,13 +58,13 @@ impl Folder {
     }
 
     /// Nothing, where something was.
-    pub(super) fn nothing(&mut self, line: u32) -> NodeId {
+    pub(super) fn nothing(&mut self, spot: Spot) -> NodeId {
         self.changed = true;
-        self.push(Node::Nothing, line)
+        self.push(Node::Nothing, spot)
     }
 
     /// Statements up to the one that ends them, without blocks inside.
-    fn block(&mut self, scope: &mut Scope<'_>, list: List, line: u32) -> NodeId {
+    fn block(&mut self, scope: &mut Scope<'_>, list: List, spot: Spot) -> NodeId {
         let mut nodes: Vec<NodeId> = Vec::new();
         for statement in scope.code.operands(list) {
             if nodes.last().is_some_and(|last| self.ends(*last)) {
@@ -86,10 +86,10 @@ impl Folder {
             return only;
         }
         if nodes.is_empty() {
-            return self.push(Node::Nothing, line);
+            return self.push(Node::Nothing, spot);
         }
         let list = self.list(&nodes);
-        self.push(Node::Block(list), line)
+        self.push(Node::Block(list), spot)
     }
 
     /// Whether nothing behind the statement is reached.
@@ -112,10 +112,10 @@ impl Folder {
     /// A chain of `else if`, which does not nest here either.
     fn condition(&mut self, scope: &mut Scope<'_>, mut id: NodeId) -> NodeId {
         let code = scope.code;
-        let mut arms: Vec<(NodeId, NodeId, u32)> = Vec::new();
+        let mut arms: Vec<(NodeId, NodeId, Spot)> = Vec::new();
         let mut rest = None;
         while let Node::If(condition, then, otherwise) = code.node(id) {
-            let line = code.line(id);
+            let spot = code.spot(id);
             let condition = self.expression(scope, *condition);
             match self.truth(condition) {
                 Some(true) => {
@@ -126,7 +126,7 @@ impl Folder {
                 Some(false) => self.changed = true,
                 None => {
                     let then = self.statement(scope, *then);
-                    arms.push((condition, then, line));
+                    arms.push((condition, then, spot));
                 }
             }
             id = *otherwise;
@@ -135,16 +135,16 @@ impl Folder {
             Some(rest) => rest,
             None => self.statement(scope, id),
         };
-        for (condition, then, line) in arms.into_iter().rev() {
+        for (condition, then, spot) in arms.into_iter().rev() {
             let empty = |id| matches!(self.node(id), Node::Nothing);
             rest = if empty(then)
                 && empty(rest)
                 && self.is_bool(condition)
                 && self.is_harmless(condition)
             {
-                self.nothing(line)
+                self.nothing(spot)
             } else {
-                self.push(Node::If(condition, then, rest), line)
+                self.push(Node::If(condition, then, rest), spot)
             };
         }
         rest
@@ -154,7 +154,7 @@ impl Folder {
         &mut self,
         scope: &mut Scope<'_>,
         (value, switch, arms, otherwise): (NodeId, u32, List, NodeId),
-        line: u32,
+        spot: Spot,
     ) -> NodeId {
         let code = scope.code;
         let value = self.expression(scope, value);
@@ -178,7 +178,7 @@ impl Folder {
                 self.switches.push(switch.clone());
                 let switch = u32::try_from(self.switches.len() - 1).unwrap_or(u32::MAX);
                 let arms = self.list(&arms);
-                self.push(Node::Case(value, switch, arms, otherwise), line)
+                self.push(Node::Case(value, switch, arms, otherwise), spot)
             }
         };
         self.arms -= 1;
@@ -191,7 +191,7 @@ impl Folder {
         scope: &mut Scope<'_>,
         slot: u16,
         value: NodeId,
-        line: u32,
+        spot: Spot,
     ) -> NodeId {
         let value = self.expression(scope, value);
         let place = usize::from(slot);
@@ -209,14 +209,14 @@ impl Folder {
             if let Some(known) = scope.slots.get_mut(place) {
                 *known = Slot::Constant(constant);
             }
-            return self.nothing(line);
+            return self.nothing(spot);
         }
         let slot = self.slot(scope, slot);
-        self.push(Node::SetVariable(slot, value), line)
+        self.push(Node::SetVariable(slot, value), spot)
     }
 
     /// An expression of which only the effects are wanted.
-    fn discard(&mut self, scope: &mut Scope<'_>, value: NodeId, line: u32) -> NodeId {
+    fn discard(&mut self, scope: &mut Scope<'_>, value: NodeId, spot: Spot) -> NodeId {
         if let Node::Call(function, arguments) = scope.code.node(value)
             && let Some(body) = self.statements_of_call(scope, *function, *arguments)
         {
@@ -224,9 +224,9 @@ impl Folder {
         }
         let value = self.expression(scope, value);
         if self.is_harmless(value) {
-            return self.nothing(line);
+            return self.nothing(spot);
         }
-        self.push(Node::Discard(value), line)
+        self.push(Node::Discard(value), spot)
     }
 
     /// A body that only finds out what is true, as one `return`:
@@ -234,7 +234,7 @@ impl Folder {
     pub(super) fn as_predicate(&mut self, body: NodeId) -> NodeId {
         match self.node(body) {
             Node::If(..) => {
-                let nothing = self.push(Node::Nothing, self.line(body));
+                let nothing = self.push(Node::Nothing, self.spot(body));
                 self.before(body, nothing).unwrap_or(body)
             }
             Node::Block(list) => {
@@ -277,9 +277,9 @@ impl Folder {
             [only] => only,
             _ if nodes.len() == before => body,
             _ => {
-                let line = self.line(body);
+                let spot = self.spot(body);
                 let list = self.list(&nodes);
-                self.push(Node::Block(list), line)
+                self.push(Node::Block(list), spot)
             }
         }
     }
@@ -306,11 +306,11 @@ impl Folder {
             return None;
         }
         self.changed = true;
-        let line = self.line(then);
+        let spot = self.spot(then);
         let (start, op) = if found {
             (condition, Logic::Or)
         } else {
-            (self.push(Node::Unary(Unary::Not, condition), line), Logic::And)
+            (self.push(Node::Unary(Unary::Not, condition), spot), Logic::And)
         };
         let rest = match self.node(end) {
             Node::Constant(Constant::Bool(value)) if *value == (op == Logic::And) => Vec::new(),
@@ -320,8 +320,8 @@ impl Folder {
             }
             _ => vec![(op, end)],
         };
-        let value = self.chain(start, rest, line);
-        Some(self.push(Node::Return(value), line))
+        let value = self.chain(start, rest, spot);
+        Some(self.push(Node::Return(value), spot))
     }
 }
 

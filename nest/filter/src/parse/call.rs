@@ -89,7 +89,7 @@ fn one_argument(parser: &mut Parser, builder: &mut Builder, op: Unary) -> Parsed
 
 /// `add(list, x)` and its like, which mean the methods.
 fn functional(parser: &mut Parser, builder: &mut Builder, word: &str) -> Parsed<Expr> {
-    parser.advance();
+    let start = parser.advance().span;
     parser.expect(TokenKind::Open)?;
     let on = parser.nested(|parser| expression(parser, builder))?;
     parser.expect(TokenKind::Comma)?;
@@ -111,6 +111,7 @@ fn functional(parser: &mut Parser, builder: &mut Builder, word: &str) -> Parsed<
         return Err(Builder::type_error(parser, at, message, on));
     };
     let wanted = if let method::Argument::One(wanted) = wanted { Some(wanted) } else { None };
+    let on = Expr { span: start, ..on };
     apply(parser, builder, (method, wanted, kind), on, argument)
 }
 

@@ -92,6 +92,7 @@ fn one_arm(
         parser.expect(TokenKind::Colon)?;
         false
     };
+    let labels = start.to(parser.previous().span);
     let mut nodes = Vec::new();
     let mut failed = false;
     while !at_arm_end(parser) {
@@ -109,7 +110,7 @@ fn one_arm(
         return Err(Failed);
     }
     let list = builder.list(&nodes);
-    Ok((otherwise, builder.push(parser, Node::Block(list), start)))
+    Ok((otherwise, builder.push(parser, Node::Block(list), labels)))
 }
 
 /// Whether the arm is over: at the next label, or at the end of the case.

@@ -153,13 +153,14 @@ fn for_loop(parser: &mut Parser, builder: &mut Builder) -> Parsed<NodeId> {
         let at = parser.token().span;
         return Err(Builder::type_error(parser, at, message, list));
     }
+    let head = start.to(parser.previous().span);
     parser.expect_word("do")?;
     let slot = builder.variable(parser, kind)?;
     parser.symbols.push_scope();
     parser.define(&name, name_span, Symbol::Variable(slot, kind))?;
     let body = parser.nested(|parser| command(parser, builder))?;
     parser.symbols.pop_scope();
-    Ok(builder.push(parser, Node::For(list.node, slot, body), start))
+    Ok(builder.push(parser, Node::For(list.node, slot, body), head))
 }
 
 fn return_value(parser: &mut Parser, builder: &mut Builder) -> Parsed<NodeId> {
@@ -248,8 +249,9 @@ fn unset(parser: &mut Parser, builder: &mut Builder) -> Parsed<NodeId> {
     };
     parser.advance();
     parser.expect(TokenKind::Close)?;
+    let span = start.to(parser.previous().span);
     parser.semicolon()?;
-    Ok(builder.push(parser, Node::Unset(attribute), start))
+    Ok(builder.push(parser, Node::Unset(attribute), span))
 }
 
 /// What can stand left of `=` and of a method that assigns back.

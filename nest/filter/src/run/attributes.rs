@@ -6,7 +6,7 @@ use dunlin_net::{
     community::{Communities, ExtCommunities, LargeCommunities},
 };
 
-use super::{Machine, extra};
+use super::{Machine, extra, tracer::Tracer};
 use crate::{
     attribute::Attribute,
     input::{RouteInput, Seen},
@@ -20,7 +20,7 @@ const MAX_PREFERENCE: u32 = u16::MAX as u32;
 /// Weights as filters see them.
 const WEIGHTS: std::ops::RangeInclusive<u32> = 1..=256;
 
-impl<'s> Machine<'s, '_> {
+impl<'s, T: Tracer> Machine<'s, '_, T> {
     /// The value of an attribute as it is now.
     pub(super) fn read(&self, attribute: &'s Attribute) -> Result<Value<'s>, Fault> {
         let Some(input) = self.input else { return Err("No route to access".into()) };
@@ -198,6 +198,7 @@ fn hop<'s>(input: &'s RouteInput<'s>, attribute: &Attribute) -> Value<'s> {
 }
 
 /// A path attribute of BGP.
+#[inline(always)]
 fn bgp(attrs: &Attrs, number: u8, wanted: Type) -> Value<'_> {
     let int = |word: Option<u32>| word.map_or(Value::Void, Value::Int);
     match number {

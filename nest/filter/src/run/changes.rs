@@ -6,14 +6,14 @@ use dunlin_attr::{
 };
 use dunlin_net::community::ClusterList;
 
-use super::{Machine, extra};
+use super::{Machine, extra, tracer::Tracer};
 use crate::{
     attribute::Attribute,
     input::{RouteInput, RunError, Verdict},
     value::Value,
 };
 
-impl Machine<'_, '_> {
+impl<T: Tracer> Machine<'_, '_, T> {
     /// The verdict of a filter that accepted.
     pub(super) fn finish(&self, builder: &mut AttrsBuilder) -> Verdict {
         let Some(input) = self.input else { return Verdict::Reject };

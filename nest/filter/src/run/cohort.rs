@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use super::{Evaluated, Frame, Machine};
+use super::{Evaluated, Frame, Machine, tracer::Tracer};
 use crate::{
     code::{Binary, Code, Node, NodeId},
     ops::{self, Outcome},
@@ -113,7 +113,7 @@ fn constant_of(code: &Code, node: NodeId) -> Option<&Constant> {
     if let Node::Constant(constant) = code.node(node) { Some(constant) } else { None }
 }
 
-impl<'s> Machine<'s, '_> {
+impl<'s, T: Tracer> Machine<'s, '_, T> {
     /// Whether one of two operands is a constant in which the cohort differs.
     #[inline]
     pub(super) fn differ(&self, code: &Code, a: NodeId, b: NodeId) -> bool {

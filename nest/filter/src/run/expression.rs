@@ -2,7 +2,10 @@
 
 use dunlin_net::as_path::{Mask, MaskItem};
 
-use super::{Evaluated, Frame, Machine, Stop};
+use super::{
+    Evaluated, Frame, Machine, Stop,
+    tracer::{Tracer, What},
+};
 use crate::{
     code::{Code, Limits, List, MaskPart, Node, NodeId, SetPart, item_of},
     ops::{self, Fault},
@@ -11,7 +14,7 @@ use crate::{
     value::Value,
 };
 
-impl<'s> Machine<'s, '_> {
+impl<'s, T: Tracer> Machine<'s, '_, T> {
     pub(super) fn evaluate(&mut self, frame: &mut Frame<'s>, id: NodeId) -> Evaluated<'s> {
         let code: &'s Code = frame.code;
         match code.node(id) {
@@ -22,17 +25,37 @@ impl<'s> Machine<'s, '_> {
                 return Ok(constant.value());
             }
             Node::Variable(slot) => {
-                return Ok(frame.slots.get(usize::from(*slot)).copied().unwrap_or(Value::Void));
+                let value = frame.slots.get(usize::from(*slot)).copied().unwrap_or(Value::Void);
+                self.tracer.read(code, id, value);
+                return Ok(value);
             }
             Node::Attribute(attribute) => {
-                return self.read(attribute).map_err(|fault| self.stop(frame, id, fault));
+                let value = self.read(attribute).map_err(|fault| self.stop(frame, id, fault));
+                if T::VALUES
+                    && let Ok(value) = value
+                {
+                    self.tracer.read(code, id, value);
+                }
+                return value;
             }
             _ => {}
         }
         self.enter(frame, id)?;
         let result = self.evaluate_deep(frame, id, code.node(id));
         self.leave();
+        if T::VALUES
+            && let Ok(value) = result
+        {
+            self.show_value(code, id, value);
+        }
         result
+    }
+
+    /// Shows what became of the values that were read, where that says more than they do.
+    fn show_value(&mut self, code: &Code, id: NodeId, value: Value<'s>) {
+        if let Node::Method(..) | Node::RoaCheck(..) | Node::AspaCheck(..) = code.node(id) {
+            self.tracer.read(code, id, value);
+        }
     }
 
     fn evaluate_deep(
@@ -43,7 +66,9 @@ impl<'s> Machine<'s, '_> {
     ) -> Evaluated<'s> {
         let result = match node {
             Node::Binary(op, a, b) => {
-                if let Some(value) = self.quick_binary(frame, *op, *a, *b) {
+                if !T::VALUES
+                    && let Some(value) = self.quick_binary(frame, *op, *a, *b)
+                {
                     return Ok(Value::Bool(value));
                 }
                 if self.differ(frame.code, *a, *b) {
@@ -105,6 +130,7 @@ impl<'s> Machine<'s, '_> {
         let code: &'s Code = frame.code;
         let (callee, arguments): (&'s Code, List) = match code.node(id) {
             Node::Call(function, arguments) => match code.functions.get(*function as usize) {
+                Some(function) if T::WRITTEN => (function.written(), *arguments),
                 Some(function) => (&function.code, *arguments),
                 None => return Err(self.stop(frame, id, Fault::from("No such function"))),
             },
@@ -112,6 +138,7 @@ impl<'s> Machine<'s, '_> {
             _ => return Err(self.stop(frame, id, Fault::from("No call"))),
         };
         self.turn(frame, id)?;
+        self.tracer.begin(What::Call, code, id);
         let slots = self.slots(callee);
         for ((slot, kind), argument) in
             slots.iter_mut().zip(&callee.kinds).zip(code.operands(arguments))
@@ -120,15 +147,15 @@ impl<'s> Machine<'s, '_> {
             *slot = Self::fitting(value, *kind, "CALL")
                 .map_err(|fault| self.stop(frame, *argument, fault))?;
         }
+        self.tracer.enter(callee);
         let mut inner = Frame { code: callee, slots };
         match self.execute(&mut inner, callee.body) {
-            Ok(()) => {
-                self.returned = Value::Void;
-                Ok(())
-            }
-            Err(Stop::Return) => Ok(()),
-            Err(stop) => Err(stop),
+            Ok(()) => self.returned = Value::Void,
+            Err(Stop::Return) => {}
+            Err(stop) => return Err(stop),
         }
+        self.tracer.end(Some(self.returned));
+        Ok(())
     }
 
     /// The value as one of a type, if it can be that.

@@ -7,12 +7,15 @@
 mod attributes;
 mod changes;
 mod cohort;
+mod counting;
+mod explaining;
 mod expression;
 mod extra;
 mod kept;
 mod quick;
 mod statement;
 mod suite;
+mod tracer;
 mod validation;
 
 use std::{cell::Cell, fmt::Write};
@@ -24,8 +27,16 @@ use smallvec::SmallVec;
 
 pub use self::cohort::Cohort;
 pub(crate) use self::suite::run_suite;
+pub use self::{
+    counting::{Counted, CountedLine, Counters, Counts},
+    explaining::explain,
+    tracer::What,
+};
 
-use self::kept::Kept;
+use self::{
+    kept::Kept,
+    tracer::{Tracer, Untraced},
+};
 use crate::{
     attribute::Attribute,
     code::{Code, List, NodeId},
@@ -65,6 +76,8 @@ pub struct Scratch {
     builder: AttrsBuilder,
     text: String,
     seen: Seen,
+    /// Counts of runs, if they are wanted.
+    counters: Option<Box<Counters>>,
 }
 
 impl Default for Scratch {
@@ -75,6 +88,7 @@ impl Default for Scratch {
             builder: AttrsBuilder::new(Rts::Static),
             text: String::new(),
             seen: Seen::default(),
+            counters: None,
         }
     }
 }
@@ -96,6 +110,20 @@ impl Scratch {
     /// since.
     pub fn look_away(&mut self) {
         self.seen = Seen::default();
+    }
+
+    /// Begins to count what runs do, from nothing, or stops and forgets. Who counts goes on counting.
+    pub fn count(&mut self, on: bool) {
+        match on {
+            true => _ = self.counters.get_or_insert_default(),
+            false => self.counters = None,
+        }
+    }
+
+    /// What has been counted, if anything is.
+    #[must_use]
+    pub fn counters(&self) -> Option<&Counters> {
+        self.counters.as_deref()
     }
 
     fn reset(&mut self) {
@@ -132,9 +160,7 @@ pub fn apply_for(
         ChannelFilter::Accept => Verdict::Accept(None),
         ChannelFilter::Reject => Verdict::Reject,
         ChannelFilter::Program(program) => {
-            let verdict = run_in(program, cohort, scratch, input, sink);
-            scratch.reset();
-            verdict
+            run_for(program, cohort, scratch, input, sink)
         }
     }
 }
@@ -146,26 +172,61 @@ pub fn run(
     input: &RouteInput<'_>,
     sink: &mut dyn Sink,
 ) -> Verdict {
-    let verdict = run_in(program, None, scratch, input, sink);
+    run_for(program, None, scratch, input, sink)
+}
+
+fn run_for(
+    program: &Program,
+    cohort: Option<&mut Cohort>,
+    scratch: &mut Scratch,
+    input: &RouteInput<'_>,
+    sink: &mut dyn Sink,
+) -> Verdict {
+    if scratch.counters.is_some() {
+        return run_counted(program, cohort, scratch, input, sink);
+    }
+    let verdict = run_in(program, cohort, scratch, input, sink, &mut Untraced);
     scratch.reset();
     verdict
 }
 
-fn run_in<'s>(
+/// Each counts for itself, so the run of one stands for no others of its cohort.
+#[cold]
+fn run_counted(
+    program: &Program,
+    cohort: Option<&mut Cohort>,
+    scratch: &mut Scratch,
+    input: &RouteInput<'_>,
+    sink: &mut dyn Sink,
+) -> Verdict {
+    if let Some(cohort) = cohort {
+        cohort.part();
+    }
+    let mut counters = scratch.counters.take().unwrap_or_default();
+    let verdict = run_in(program, None, scratch, input, sink, &mut *counters);
+    counters.ran(program.written(), &verdict);
+    scratch.counters = Some(counters);
+    scratch.reset();
+    verdict
+}
+
+fn run_in<'s, T: Tracer>(
     program: &'s Program,
     cohort: Option<&mut Cohort>,
     scratch: &'s mut Scratch,
     input: &'s RouteInput<'s>,
     sink: &mut dyn Sink,
+    tracer: &mut T,
 ) -> Verdict {
-    let Scratch { bump, kept, builder, text, seen } = scratch;
-    let mut machine = Machine::new(Some(input), bump, kept, text, sink);
-    let code = &program.code;
+    let Scratch { bump, kept, builder, text, seen, .. } = scratch;
+    let mut machine = Machine::new(Some(input), bump, kept, text, sink, tracer);
+    let code = if T::WRITTEN { program.written() } else { &program.code };
     machine.cohort = cohort.filter(|cohort| cohort.runs(code));
     let slots = machine.slots(code);
     let mut frame = Frame { code, slots };
+    machine.tracer.enter(code);
     let stop = machine.execute(&mut frame, code.body);
-    machine.flush();
+    machine.flush(code, code.body);
     let verdict = match stop {
         Err(Stop::Accept) => machine.finish(builder),
         Err(Stop::Reject) => Verdict::Reject,
@@ -199,11 +260,12 @@ pub(crate) fn evaluate_code(
     let result = {
         let Scratch { bump, kept, text, .. } = &mut *scratch;
         let bump: &Bump = bump;
-        let mut machine = Machine::new(None, bump, kept, text, sink);
+        let mut untraced = Untraced;
+        let mut machine = Machine::new(None, bump, kept, text, sink, &mut untraced);
         let slots = machine.slots(code);
         let mut frame = Frame { code, slots };
         let value = machine.evaluate(&mut frame, code.body);
-        machine.flush();
+        machine.flush(code, code.body);
         match value {
             Ok(value) => Ok(value.to_constant()),
             Err(_) => Err(machine.failure()),
@@ -233,7 +295,7 @@ struct Frame<'s> {
 }
 
 /// One run.
-struct Machine<'s, 'io> {
+struct Machine<'s, 'io, T> {
     input: Option<&'s RouteInput<'s>>,
     bump: &'s Bump,
     kept: &'s Keep,
@@ -241,6 +303,8 @@ struct Machine<'s, 'io> {
     changes: SmallVec<[(&'s Attribute, Value<'s>); 8]>,
     text: &'io mut String,
     sink: &'io mut dyn Sink,
+    /// Is told what happens.
+    tracer: &'io mut T,
     depth: u32,
     /// Calls and rounds of loops so far.
     turns: u32,
@@ -254,13 +318,14 @@ struct Machine<'s, 'io> {
     checks: Option<Report>,
 }
 
-impl<'s, 'io> Machine<'s, 'io> {
+impl<'s, 'io, T: Tracer> Machine<'s, 'io, T> {
     fn new(
         input: Option<&'s RouteInput<'s>>,
         bump: &'s Bump,
         kept: &'s Keep,
         text: &'io mut String,
         sink: &'io mut dyn Sink,
+        tracer: &'io mut T,
     ) -> Self {
         text.clear();
         Self {
@@ -270,6 +335,7 @@ impl<'s, 'io> Machine<'s, 'io> {
             changes: SmallVec::new(),
             text,
             sink,
+            tracer,
             depth: 0,
             turns: 0,
             seen: Cell::new(Seen::default()),
@@ -319,6 +385,7 @@ impl<'s, 'io> Machine<'s, 'io> {
     #[cold]
     fn stop(&mut self, frame: &Frame<'s>, node: NodeId, fault: Fault) -> Stop {
         let message = fault.0.into_owned();
+        self.tracer.fault(frame.code, node, &message);
         self.error = Some(RunError { line: frame.code.line(node), message });
         Stop::Fault
     }
@@ -338,15 +405,16 @@ impl<'s, 'io> Machine<'s, 'io> {
             // Writing to a string cannot fail.
             let _ = write!(self.text, "{value}");
             if self.text.len() > MAX_LINE {
-                self.flush();
+                self.flush(code, *node);
             }
         }
         Ok(())
     }
 
     /// Ends the line, if one was begun.
-    fn flush(&mut self) {
+    fn flush(&mut self, code: &Code, node: NodeId) {
         if !self.text.is_empty() {
+            self.tracer.printed(code, node, self.text);
             self.sink.line(self.text);
             self.text.clear();
         }

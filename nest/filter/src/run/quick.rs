@@ -8,7 +8,10 @@ use std::cmp::Ordering;
 use dunlin_attr::kind;
 use dunlin_net::as_path::AsPath;
 
-use super::{Frame, Machine, Stop};
+use super::{
+    Frame, Machine, Stop,
+    tracer::{Tracer, What},
+};
 use crate::{
     attribute::Attribute,
     code::{Binary, Logic, Node, NodeId, Unary},
@@ -19,7 +22,7 @@ use crate::{
     value::{Constant, Value},
 };
 
-impl<'s> Machine<'s, '_> {
+impl<'s, T: Tracer> Machine<'s, '_, T> {
     /// Evaluates what has to be a bool; `number` and `of` are for the message if it is none.
     pub(super) fn condition(
         &mut self,
@@ -33,7 +36,9 @@ impl<'s> Machine<'s, '_> {
             Node::Constant(Constant::Bool(value)) if self.cohort.is_none() => return Ok(*value),
             Node::Logic(first, steps) => return self.logic(frame, *first, steps),
             Node::Binary(op, a, b) => {
-                if let Some(value) = self.quick_binary(frame, *op, *a, *b) {
+                if !T::VALUES
+                    && let Some(value) = self.quick_binary(frame, *op, *a, *b)
+                {
                     return Ok(value);
                 }
             }
@@ -61,6 +66,25 @@ impl<'s> Machine<'s, '_> {
         }
     }
 
+    /// As [`Self::condition`], as a step that the tracer is told of. Calls are steps by themselves.
+    #[inline]
+    pub(super) fn shown(
+        &mut self,
+        frame: &mut Frame<'s>,
+        what: What,
+        id: NodeId,
+        (number, of): (u8, &'static str),
+    ) -> Result<bool, Stop> {
+        let code = frame.code;
+        if !T::VALUES || matches!(code.node(id), Node::Call(..) | Node::Recurse(_)) {
+            return self.condition(frame, id, number, of);
+        }
+        self.tracer.begin(what, code, id);
+        let value = self.condition(frame, id, number, of)?;
+        self.tracer.end(Some(Value::Bool(value)));
+        Ok(value)
+    }
+
     #[cold]
     fn no_bool(
         &mut self,
@@ -83,10 +107,10 @@ impl<'s> Machine<'s, '_> {
         let name = |op: Logic| if op == Logic::And { "AND" } else { "OR" };
         let first_op = steps.first().map_or(Logic::And, |(op, _)| *op);
         self.enter(frame, first)?;
-        let mut value = self.condition(frame, first, 1, name(first_op))?;
+        let mut value = self.shown(frame, What::Operand, first, (1, name(first_op)))?;
         for (op, operand) in steps {
             if value == (*op == Logic::And) {
-                value = self.condition(frame, *operand, 2, name(*op))?;
+                value = self.shown(frame, What::Operand, *operand, (2, name(*op)))?;
             }
         }
         self.leave();

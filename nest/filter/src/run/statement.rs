@@ -2,14 +2,17 @@
 
 use dunlin_net::community::{Communities, ExtCommunities, LargeCommunities};
 
-use super::{Executed, Frame, Machine, Stop};
+use super::{
+    Executed, Frame, Machine, Stop,
+    tracer::{Tracer, What},
+};
 use crate::{
     code::{Code, List, Node, NodeId},
     ops::Fault,
     value::{Constant, Value},
 };
 
-impl<'s> Machine<'s, '_> {
+impl<'s, T: Tracer> Machine<'s, '_, T> {
     pub(super) fn execute(&mut self, frame: &mut Frame<'s>, id: NodeId) -> Executed {
         self.enter(frame, id)?;
         let result = self.execute_deep(frame, id);
@@ -21,9 +24,11 @@ impl<'s> Machine<'s, '_> {
         let code: &'s Code = frame.code;
         // Chains of `else if` are walked here, so they do not nest.
         while let Node::If(condition, then, otherwise) = code.node(id) {
-            let holds = self.condition(frame, *condition, 1, "CONDITION")?;
+            self.tracer.statement(code, id);
+            let holds = self.shown(frame, What::Condition, *condition, (1, "CONDITION"))?;
             id = if holds { *then } else { *otherwise };
         }
+        self.tracer.statement(code, id);
         match code.node(id) {
             Node::Nothing | Node::If(..) => Ok(()),
             Node::Block(list) => {
@@ -33,29 +38,39 @@ impl<'s> Machine<'s, '_> {
                 Ok(())
             }
             Node::Case(value, switch, arms, otherwise) => {
+                self.tracer.begin(What::Case, code, id);
                 let arm = self.arm(frame, *value, *switch, *arms)?;
+                if let Some(arm) = arm {
+                    self.tracer.step(What::Arm, code, arm, None);
+                }
                 self.execute(frame, arm.unwrap_or(*otherwise))
             }
-            Node::For(list, slot, body) => self.for_loop(frame, *list, *slot, *body),
+            Node::For(list, slot, body) => self.for_loop(frame, id, *list, *slot, *body),
             Node::SetVariable(slot, value) => self.set_variable(frame, id, *slot, *value),
             Node::SetAttribute(attribute, value) => {
+                self.tracer.begin(What::Set, code, id);
                 let value = self.evaluate(frame, *value)?;
-                self.set(attribute, value).map_err(|fault| self.stop(frame, id, fault))
+                self.set(attribute, value).map_err(|fault| self.stop(frame, id, fault))?;
+                self.tracer.end(Some(value));
+                Ok(())
             }
             Node::Unset(attribute) => {
+                self.tracer.step(What::Unset, code, id, None);
                 self.change(attribute, Value::Void);
                 Ok(())
             }
             Node::Discard(value) => self.evaluate(frame, *value).map(|_| ()),
             Node::Return(value) => {
+                self.tracer.begin(What::Return, code, id);
                 self.returned = self.evaluate(frame, *value)?;
+                self.tracer.end(Some(self.returned));
                 Err(Stop::Return)
             }
-            Node::Accept(list) => self.verdict(frame, *list, Stop::Accept),
-            Node::Reject(list) => self.verdict(frame, *list, Stop::Reject),
+            Node::Accept(list) => self.verdict(frame, id, *list, Stop::Accept),
+            Node::Reject(list) => self.verdict(frame, id, *list, Stop::Reject),
             Node::Error(list) => {
                 self.print(frame, *list)?;
-                self.flush();
+                self.flush(code, id);
                 Err(self.stop(frame, id, Fault::from("Filter asked for an error")))
             }
             Node::Assert(condition, text, place) => {
@@ -64,7 +79,7 @@ impl<'s> Machine<'s, '_> {
             Node::Print(list, ends_line) => {
                 self.print(frame, *list)?;
                 if *ends_line {
-                    self.flush();
+                    self.flush(code, id);
                 }
                 Ok(())
             }
@@ -72,11 +87,13 @@ impl<'s> Machine<'s, '_> {
         }
     }
 
-    fn verdict(&mut self, frame: &mut Frame<'s>, list: List, stop: Stop) -> Executed {
+    fn verdict(&mut self, frame: &mut Frame<'s>, id: NodeId, list: List, stop: Stop) -> Executed {
         self.print(frame, list)?;
         if list.len > 0 {
-            self.flush();
+            self.flush(frame.code, id);
         }
+        let what = if stop == Stop::Accept { What::Accept } else { What::Reject };
+        self.tracer.step(what, frame.code, id, None);
         Err(stop)
     }
 
@@ -88,6 +105,7 @@ impl<'s> Machine<'s, '_> {
         value: NodeId,
     ) -> Executed {
         let code: &'s Code = frame.code;
+        self.tracer.begin(What::Set, code, id);
         let value = match code.node(value) {
             // Before a first value.
             Node::Constant(Constant::Void) => Value::Void,
@@ -102,6 +120,7 @@ impl<'s> Machine<'s, '_> {
         if let Some(slot) = frame.slots.get_mut(usize::from(slot)) {
             *slot = value;
         }
+        self.tracer.end(Some(value));
         Ok(())
     }
 
@@ -115,6 +134,7 @@ impl<'s> Machine<'s, '_> {
     ) -> Result<Option<NodeId>, Stop> {
         let code: &'s Code = frame.code;
         let value = self.evaluate(frame, value)?;
+        self.tracer.end(Some(value));
         let Some(switch) = code.switches.get(switch as usize) else { return Ok(None) };
         if value.kind() != switch.element().of() {
             return Ok(None);
@@ -126,11 +146,13 @@ impl<'s> Machine<'s, '_> {
     fn for_loop(
         &mut self,
         frame: &mut Frame<'s>,
+        id: NodeId,
         list: NodeId,
         slot: u16,
         body: NodeId,
     ) -> Executed {
         let each = |machine: &mut Self, frame: &mut Frame<'s>, item: Value<'s>| {
+            machine.tracer.step(What::Loop, frame.code, id, Some(item));
             if let Some(slot) = frame.slots.get_mut(usize::from(slot)) {
                 *slot = item;
             }

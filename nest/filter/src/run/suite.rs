@@ -5,7 +5,10 @@ use std::sync::Arc;
 use dunlin_attr::{AttrsBuilder, Rts};
 use dunlin_net::Prefix;
 
-use super::{Executed, Frame, Machine, Scratch, Stop};
+use super::{
+    Executed, Frame, Machine, Scratch, Stop,
+    tracer::{Tracer, Untraced, What},
+};
 use crate::{
     code::{Code, Function, Node, NodeId},
     input::{ResolvedHop, RouteInput, Sink},
@@ -47,13 +50,14 @@ fn run_in<'s>(
     sink: &mut dyn Sink,
 ) -> (Report, Option<String>) {
     let Scratch { bump, kept, text, .. } = scratch;
-    let mut machine = Machine::new(Some(input), bump, kept, text, sink);
+    let mut untraced = Untraced;
+    let mut machine = Machine::new(Some(input), bump, kept, text, sink, &mut untraced);
     machine.checks = Some(Report::default());
     let code = &function.code;
     let slots = machine.slots(code);
     let mut frame = Frame { code, slots };
     let stop = machine.execute(&mut frame, code.body);
-    machine.flush();
+    machine.flush(code, code.body);
     let end = match stop {
         Ok(()) | Err(Stop::Return | Stop::Accept) => None,
         Err(Stop::Reject) => Some("the function rejects the route".to_owned()),
@@ -62,7 +66,7 @@ fn run_in<'s>(
     (machine.checks.take().unwrap_or_default(), end)
 }
 
-impl<'s> Machine<'s, '_> {
+impl<'s, T: Tracer> Machine<'s, '_, T> {
     /// A condition that has to hold. In a test, one that does not is noted; elsewhere it fails.
     pub(super) fn assert(
         &mut self,
@@ -75,12 +79,14 @@ impl<'s> Machine<'s, '_> {
         let code: &'s Code = frame.code;
         let (holds, operands) = match code.node(condition) {
             Node::Binary(op, a, b) => {
+                self.tracer.begin(What::Condition, code, condition);
                 let (a, b) = (self.evaluate(frame, *a)?, self.evaluate(frame, *b)?);
                 let value = ops::binary(*op, a, b, self.bump);
                 let value = value.map_err(|fault| self.stop(frame, id, fault))?;
+                self.tracer.end(Some(value));
                 (matches!(value, Value::Bool(true)), Some((a, b)))
             }
-            _ => (self.condition(frame, condition, 1, "ASSERT")?, None),
+            _ => (self.shown(frame, What::Condition, condition, (1, "ASSERT"))?, None),
         };
         if let Some(checks) = &mut self.checks {
             checks.checks += 1;

@@ -82,7 +82,22 @@ fn run_text(text: &str, scratch: &mut Scratch) -> Run {
     };
     let mut printed: Vec<String> = Vec::new();
     let verdict = apply(&filter, scratch, &input, &mut printed);
+    // Who watches sees what happens to others.
+    let explanation = explain(&filter, scratch, &input);
+    assert_eq!(kind(&explanation.verdict), kind(&verdict), "{text}");
+    if explanation.left_off == 0 && printed.iter().all(|line| line.len() < 200) {
+        let told = explanation.steps.iter().filter(|step| step.what == What::Print);
+        assert!(told.filter_map(|step| step.value.clone()).eq(printed.iter().cloned()), "{text}");
+    }
     Run { verdict, printed }
+}
+
+/// A verdict as text. What is bounded in a run may be another bound in code as it was written.
+fn kind(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Error(_) => "error".to_owned(),
+        other => format!("{other:?}"),
+    }
 }
 
 fn run_filter(body: &str) -> Run {

@@ -2,7 +2,7 @@
 
 use dunlin_net::NetType;
 
-use super::Machine;
+use super::{Machine, tracer::Tracer};
 use crate::{
     code::Table,
     input::{Seen, Validation, Validity},
@@ -11,7 +11,7 @@ use crate::{
     value::Value,
 };
 
-impl<'s> Machine<'s, '_> {
+impl<'s, T: Tracer> Machine<'s, '_, T> {
     /// `roa_check`. A prefix of the other family than the table is unknown to it.
     pub(super) fn origin_validity(
         &self,

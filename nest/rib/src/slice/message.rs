@@ -4,7 +4,7 @@ use core::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use dunlin_filter::ChannelFilter;
+use dunlin_filter::{ChannelFilter, Counters};
 use dunlin_net::NetType;
 use dunlin_runtime::Address;
 
@@ -129,6 +129,8 @@ pub enum SliceMessage {
     },
     /// Read routes.
     Walk(Box<WalkRequest>),
+    /// Counting what filters do.
+    FilterCounters(FilterCounting),
     /// See what other filters would make of routes, changing nothing.
     Assess(Box<AssessRequest>),
     /// Sizes and counts.
@@ -160,9 +162,28 @@ impl fmt::Debug for SliceMessage {
             Self::Watch { .. } => "Watch",
             Self::Unwatch { .. } => "Unwatch",
             Self::Walk(_) => "Walk",
+            Self::FilterCounters(_) => "FilterCounters",
             Self::Assess(_) => "Assess",
             Self::Statistics(_) => "Statistics",
         })
+    }
+}
+
+/// What a slice does about counting what filters do.
+pub enum FilterCounting {
+    /// Begins, from nothing, or stops and forgets.
+    Switch(bool),
+    /// Tells what it has counted; nothing if it does not count. Called from the slice's loop: send a
+    /// message, return.
+    Read(Box<dyn FnOnce(Option<Counters>) + Send>),
+}
+
+impl fmt::Debug for FilterCounting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Switch(on) => f.debug_tuple("Switch").field(on).finish(),
+            Self::Read(_) => f.write_str("Read"),
+        }
     }
 }
 

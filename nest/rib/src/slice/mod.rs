@@ -37,7 +37,8 @@ use dunlin_filter::Scratch;
 use dunlin_runtime::kit::queue::{QueueOptions, WorkQueue};
 use dunlin_runtime::{Address, Class, Context, Loop, Progress, Time, WorkId};
 
-pub use message::{Pipe, SliceMessage, SliceStatistics, TableStatistics};
+pub use message::{FilterCounting, Pipe, SliceMessage, SliceStatistics, TableStatistics};
+pub use policy::import_input;
 pub(crate) use read::TICK;
 
 use crate::counters::OwnRoutes;
@@ -176,6 +177,10 @@ impl Slice {
                 }
             }
             SliceMessage::Walk(request) => self.walk(*request),
+            SliceMessage::FilterCounters(FilterCounting::Switch(on)) => self.scratch.count(on),
+            SliceMessage::FilterCounters(FilterCounting::Read(reply)) => {
+                reply(self.scratch.counters().cloned());
+            }
             SliceMessage::Assess(request) => self.assess(*request),
             SliceMessage::Statistics(reply) => reply(self.statistics()),
         }

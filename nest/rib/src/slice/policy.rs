@@ -37,15 +37,7 @@ pub(crate) fn import_verdict(
     attrs: &Arc<Attrs>,
     hop: Option<&NextHopState>,
 ) -> ImportVerdict {
-    let input = RouteInput {
-        net,
-        attrs,
-        protocol: &source.protocol,
-        from: source.peer.as_ref().map(|peer| peer.address),
-        hop: hop.map_or_else(ResolvedHop::default, NextHopState::for_filters),
-        interfaces: None,
-        validation: None,
-    };
+    let input = import_input(source, net, attrs, hop_for_filters(hop));
     let result = match run(program, scratch, &input, &mut Prints(source)) {
         Verdict::Accept(changed) => ImportResult::Accept(changed),
         Verdict::Reject => ImportResult::Reject,
@@ -55,6 +47,29 @@ pub(crate) fn import_verdict(
         }
     };
     ImportVerdict { result, is_lasting: scratch.seen().is_lasting() }
+}
+
+/// A route as the import filter of its source sees it.
+pub fn import_input<'a>(
+    source: &'a Source,
+    net: Prefix,
+    attrs: &'a Arc<Attrs>,
+    hop: ResolvedHop,
+) -> RouteInput<'a> {
+    RouteInput {
+        net,
+        attrs,
+        protocol: &source.protocol,
+        from: source.peer.as_ref().map(|peer| peer.address),
+        hop,
+        interfaces: None,
+        validation: None,
+    }
+}
+
+/// What import filters see of a next hop: nothing of one that needs no resolver.
+pub(crate) fn hop_for_filters(hop: Option<&NextHopState>) -> ResolvedHop {
+    hop.map_or_else(ResolvedHop::default, NextHopState::for_filters)
 }
 
 /// Gives what a filter prints to the channel.

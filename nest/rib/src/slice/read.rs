@@ -10,10 +10,12 @@ use dunlin_runtime::kit::budget::{Budget, Pieces};
 use dunlin_runtime::kit::walk::{Below, Walk as Steps};
 
 use super::attrs::NIL;
+use super::pipes::NO_PIPE;
+use super::policy::hop_for_filters;
 use super::table::{Env, Table};
 use crate::import::TableKey;
 use crate::resolver::{WatchMatch, WatchReport};
-use crate::walk::{NetRows, RouteRow, Walk, WalkReply};
+use crate::walk::{NetRows, Received, RouteRow, Shown, Walk, WalkReply};
 
 /// Nanoseconds in a unit of [`Route::changed`](super::table::Route).
 pub(crate) const TICK: u64 = 10_000_000;
@@ -28,25 +30,19 @@ const RECORDS_PER_REPLY: u32 = 8192;
 
 impl<K: TableKey> Table<K> {
     /// Answers a walk.
-    pub(crate) fn walk(
-        &self,
-        walk: Walk,
-        max_nets: u32,
-        filtered: bool,
-        env: &Env<'_>,
-    ) -> WalkReply {
+    pub(crate) fn walk(&self, walk: Walk, max_nets: u32, shown: Shown, env: &Env<'_>) -> WalkReply {
         let one = |net: Option<u32>| WalkReply {
-            nets: net.and_then(|net| self.rows(net, filtered, env)).into_iter().collect(),
+            nets: net.and_then(|net| self.rows(net, shown, env)).into_iter().collect(),
             next: None,
         };
         match walk {
-            Walk::All { cursor } => self.walk_from(None, cursor, max_nets, filtered, env),
+            Walk::All { cursor } => self.walk_from(None, cursor, max_nets, shown, env),
             Walk::In { prefix, cursor } => {
-                self.walk_from(Some(prefix), cursor, max_nets, filtered, env)
+                self.walk_from(Some(prefix), cursor, max_nets, shown, env)
             }
             Walk::Exact(prefix) => one(K::from_prefix(prefix).and_then(|key| self.find_net(key))),
-            Walk::For(address) => one(self.longest(Prefix::host(address), filtered, env)),
-            Walk::ForNet(prefix) => one(self.longest(prefix, filtered, env)),
+            Walk::For(address) => one(self.longest(Prefix::host(address), shown, env)),
+            Walk::ForNet(prefix) => one(self.longest(prefix, shown, env)),
         }
     }
 
@@ -55,7 +51,7 @@ impl<K: TableKey> Table<K> {
         inside: Option<Prefix>,
         cursor: u32,
         max_nets: u32,
-        filtered: bool,
+        shown: Shown,
         env: &Env<'_>,
     ) -> WalkReply {
         let records = Below(self.nets.end());
@@ -65,7 +61,7 @@ impl<K: TableKey> Table<K> {
         while let Some(at) = walk.advance(&records) {
             let wanted = inside.is_none_or(|prefix| prefix.contains(self.nets[at].key.prefix()));
             if wanted {
-                reply.nets.extend(self.rows(at, filtered, env));
+                reply.nets.extend(self.rows(at, shown, env));
             }
             if budget.is_spent() || reply.nets.len() >= max_nets as usize {
                 reply.next = walk.advance(&records);
@@ -75,25 +71,37 @@ impl<K: TableKey> Table<K> {
         reply
     }
 
-    fn rows(&self, net: u32, filtered: bool, env: &Env<'_>) -> Option<NetRows> {
+    fn rows(&self, net: u32, shown: Shown, env: &Env<'_>) -> Option<NetRows> {
         let record = self.nets[net];
         let mut rows = Vec::new();
         let mut at = record.first;
         while at != NIL {
             let route = &self.routes[at];
-            let source = &env.sources.at(route.source).source;
+            let local = env.sources.at(route.source);
             let rejected = route.accepted == NIL;
-            let shown = if filtered { rejected && source.keep_filtered } else { !rejected };
-            if shown && !env.sources.is_dead(route.source) {
-                let set = if rejected { route.received } else { route.accepted };
+            let wanted = match shown {
+                Shown::Accepted => !rejected,
+                Shown::Rejected => rejected && local.source.keep_filtered,
+                Shown::Received => true,
+            };
+            if wanted && !env.sources.is_dead(route.source) {
+                let as_received = rejected || shown == Shown::Received;
+                let set = if as_received { route.received } else { route.accepted };
                 rows.push(RouteRow {
                     attrs: self.sets.set(set).clone(),
-                    source: source.clone(),
+                    source: local.source.clone(),
                     path_id: route.path_id,
                     best: route.flags & super::table::BEST != 0,
                     rejected,
                     changed: time_of(route.changed),
                     next_hop: self.hop_state(set),
+                    received: (shown == Shown::Received).then(|| {
+                        Box::new(Received {
+                            filter: local.filter.clone(),
+                            hop: hop_for_filters(self.hop_of(set)),
+                            piped: route.via != NO_PIPE,
+                        })
+                    }),
                 });
             }
             at = route.next;
@@ -102,11 +110,11 @@ impl<K: TableKey> Table<K> {
     }
 
     /// The longest network that contains a prefix and has something to show.
-    fn longest(&self, prefix: Prefix, filtered: bool, env: &Env<'_>) -> Option<u32> {
+    fn longest(&self, prefix: Prefix, shown: Shown, env: &Env<'_>) -> Option<u32> {
         (0..=prefix.len()).rev().find_map(|len| {
             let key = K::from_prefix(Prefix::new(prefix.addr(), len)?)?;
             let net = self.find_net(key)?;
-            self.rows(net, filtered, env).is_some().then_some(net)
+            self.rows(net, shown, env).is_some().then_some(net)
         })
     }
 

@@ -162,7 +162,7 @@ impl Slice {
         let (tables, env) = self.parts();
         let reply = match find(tables, request.table) {
             Some(table) => with_table!(table, t => {
-                t.walk(request.walk, request.max_nets, request.filtered, &env)
+                t.walk(request.walk, request.max_nets, request.shown, &env)
             }),
             None => WalkReply::default(),
         };

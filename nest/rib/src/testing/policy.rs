@@ -11,7 +11,7 @@ use dunlin_net::{Prefix, Prefix4};
 
 use super::{Look, attrs, look_of};
 use crate::SourceId;
-use crate::export::{ExportPolicy, ExportVerdict, RouteView};
+use crate::export::{Deciding, ExportPolicy, ExportVerdict, RouteView};
 
 /// What a policy does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -167,5 +167,9 @@ impl ExportPolicy for TestPolicy {
                 self.evaluate(scratch, route)
             }
         }
+    }
+
+    fn deciding<'a>(&'a self, _: RouteView<'a>) -> Deciding<'a> {
+        Deciding::Rules("a policy of tests")
     }
 }

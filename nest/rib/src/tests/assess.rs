@@ -15,7 +15,7 @@ use crate::TableId;
 use crate::assess::{Answer, Ask, AssessReply, AssessRequest, Changes};
 use crate::slice::SliceMessage;
 use crate::testing::{Kind, Look, Rng, TestPolicy, for_seeds, net};
-use crate::walk::Walk;
+use crate::walk::{Shown, Walk};
 
 fn filter(text: &str) -> ChannelFilter {
     let mut parser = Parser::new(lexer::lex_text("test", text), Symbols::default());
@@ -100,7 +100,7 @@ fn some_world(seed: u64) -> World {
 /// The routes that a peer has in the table.
 fn routes(world: &mut World, peer: usize) -> BTreeMap<Prefix, Arc<Attrs>> {
     let id = world.peers[peer].source.id;
-    let found = world.walk(TABLE, Walk::All { cursor: 0 }, false);
+    let found = world.walk(TABLE, Walk::All { cursor: 0 }, Shown::Accepted);
     let rows = found.iter().flat_map(|net| net.rows.iter().map(|row| (net.net, row)));
     rows.filter(|(_, row)| row.source.id == id).map(|(net, row)| (net, row.attrs.clone())).collect()
 }

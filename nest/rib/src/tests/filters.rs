@@ -1,16 +1,18 @@
 //! Import filters in slices: run once for as many routes as they may be, again when they change.
 
 use core::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 
 use dunlin_attr::Iface;
+use dunlin_filter::{ChannelFilter, Counters};
 use dunlin_runtime::Class;
 
 use super::world::{TABLE, World};
 use crate::Resolve;
 use crate::resolver::{Connected, ResolverMessage};
-use crate::slice::SliceMessage;
+use crate::slice::{FilterCounting, SliceMessage};
 use crate::testing::{Kind, Look, address, filter, look_of, net};
-use crate::walk::Walk;
+use crate::walk::{Shown, Walk};
 
 const NETS: usize = 60;
 const SETS: usize = 6;
@@ -45,7 +47,7 @@ fn program(world: &mut World, text: &str, preference: u32) {
 }
 
 fn accepted(world: &mut World) -> Vec<(usize, Look)> {
-    let found = world.walk(TABLE, Walk::All { cursor: 0 }, false);
+    let found = world.walk(TABLE, Walk::All { cursor: 0 }, Shown::Accepted);
     let place = |net: &crate::walk::NetRows| {
         (0..NETS).find(|&n| dunlin_net::Prefix::V4(super::super::testing::net(n)) == net.net)
     };
@@ -131,7 +133,7 @@ fn a_changed_filter_is_applied_to_what_was_kept() {
     // The columns count what came from the neighbour.
     assert_eq!(world.peers[0].source.counters.read().updates_received, NETS as u64);
     program(&mut world, "all", 200);
-    let found = world.walk(TABLE, Walk::All { cursor: 0 }, false);
+    let found = world.walk(TABLE, Walk::All { cursor: 0 }, Shown::Accepted);
     assert!(found.iter().all(|net| net.rows[0].attrs.preference() == 200));
     program(&mut world, "none", 200);
     assert!(accepted(&mut world).is_empty());
@@ -206,5 +208,64 @@ fn a_filter_for_later_routes_leaves_those_that_are_there() {
     assert!(left.iter().all(|(n, _)| *n != 0), "{left:?}");
     // A later filter runs over all of them.
     program(&mut world, "filter { accept; }", 100);
-    assert_eq!(world.walk(TABLE, Walk::All { cursor: 0 }, false).len(), NETS + 1);
+    assert_eq!(world.walk(TABLE, Walk::All { cursor: 0 }, Shown::Accepted).len(), NETS + 1);
+}
+
+#[test]
+fn what_was_received_is_there_with_the_filter_that_decides() {
+    let text = "filter { if bgp_local_pref = 100 then reject; bgp_med = 7; accept; }";
+    let mut world = announced(text);
+    assert_eq!(accepted(&mut world).len(), NETS - NETS / SETS);
+    let found = world.walk(TABLE, Walk::All { cursor: 0 }, Shown::Received);
+    assert_eq!(found.len(), NETS);
+    for (n, net) in found.iter().enumerate() {
+        let row = &net.rows[0];
+        assert_eq!(look_of(&row.attrs), look(n));
+        assert_eq!(row.rejected, look(n).local_pref == 100);
+        let received = row.received.as_ref().unwrap();
+        assert_eq!(received.filter, filter(text));
+        assert!(!received.piped && !received.hop.unreachable);
+    }
+    let found = world.walk(TABLE, Walk::All { cursor: 0 }, Shown::Accepted);
+    assert!(found.iter().all(|net| net.rows[0].received.is_none()));
+}
+
+fn counters(world: &mut World) -> Vec<Counters> {
+    let answers: Arc<Mutex<Vec<Counters>>> = Arc::default();
+    world.slices.send_all(Class::Bulk, || {
+        let answers = Arc::clone(&answers);
+        let reply = Box::new(move |counters| answers.lock().unwrap().extend(counters));
+        SliceMessage::FilterCounters(FilterCounting::Read(reply))
+    });
+    world.run(10);
+    let answers = answers.lock().unwrap();
+    answers.clone()
+}
+
+fn count(world: &mut World, on: bool) {
+    world
+        .slices
+        .send_all(Class::Control, || SliceMessage::FilterCounters(FilterCounting::Switch(on)));
+    world.run(10);
+}
+
+#[test]
+fn slices_count_what_filters_do_when_asked_to() {
+    let text =
+        "filter { if net.len = 99 then reject; if bgp_local_pref = 100 then reject; accept; }";
+    let mut world = announced(text);
+    assert!(counters(&mut world).is_empty());
+    count(&mut world, true);
+    program(&mut world, text, 101);
+    let ChannelFilter::Program(filter) = filter(text) else { panic!("no program") };
+    let answers = counters(&mut world);
+    assert_eq!(answers.len(), SLICES);
+    let mut sum = Counters::default();
+    answers.iter().for_each(|counters| sum.add(counters));
+    let total = sum.of_program(&filter).total;
+    let rejected = NETS / SETS;
+    let figures = (total.runs, total.accepted, total.rejected, total.failed);
+    assert_eq!(figures, (NETS as u64, (NETS - rejected) as u64, rejected as u64, 0));
+    count(&mut world, false);
+    assert!(counters(&mut world).is_empty());
 }

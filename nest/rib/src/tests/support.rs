@@ -14,7 +14,7 @@ use crate::import::NONE;
 use crate::registry::next_exporter;
 use crate::slice::SliceMessage;
 use crate::testing::{Kind, TestPolicy};
-use crate::walk::{NetRows, Walk, WalkReply, WalkRequest};
+use crate::walk::{NetRows, Shown, Walk, WalkReply, WalkRequest};
 
 /// Follows a table: the best route of each network.
 #[derive(Debug, Default)]
@@ -66,12 +66,12 @@ impl World {
     }
 
     /// All that a walk finds in all slices.
-    pub(super) fn walk(&mut self, table: TableId, walk: Walk, filtered: bool) -> Vec<NetRows> {
+    pub(super) fn walk(&mut self, table: TableId, walk: Walk, shown: Shown) -> Vec<NetRows> {
         let mut found = Vec::new();
         for slice in 0..self.slices.count() as u32 {
             let mut walk = walk;
             loop {
-                let reply = self.walk_once(slice, table, walk, filtered);
+                let reply = self.walk_once(slice, table, walk, shown);
                 found.extend(reply.nets);
                 let Some(next) = reply.next else { break };
                 match &mut walk {
@@ -84,14 +84,14 @@ impl World {
         found
     }
 
-    fn walk_once(&mut self, slice: u32, table: TableId, walk: Walk, filtered: bool) -> WalkReply {
+    fn walk_once(&mut self, slice: u32, table: TableId, walk: Walk, shown: Shown) -> WalkReply {
         let place: Arc<Mutex<Option<WalkReply>>> = Arc::default();
         let reply = Arc::clone(&place);
         let request = WalkRequest {
             table,
             walk,
             max_nets: 3,
-            filtered,
+            shown,
             reply: Box::new(move |answer| *reply.lock().unwrap() = Some(answer)),
         };
         self.slices.at(slice).send(Class::Bulk, SliceMessage::Walk(Box::new(request))).unwrap();

@@ -5,12 +5,10 @@ use std::sync::Arc;
 
 use dunlin_attr::Attrs;
 use dunlin_core::log::{Log, LogClass};
-use dunlin_filter::{
-    ChannelFilter, Cohort, Program, ResolvedHop, RouteInput, Scratch, Sink, Verdict, apply_for,
-};
+use dunlin_filter::{ChannelFilter, Cohort, Program, ResolvedHop, Scratch, Sink, Verdict, apply_for};
 use dunlin_net::community::Community;
 use dunlin_net::hash::hasher;
-use dunlin_rib::export::{ExportPolicy, ExportVerdict, RouteView};
+use dunlin_rib::export::{Deciding, ExportPolicy, ExportVerdict, RouteView};
 use dunlin_rib::nexthop::NextHopState;
 use dunlin_runtime::Time;
 
@@ -65,22 +63,25 @@ impl Rules {
         }
     }
 
-    /// Whether the route may be sent at all.
-    fn allow(&self, route: &RouteView<'_>) -> bool {
+    /// Why the route may not be sent at all, if it may not.
+    fn refusal(&self, route: &RouteView<'_>) -> Option<&'static str> {
         if self.apart == Some(route.source.id.0) {
-            return false;
+            return Some("it came from there");
         }
         if self.internal
             && let Some(peer) = &route.source.peer
             && peer.internal
             && !(peer.cluster.is_some() || self.rr_client)
         {
-            return false;
+            return Some(
+                "it came from inside, and neither side is a client of the route reflector",
+            );
         }
         if self.above && route.attrs.bgp().is_some_and(|bgp| bgp.raw(number::OTC).is_some()) {
-            return false;
+            return Some("it is for customers only (bgp_otc), and the neighbour is none");
         }
-        !self.interpret_communities || self.communities_allow(route.attrs)
+        (self.interpret_communities && !self.communities_allow(route.attrs))
+            .then_some("it has a well-known community that keeps it here")
     }
 
     fn communities_allow(&self, attrs: &Attrs) -> bool {
@@ -171,6 +172,16 @@ impl ExportPolicy for BgpPolicy {
     ) -> ExportVerdict {
         self.decide(Some(cohort), scratch, &route)
     }
+
+    fn deciding<'a>(&'a self, route: RouteView<'a>) -> Deciding<'a> {
+        match self.rules.refusal(&route) {
+            Some(why) => Deciding::Rules(why),
+            None => {
+                let input = route.input(resolved(route.next_hop));
+                Deciding::Filter(self.filter_of(route.changed), input)
+            }
+        }
+    }
 }
 
 impl BgpPolicy {
@@ -181,18 +192,10 @@ impl BgpPolicy {
         scratch: &mut Scratch,
         route: &RouteView<'_>,
     ) -> ExportVerdict {
-        if !self.rules.allow(route) {
+        if self.rules.refusal(route).is_some() {
             return ExportVerdict::Refused;
         }
-        let input = RouteInput {
-            net: route.net,
-            attrs: route.attrs,
-            protocol: &route.source.protocol,
-            from: route.source.peer.as_ref().map(|peer| peer.address),
-            hop: resolved(route.next_hop),
-            interfaces: None,
-            validation: None,
-        };
+        let input = route.input(resolved(route.next_hop));
         let (filter, mut log) = (self.filter_of(route.changed), ToLog(&self.log));
         match apply_for(filter, cohort, scratch, &input, &mut log) {
             Verdict::Accept(None) => ExportVerdict::AsIs,

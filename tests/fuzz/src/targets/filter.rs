@@ -7,7 +7,7 @@ use dunlin_attr::{Attrs, AttrsBuilder, BgpNextHop, NextHop, Origin, Rts};
 use dunlin_conf::lexer::lex_text;
 use dunlin_filter::{
     ChannelFilter, Parser, ResolvedHop, RouteInput, Scratch, Symbols, Verdict, apply, evaluate,
-    parse_channel_filter,
+    explain, parse_channel_filter,
 };
 use dunlin_net::as_path::AsPathBuf;
 use dunlin_net::community::CommunitiesBuf;
@@ -154,16 +154,19 @@ fn address() -> IpAddr {
     "192.0.2.9".parse().expect("an address")
 }
 
-/// Any text: what compiles says the same of a route each time, and compiles to the same program again.
+/// Any text: what compiles says the same of a route each time, whoever watches or counts, and compiles to
+/// the same program again.
 pub fn feed(text: &str, routes: &[Arc<Attrs>]) {
     let _ = evaluate(text, Arc::default());
     let Some(filter) = compile(text) else { return };
     let again = compile(text).expect("compiled once");
     assert_eq!(filter.fingerprint(), again.fingerprint(), "another program");
-    let mut scratch = Scratch::default();
+    let (mut scratch, mut counting) = (Scratch::default(), Scratch::default());
+    counting.count(true);
     for attrs in routes {
         for net in ["10.1.0.0/16", "2001:db8:1::/48", "0.0.0.0/0"] {
             let mut answer = |filter: &ChannelFilter| {
+                let (scratch, counting) = (&mut scratch, &mut counting);
                 let input = RouteInput {
                     net: net.parse().expect("a network"),
                     attrs,
@@ -174,11 +177,24 @@ pub fn feed(text: &str, routes: &[Arc<Attrs>]) {
                     validation: None,
                 };
                 let mut printed: Vec<String> = Vec::new();
-                let verdict = apply(filter, &mut scratch, &input, &mut printed);
+                let verdict = apply(filter, scratch, &input, &mut printed);
+                let explained = explain(filter, scratch, &input).verdict;
+                assert_eq!(kind(&explained, attrs), kind(&verdict, attrs), "another when watched");
+                let counted = apply(filter, counting, &input, &mut Vec::new());
+                assert_eq!(kind(&counted, attrs), kind(&verdict, attrs), "another when counted");
                 (told(&verdict, attrs), printed)
             };
             assert_eq!(answer(&filter), answer(&again), "another verdict");
         }
+    }
+}
+
+/// The same without why it failed: who watches has the code as it was written run, where other bounds may
+/// be met first.
+fn kind(verdict: &Verdict, before: &Arc<Attrs>) -> String {
+    match verdict {
+        Verdict::Error(_) => "error".to_owned(),
+        other => told(other, before),
     }
 }
 

@@ -13,12 +13,12 @@ use dunlin_core::protocol::{
     Instance, InstanceConfig, InstanceEvent, Needed, Phase, ProtocolConfig, ProtocolKind,
     ProtocolState, Reply, RouteChange, Section, Service, StartError, StopReason,
 };
-use dunlin_filter::{ChannelFilter, Scratch};
+use dunlin_filter::{ChannelFilter, ResolvedHop, Scratch};
 use dunlin_net::as_path::AsPathBuf;
 use dunlin_net::{Prefix, Prefix4, Prefix6};
 use dunlin_rib::assess::Ask;
 use dunlin_rib::barrier::Barrier;
-use dunlin_rib::export::{ExportPolicy, ExportVerdict, RouteView};
+use dunlin_rib::export::{Deciding, ExportPolicy, ExportVerdict, RouteView};
 use dunlin_rib::import::ImportBuilder;
 use dunlin_rib::limits::LimitKind;
 use dunlin_rib::slice::SliceMessage;
@@ -151,7 +151,8 @@ impl ToyService {
             ending: false,
         };
         let address = cx.spawn(&name, Class::Control, state);
-        Box::new(ToyInstance { name, toy, address, events: self.events.clone() })
+        let exports = config.channels.iter().map(|c| (c.kind, c.export.clone())).collect();
+        Box::new(ToyInstance { name, toy, exports, address, events: self.events.clone() })
     }
 }
 
@@ -196,6 +197,8 @@ impl Service for ToyService {
 struct ToyInstance {
     name: Arc<str>,
     toy: ToyConfig,
+    /// The export filters of its channels.
+    exports: Vec<(ChannelKind, ChannelFilter)>,
     address: Address<ToyMessage>,
     events: Sender<String>,
 }
@@ -237,8 +240,9 @@ impl Instance for ToyInstance {
         let _ = self.address.send(Class::Control, ToyMessage::Describe(reply));
     }
 
-    fn export_policy(&self, _channel: ChannelKind) -> Option<Arc<dyn ExportPolicy>> {
-        Some(Arc::new(SmallOnly))
+    fn export_policy(&self, channel: ChannelKind) -> Option<Arc<dyn ExportPolicy>> {
+        let filters = self.exports.iter().find(|(kind, _)| *kind == channel);
+        Some(Arc::new(SmallOnly(filters?.1.clone())))
     }
 
     /// As if a changed filter let all pass.
@@ -253,7 +257,7 @@ impl Instance for ToyInstance {
             direction: Direction::Out,
             table: channel.table.clone(),
             ask: Ask::Best {
-                now: Arc::new(SmallOnly),
+                now: Arc::new(SmallOnly(channel.export.clone())),
                 then: Arc::new(Everything),
                 sent_anew: [false; 2],
                 to: [Arc::clone(&change.new.name)].into(),
@@ -274,7 +278,7 @@ impl Instance for ToyInstance {
 }
 
 /// Exports networks of at least 24 bits, refuses those of fewer than 10.
-struct SmallOnly;
+struct SmallOnly(ChannelFilter);
 
 impl ExportPolicy for SmallOnly {
     fn key(&self) -> u64 {
@@ -288,6 +292,13 @@ impl ExportPolicy for SmallOnly {
             0..10 => ExportVerdict::Refused,
             10..24 => ExportVerdict::Filtered,
             _ => ExportVerdict::AsIs,
+        }
+    }
+    fn deciding<'a>(&'a self, route: RouteView<'a>) -> Deciding<'a> {
+        match route.net.len() {
+            0..10 => Deciding::Rules("it is too large"),
+            10..24 => Deciding::Filter(&ChannelFilter::Reject, route.input(ResolvedHop::default())),
+            _ => Deciding::Filter(&self.0, route.input(ResolvedHop::default())),
         }
     }
 }
@@ -304,6 +315,9 @@ impl ExportPolicy for Everything {
     }
     fn evaluate(&self, _scratch: &mut Scratch, _route: RouteView<'_>) -> ExportVerdict {
         ExportVerdict::AsIs
+    }
+    fn deciding<'a>(&'a self, route: RouteView<'a>) -> Deciding<'a> {
+        Deciding::Filter(&ChannelFilter::Accept, route.input(ResolvedHop::default()))
     }
 }
 
