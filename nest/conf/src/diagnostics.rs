@@ -11,6 +11,8 @@ pub enum Severity {
     Error,
     /// The configuration can be used but probably says something else than meant.
     Warning,
+    /// The statement is right, and changes nothing.
+    NoEffect,
 }
 
 /// One message about the configuration. `Display` is BIRD's form: `FILE:LINE:COL message` for
@@ -36,6 +38,8 @@ pub struct Diagnostic {
     /// What is said instead where the configuration is to run: set if a statement does nothing because it is not
     /// built.
     missing: Option<Box<str>>,
+    /// The name that had no meaning, if that is what is wrong.
+    pub(crate) undefined: Option<Box<str>>,
     /// Place in the order of the text.
     order: u32,
 }
@@ -62,7 +66,7 @@ impl Diagnostic {
 
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let colon = if self.severity == Severity::Warning { ":" } else { "" };
+        let colon = if self.severity == Severity::Error { "" } else { ":" };
         write!(f, "{}:{}:{}{colon} {}", self.file, self.line, self.column, self.message)
     }
 }
@@ -103,6 +107,7 @@ impl Diagnostics {
             span,
             related: None,
             missing: None,
+            undefined: None,
             order,
         };
         let keep = match severity {
@@ -110,7 +115,7 @@ impl Diagnostics {
                 self.errors += 1;
                 self.errors <= MAX_ERRORS
             }
-            Severity::Warning => {
+            Severity::Warning | Severity::NoEffect => {
                 self.warnings += 1;
                 self.warnings <= MAX_WARNINGS
             }
@@ -153,9 +158,26 @@ impl Diagnostics {
         self.list.iter().filter(|diagnostic| diagnostic.severity == Severity::Error)
     }
 
-    /// The warnings kept.
+    /// The warnings kept, statements without effect among them.
     pub fn warnings(&self) -> impl Iterator<Item = &Diagnostic> {
-        self.list.iter().filter(|diagnostic| diagnostic.severity == Severity::Warning)
+        self.list.iter().filter(|diagnostic| diagnostic.severity != Severity::Error)
+    }
+
+    /// All messages kept, to be completed.
+    pub(crate) fn all_mut(&mut self) -> &mut [Diagnostic] {
+        &mut self.list
+    }
+
+    /// Whether further errors are only counted.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.errors >= MAX_ERRORS
+    }
+
+    /// How many errors and warnings there were that are not kept.
+    #[must_use]
+    pub fn left_out(&self) -> (usize, usize) {
+        (self.errors.saturating_sub(MAX_ERRORS), self.warnings.saturating_sub(MAX_WARNINGS))
     }
 
     /// Number of errors, those not kept included.

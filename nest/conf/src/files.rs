@@ -2,16 +2,20 @@
 
 use std::{
     collections::BTreeMap,
-    io,
+    fs::File,
+    io::{self, Read},
     path::{Path, PathBuf},
 };
 
+/// The largest file that is read, in bytes.
+pub const MAX_FILE: usize = 256 << 20;
+
 /// Reads files and lists directories for includes.
 pub trait Files {
-    /// The content of a file.
+    /// The content of a file. It never waits for somebody to write one.
     ///
     /// # Errors
-    /// Whatever keeps the file from being read.
+    /// Whatever keeps the file from being read; that it is no file, or larger than [`MAX_FILE`].
     fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
 
     /// The names in a directory, in any order.
@@ -30,7 +34,23 @@ pub struct OsFiles;
 
 impl Files for OsFiles {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        std::fs::read(path)
+        let kind = std::fs::metadata(path)?.file_type();
+        // Opening a pipe without a writer would wait for one. What the shell has opened already, as in
+        // `-c <(generate)`, has a path here.
+        let opened =
+            ["/dev/stdin", "/dev/fd", "/proc/self/fd"].iter().any(|place| path.starts_with(place));
+        if kind.is_dir() {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
+        if !kind.is_file() && !opened {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+        }
+        let mut bytes = Vec::new();
+        File::open(path)?.take(MAX_FILE as u64 + 1).read_to_end(&mut bytes)?;
+        if bytes.len() > MAX_FILE {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        Ok(bytes)
     }
 
     fn list(&self, directory: &Path) -> io::Result<Vec<String>> {

@@ -9,6 +9,11 @@ pub fn is_keyword(name: &str) -> bool {
     KEYWORDS.binary_search(&name).is_ok()
 }
 
+/// All keywords.
+pub(crate) fn all() -> impl Iterator<Item = &'static str> {
+    KEYWORDS.iter().copied()
+}
+
 /// Words that start a statement at the top level; at the start of a line they end error recovery.
 #[must_use]
 pub fn starts_statement(name: &str) -> bool {

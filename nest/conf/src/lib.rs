@@ -25,12 +25,14 @@
 pub mod diagnostics;
 pub mod files;
 pub mod glob;
+pub mod json;
 pub mod keywords;
 pub mod lexer;
 pub mod source;
 pub mod symbols;
 pub mod token;
 
+mod advice;
 mod argument;
 mod parser;
 mod pattern;

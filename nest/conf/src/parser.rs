@@ -1,15 +1,24 @@
 //! The cursor over the tokens that all section parsers share.
 
-use std::{cell::Cell, sync::Arc};
+use std::{
+    cell::{Cell, RefCell},
+    sync::Arc,
+};
+
+use foldhash::fast::RandomState;
+use hashbrown::HashSet;
 
 use crate::{
-    diagnostics::{Diagnostic, Diagnostics, Severity},
+    advice::{self, Nearly},
+    diagnostics::{Diagnostic, Diagnostics},
     keywords,
     lexer::{Lexed, MAX_NAME, Values},
     source::{SourceMap, Span},
     symbols::{Payload, Symbol, SymbolId, Symbols},
     token::{Token, TokenKind},
 };
+
+mod messages;
 
 /// Something could not be parsed; the diagnostic is recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +44,9 @@ impl From<&mut Diagnostic> for Failed {
 
 /// How deep blocks and expressions may nest.
 const MAX_DEPTH: u32 = 200;
+
+/// How much work all constant expressions of a configuration may take together: calls and turns of loops.
+const MAX_WORK: u64 = 10_000_000;
 
 /// Everything that is left when a parser ends.
 #[derive(Debug)]
@@ -74,6 +86,16 @@ pub struct Parser<S> {
     last_line: Cell<u32>,
     /// The name that was looked up last.
     last_name: Cell<Looked>,
+    /// Behind the block that was closed last: a statement that ends there needs no recovery, though it failed.
+    closed: Option<usize>,
+    /// Where the blocks begin that are open.
+    blocks: Vec<Span>,
+    /// The keywords that came nearest to fitting at a place.
+    nearly: RefCell<Nearly>,
+    /// Names whose definitions failed: errors at their uses would only follow from that.
+    failed: HashSet<Box<str>, RandomState>,
+    /// Work that constant expressions took so far.
+    work: u64,
     /// The token that the last syntax error was about: one error for each is enough.
     last_error: Option<usize>,
     /// The namespace.
@@ -97,6 +119,11 @@ impl<S: Payload> Parser<S> {
             depth: 0,
             last_line: Cell::new(0),
             last_name: Cell::default(),
+            closed: None,
+            blocks: Vec::new(),
+            nearly: RefCell::default(),
+            failed: HashSet::default(),
+            work: 0,
             last_error: None,
             symbols,
         }
@@ -105,6 +132,9 @@ impl<S: Payload> Parser<S> {
     /// Ends parsing.
     #[must_use]
     pub fn finish(mut self) -> Outcome<S> {
+        for diagnostic in self.diagnostics.all_mut() {
+            advice::defined_later(diagnostic, &self.symbols);
+        }
         self.diagnostics.sort();
         self.symbols.forget_before();
         let Self { sources, symbols, diagnostics, .. } = self;
@@ -222,7 +252,18 @@ impl<S: Payload> Parser<S> {
     /// # Errors
     /// If something else is there.
     pub fn semicolon(&mut self) -> Parsed<()> {
-        self.expect(TokenKind::Semicolon).map(|_| ())
+        if self.eat(TokenKind::Semicolon) {
+            return Ok(());
+        }
+        let token = self.token();
+        let number = matches!(self.previous().kind, TokenKind::Number(_));
+        let unit = ["s", "ms", "us"].contains(&self.text(token.span));
+        let hint = match token.kind {
+            TokenKind::Name if number && unit => Some("this number has no unit: it is in seconds"),
+            TokenKind::CloseBrace => Some("the last statement of a block ends with `;` too"),
+            _ => None,
+        };
+        Err(self.unexpected_because(&["';'"], hint))
     }
 
     // --- Keywords
@@ -266,7 +307,14 @@ impl<S: Payload> Parser<S> {
     /// Whether these keywords follow.
     #[must_use]
     pub fn at_words(&self, words: &[&str]) -> bool {
-        words.iter().enumerate().all(|(n, word)| self.fits(n, word))
+        match words.iter().enumerate().position(|(n, word)| !self.fits(n, word)) {
+            None => true,
+            Some(0) => false,
+            Some(right) => {
+                self.nearly.borrow_mut().note(self.at, right, words);
+                false
+            }
+        }
     }
 
     /// How many of these keywords, with spaces between them, follow, and whether those are all.
@@ -403,81 +451,6 @@ impl<S: Payload> Parser<S> {
         }
     }
 
-    // --- Messages
-
-    /// Reports an error.
-    pub fn error(&mut self, span: Span, message: impl Into<String>) -> &mut Diagnostic {
-        self.last_error = Some(self.at);
-        self.report(Severity::Error, span, message)
-    }
-
-    /// Reports an error at the token at the cursor.
-    pub fn error_here(&mut self, message: impl Into<String>) -> &mut Diagnostic {
-        self.error(self.token().span, message)
-    }
-
-    /// Reports a warning.
-    pub fn warning(&mut self, span: Span, message: impl Into<String>) -> &mut Diagnostic {
-        self.report(Severity::Warning, span, message)
-    }
-
-    fn report(
-        &mut self,
-        severity: Severity,
-        span: Span,
-        message: impl Into<String>,
-    ) -> &mut Diagnostic {
-        let order = u32::try_from(self.at).unwrap_or(u32::MAX);
-        self.diagnostics.add(&self.sources, severity, span, order, message)
-    }
-
-    /// Reports that the token at the cursor does not fit. Up to four tokens that would are named.
-    pub fn unexpected(&mut self, expecting: &[&str]) -> Failed {
-        self.unexpected_because(expecting, None)
-    }
-
-    /// As [`Parser::unexpected`], with advice.
-    pub fn unexpected_because(&mut self, expecting: &[&str], because: Option<&str>) -> Failed {
-        let token = self.token();
-        let repeated = self.last_error == Some(self.at) || token.kind == TokenKind::Invalid;
-        self.last_error = Some(self.at);
-        if repeated {
-            return Failed;
-        }
-        let name = self.text(token.span).to_owned();
-        let found = self.symbols.lookup(&name).map(|symbol| (symbol.span, symbol.value.kind()));
-        let described = match token.kind {
-            TokenKind::End => "END".to_owned(),
-            kind if kind.is_name() && found.is_some() => "CF_SYM_KNOWN".to_owned(),
-            kind if kind.is_name() && keywords::is_keyword(&name) => name.to_uppercase(),
-            kind => kind.describe().to_owned(),
-        };
-        let mut message = format!("syntax error, unexpected {described}");
-        if (1..=4).contains(&expecting.len()) {
-            message.push_str(", expecting ");
-            message.push_str(&expecting.join(" or "));
-        }
-        let hint = match (token.kind.is_name(), found) {
-            (true, Some((_, kind))) => Some(format!("`{name}` is a {kind}")),
-            (true, None) if S::gone(&name).is_some() => S::gone(&name).map(str::to_owned),
-            (true, None) if !keywords::is_keyword(&name) => Some(self.undefined_hint(&name)),
-            _ => None,
-        };
-        let diagnostic = self.report(Severity::Error, token.span, message);
-        diagnostic.hint = because.map(str::to_owned).or(hint);
-        if let Some((span, _)) = found {
-            diagnostic.related(span, "defined here");
-        }
-        Failed
-    }
-
-    fn undefined_hint(&self, name: &str) -> String {
-        match self.symbols.nearest(name, &S::words()) {
-            Some(near) => format!("`{name}` is not defined; did you mean `{near}`?"),
-            None => format!("`{name}` is not defined; names are defined before they are used"),
-        }
-    }
-
     // --- Structure
 
     /// Runs a parser one level deeper; fails where nesting gets too deep.
@@ -492,6 +465,12 @@ impl<S: Payload> Parser<S> {
         let result = inner(self);
         self.depth -= 1;
         result
+    }
+
+    /// Counts work that a constant expression took; false if it was too much, all in all.
+    pub fn spend(&mut self, work: u32) -> bool {
+        self.work += u64::from(work);
+        self.work <= MAX_WORK
     }
 
     /// Parses `{ option; option; }`. Each call of `option` parses one option without its
@@ -512,13 +491,16 @@ impl<S: Payload> Parser<S> {
     /// # Errors
     /// If the block does not open or close.
     pub fn statements(&mut self, mut statement: impl FnMut(&mut Self) -> Parsed<()>) -> Parsed<()> {
-        self.expect(TokenKind::OpenBrace)?;
-        self.nested(|parser| {
+        let open = self.expect(TokenKind::OpenBrace)?.span;
+        let outer = self.blocks.len();
+        self.blocks.push(open);
+        let result = self.nested(|parser| {
             loop {
                 if parser.eat(TokenKind::Semicolon) {
                     continue;
                 }
                 if parser.eat(TokenKind::CloseBrace) {
+                    parser.ends_here();
                     return Ok(());
                 }
                 if parser.at_end() {
@@ -528,13 +510,23 @@ impl<S: Payload> Parser<S> {
                     return Err(Failed);
                 }
             }
-        })
+        });
+        self.blocks.truncate(outer);
+        result
+    }
+
+    /// Notes that a statement ends in front of the cursor: if it fails, what follows is not part of it.
+    pub fn ends_here(&mut self) {
+        self.closed = Some(self.at);
     }
 
     /// After an error in a statement: goes behind the next `;` of the
     /// block, or in front of the `}` that ends it. False if the block seems never to end,
     /// because something follows that only the top level has.
     pub fn recover(&mut self) -> bool {
+        if self.closed.take() == Some(self.at) && !self.at_word("else") {
+            return true;
+        }
         let mut braces = 0_u32;
         loop {
             let token = self.token();

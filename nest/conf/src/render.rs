@@ -9,16 +9,23 @@ use crate::{
     source::{SourceMap, Span},
 };
 
-/// Lines longer than this are not shown.
+/// Of lines longer than this only a piece around the place is shown.
 const MAX_LINE: usize = 400;
+/// How much of a long line is shown on either side of its mark.
+const AROUND: usize = 40;
+/// The longest mark in a long line.
+const MAX_MARK: usize = 40;
 
 /// The message in BIRD's form, followed by the lines it is about, where there are some.
 #[must_use]
 pub fn render(diagnostic: &Diagnostic, sources: &SourceMap) -> String {
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
-        Severity::Warning => Level::WARNING,
+        Severity::Warning | Severity::NoEffect => Level::WARNING,
     };
+    if let Some(piece) = Piece::of(sources, diagnostic.span) {
+        return format!("{diagnostic}\n{}", piece.render(diagnostic));
+    }
     let mut groups = Vec::new();
     let primary = excerpt(sources, diagnostic.span);
     let label = diagnostic.hint.as_deref().unwrap_or("");
@@ -37,6 +44,62 @@ pub fn render(diagnostic: &Diagnostic, sources: &SourceMap) -> String {
         groups.push(group.element(excerpt.snippet().annotation(annotation)));
     }
     format!("{diagnostic}\n{}\n", Renderer::plain().render(&groups))
+}
+
+/// Part of a line that is too long to be shown.
+struct Piece<'s> {
+    text: &'s str,
+    /// Where the piece and what is marked begin and end in the line.
+    start: usize,
+    mark: Range<usize>,
+    end: usize,
+    length: usize,
+}
+
+impl<'s> Piece<'s> {
+    /// The piece around a span; none if its line is short.
+    fn of(sources: &'s SourceMap, span: Span) -> Option<Self> {
+        let text = sources.file(span.file)?.text();
+        let column = sources.position(span).column as usize - 1;
+        let begin = (span.start as usize).checked_sub(column)?;
+        let rest = text.get(begin..)?;
+        let length = rest.find('\n').unwrap_or(rest.len());
+        let line = rest.get(..length).filter(|line| line.len() > MAX_LINE)?;
+        let boundary = |from: usize| {
+            let from = from.min(length);
+            (from..=length).find(|at| line.is_char_boundary(*at)).unwrap_or(length)
+        };
+        let marked = (span.end.saturating_sub(span.start) as usize).clamp(1, MAX_MARK);
+        let mark = boundary(column)..boundary(column + marked);
+        let (start, end) = (boundary(column.saturating_sub(AROUND)), boundary(mark.end + AROUND));
+        Some(Self { text: line.get(start..end)?, start, mark, end, length })
+    }
+
+    fn render(&self, diagnostic: &Diagnostic) -> String {
+        let front = if self.start > 0 { "..." } else { "" };
+        let back = if self.end < self.length { "..." } else { "" };
+        let plain = |text: &str| -> String {
+            text.chars().map(|sign| if sign.is_control() { ' ' } else { sign }).collect()
+        };
+        let before = plain(self.text.get(..self.mark.start - self.start).unwrap_or(""));
+        let blanks = " ".repeat(front.len() + before.chars().count());
+        let marked = self.text.get(self.mark.start - self.start..self.mark.end - self.start);
+        let marks = "^".repeat(marked.unwrap_or("").chars().count().max(1));
+        let level = if diagnostic.severity == Severity::Error { "error" } else { "warning" };
+        let number = diagnostic.line.to_string();
+        let margin = " ".repeat(number.len());
+        let hint = diagnostic.hint.as_deref().unwrap_or("");
+        let heading = format!(
+            "{level}: {}\n{margin}--> {}:{number}:{}",
+            diagnostic.message, diagnostic.file, diagnostic.column
+        );
+        let text = plain(self.text);
+        let mark = format!("{blanks}{marks} {hint}");
+        format!(
+            "{heading}\n{margin} |\n{number} | {front}{text}{back}\n{margin} | {}\n",
+            mark.trim_end()
+        )
+    }
 }
 
 /// One line of a file with a marked part.

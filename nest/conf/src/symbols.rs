@@ -177,6 +177,13 @@ impl<S> Symbols<S> {
         self.list.get_mut(id.0 as usize)
     }
 
+    /// Takes a name out of the innermost scope.
+    pub fn forget(&mut self, name: &str) {
+        if let Some(names) = self.scopes.last_mut() {
+            names.remove(name);
+        }
+    }
+
     /// Opens an inner scope.
     pub fn push_scope(&mut self) {
         self.scopes.push(Names::default());
@@ -216,29 +223,33 @@ impl<S> Symbols<S> {
 /// The name that differs least from this one, if one is near.
 #[must_use]
 pub fn nearest<'n>(name: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
-    let allowed = name.len() / 4 + 1;
-    let (distance, near) = names.into_iter().map(|near| (distance(name, near), near)).min()?;
+    let allowed = (name.len() + 1) / 4;
+    // Of two letters, anything is near.
+    let long = |near: &&str| near.len() > 2 && name.len() > 2;
+    let measured = names.into_iter().filter(long).map(|near| (distance(name, near), near));
+    let (distance, near) = measured.min()?;
     (distance <= allowed).then_some(near)
 }
 
-/// How many bytes have to be inserted, deleted or replaced to make one name of the other.
+/// How many bytes have to be inserted, deleted, replaced or swapped with the next to make one name of the
+/// other.
 fn distance(a: &str, b: &str) -> usize {
     if a.len().abs_diff(b.len()) > a.len() / 4 + 1 {
         return usize::MAX;
     }
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    let mut before: Vec<usize> = Vec::new();
     let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        for (cell, y) in row.iter_mut().skip(1).zip(b.bytes()) {
-            let replaced = diagonal + usize::from(x != y);
-            diagonal = *cell;
-            left = replaced.min(left + 1).min(*cell + 1);
-            *cell = left;
+    for (i, x) in a.iter().enumerate() {
+        let mut next = vec![i + 1];
+        for (j, y) in b.iter().enumerate() {
+            let mut least = (row[j] + usize::from(x != y)).min(row[j + 1] + 1).min(next[j] + 1);
+            if i > 0 && j > 0 && (*x, a[i - 1]) == (b[j - 1], *y) {
+                least = least.min(before[j - 1] + 1);
+            }
+            next.push(least);
         }
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
+        before = std::mem::replace(&mut row, next);
     }
     row.last().copied().unwrap_or(0)
 }
@@ -296,5 +307,7 @@ mod tests {
         assert_eq!(symbols.nearest("customers", &["customer"]), Some("customer"));
         assert_eq!(distance("abc", "axc"), 1);
         assert_eq!(distance("abc", "ac"), 1);
+        assert_eq!(distance("bpg", "bgp"), 1);
+        assert_eq!(symbols.nearest("g", &["f"]), None);
     }
 }

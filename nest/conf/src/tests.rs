@@ -211,6 +211,23 @@ fn a_block_that_never_ends_does_not_swallow_what_follows() {
 }
 
 #[test]
+fn a_block_with_an_error_ends_where_it_ends() {
+    let errors = |text: &str| -> Vec<String> {
+        let mut parser = parser(text);
+        let failing = parser.block(|parser| {
+            let inner = parser.block(option);
+            inner.and(Err(parser.error_here("no good").into()))
+        });
+        assert_eq!(failing, Ok(()));
+        parser.finish().diagnostics.errors().map(ToString::to_string).collect()
+    };
+    let said = errors("{ { a 1; } { a 2; } else { a 3; } { a y; } }");
+    let wrong =
+        "f:1:39 syntax error, unexpected CF_SYM_UNDEFINED, expecting NUM or CF_SYM_KNOWN or '('";
+    assert_eq!(said, ["f:1:12 no good", "f:1:21 no good", wrong, "f:1:44 no good"]);
+}
+
+#[test]
 fn names_hide_keywords_with_a_warning_and_are_taken_once() {
     let outcome = top_level("protocol { name log; name x; name x; }\nlog;");
     let all: Vec<String> = outcome.diagnostics.all().iter().map(ToString::to_string).collect();
@@ -231,6 +248,96 @@ fn undefined_names_get_a_suggestion() {
     let outcome = parser.finish();
     let hint = outcome.diagnostics.all()[0].hint.clone().unwrap();
     assert_eq!(hint, "`SEVN` is not defined; did you mean `SEVEN`?");
+}
+
+#[test]
+fn a_name_that_is_defined_further_down_is_found() {
+    let outcome = top_level("protocol { a later; }\nprotocol { name later; }");
+    let first = &outcome.diagnostics.all()[0];
+    let hint = first.hint.as_deref();
+    assert_eq!(hint, Some("`later` is defined later; names are defined before they are used"));
+    let (place, why) = first.related.clone().unwrap();
+    assert_eq!((outcome.sources.position(place).line, why.as_str()), (2, "defined here"));
+}
+
+#[test]
+fn keywords_are_suggested_too() {
+    let outcome = top_level("protocl { a 1; }\nprotocol { neighbour 1; }");
+    let hints: Vec<_> =
+        outcome.diagnostics.all().iter().map(|one| one.hint.clone().unwrap()).collect();
+    assert_eq!(
+        hints,
+        [
+            "`protocl` is not defined; did you mean `protocol`?",
+            "`neighbour` is not defined; did you mean `neighbor`?",
+        ]
+    );
+}
+
+#[test]
+fn the_block_that_is_not_closed_is_shown() {
+    for text in ["protocol {\n a 1;\nprotocol { a 1; }", "protocol {\n a 1;\n"] {
+        let outcome = top_level(text);
+        let (place, why) = outcome.diagnostics.all()[0].related.clone().unwrap();
+        assert_eq!(outcome.sources.position(place), crate::Position { line: 1, column: 10 });
+        assert_eq!(why, "this block is still open");
+    }
+}
+
+#[test]
+fn a_line_without_its_end_is_suspected() {
+    for (text, advice) in [
+        ("protocol { a 1\n name x; }", "is a `;` missing at the end of line 1?"),
+        ("protocol { a 1 s; }", "this number has no unit: it is in seconds"),
+        ("protocol { a 1 }", "the last statement of a block ends with `;` too"),
+    ] {
+        let outcome = top_level(text);
+        assert_eq!(outcome.diagnostics.all()[0].hint.as_deref(), Some(advice), "{text}");
+    }
+}
+
+#[test]
+fn the_first_words_of_an_option_are_enough_to_say_what_misses() {
+    let mut parser = parser("hold tme 5;");
+    assert!(!parser.eat_words(&["hold", "time"]) && !parser.eat_words(&["hold", "up", "x"]));
+    assert_eq!(parser.unexpected(&[]), Failed);
+    let outcome = parser.finish();
+    assert_eq!(
+        outcome.diagnostics.all()[0].to_string(),
+        "f:1:6 syntax error, unexpected CF_SYM_UNDEFINED, expecting TIME or UP"
+    );
+}
+
+#[test]
+fn a_name_whose_definition_failed_is_no_second_error() {
+    let mut parser = parser("broken;");
+    parser.forgive("broken");
+    assert_eq!(parser.integer(), Err(Failed));
+    assert!(parser.finish().diagnostics.all().is_empty());
+}
+
+#[test]
+fn of_a_long_line_the_piece_around_the_mark_is_shown() {
+    let text = format!("protocol {{ {} a wrong; {} }}", "a 1; ".repeat(500), "a 2; ".repeat(500));
+    let outcome = top_level(&text);
+    let said = render(&outcome.diagnostics.all()[0], &outcome.sources);
+    let lines: Vec<&str> = said.lines().collect();
+    assert!(lines.iter().all(|line| line.len() < 250), "{said}");
+    let (text, mark) = (lines[4], lines[5]);
+    let at = mark.find("^^^^^").unwrap();
+    assert_eq!(&text[at..at + 5], "wrong", "{said}");
+    assert!(text.contains("| ...") && text.ends_with("..."), "{said}");
+}
+
+#[test]
+fn messages_are_objects_for_programs() {
+    let outcome = top_level("protocol { a \"\u{1}\\\"; }");
+    let object = crate::json::object(&outcome.diagnostics.all()[0]);
+    assert_eq!(
+        object,
+        r#"{"file": "f", "line": 1, "column": 14, "length": 4, "text": "syntax error, unexpected TEXT, expecting NUM or CF_SYM_KNOWN or '('", "hint": null}"#
+    );
+    assert_eq!(crate::json::string("a\"\\\n\u{1}\u{e4}"), "\"a\\\"\\\\\\n\\u0001\u{e4}\"");
 }
 
 #[test]

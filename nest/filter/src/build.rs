@@ -175,6 +175,8 @@ impl Builder {
         match result {
             Ok(constant) => {
                 self.forget_from(first);
+                // The constant is a copy: what it was computed with is not needed any more.
+                self.bump.reset();
                 Ok(self.constant(parser, constant, span))
             }
             Err(Fault(message)) => {
@@ -282,7 +284,13 @@ impl Builder {
         b: Expr,
     ) -> Parsed<(Expr, Expr, Type)> {
         let wanted = match op {
-            Binary::Equal | Binary::NotEqual => return Ok((a, b, Type::Bool)),
+            Binary::Equal | Binary::NotEqual => {
+                if !ops::can_be_equal(a.kind, b.kind) {
+                    let message = format!("{} and {} are never equal", a.kind, b.kind);
+                    parser.warning(a.span.to(b.span), message).hint("they are of different types");
+                }
+                return Ok((a, b, Type::Bool));
+            }
             Binary::Match | Binary::NotMatch => {
                 if !ops::can_match(a.kind, b.kind) && self.constant_of(a).is_none() {
                     let message = format!("~ applied on {} and {}", a.kind, b.kind);

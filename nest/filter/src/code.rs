@@ -473,6 +473,8 @@ pub struct Function {
     pub(crate) name: Arc<str>,
     pub(crate) parameters: Box<[Type]>,
     pub(crate) result: Type,
+    /// How deep calls nest in it as it was written: 1 if it calls no other function.
+    pub(crate) depth: u32,
     /// What runs.
     pub(crate) code: Code,
     /// As it was written, if folding made something else of it.
@@ -487,8 +489,9 @@ impl Function {
         result: Type,
         written: Code,
     ) -> Self {
+        let depth = 1 + written.functions.iter().map(|function| function.depth).max().unwrap_or(0);
         let (code, written) = written.folded(parameters.len());
-        Self { name, parameters, result, code, written }
+        Self { name, parameters, result, depth, code, written }
     }
 
     /// Its code as it was written.

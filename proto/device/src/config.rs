@@ -157,7 +157,7 @@ mod tests {
         let found = errors("scan 5; interface \"eth*\" { prefered 10.0.0.1; }; ipv4;");
         let places: Vec<_> =
             found.iter().map(|line| line.split(' ').next().unwrap_or("")).collect();
-        assert_eq!(places, ["t.conf:1:19", "t.conf:1:46", "t.conf:1:68"], "{found:?}");
+        assert_eq!(places, ["t.conf:1:24", "t.conf:1:46", "t.conf:1:68"], "{found:?}");
     }
 
     fn interfaces() -> Arc<Interfaces> {

@@ -47,7 +47,7 @@ fn main() -> ExitCode {
             Ok(ExitCode::SUCCESS)
         }
         Command::Trace(options) => trace::show(options),
-        Command::Check => Ok(reading::check(&options)),
+        Command::Check => reading::check(&options),
         Command::Test => policy::test(&options),
         Command::Run => start::run(options),
     };

@@ -21,6 +21,7 @@ neighbours on this machine.
   -d             debug: stay in the foreground and log to standard error
   -D FILE        debug: log to FILE too
   -p             only check the configuration; exit with 0 if it is good, else 1
+  --json         with -p or --test: say it as one JSON document, for programs
   --test         only run the test suites of the configuration (bt_test_suite,
                  bt_test_same); exit with 1 if one fails
   -P FILE        write the process number to FILE
@@ -61,6 +62,8 @@ pub(crate) struct Options {
     pub(crate) debug_file: Option<PathBuf>,
     pub(crate) foreground: bool,
     pub(crate) debug: bool,
+    /// `-p` and `--test` answer in JSON.
+    pub(crate) json: bool,
     pub(crate) user: Option<String>,
     pub(crate) group: Option<String>,
     pub(crate) threads: Option<u32>,
@@ -80,6 +83,7 @@ impl Default for Options {
             debug_file: None,
             foreground: false,
             debug: false,
+            json: false,
             user: None,
             group: None,
             threads: None,
@@ -162,6 +166,7 @@ impl Options {
                 Short('g') => options.group = Some(parser.value()?.string()?),
                 Short('h') | Long("help") => options.command = Command::Help,
                 Long("test") => options.command = Command::Test,
+                Long("json") => options.json = true,
                 Long("version") => options.command = Command::Version,
                 Long("threads") => options.threads = Some(threads(&mut parser)?),
                 Long("lenient") => options.lenient = true,
@@ -195,6 +200,9 @@ impl Options {
         }
         if local {
             options.here();
+        }
+        if options.json && options.command == Command::Run {
+            return Err("--json goes with -p or --test".into());
         }
         Ok(options)
     }
@@ -288,6 +296,8 @@ mod tests {
         assert!(parse("stray").is_err());
         assert!(parse("--threads 0").is_err());
         assert!(parse("-c").is_err());
+        assert!(parse("--json -f").unwrap_err().to_string().contains("-p or --test"));
+        assert!(parse("--json -p -c a").unwrap().json && parse("--test --json").unwrap().json);
         assert_eq!(parse("--threads 4").unwrap().threads, Some(4));
         assert!(parse("--lenient -c a").unwrap().lenient && !parse("-c a").unwrap().lenient);
     }

@@ -3,19 +3,34 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use dunlin_conf::json;
+use dunlin_core::config::Loaded;
 use dunlin_filter::{PolicyTest, Report, Scratch};
 
 use crate::options::Options;
-use crate::reading::{kinds, read};
+use crate::reading::{findings, kinds, load, print};
 
 /// Reads the configuration and runs its suites, a line for each; fails if one does.
 ///
 /// # Errors
 /// If standard output cannot be written.
 pub(crate) fn test(options: &Options) -> io::Result<ExitCode> {
-    let Ok(config) = read(options, &kinds()) else { return Ok(ExitCode::FAILURE) };
-    let failed = run(&config.tests, &mut io::stdout().lock())?;
-    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let (loaded, _) = load(options, &kinds());
+    let out = &mut io::stdout().lock();
+    let tests: &[PolicyTest] = match &loaded {
+        Ok(config) => &config.tests,
+        Err(_) => &[],
+    };
+    let failed = match &loaded {
+        _ if options.json => run_in_json(&loaded, tests, out)?,
+        Ok(_) => run(tests, out)?,
+        Err(rejected) => {
+            print(rejected);
+            0
+        }
+    };
+    let good = loaded.is_ok() && failed == 0;
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Runs the tests; how many failed.
@@ -29,6 +44,38 @@ fn run(tests: &[PolicyTest], out: &mut dyn Write) -> io::Result<usize> {
         write_report(&test.title(), &report, &printed, out)?;
     }
     writeln!(out, "{} passed, {failed} failed", tests.len() - failed)?;
+    Ok(failed)
+}
+
+/// As [`run`], as one JSON document with what was found in the configuration.
+fn run_in_json(loaded: &Loaded, tests: &[PolicyTest], out: &mut dyn Write) -> io::Result<usize> {
+    let mut scratch = Scratch::default();
+    let mut failed = 0;
+    let strings = |list: &[String]| {
+        let quoted: Vec<String> = list.iter().map(|text| json::string(text)).collect();
+        format!("[{}]", quoted.join(", "))
+    };
+    let mut suites = Vec::new();
+    for test in tests {
+        let mut printed: Vec<String> = Vec::new();
+        let report = test.run(&mut scratch, &mut printed);
+        failed += usize::from(!report.passed());
+        suites.push(format!(
+            "\n    {{\"suite\": {}, \"passed\": {}, \"checks\": {}, \"failures\": {}, \"printed\": {}}}",
+            json::string(&test.title()),
+            report.passed(),
+            report.checks,
+            strings(&report.failures),
+            strings(&printed),
+        ));
+    }
+    let end = if suites.is_empty() { "" } else { "\n  " };
+    let (found, passed) = (findings(loaded), tests.len() - failed);
+    writeln!(
+        out,
+        "{{\n{found},\n  \"suites\": [{}{end}],\n  \"passed\": {passed},\n  \"failed\": {failed}\n}}",
+        suites.join(",")
+    )?;
     Ok(failed)
 }
 

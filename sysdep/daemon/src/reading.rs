@@ -1,12 +1,14 @@
 //! The configuration: read from a file, or the one in the program.
 
-use std::io;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use dunlin_conf::OsFiles;
-use dunlin_core::config::{Config, Kinds, Rejected, load, load_to_run};
+use dunlin_conf::{Diagnostic, OsFiles, Severity, SourceMap};
+use dunlin_core::config::{
+    Config, Kinds, Loaded, Rejected, load_to_run, load_with_sources, parse_text_with_sources,
+};
 use dunlin_core::protocol::ProtocolKind;
 use dunlin_unix::system::Embedded;
 
@@ -35,22 +37,24 @@ pub(crate) fn kinds() -> Kinds {
 /// # Errors
 /// If anything is wrong; it has been printed.
 pub(crate) fn read(options: &Options, kinds: &Kinds) -> Result<Config, Refused> {
+    let (loaded, _) = load(options, kinds);
+    loaded.map_err(|rejected| {
+        print(&rejected);
+        Refused
+    })
+}
+
+/// Reads the configuration that was asked for, and gives its text too.
+pub(crate) fn load(options: &Options, kinds: &Kinds) -> (Loaded, Arc<SourceMap>) {
     dunlin_filter::read_system_names(&OsFiles);
-    let loaded = match &options.config {
-        None => EXAMPLE.load(kinds),
-        Some(path) => {
-            // Only who is to do what is written must be able to.
-            let runs = options.command == Command::Run && !options.lenient;
-            let load = if runs { load_to_run } else { load };
-            load(&absolute(path.clone()), &OsFiles, kinds)
+    match &options.config {
+        None => parse_text_with_sources(EXAMPLE.name, EXAMPLE.text, kinds),
+        // Only who is to do what is written must be able to.
+        Some(path) if options.command == Command::Run && !options.lenient => {
+            let loaded = load_to_run(&absolute(path.clone()), &OsFiles, kinds);
+            (loaded, Arc::default())
         }
-    };
-    match loaded {
-        Ok(config) => Ok(config),
-        Err(rejected) => {
-            print(&rejected);
-            Err(Refused)
-        }
+        Some(path) => load_with_sources(&absolute(path.clone()), &OsFiles, kinds),
     }
 }
 
@@ -73,25 +77,68 @@ impl From<Refused> for io::Error {
 }
 
 /// `-p`: says what is wrong, and nothing else.
-pub(crate) fn check(options: &Options) -> ExitCode {
-    match read(options, &kinds()) {
-        Ok(config) => {
-            for warning in &config.warnings {
-                eprintln!("dunlin: {warning}");
-            }
-            // The process ends: the system takes back a hundred thousand pieces at once.
-            core::mem::forget(config);
-            ExitCode::SUCCESS
-        }
-        Err(Refused) => ExitCode::FAILURE,
+///
+/// # Errors
+/// If standard output cannot be written.
+pub(crate) fn check(options: &Options) -> io::Result<ExitCode> {
+    let (loaded, sources) = load(options, &kinds());
+    let code = if loaded.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    if options.json {
+        writeln!(io::stdout().lock(), "{{\n{}\n}}", findings(&loaded))?;
+        return Ok(code);
     }
+    match &loaded {
+        Ok(config) => config.warnings.iter().for_each(|warning| print_warning(warning, &sources)),
+        Err(rejected) => print(rejected),
+    }
+    // The process ends: the system takes back a hundred thousand pieces at once.
+    core::mem::forget((loaded, sources));
+    Ok(code)
 }
 
 /// Everything that was found: first BIRD's line, then the piece of text.
-fn print(rejected: &Rejected) {
+pub(crate) fn print(rejected: &Rejected) {
     for text in rejected.render_each() {
         eprint!("dunlin: {text}");
     }
+    let (errors, warnings) = rejected.left_out();
+    if errors + warnings > 0 {
+        eprintln!("dunlin: {errors} more errors and {warnings} more warnings are not shown");
+    }
+}
+
+/// Statements without effect have a line each: there may be many, and each says why.
+fn print_warning(warning: &Diagnostic, sources: &SourceMap) {
+    match warning.severity {
+        Severity::NoEffect => eprintln!("dunlin: {warning}"),
+        _ => eprint!("dunlin: {}", dunlin_conf::render(warning, sources)),
+    }
+}
+
+/// What was found, as the members of a JSON object.
+pub(crate) fn findings(loaded: &Loaded) -> String {
+    let all: &[Diagnostic] = match loaded {
+        Ok(config) => &config.warnings,
+        Err(rejected) => rejected.diagnostics(),
+    };
+    let list = |severity: Severity| {
+        let found = all.iter().filter(|one| one.severity == severity);
+        let objects: Vec<String> =
+            found.map(|one| format!("\n    {}", dunlin_conf::json::object(one))).collect();
+        let end = if objects.is_empty() { "" } else { "\n  " };
+        format!("[{}{end}]", objects.join(","))
+    };
+    let left_out = loaded.as_ref().err().map_or((0, 0), Rejected::left_out);
+    format!(
+        "  \"accepted\": {},\n  \"errors\": {},\n  \"warnings\": {},\n  \"without_effect\": {},\n  \
+         \"errors_left_out\": {},\n  \"warnings_left_out\": {}",
+        loaded.is_ok(),
+        list(Severity::Error),
+        list(Severity::Warning),
+        list(Severity::NoEffect),
+        left_out.0,
+        left_out.1,
+    )
 }
 
 fn absolute(path: PathBuf) -> PathBuf {

@@ -1,12 +1,18 @@
 //! `include "path";`: the files are read in place, even in the middle of another construct.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{Cursor, Lexer};
-use crate::glob;
+use crate::{
+    files::{Files, MAX_FILE},
+    glob,
+    source::Span,
+};
 
 /// How deep includes may nest.
 const MAX_DEPTH: usize = 8;
+/// How many files may be included in all: with eight levels, few files can ask for any number.
+const MAX_FILES: usize = 100_000;
 
 impl Lexer<'_> {
     /// Handles an include at the cursor; false if there is none.
@@ -19,7 +25,7 @@ impl Lexer<'_> {
             self.error(span, "Include not allowed here");
             return true;
         };
-        if self.depth >= MAX_DEPTH {
+        if self.open.len() > MAX_DEPTH {
             self.error(span, format!("Max include depth ({MAX_DEPTH}) reached"));
             return true;
         }
@@ -33,18 +39,45 @@ impl Lexer<'_> {
             self.error(span, format!("Unable to open included files {pattern}: {error}"));
             Vec::new()
         });
-        self.depth += 1;
         for path in found {
-            let name = path.display().to_string();
-            match files.read(&path) {
-                Ok(bytes) => self.file(&name, &path, bytes),
-                Err(error) => {
-                    self.error(span, format!("Unable to open included file {name}: {error}"));
-                }
+            if self.may_include(&path, span) {
+                self.one(&path, span, files);
             }
         }
-        self.depth -= 1;
         true
+    }
+
+    /// Whether another file can be read; not if it is being read already.
+    fn may_include(&mut self, path: &Path, span: Span) -> bool {
+        if self.open.iter().any(|open| open == path) {
+            self.error(span, format!("Max include depth ({MAX_DEPTH}) reached"))
+                .hint(format!("{} includes itself", path.display()));
+            return false;
+        }
+        if self.full {
+            return false;
+        }
+        self.full = self.out.sources.files().len() > MAX_FILES || self.bytes > MAX_FILE;
+        if self.full {
+            self.error(span, "Too many included files")
+                .hint(format!("at most {MAX_FILES} files and {} MiB", MAX_FILE >> 20));
+        }
+        !self.full
+    }
+
+    fn one(&mut self, path: &Path, span: Span, files: &dyn Files) {
+        let name = path.display().to_string();
+        match files.read(path) {
+            Ok(bytes) => {
+                self.bytes += bytes.len();
+                self.open.push(PathBuf::from(path));
+                self.file(&name, path, bytes);
+                self.open.pop();
+            }
+            Err(error) => {
+                self.error(span, format!("Unable to open included file {name}: {error}"));
+            }
+        }
     }
 }
 

@@ -5,8 +5,13 @@
 
 mod include;
 mod literal;
+mod strange;
 
-use std::{net::Ipv6Addr, path::Path, sync::Arc};
+use std::{
+    net::Ipv6Addr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use self::literal::Literal;
 use crate::{
@@ -20,6 +25,8 @@ pub use self::literal::Rd;
 
 /// The longest name.
 pub const MAX_NAME: usize = 64;
+/// The longest piece of text in a message.
+const MAX_QUOTED: usize = 80;
 /// The longest string.
 const MAX_STRING: usize = 4095;
 
@@ -88,7 +95,8 @@ pub struct Lexed {
 /// Reads a file and all that it includes.
 #[must_use]
 pub fn lex_file(path: &Path, files: &dyn Files) -> Lexed {
-    let mut lexer = Lexer { out: Lexed::default(), files: Some(files), depth: 0 };
+    let mut lexer = Lexer { files: Some(files), ..Lexer::default() };
+    lexer.open.push(path.to_owned());
     let name = path.display().to_string();
     match files.read(path) {
         Ok(bytes) => lexer.file(&name, path, bytes),
@@ -104,16 +112,22 @@ pub fn lex_file(path: &Path, files: &dyn Files) -> Lexed {
 /// Cuts one text; includes are not allowed in it.
 #[must_use]
 pub fn lex_text(name: &str, text: &str) -> Lexed {
-    let mut lexer = Lexer { out: Lexed::default(), files: None, depth: 0 };
+    let mut lexer = Lexer::default();
     lexer.file(name, Path::new(name), text.as_bytes().to_vec());
     lexer.finish()
 }
 
+#[derive(Default)]
 struct Lexer<'f> {
     out: Lexed,
     /// None where includes are not allowed.
     files: Option<&'f dyn Files>,
-    depth: usize,
+    /// The files that are being read, each included by the one before.
+    open: Vec<PathBuf>,
+    /// Bytes of included files.
+    bytes: usize,
+    /// Nothing more is included, and that was said.
+    full: bool,
 }
 
 /// The place in one file.
@@ -312,7 +326,7 @@ impl Lexer<'_> {
     fn invalid_literal(&mut self, span: Span, what: &str) {
         let message = match what {
             "Number out of range" => what.to_owned(),
-            _ => format!("{what} {}", self.out.sources.text(span)),
+            _ => format!("{what} {}", shortened(self.out.sources.text(span))),
         };
         self.error(span, message);
         self.push(TokenKind::Invalid, span);
@@ -328,11 +342,29 @@ impl Lexer<'_> {
             cursor.at += length;
             return;
         }
-        let length = cursor.text.get(cursor.at..).and_then(|text| text.chars().next());
-        let span = cursor.span(length.map_or(1, char::len_utf8));
-        self.error(span, "Unknown character");
+        self.unknown(cursor);
+    }
+
+    /// Characters that nothing begins with: one message for all in a row.
+    fn unknown(&mut self, cursor: &mut Cursor<'_>) {
+        let text = cursor.text.get(cursor.at..).unwrap_or("");
+        let length = text.find(|sign: char| !strange::is_strange(sign)).unwrap_or(text.len());
+        let span = cursor.span(length.max(text.chars().next().map_or(1, char::len_utf8)));
+        let hint = strange::advice(text, cursor.at == 0);
+        let error = self.error(span, "Unknown character");
+        if let Some(hint) = hint {
+            error.hint(hint);
+        }
         self.push(TokenKind::Invalid, span);
         cursor.at = span.end as usize;
+    }
+}
+
+/// A piece of text for a message.
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(MAX_QUOTED) {
+        Some((end, _)) => format!("{}...", text.get(..end).unwrap_or("")),
+        None => text.to_owned(),
     }
 }
 

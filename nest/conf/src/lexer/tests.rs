@@ -100,8 +100,62 @@ fn a_missing_include_is_an_error_and_an_empty_glob_is_not() {
 
 #[test]
 fn includes_nest_eight_deep() {
-    let files = MemoryFiles::default().with("m", "x\ninclude \"m\";");
-    let lexed = lex_file(Path::new("m"), &files);
+    let chain = |files: MemoryFiles, level: usize| {
+        files.with(&format!("m{level}"), format!("x\ninclude \"m{}\";", level + 1))
+    };
+    let files = (0..12).fold(MemoryFiles::default(), chain);
+    let lexed = lex_file(Path::new("m0"), &files);
     assert_eq!(lexed.tokens.len(), 9 + 1);
-    assert_eq!(lexed.diagnostics.error_count(), 1);
+    let all: Vec<String> = lexed.diagnostics.all().iter().map(ToString::to_string).collect();
+    assert_eq!(all, ["m8:2:1 Max include depth (8) reached"]);
+}
+
+#[test]
+fn a_file_that_includes_itself_is_named_and_read_once() {
+    let files = MemoryFiles::default()
+        .with("a", "x\ninclude \"b\";\ninclude \"b\";")
+        .with("b", "y\ninclude \"*\";");
+    let lexed = lex_file(Path::new("a"), &files);
+    assert_eq!(texts(&lexed), ["x", "y", "y", ""]);
+    let all = lexed.diagnostics.all();
+    assert_eq!(all.len(), 4, "each of the two reads of b asks for both: {all:?}");
+    assert_eq!(all[0].to_string(), "b:2:1 Max include depth (8) reached");
+    assert_eq!(all[0].hint.as_deref(), Some("a includes itself"));
+}
+
+#[test]
+fn few_files_cannot_ask_for_any_number() {
+    let files = (0..8).fold(MemoryFiles::default(), |files, level| {
+        let include = format!("include \"m{}\";\n", level + 1);
+        files.with(&format!("m{level}"), include.repeat(30))
+    });
+    let lexed = lex_file(Path::new("m0"), &files.with("m8", "x"));
+    let all: Vec<String> = lexed.diagnostics.all().iter().map(ToString::to_string).collect();
+    assert!(matches!(&all[..], [one] if one.ends_with("Too many included files")), "{all:?}");
+}
+
+#[test]
+fn strange_characters_in_a_row_are_one_error_with_advice() {
+    for (text, place, advice) in [
+        ("$$$$ @", "f:1:1", None),
+        ("\u{feff}a", "f:1:1", Some("byte order mark")),
+        ("x = \u{201c}a\u{201d}", "f:1:5", Some("straight quotes")),
+        ("a\u{a0}= 1", "f:1:2", Some("looks like a blank")),
+        ("a\0\0\0", "f:1:2", Some("is this a text file?")),
+        ("z\u{fc}rich", "f:1:2", Some("plain letters only")),
+        ("a \u{2013} b", "f:1:3", Some("a dash")),
+    ] {
+        let lexed = lex_text("f", text);
+        let first = &lexed.diagnostics.all()[0];
+        assert_eq!(first.to_string(), format!("{place} Unknown character"), "{text}");
+        let hint = first.hint.as_deref().unwrap_or("");
+        assert!(advice.map_or(hint.is_empty(), |advice| hint.contains(advice)), "{text}: {hint}");
+    }
+    assert_eq!(lex_text("f", "$$$$ @").diagnostics.error_count(), 2);
+}
+
+#[test]
+fn long_literals_are_cut_in_messages() {
+    let message = first_error(&"1:".repeat(100_000));
+    assert!(message.len() < 150 && message.ends_with("..."), "{message}");
 }

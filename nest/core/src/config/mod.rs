@@ -3,6 +3,7 @@
 //! A [`Config`] is immutable; the manager publishes the one in force, and a reload is a
 //! comparison of two of them.
 
+mod advice;
 mod channel;
 mod globals;
 pub mod grammar;
@@ -24,7 +25,10 @@ pub use globals::{DebugDefaults, Globals, RouterId, TableConfig, TablesGroup};
 pub use groups::{ThreadGroups, parse_threads};
 pub use log::{LogConfig, LogDestination, LogFile};
 pub(crate) use parse::parse_time_format;
-pub use parse::{Loaded, Rejected, load, load_again, load_to_run, parse_text};
+pub use parse::{
+    Loaded, Rejected, load, load_again, load_to_run, load_with_sources, parse_text,
+    parse_text_with_sources,
+};
 pub use unsupported::{no_effect, no_effect_yet, refuse, unbuilt};
 pub use watchdog::Watchdog;
 
@@ -118,7 +122,7 @@ impl DebugFlags {
         let flag = parser.expect_one_of(&Self::WORDS)?;
         if flag == Self::ROUTES || flag == Self::FILTERS {
             let span = parser.previous().span;
-            parser.warning(span, "Routes are not traced yet, this flag has no effect");
+            parser.no_effect(span, "Routes are not traced yet, this flag has no effect");
         }
         Ok(flag)
     }
@@ -155,7 +159,7 @@ impl DebugFlags {
         let span = parser.previous().span;
         let flags = Self::parse(parser)?;
         if flags != Self::OFF {
-            parser.warning(span, format!("{what} are not traced yet, this has no effect"));
+            parser.no_effect(span, format!("{what} are not traced yet, this has no effect"));
         }
         Ok(flags)
     }

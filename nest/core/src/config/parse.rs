@@ -12,7 +12,7 @@ use super::table::is_net_type;
 use super::unsupported::{no_effect, no_effect_yet};
 use super::{
     CliConfig, Config, ConfigParser, DebugFlags, Globals, Kinds, LogConfig, Meaning, RouterId,
-    TableConfig, names,
+    TableConfig, advice, names,
 };
 use crate::protocol::{ChannelKind, InstanceConfig};
 use crate::timeformat::{TimeFormat, TimeKind};
@@ -38,6 +38,11 @@ impl Rejected {
         self.diagnostics.all()
     }
 
+    /// How many errors and warnings were found beyond those that are kept.
+    pub fn left_out(&self) -> (usize, usize) {
+        self.diagnostics.left_out()
+    }
+
     /// Everything that was found, with the lines of text, for people.
     pub fn render_each(&self) -> impl Iterator<Item = String> {
         let all = self.diagnostics.all().iter();
@@ -50,6 +55,15 @@ impl Rejected {
 /// # Errors
 /// If anything in it is wrong; every error is in [`Rejected`].
 pub fn load(path: &Path, files: &dyn Files, kinds: &Kinds) -> Loaded {
+    load_with_sources(path, files, kinds).0
+}
+
+/// As [`load`]; with the texts, which a daemon does not need any more.
+pub fn load_with_sources(
+    path: &Path,
+    files: &dyn Files,
+    kinds: &Kinds,
+) -> (Loaded, Arc<SourceMap>) {
     parse(path.to_owned(), lex_file(path, files), kinds, Purpose::Look, None)
 }
 
@@ -58,7 +72,7 @@ pub fn load(path: &Path, files: &dyn Files, kinds: &Kinds) -> Loaded {
 /// # Errors
 /// If anything in it is wrong or missing; every error is in [`Rejected`].
 pub fn load_to_run(path: &Path, files: &dyn Files, kinds: &Kinds) -> Loaded {
-    parse(path.to_owned(), lex_file(path, files), kinds, Purpose::Run, None)
+    parse(path.to_owned(), lex_file(path, files), kinds, Purpose::Run, None).0
 }
 
 /// As [`load_to_run`], or if `lenient` as [`load`], for a daemon that runs: `before` are the names of the
@@ -74,7 +88,7 @@ pub fn load_again(
     before: Option<Arc<Symbols<Meaning>>>,
 ) -> Loaded {
     let purpose = if lenient { Purpose::Look } else { Purpose::Run };
-    parse(path.to_owned(), lex_file(path, files), kinds, purpose, before)
+    parse(path.to_owned(), lex_file(path, files), kinds, purpose, before).0
 }
 
 /// Reads a configuration that is not in a file; includes are not allowed.
@@ -82,6 +96,11 @@ pub fn load_again(
 /// # Errors
 /// If anything in it is wrong; every error is in [`Rejected`].
 pub fn parse_text(name: &str, text: &str, kinds: &Kinds) -> Loaded {
+    parse_text_with_sources(name, text, kinds).0
+}
+
+/// As [`parse_text`]; with the text as it was read.
+pub fn parse_text_with_sources(name: &str, text: &str, kinds: &Kinds) -> (Loaded, Arc<SourceMap>) {
     parse(PathBuf::from(name), lex_text(name, text), kinds, Purpose::Look, None)
 }
 
@@ -103,7 +122,7 @@ fn parse(
     kinds: &Kinds,
     purpose: Purpose,
     before: Option<Arc<Symbols<Meaning>>>,
-) -> Loaded {
+) -> (Loaded, Arc<SourceMap>) {
     let symbols = before.map_or_else(Symbols::default, Symbols::after);
     let parser = ConfigParser::new(lexed, symbols);
     let mut loader = Loader {
@@ -158,7 +177,7 @@ impl Loader {
         }
     }
 
-    fn finish(mut self, path: PathBuf, purpose: Purpose) -> Loaded {
+    fn finish(mut self, path: PathBuf, purpose: Purpose) -> (Loaded, Arc<SourceMap>) {
         if self.protocols.is_empty() && !self.parser.diagnostics().has_errors() {
             self.parser.error_here("No protocol is specified in the config file");
         }
@@ -167,22 +186,24 @@ impl Loader {
         if purpose == Purpose::Run {
             outcome.diagnostics.refuse_missing(LENIENT);
         }
+        let sources = Arc::new(outcome.sources);
         if outcome.diagnostics.has_errors() {
-            let sources = Arc::new(outcome.sources);
-            return Err(Rejected { diagnostics: outcome.diagnostics, sources });
+            let rejected = Rejected { diagnostics: outcome.diagnostics, sources: sources.clone() };
+            return (Err(rejected), sources);
         }
         let names = self.protocols.iter().map(|protocol| protocol.name.clone());
-        Ok(Config {
+        let config = Config {
             path,
-            digest: outcome.sources.digest(),
+            digest: sources.digest(),
             places: names.enumerate().map(|(place, name)| (name, place)).collect(),
             globals: self.globals,
             protocols: self.protocols,
             symbols: Arc::new(outcome.symbols),
             tests: self.tests,
             warnings: outcome.diagnostics.warnings().cloned().collect(),
-            sources: Arc::new(outcome.sources),
-        })
+            sources: Arc::clone(&sources),
+        };
+        (Ok(config), sources)
     }
 
     fn statement(&mut self) -> Parsed<()> {
@@ -244,7 +265,7 @@ impl Loader {
             }
             "mrtdump" => self.mrtdump(),
             "graceful" => self.graceful_restart(),
-            _ => Err(self.parser.unexpected(&[])),
+            _ => Err(self.parser.unexpected_because(&[], advice::top_level(&self.parser))),
         }
     }
 

@@ -9,7 +9,7 @@ use super::channel::{AnyChannel, ChannelDraft};
 use super::groups::parse_group;
 use super::parse::{Loader, parse_router_id};
 use super::unsupported::{no_effect_yet, unbuilt};
-use super::{ConfigParser, DebugFlags, Globals, names};
+use super::{ConfigParser, DebugFlags, Globals, advice, names};
 use crate::protocol::{
     ChannelRules, InstanceConfig, Needed, NoConfig, OtherChannel, OtherChannelConfig, ProtocolKind,
     Section,
@@ -96,7 +96,7 @@ impl Draft {
         } else if parser.eat_word("vrf") {
             self.vrf(parser)?;
         } else {
-            return Err(parser.unexpected(&[]));
+            return Err(parser.unexpected_because(&[], advice::section(parser, &self.rules)));
         }
         Ok(())
     }

@@ -20,13 +20,13 @@ pub fn refuse(parser: &mut ConfigParser, what: &str) -> Failed {
 /// Warns that an option is read and changes nothing. `option`: its words; `place`: where it stands;
 /// `reason`: what makes it so, to be read by whoever wrote it.
 pub fn no_effect(parser: &mut ConfigParser, place: Span, option: &str, reason: &str) {
-    parser.warning(place, format!("{option}: accepted, has no effect: {reason}"));
+    parser.no_effect(place, format!("{option}: accepted, has no effect: {reason}"));
 }
 
 /// Warns that an option is read and changes nothing so far, because what it is about is not built.
 pub fn no_effect_yet(parser: &mut ConfigParser, place: Span, option: &str) {
     parser
-        .warning(place, format!("{option}: accepted, has no effect yet"))
+        .no_effect(place, format!("{option}: accepted, has no effect yet"))
         .hint("Dunlin does not have this so far; the rest of the configuration works without it")
         .missing(format!("{option} is not supported yet"));
 }
@@ -36,7 +36,7 @@ pub fn no_effect_yet(parser: &mut ConfigParser, place: Span, option: &str) {
 pub fn unbuilt(parser: &mut ConfigParser, place: Span, what: &str) -> Arc<str> {
     let text = format!("{what} is not supported yet");
     parser
-        .warning(place, text.clone())
+        .no_effect(place, text.clone())
         .hint("a protocol with this is read but does not start, as it would not do what is written")
         .missing(text);
     Arc::from(what)

@@ -22,7 +22,7 @@ impl Unbuilt {
         }
         let text = format!("Protocol {} is not supported yet", self.keyword);
         let hint = format!("Dunlin cannot {lacks} so far: the daemon does not start with it");
-        parser.warning(config.span, text.clone()).hint(hint).missing(text);
+        parser.no_effect(config.span, text.clone()).hint(hint).missing(text);
     }
 }
 

@@ -229,6 +229,7 @@ fn specialized(
         name: Arc::clone(&function.name),
         parameters: parameters.into(),
         result: function.result,
+        depth: function.depth,
         code: new.sealed(),
         written: None,
     })

@@ -3,7 +3,14 @@
 use std::cmp::Ordering;
 
 use super::Fault;
-use crate::{net::plain_type, value::Value};
+use crate::{net::plain_type, types::Type, value::Value};
+
+/// Whether values of two types can be equal at all.
+pub(crate) fn can_be_equal(a: Type, b: Type) -> bool {
+    let vague = |kind: Type| matches!(kind, Type::Void | Type::Unknown | Type::Opaque);
+    let address = |kind: Type| matches!(kind, Type::Ip | Type::Quad);
+    a.fits(b) || b.fits(a) || vague(a) || vague(b) || (address(a) && address(b))
+}
 
 /// Whether two values are equal. Values of different types are not, apart from addresses and
 /// quads, and empty sets of all types.

@@ -19,7 +19,7 @@ use crate::{
     value::Value,
 };
 
-pub(crate) use self::{matching::can_match, method::method};
+pub(crate) use self::{compare::can_be_equal, matching::can_match, method::method};
 
 /// Why an operation has no result. Boxed, so that results stay small.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,13 +85,20 @@ impl Unary {
     }
 }
 
+/// The longest string or bytestring that is made, in bytes. Constants that double, each out of the one
+/// before, are many runs.
+const MAX_TEXT: usize = 65_535;
+
+/// What is said of both.
+const TOO_MUCH: &str = "Too much memory in one run";
+
 /// Bytes that a run, or the folding of one body, may have made before it may make no more.
 pub(crate) const MAX_MEMORY: usize = 16 << 20;
 
 /// Whether more values may be made.
 pub(crate) fn room(bump: &Bump) -> Result<(), Fault> {
     if bump.allocated_bytes() > MAX_MEMORY {
-        return Err("Too much memory in one run".into());
+        return Err(TOO_MUCH.into());
     }
     Ok(())
 }
@@ -161,6 +168,10 @@ fn pair<'v>(a: Value<'v>, b: Value<'v>) -> Outcome<'v> {
 pub(crate) fn concat_values<'v>(a: Value<'v>, b: Value<'v>, bump: &'v Bump) -> Outcome<'v> {
     room(bump)?;
     match (a, b) {
+        (Value::String(a), Value::String(b)) if a.len() + b.len() > MAX_TEXT => {
+            Err(TOO_MUCH.into())
+        }
+        (Value::Bytes(a), Value::Bytes(b)) if a.len() + b.len() > MAX_TEXT => Err(TOO_MUCH.into()),
         (Value::String(a), Value::String(b)) => {
             let text = join(a.as_bytes(), b.as_bytes(), bump);
             Ok(Value::String(std::str::from_utf8(text).unwrap_or_default()))
@@ -192,7 +203,11 @@ pub(crate) fn unary<'v>(op: Unary, a: Value<'v>, bump: &'v Bump) -> Outcome<'v> 
         Unary::Defined => Ok(Value::Bool(is_defined(a))),
         Unary::Format => {
             room(bump)?;
-            Ok(Value::String(bump.alloc_str(&a.to_string())))
+            let text = a.to_string();
+            if text.len() > MAX_TEXT {
+                return Err(TOO_MUCH.into());
+            }
+            Ok(Value::String(bump.alloc_str(&text)))
         }
         Unary::FromHex => {
             let Value::String(text) = a else {

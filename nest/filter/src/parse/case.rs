@@ -44,6 +44,7 @@ pub(super) fn case(parser: &mut Parser, builder: &mut Builder) -> Parsed<NodeId>
             }
         }
     }
+    parser.ends_here();
     if failed {
         return Err(Failed);
     }

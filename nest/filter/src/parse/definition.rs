@@ -17,6 +17,10 @@ use crate::{
     value::Constant,
 };
 
+/// How deep calls of functions may nest in the text. A run bounds them too, and more narrowly, but whatever
+/// walks over a program needs a bound that does not depend on what a run meets.
+const MAX_DEPTH: u32 = 2000;
+
 /// Parses `filter NAME { ... }`, behind `filter`.
 ///
 /// # Errors
@@ -110,6 +114,8 @@ pub fn parse_function_definition(parser: &mut Parser) -> Parsed<()> {
         Ok(head) => head,
         Err(Failed) => {
             leave(parser);
+            parser.symbols.forget(&name);
+            parser.forgive(&name);
             return Err(Failed);
         }
     };
@@ -129,7 +135,13 @@ pub fn parse_function_definition(parser: &mut Parser) -> Parsed<()> {
         Err(Failed) => (builder.push(parser, Node::Nothing, span), true),
     };
     let code = builder.finish(body_node);
-    let mut function = Function::new(name, parameters.into(), result, code);
+    let mut function = Function::new(name.clone(), parameters.into(), result, code);
+    if function.depth > MAX_DEPTH {
+        parser.symbols.forget(&name);
+        parser.forgive(&name);
+        let text = format!("Function calls nest deeper than {MAX_DEPTH} levels in '{name}'");
+        return Err(parser.error(span, text).into());
+    }
     if let Some(Symbol::Function(before)) = parser.symbols.before(&function.name) {
         function.code.compare_with(&before.code);
     }
@@ -173,7 +185,7 @@ pub fn parse_define(parser: &mut Parser) -> Parsed<()> {
         parser.semicolon()?;
         Ok(constant)
     };
-    let constant = parse(parser)?;
+    let constant = parse(parser).inspect_err(|_| parser.forgive(&name))?;
     let constant = match parser.symbols.before(&name) {
         Some(Symbol::Constant(before)) if *before == constant => before.clone(),
         _ => constant,

@@ -16,6 +16,7 @@ pub(super) fn expression(parser: &mut Parser, builder: &mut Builder) -> Parsed<E
     let first = comparison(parser, builder)?;
     let mut steps: Vec<(Logic, Expr)> = Vec::new();
     let mut mixed: Option<Span> = None;
+    let mut alternative = false;
     loop {
         let op = match parser.token().kind {
             TokenKind::AndAnd => Logic::And,
@@ -23,9 +24,10 @@ pub(super) fn expression(parser: &mut Parser, builder: &mut Builder) -> Parsed<E
             _ => break,
         };
         let span = parser.advance().span;
-        if op == Logic::And && steps.iter().any(|(op, _)| *op == Logic::Or) {
+        if op == Logic::And && alternative {
             mixed.get_or_insert(span);
         }
+        alternative |= op == Logic::Or;
         let operand = comparison(parser, builder)?;
         steps.push((op, operand));
     }

@@ -104,7 +104,18 @@ pub(crate) fn constant(parser: &mut Parser) -> Parsed<Constant> {
         return Ok(constant.clone());
     }
     let code = builder.finish(expr.node);
-    match evaluate_code(&code, &mut Scratch::default(), &mut Silent) {
+    let mut scratch = Scratch::default();
+    let affordable = parser.spend(0);
+    let result = match affordable {
+        true => evaluate_code(&code, &mut scratch, &mut Silent),
+        false => Ok(Constant::Void),
+    };
+    if !affordable || !parser.spend(scratch.turns) {
+        let error = parser.error(start, "Constant expressions take too long");
+        error.hint("all of them together have called functions and gone round loops too often");
+        return Err(Failed);
+    }
+    match result {
         Ok(constant) => Ok(constant),
         Err(RunError { message, .. }) => {
             let error = parser.error(start, "Runtime error");
@@ -138,6 +149,8 @@ pub fn evaluate(text: &str, symbols: Arc<Symbols>) -> Result<String, String> {
     }
 }
 
+#[cfg(test)]
+mod bounds;
 #[cfg(test)]
 mod soup;
 #[cfg(test)]

@@ -77,6 +77,10 @@ fn empty(parser: &mut Parser, builder: &mut Builder) -> Parsed<Expr> {
     let start = parser.token().span;
     let signs = |parser: &mut Parser| (0..3).take_while(|_| parser.eat(sign)).count();
     let before = signs(parser);
+    if let TokenKind::Number(_) = parser.token().kind {
+        let hint = "numbers have no sign: they go from 0 to 4294967295";
+        return Err(parser.unexpected_because(&["EMPTY"], Some(hint)));
+    }
     parser.expect_word("empty")?;
     let place = parser.place();
     let after = (0..before).take_while(|_| parser.eat(sign)).count();

@@ -36,14 +36,20 @@ pub(super) fn set(parser: &mut Parser, builder: &mut Builder) -> Parsed<Expr> {
         if *element.get_or_insert(of) != of {
             let first = element.map_or("", |element| element.of().name());
             let message = format!("Can't mix {first} and {} in a set", of.of());
-            return Err(parser.error(span, message).into());
+            let error = parser.error(span, message);
+            return Err(error.because("a set is of one type; write a set for each"));
         }
         items.push(item);
         if parser.eat(TokenKind::CloseBracket) {
             break;
         }
         if !parser.eat(TokenKind::Comma) {
-            return Err(parser.unexpected(&["DDOT", "','", "']'"]));
+            let sum = matches!(
+                parser.token().kind,
+                TokenKind::Plus | TokenKind::Minus | TokenKind::Star | TokenKind::Slash
+            );
+            let hint = sum.then_some("what is to be computed in a set needs parentheses");
+            return Err(parser.unexpected_because(&["DDOT", "','", "']'"], hint));
         }
     }
     let element = element.unwrap_or(Element::Int);
@@ -67,9 +73,12 @@ fn prefix_set(parser: &mut Parser) -> Parsed<Constant> {
     let mut set = trie::PrefixSet::new();
     let mut family: Option<bool> = None;
     loop {
+        let start = parser.token().span;
         let (prefix, low, high) = prefix_pattern(parser)?;
         if *family.get_or_insert(prefix.is_v4()) != prefix.is_v4() {
-            return Err(parser.error_here("Mixed IPv4/IPv6 prefixes in prefix set").into());
+            let error = parser.error_here("Mixed IPv4/IPv6 prefixes in prefix set");
+            error.related(start, "this is of the other family");
+            return Err(error.because("a set is of one family; write a set for each"));
         }
         set.add(prefix, low, high);
         if parser.eat(TokenKind::CloseBracket) {
@@ -92,6 +101,11 @@ fn prefix_pattern(parser: &mut Parser) -> Parsed<(Prefix, u8, u8)> {
     let prefix = match ip {
         Some(ip) => {
             parser.advance();
+            if !parser.at(TokenKind::Slash) {
+                let longest = Prefix::host(ip).len();
+                let hint = format!("a set of prefixes has prefixes only: {ip}/{longest}");
+                return Err(parser.unexpected_because(&["'/'"], Some(&hint)));
+            }
             parser.prefix_after(ip)?
         }
         None if at_prefix_constant(parser) => parser.prefix()?,
@@ -117,7 +131,8 @@ fn prefix_pattern(parser: &mut Parser) -> Parsed<(Prefix, u8, u8)> {
         _ => {
             let span = parser.previous().span;
             let message = format!("Invalid prefix pattern range: {{{low}, {high}}}");
-            Err(parser.error(span, message).into())
+            let error = parser.error(span, message);
+            Err(error.because(format!("the lower length first, and none beyond {longest}")))
         }
     }
 }

@@ -106,7 +106,9 @@ fn condition(parser: &mut Parser, builder: &mut Builder) -> Parsed<NodeId> {
     while otherwise.is_none() && parser.eat_word("if") {
         let condition = expression(parser, builder)?;
         if !parser.eat_word("then") {
-            return Err(parser.unexpected(&[]));
+            let block = parser.at(TokenKind::OpenBrace);
+            let hint = block.then_some("`then` stands between the condition and this");
+            return Err(parser.unexpected_because(&[], hint));
         }
         let then = parser.nested(|parser| command(parser, builder))?;
         arms.push((condition, then));
@@ -117,6 +119,7 @@ fn condition(parser: &mut Parser, builder: &mut Builder) -> Parsed<NodeId> {
             otherwise = Some(parser.nested(|parser| command(parser, builder))?);
         }
     }
+    parser.ends_here();
     let at = if otherwise.is_some() { parser.previous().span } else { parser.token().span };
     let mut rest = match otherwise {
         Some(rest) => rest,
@@ -168,6 +171,10 @@ fn return_value(parser: &mut Parser, builder: &mut Builder) -> Parsed<NodeId> {
     if builder.owner == Owner::Filter {
         let error = parser.error(start, "Return in a filter");
         return Err(error.because("only functions return; filters accept or reject"));
+    }
+    if parser.at(TokenKind::Semicolon) {
+        let hint = "a function returns a value; without one it ends by itself";
+        return Err(parser.unexpected_because(&[], Some(hint)));
     }
     let value = expression(parser, builder)?;
     parser.semicolon()?;
@@ -329,7 +336,9 @@ fn assignment(parser: &mut Parser, builder: &mut Builder) -> Parsed<NodeId> {
         }
         value
     } else {
-        return Err(parser.unexpected(&["'='", "'.'"]));
+        let pascal = parser.at(TokenKind::Colon) && parser.ahead(1).kind == TokenKind::Equal;
+        let hint = pascal.then_some("values are assigned with `=`");
+        return Err(parser.unexpected_because(&["'='", "'.'"], hint));
     };
     if !parser.at(TokenKind::Semicolon) {
         return Err(parser.unexpected(&[]));

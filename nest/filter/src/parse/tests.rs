@@ -60,7 +60,7 @@ fn parse_over(text: &str, symbols: Symbols) -> All {
     (parser.finish(), filters, tests)
 }
 
-fn messages(text: &str, severity: Severity) -> Vec<String> {
+pub(super) fn messages(text: &str, severity: Severity) -> Vec<String> {
     let (outcome, _) = parse(text);
     let all = outcome.diagnostics.all().iter();
     all.filter(|d| d.severity == severity).map(ToString::to_string).collect()
@@ -375,7 +375,7 @@ fn checks_and_suites_are_typed() {
 #[test]
 fn all_errors_of_a_file_are_found() {
     let text = "define a = ;\nfilter f {\n  foo = 1;\n  if x then { bar; }\n  accept;\n}\n\
-                filter g { accept }\ndefine b = a + 1;\nimport filter f;";
+                filter g { accept }\ndefine b = c + a;\nimport filter f;";
     assert_eq!(
         messages(text, Severity::Error),
         [

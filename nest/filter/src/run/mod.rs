@@ -78,6 +78,8 @@ pub struct Scratch {
     seen: Seen,
     /// Counts of runs, if they are wanted.
     counters: Option<Box<Counters>>,
+    /// Calls and rounds of loops in the last evaluation of an expression.
+    pub(crate) turns: u32,
 }
 
 impl Default for Scratch {
@@ -89,6 +91,7 @@ impl Default for Scratch {
             text: String::new(),
             seen: Seen::default(),
             counters: None,
+            turns: 0,
         }
     }
 }
@@ -258,7 +261,7 @@ pub(crate) fn evaluate_code(
     sink: &mut dyn Sink,
 ) -> Result<Constant, RunError> {
     let result = {
-        let Scratch { bump, kept, text, .. } = &mut *scratch;
+        let Scratch { bump, kept, text, turns, .. } = &mut *scratch;
         let bump: &Bump = bump;
         let mut untraced = Untraced;
         let mut machine = Machine::new(None, bump, kept, text, sink, &mut untraced);
@@ -266,6 +269,7 @@ pub(crate) fn evaluate_code(
         let mut frame = Frame { code, slots };
         let value = machine.evaluate(&mut frame, code.body);
         machine.flush(code, code.body);
+        *turns = machine.turns;
         match value {
             Ok(value) => Ok(value.to_constant()),
             Err(_) => Err(machine.failure()),
