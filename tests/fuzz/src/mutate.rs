@@ -1,5 +1,7 @@
 //! Makes broken input of good.
 
+use core::ops::Range;
+
 use crate::chance::Chance;
 
 /// Bytes where codecs have their limits.
@@ -86,6 +88,81 @@ pub fn text(chance: &mut Chance, good: &'static str, words: &[&'static str]) -> 
 pub fn one_of_texts(chance: &mut Chance, good: &[&'static str], words: &[&'static str]) -> String {
     let one = *chance.one_of(good);
     text(chance, one, words)
+}
+
+/// Text whose statements and blocks are moved, doubled, cut out, exchanged with those of other texts: most of
+/// what comes of it is well-formed, so it gets further into the parser than words at random do.
+pub fn structure(chance: &mut Chance, good: &[&'static str], words: &[&'static str]) -> String {
+    let one: &'static str = chance.one_of::<&'static str>(good);
+    let mut list = split(one);
+    for _ in 0..*chance.one_of(&[1, 1, 2, 4, 8]) {
+        let own = statements(&list);
+        let Some(place) = (!own.is_empty()).then(|| chance.one_of(&own).clone()) else { break };
+        match chance.within(0..=6) {
+            0 => drop(list.drain(place)),
+            1 | 2 => {
+                let other: &'static str = chance.one_of::<&'static str>(good);
+                let other = split(other);
+                let theirs = statements(&other);
+                if !theirs.is_empty() {
+                    let piece = other[chance.one_of(&theirs).clone()].to_vec();
+                    let end = if chance.per_mille(500) { place.start } else { place.end };
+                    list.splice(place.start..end, piece);
+                }
+            }
+            3 => {
+                let piece = list[place.clone()].to_vec();
+                let to = chance.one_of(&own).start;
+                for _ in 0..*chance.one_of(&[1, 1, 2, 30]) {
+                    list.splice(to..to, piece.iter().copied());
+                }
+            }
+            4 => {
+                // One word for another that the text has.
+                let at = chance.within(place.start..=place.end - 1);
+                list[at] = *chance.one_of(&list);
+            }
+            5 => {
+                let at = chance.within(place.start..=place.end - 1);
+                list[at] = *chance.one_of(words);
+            }
+            _ => {
+                // A block around it.
+                list.splice(place.end..place.end, ["}", ";"]);
+                list.splice(place.start..place.start, ["{", " "]);
+            }
+        }
+        list.truncate(20_000);
+    }
+    list.concat()
+}
+
+/// Where the statements of a text are, those in blocks too, each with its `;` or block.
+fn statements(list: &[&str]) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    let mut open: Vec<usize> = Vec::new();
+    let mut start = 0;
+    for (at, word) in list.iter().enumerate() {
+        match *word {
+            "{" => {
+                open.push(start);
+                start = at + 1;
+            }
+            "}" => {
+                start = open.pop().unwrap_or(at);
+                found.push(start..at + 1);
+                if list.get(at + 1) != Some(&";") {
+                    start = at + 1;
+                }
+            }
+            ";" => {
+                found.push(start..at + 1);
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    found
 }
 
 /// Words, numbers, white space and signs, each for itself.

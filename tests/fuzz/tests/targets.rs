@@ -1,8 +1,10 @@
 //! Each target for a bounded number of cases, or for `FUZZ_SECONDS`.
 
 use dunlin_core::config::parse_text;
-use dunlin_fuzz_tests::targets::{bgp, command, configuration, filter, netlink, trace, value};
-use dunlin_fuzz_tests::{drive, mutate};
+use dunlin_fuzz_tests::targets::{
+    bgp, command, configuration, filter, lexer, netlink, program, trace, value,
+};
+use dunlin_fuzz_tests::{chance, drive, mutate};
 
 #[test]
 fn bgp_messages() {
@@ -38,14 +40,41 @@ fn flight_records() {
 }
 
 #[test]
+fn tokens() {
+    drive::run("tokens", 20_000, lexer::files, lexer::feed);
+}
+
+#[test]
 fn configurations() {
     let kinds = configuration::kinds();
-    if let Err(rejected) = parse_text("good.conf", configuration::GOOD, &kinds) {
-        panic!("{:#?}", rejected.lines().map(|line| line.to_string()).collect::<Vec<_>>());
+    for text in configuration::CORPUS {
+        if let Err(rejected) = parse_text("good.conf", text, &kinds) {
+            panic!("{:#?}", rejected.lines().map(|line| line.to_string()).collect::<Vec<_>>());
+        }
     }
     let words = configuration::words();
-    let make = |chance: &mut _| mutate::text(chance, configuration::GOOD, &words);
+    let make = |chance: &mut chance::Chance| {
+        if chance.per_mille(600) {
+            return mutate::structure(chance, configuration::CORPUS, &words);
+        }
+        mutate::one_of_texts(chance, configuration::CORPUS, &words)
+    };
     drive::run("configurations", 600, make, |text| configuration::feed(text, &kinds));
+}
+
+#[test]
+fn programs() {
+    let routes = filter::routes();
+    let make = |chance: &mut _| program::Maker::new(chance, true).filter();
+    let compiled = (0..100).filter(|seed| filter::compiles(&make(&mut chance::Chance::new(*seed))));
+    assert!(compiled.count() >= 50, "most of them type-check");
+    drive::run("programs", 3000, make, |text| filter::feed(text, &routes));
+}
+
+#[test]
+fn folded_and_run() {
+    let make = |chance: &mut _| program::Maker::new(chance, false).both_ways();
+    drive::run("folded and run", 6000, make, filter::feed_both_ways);
 }
 
 #[test]
@@ -75,6 +104,6 @@ fn commands() {
 #[test]
 #[should_panic(expected = "FUZZ_CASE=")]
 fn a_fault_is_named() {
-    let make = |chance: &mut dunlin_fuzz_tests::chance::Chance| chance.within(0..=99);
+    let make = |chance: &mut chance::Chance| chance.within(0..=99);
     drive::run("a fault", 10_000, make, |number| assert_ne!(*number, 42));
 }

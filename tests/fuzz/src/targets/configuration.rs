@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use dunlin_conf::json;
 use dunlin_conf::lexer::lex_text;
 use dunlin_core::config::{Kinds, parse_text};
 use dunlin_core::protocol::ProtocolKind;
@@ -33,6 +34,25 @@ protocol bgp up1 from t { neighbor 192.0.2.1 port 1179 as 65002; password "x"; p
   ipv6 { import all; export none; next hop self; add paths off; import keep filtered; receive limit 9 action restart; }; }
 protocol bgp dyn { local 10.0.0.1 as 65001; neighbor range 10.1.0.0/16 external; dynamic name "d"; dynamic name digits 3; ipv4 { import none; export all; }; }
 "#;
+
+/// More of them: together they have every statement, protocol and option there is.
+pub const CORPUS: &[&str] = &[
+    GOOD,
+    include_str!("../../corpus/bgp.conf"),
+    include_str!("../../corpus/top.conf"),
+    include_str!("../../../../proto/unbuilt/samples/aggregator.conf"),
+    include_str!("../../../../proto/unbuilt/samples/babel.conf"),
+    include_str!("../../../../proto/unbuilt/samples/bfd.conf"),
+    include_str!("../../../../proto/unbuilt/samples/bmp.conf"),
+    include_str!("../../../../proto/unbuilt/samples/bridge.conf"),
+    include_str!("../../../../proto/unbuilt/samples/evpn.conf"),
+    include_str!("../../../../proto/unbuilt/samples/l3vpn.conf"),
+    include_str!("../../../../proto/unbuilt/samples/mrt.conf"),
+    include_str!("../../../../proto/unbuilt/samples/ospf.conf"),
+    include_str!("../../../../proto/unbuilt/samples/radv.conf"),
+    include_str!("../../../../proto/unbuilt/samples/rip.conf"),
+    include_str!("../../../../proto/unbuilt/samples/rpki.conf"),
+];
 
 /// Words of files that are not words of filters.
 const WORDS: &[&str] = &[
@@ -106,7 +126,7 @@ pub fn kinds() -> Kinds {
         Arc::new(dunlin_direct::Direct),
         Arc::new(dunlin_kernel::Kernel),
     ];
-    Arc::new(list)
+    list.into_iter().chain(dunlin_unbuilt::kinds()).collect()
 }
 
 /// Any text: it is accepted, or refused with a reason; the same both times.
@@ -116,6 +136,14 @@ pub fn feed(text: &str, kinds: &Kinds) {
     let answer = || match parse_text("fuzz.conf", text, kinds) {
         Ok(config) => vec![format!("{}", config.protocols.len())],
         Err(rejected) => {
+            for (diagnostic, text) in rejected.diagnostics().iter().zip(rejected.render_each()) {
+                assert!(
+                    text.starts_with(&diagnostic.to_string()),
+                    "the first line is BIRD's: {text}"
+                );
+                assert!(json::object(diagnostic).ends_with('}'));
+                assert!(diagnostic.line > 0 && diagnostic.column > 0);
+            }
             let lines: Vec<String> = rejected.lines().map(|line| line.to_string()).collect();
             assert!(!lines.is_empty(), "refused without a reason");
             lines

@@ -7,7 +7,7 @@ use dunlin_attr::{Attrs, AttrsBuilder, BgpNextHop, NextHop, Origin, Rts};
 use dunlin_conf::lexer::lex_text;
 use dunlin_filter::{
     ChannelFilter, Parser, ResolvedHop, RouteInput, Scratch, Symbols, Verdict, apply, evaluate,
-    explain, parse_channel_filter,
+    explain, parse_channel_filter, parse_function_definition,
 };
 use dunlin_net::as_path::AsPathBuf;
 use dunlin_net::community::CommunitiesBuf;
@@ -148,6 +148,31 @@ pub fn routes() -> Vec<Arc<Attrs>> {
     builder.set_bgp_next_hop(Some(BgpNextHop { global: address(), link_local: None }));
     builder.set_next_hop(NextHop::Bgp);
     vec![builder.finish(), AttrsBuilder::new(Rts::Static).finish()]
+}
+
+/// An expression with its literals in it, which is folded while it is read, and as a function of them, which
+/// is not: both have the same value. Only folding does not stop at the first operand of `&&` that is false, as
+/// BIRD's does not.
+pub fn feed_both_ways((folded, function, call): &(String, String, String)) {
+    let mut parser = Parser::new(lex_text("fuzz", function), Symbols::default());
+    parser.advance();
+    let good = parse_function_definition(&mut parser).is_ok();
+    let outcome = parser.finish();
+    assert_ne!(good, outcome.diagnostics.has_errors(), "{:?}", outcome.diagnostics.all());
+    if !good {
+        return;
+    }
+    let now = evaluate(folded, Arc::default());
+    let later = evaluate(call, Arc::new(outcome.symbols));
+    match (&now, &later) {
+        (Ok(now), Ok(later)) => assert_eq!(now, later, "folded, and run"),
+        (Ok(now), Err(later)) => panic!("folded it is {now}, run it fails: {later}"),
+        (Err(now), Ok(later)) => {
+            let lazy = folded.contains("&&") || folded.contains("||");
+            assert!(lazy, "folded it fails: {now}; run it is {later}");
+        }
+        (Err(_), Err(_)) => {}
+    }
 }
 
 fn address() -> IpAddr {

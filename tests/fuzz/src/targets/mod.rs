@@ -4,7 +4,9 @@ pub mod bgp;
 pub mod command;
 pub mod configuration;
 pub mod filter;
+pub mod lexer;
 pub mod netlink;
+pub mod program;
 pub mod trace;
 pub mod value;
 
