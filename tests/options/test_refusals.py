@@ -21,7 +21,7 @@ REFUSED = {
         "protocol ospf { ipv6; area 0 { }; }": "OSPFv2 cannot have an ipv6 channel",
     },
     "own": {
-        "advertise ipv4 on;": "syntax error, unexpected ADVERTISE",
+        "advertise ipv4 on;": "syntax error, unexpected IPV4, expecting HOSTNAME",
         "authentication ao;": "Authentication keys must be set for TCP-AO",
         "interface range \"v*\";": "Interface range requires strict bind",
         "graceful restart time 4096;": "Graceful restart time must be in range 0-4095",
