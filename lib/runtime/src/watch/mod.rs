@@ -151,8 +151,8 @@ impl Watcher {
                 continue;
             };
             let watched = self.watched[index].take().filter(|watched| watched.is_of(shared));
-            let mut watched = watched.unwrap_or_else(|| Watched::new(Arc::clone(shared)));
-            if let Some(verdict) = watched.look(now, stood, &self.pool.limits) {
+            let mut watched = watched.unwrap_or_else(|| Watched::new(shared));
+            if let Some(verdict) = watched.look(shared, now, stood, &self.pool.limits) {
                 self.report(index, verdict, now);
             }
             if watched.is_busy() {

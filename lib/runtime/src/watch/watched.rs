@@ -1,7 +1,7 @@
 //! One worker, as the watcher sees it.
 
 use core::{sync::atomic::Ordering, time::Duration};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use dunlin_os::task::{Task, TaskState, TaskTimes};
 
@@ -13,7 +13,9 @@ use crate::{
 };
 
 pub(super) struct Watched {
-    shared: Arc<WorkerShared>,
+    /// Which worker it is about. Not owned: a worker that has gone takes its descriptors along at once, not when the
+    /// watcher looks again.
+    worker: Weak<WorkerShared>,
     /// What it was about at the look before.
     mark: Mark,
     /// When that was first seen, and what its thread had had by then.
@@ -45,9 +47,9 @@ struct Reported {
 }
 
 impl Watched {
-    pub(super) fn new(shared: Arc<WorkerShared>) -> Self {
+    pub(super) fn new(shared: &Arc<WorkerShared>) -> Self {
         Self {
-            shared,
+            worker: Arc::downgrade(shared),
             mark: Mark::default(),
             since: (Time::ZERO, None),
             stood: Duration::ZERO,
@@ -58,7 +60,7 @@ impl Watched {
 
     /// Whether this is about that worker, not about one with its index that was before.
     pub(super) fn is_of(&self, shared: &Arc<WorkerShared>) -> bool {
-        Arc::ptr_eq(&self.shared, shared)
+        core::ptr::eq(self.worker.as_ptr(), Arc::as_ptr(shared))
     }
 
     /// Whether it should be looked at again soon.
@@ -68,19 +70,25 @@ impl Watched {
 
     /// Takes a look; what there is to report. Since the look before the process has been stopped for as
     /// long as `stood`. The kernel is asked only if something is under way.
-    pub(super) fn look(&mut self, now: Time, stood: Duration, limits: &Limits) -> Option<Verdict> {
-        let running = Running::read(&self.shared.gauge);
-        let is_new = self.note(running);
+    pub(super) fn look(
+        &mut self,
+        shared: &WorkerShared,
+        now: Time,
+        stood: Duration,
+        limits: &Limits,
+    ) -> Option<Verdict> {
+        let running = Running::read(&shared.gauge);
+        let is_new = self.note(shared, running);
         let before = if is_new { Duration::ZERO } else { self.stood };
         self.stood = before + stood;
         self.is_busy = running.is_some() || self.mark.wanted;
-        let id = self.shared.thread.load(Ordering::Relaxed);
+        let id = shared.thread.load(Ordering::Relaxed);
         if !self.is_busy || id == 0 {
             return None;
         }
         let task = Task::new(id);
         let times = task.times().ok();
-        if times.is_none() && task.state() == TaskState::Ended && !self.shared.is_closed() {
+        if times.is_none() && task.state() == TaskState::Ended && !shared.is_closed() {
             self.is_busy = false;
             return (!core::mem::replace(&mut self.reported.gone, true)).then_some(Verdict::Gone);
         }
@@ -88,20 +96,25 @@ impl Watched {
             self.since = (now, times);
         }
         match running {
-            Some(running) => self.overrun(running, now, task, limits),
+            Some(running) => {
+                let verdict = self.overrun(running, now, task, limits);
+                if let Some(Verdict::Held { .. }) = verdict {
+                    shared.gauge.reported.store(running.version, Ordering::Relaxed);
+                }
+                verdict
+            }
             None => self.stall(now, task, limits),
         }
     }
 
     /// Notes what it is about; true if that is something else than at the look before.
-    fn note(&mut self, running: Option<Running>) -> bool {
-        let counters = &self.shared.counters;
+    fn note(&mut self, shared: &WorkerShared, running: Option<Running>) -> bool {
+        let counters = &shared.counters;
         let mark = Mark {
-            handler: self.shared.gauge.running.version(),
+            handler: shared.gauge.running.version(),
             turns: counters.turns.load(Ordering::Relaxed),
             polls: counters.polls.load(Ordering::Relaxed),
-            wanted: running.is_none()
-                && !(self.shared.wake.is_asleep() && self.shared.inbox.is_empty()),
+            wanted: running.is_none() && !(shared.wake.is_asleep() && shared.inbox.is_empty()),
         };
         let is_new = mark != self.mark;
         if is_new {
@@ -128,7 +141,6 @@ impl Watched {
         }
         let by = self.held_by(now, span, task)?;
         self.reported.held = true;
-        self.shared.gauge.reported.store(running.version, Ordering::Relaxed);
         Some(Verdict::Held { running, span, by })
     }
 
@@ -162,3 +174,17 @@ impl Watched {
 
 /// The kernel brings its figures up to date every four milliseconds, or ten.
 const LEAST: Duration = Duration::from_millis(8);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_watched_may_go() {
+        let worker = WorkerShared::new(0).unwrap();
+        let watched = Watched::new(&worker);
+        assert!(watched.is_of(&worker));
+        assert!(!watched.is_of(&WorkerShared::new(0).unwrap()), "one with its index");
+        assert!(Arc::into_inner(worker).is_some(), "the watcher keeps it, and its descriptors");
+    }
+}
