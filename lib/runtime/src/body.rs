@@ -152,7 +152,7 @@ impl<M: Send + 'static> Body<M> {
             cause::enter(Origin { began: now, record: driver.begin(&done) });
             self.handle(step, own, driver, arena, now);
             arena.reset();
-            let pace = driver.boundary(&done);
+            let pace = driver.boundary(&done, &mut self.core.timings);
             header.counters.ran(&done, pace.now);
             if pace.then == Then::Continue && !step.is_special() {
                 now = pace.now;
@@ -549,6 +549,8 @@ impl<M: Send + 'static> Body<M> {
         self.high.refill(high);
         self.low.refill(low);
         let core = &self.core;
+        stats.longest = core.timings.longest();
+        stats.latest = core.timings.latest();
         stats.timers = core.timers.len();
         stats.sockets = core.sockets.count();
         stats.jobs = core.jobs.stats();
@@ -569,6 +571,7 @@ impl<M: Send + 'static> Body<M> {
                 events: core.events.describe().collect(),
                 works: core.works.describe().collect(),
                 sockets: core.sockets.describe(driver).collect(),
+                timings: core.timings.read(stats.run),
             })
         });
     }

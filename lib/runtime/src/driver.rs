@@ -20,7 +20,7 @@ use crate::{
     place::Place,
     runloop::Interest,
     sim::SimSocket,
-    stats::Handler,
+    stats::{Handler, LoopTimings},
     step::{Reason, Step},
     time::Time,
 };
@@ -149,8 +149,8 @@ pub(crate) trait Driver {
     fn begin(&mut self, handler: &Done) -> RecordId;
     /// A handler is about to run that another calls; its flight record.
     fn begin_call(&mut self, handler: &Done) -> RecordId;
-    /// A handler has run.
-    fn boundary(&mut self, handler: &Done) -> Pace;
+    /// A handler has run, of the loop whose timings these are.
+    fn boundary(&mut self, handler: &Done, timings: &mut LoopTimings) -> Pace;
     /// Reads the clock in the midst of a handler, which is about to call another.
     fn tick(&mut self) -> Time;
     /// A handler that another called has run; that one's record goes on.

@@ -32,7 +32,7 @@ use crate::{
     place::Place,
     runloop::{Loop, Ready},
     sockets::Marked,
-    stats::{LoopStats, note_stop},
+    stats::{LoopStats, LoopTimings, note_stop},
     time::Time,
     wish::WishCell,
 };
@@ -144,10 +144,6 @@ pub(crate) struct Counters {
     pub(crate) overruns: Overruns,
     /// By [`Handler`](crate::stats::Handler); start, stop and idle jobs are counted together, as loops are many.
     pub(crate) sites: [SiteCounters; SITES],
-    /// The longest handler.
-    pub(crate) longest: AtomicU64,
-    /// The longest that a handler has waited for its turn.
-    pub(crate) latest: AtomicU64,
 }
 
 /// Handlers of one kind of one loop.
@@ -182,15 +178,12 @@ impl Counters {
         Self::add(&self.handlers[handler.class().index()], 1);
         Self::add(&site.count, 1);
         Self::add(&site.run, took);
-        Self::raise(&self.longest, took);
-        Self::raise(&self.latest, handler.waited());
     }
 
     /// Forgets all but what placement goes by. Only where the loop runs.
     pub(crate) fn clear(&self) {
         let sites = self.sites.iter().flat_map(|site| [&site.count, &site.run]);
-        for counter in sites.chain(&self.handlers).chain([&self.turns, &self.longest, &self.latest])
-        {
+        for counter in sites.chain(&self.handlers).chain([&self.turns]) {
             counter.store(0, Ordering::Relaxed);
         }
     }
@@ -303,6 +296,8 @@ pub(crate) trait Runnable: Send + Sync + 'static {
     fn sweep(&self);
     /// What is known of the loop, with all that it owns if `details` are wanted. Only on its worker.
     fn stats(&self, details: Option<&dyn Driver>) -> LoopStats;
+    /// Forgets what has been measured of it. Only on its worker.
+    fn clear_stats(&self);
     /// Since when the first waits of what waits to be handled, as far as that is known: not of what came
     /// from no handler. Only on its worker.
     fn oldest(&self, now: Time) -> Option<Time>;
@@ -396,6 +391,13 @@ impl<M: Send + 'static> Runnable for LoopCell<M> {
             body.describe([&self.high, &self.low], &mut stats, details);
         }
         stats
+    }
+
+    fn clear_stats(&self) {
+        self.header.counters.clear();
+        if let Some(mut body) = self.enter() {
+            body.core.timings = LoopTimings::new();
+        }
     }
 
     fn oldest(&self, now: Time) -> Option<Time> {

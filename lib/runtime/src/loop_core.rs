@@ -17,6 +17,7 @@ use crate::{
     place::Place,
     scopes::Scopes,
     sockets::Sockets,
+    stats::LoopTimings,
     step::{Kind, Step},
     time::Time,
     timer::Timers,
@@ -36,6 +37,8 @@ pub(crate) struct LoopCore {
     pub(crate) clients: Shown<ClientCounters>,
     pub(crate) sockets: Sockets,
     pub(crate) scopes: Scopes,
+    /// What is measured of its handlers.
+    pub(crate) timings: LoopTimings,
     /// Class in which readiness of new sockets is served.
     pub(crate) class: Class,
     /// The loop's place in its worker's tables.
@@ -71,6 +74,7 @@ impl LoopCore {
             clients: Shown::default(),
             sockets: Sockets::new(id),
             scopes: Scopes::new(id),
+            timings: LoopTimings::new(),
             class,
             slot: NOWHERE,
             running: Step::new(Kind::Start, class),

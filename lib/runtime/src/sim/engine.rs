@@ -23,7 +23,7 @@ use crate::{
     options::{ConnectOptions, ListenOptions},
     place::Places,
     runloop::Interest,
-    stats::{Gauge, Limits, Meter},
+    stats::{Gauge, Limits, LoopTimings, Meter},
     time::{Time, nanos},
     worker::engine::split_mix,
 };
@@ -146,7 +146,7 @@ impl Driver for Engine {
         self.recording.begin(self.worker, handler, place)
     }
 
-    fn boundary(&mut self, handler: &Done) -> Pace {
+    fn boundary(&mut self, handler: &Done, timings: &mut LoopTimings) -> Pace {
         self.consumed += self.chance.span(&self.handler_cost);
         self.handlers += 1;
         if handler.site() == Site::JOB {
@@ -156,8 +156,8 @@ impl Driver for Engine {
         self.hash.add(u64::from(handler.loop_id.number()) << 32 | self.worker as u64);
         self.hash.add(u64::from(handler.site().0) << 32 | u64::from(handler.argument()));
         let now = self.now + self.consumed;
-        if !self.meter().end(handler, now) {
-            self.meter().end_of_note(handler, now);
+        if !self.meter().end(handler, now, timings) {
+            self.meter().end_of_note(handler, now, timings);
         }
         self.recording.end(now, RecordId::NONE);
         let is_over = now >= self.turn_until;

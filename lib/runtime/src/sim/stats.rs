@@ -74,7 +74,7 @@ impl Scheduler {
             worker.counts = WorkerStats { index, ..WorkerStats::default() };
         }
         for resident in self.loops.iter().flatten() {
-            resident.cell.header().counters.clear();
+            resident.cell.clear_stats();
         }
     }
 

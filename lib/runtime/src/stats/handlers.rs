@@ -199,7 +199,8 @@ impl HandlerStats {
     }
 }
 
-fn worse(one: Option<Worst>, other: Option<Worst>) -> Option<Worst> {
+/// The worse of two.
+pub(super) fn worse(one: Option<Worst>, other: Option<Worst>) -> Option<Worst> {
     [one, other].into_iter().flatten().max_by_key(|worst| worst.span)
 }
 

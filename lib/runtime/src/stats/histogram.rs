@@ -18,6 +18,11 @@ pub struct Histogram {
 }
 
 impl Histogram {
+    /// Of buckets and their counts, ascending and none empty, and the sum of all spans.
+    pub(super) fn new(counts: Vec<(u16, u64)>, sum: u64) -> Self {
+        Self { counts, sum }
+    }
+
     /// Counts one span.
     pub fn add(&mut self, span: Duration) {
         let one = Self { counts: vec![(bucket(nanos(span)) as u16, 1)], sum: nanos(span) };
@@ -108,7 +113,7 @@ fn bump(word: &AtomicU64, by: u64) {
 }
 
 /// Buckets in a power of two.
-const STEPS: u32 = 8;
+pub(super) const STEPS: u32 = 8;
 /// log2 of [`STEPS`].
 const STEP_BITS: u32 = 3;
 /// Below two to this, buckets are all of one width, 8 ns.
@@ -116,11 +121,11 @@ const FIRST_BITS: u32 = 6;
 /// From two to this on (137 s) there is but one bucket.
 const LAST_BITS: u32 = 37;
 /// Two kilobytes of counts.
-const BUCKETS: usize = (STEPS + (LAST_BITS - FIRST_BITS) * STEPS) as usize;
+pub(super) const BUCKETS: usize = (STEPS + (LAST_BITS - FIRST_BITS) * STEPS) as usize;
 
 /// The bucket of a span in nanoseconds.
 #[inline]
-fn bucket(span: u64) -> usize {
+pub(super) fn bucket(span: u64) -> usize {
     let span = span.min((1 << LAST_BITS) - 1);
     let bits = (span | (1 << (FIRST_BITS - 1))).ilog2().max(FIRST_BITS - 1);
     if bits < FIRST_BITS {

@@ -9,7 +9,8 @@ use dunlin_trace::RecordId;
 use super::{
     blame::{Blame, Held},
     findings::{Finding, Limits},
-    handlers::{CELLS, Cell, Measured, Measures, Who, place},
+    handlers::{CELLS, Cell, Culprit, Measured, Measures, Who, place},
+    loop_timings::LoopTimings,
 };
 use crate::{
     driver::Done,
@@ -148,15 +149,16 @@ impl Meter {
         }
     }
 
-    /// It has ended; false if that is [of note](Self::end_of_note), and nothing has been done about it.
+    /// It has ended, of the loop whose timings these are; false if that is [of note](Self::end_of_note), and nothing has been done about it.
     #[inline(always)] // as `begin`
-    pub(crate) fn end(&mut self, handler: &Done, now: Time) -> bool {
+    pub(crate) fn end(&mut self, handler: &Done, now: Time, timings: &mut LoopTimings) -> bool {
         let (took, waited) = (handler.took(now), handler.waited());
         let Some(cell) = self.cell(handler) else { return false };
         if cell.longest.is_exceeded_by(took)
             || cell.latest.is_exceeded_by(waited)
             || waited >= self.limits.late(handler.class())
             || took >= LONG
+            || !timings.add(handler, took, waited)
         {
             return false;
         }
@@ -168,8 +170,9 @@ impl Meter {
     /// The end of a handler that is the first of its kind here, or the worst so far, or took or waited long.
     #[cold]
     #[inline(never)]
-    pub(crate) fn end_of_note(&mut self, handler: &Done, now: Time) {
+    pub(crate) fn end_of_note(&mut self, handler: &Done, now: Time, timings: &mut LoopTimings) {
         let (took, waited) = (handler.took(now), handler.waited());
+        timings.note(handler, now, || self.who(handler), || self.culprit(handler));
         if self.cell(handler).is_none() {
             self.make_cell(handler);
         }
@@ -179,8 +182,8 @@ impl Meter {
                 cell.longest.raise(took, now, self.who(handler), None);
             }
             if cell.latest.is_exceeded_by(waited) {
-                let culprit = self.blame.culprit(handler.loop_id, handler.since, handler.began);
-                cell.latest.raise(waited, handler.began, self.who(handler), Some(culprit));
+                let culprit = Some(self.culprit(handler));
+                cell.latest.raise(waited, handler.began, self.who(handler), culprit);
             }
         }
         if waited >= self.limits.late(handler.class()) {
@@ -245,6 +248,12 @@ impl Meter {
         Who::of(handler, shown.map_or(PlaceId::UNKNOWN, |running| running.who.place))
     }
 
+    /// Who has kept it waiting.
+    #[cold]
+    fn culprit(&self, handler: &Done) -> Culprit {
+        self.blame.culprit(handler.loop_id, handler.since, handler.began)
+    }
+
     fn make_cell(&mut self, handler: &Done) {
         let (first, class) = (self.current.1, handler.class());
         let (Some(&kind), Some(empty)) = (
@@ -276,7 +285,7 @@ impl Meter {
     #[cold]
     fn late(&mut self, handler: &Done, waited: u64) {
         Counters::add(&self.gauge.lates[handler.class().index()], 1);
-        let culprit = self.blame.culprit(handler.loop_id, handler.since, handler.began);
+        let culprit = self.culprit(handler);
         let late = Duration::from_nanos(waited);
         self.findings.push(Finding::Late { who: self.who(handler), late, culprit });
     }

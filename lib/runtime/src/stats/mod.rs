@@ -4,9 +4,11 @@ mod blame;
 mod findings;
 mod handlers;
 mod histogram;
+mod loop_timings;
 mod meter;
 mod stops;
 mod survey;
+mod timings;
 
 use core::{fmt, sync::atomic::Ordering, time::Duration};
 use std::{net::SocketAddr, sync::Arc};
@@ -19,11 +21,13 @@ pub(crate) use findings::{Finding, Limits, Throttle, millis, with_held_back};
 pub use handlers::{Culprit, Handler, HandlerStats, Who, Worst};
 pub(crate) use handlers::{Measured, short_name};
 pub use histogram::Histogram;
+pub(crate) use loop_timings::LoopTimings;
 pub(crate) use meter::{Gauge, Meter, Running};
 pub use stops::StopStats;
 pub(crate) use stops::{StopBook, note_end, note_stop};
 pub use survey::{Loops, Survey, Wanted};
 pub(crate) use survey::{Page, Part, picture};
+pub use timings::{Profile, Timings, WorkerTimings};
 
 use crate::{
     groups::{GroupId, GroupOptions, Groups},
@@ -45,6 +49,8 @@ pub struct Stats {
     pub loops: Vec<LoopStats>,
     /// Handlers by kind of loop, class and kind, of all workers together, if asked for.
     pub handlers: Vec<HandlerStats>,
+    /// The same of each worker, by class, in the order of [`Stats::workers`]; if handlers are asked for.
+    pub timings: Vec<WorkerTimings>,
     /// The thread groups, by number.
     pub groups: Vec<GroupStats>,
     /// The last moves of loops between workers, the oldest first.
@@ -163,7 +169,7 @@ pub struct LoopStats {
     pub run: Duration,
     /// Its longest handler.
     pub longest: Duration,
-    /// The longest that a handler has waited.
+    /// The longest that a handler has waited, or a timer was late.
     pub latest: Duration,
     /// Turns it had.
     pub turns: u64,
@@ -229,6 +235,8 @@ pub struct LoopDetails {
     pub works: Vec<TaskStats>,
     /// Its sockets.
     pub sockets: Vec<SocketStats>,
+    /// How long its handlers took and waited.
+    pub timings: Timings,
 }
 
 /// One event or long work.
@@ -288,8 +296,8 @@ impl LoopStats {
             group: header.wish.get().group,
             pinned: header.wish.get().pin.map(usize::from),
             run: sites.iter().map(|site: &SiteStats| site.run).sum(),
-            longest: nanos(&counters.longest),
-            latest: nanos(&counters.latest),
+            longest: Duration::ZERO,
+            latest: Duration::ZERO,
             turns: counters.turns.load(Ordering::Relaxed),
             handlers: core::array::from_fn(|at| counters.handlers[at].load(Ordering::Relaxed)),
             sites,

@@ -3,7 +3,7 @@
 use core::fmt;
 use std::{collections::BinaryHeap, sync::Arc};
 
-use super::{GroupStats, HandlerStats, LoopStats, Stats, WorkerStats};
+use super::{GroupStats, HandlerStats, LoopStats, Stats, WorkerStats, WorkerTimings};
 use crate::{
     driver::Driver,
     ids::LoopId,
@@ -17,7 +17,7 @@ use crate::{
 pub struct Survey {
     /// Which loops.
     pub loops: Loops,
-    /// Whether handlers are wanted, with their histograms.
+    /// Whether handlers are wanted, with their histograms: by kind, and by worker.
     pub handlers: bool,
 }
 
@@ -39,7 +39,7 @@ pub enum Loops {
         /// Only those; all if none is given. Called on the workers, for some thousand loops at most: a
         /// page of few or none may have a next one.
         wanted: Option<Wanted>,
-        /// Whether timers, events, jobs and sockets are wanted, too.
+        /// Whether timers, events, jobs and sockets are wanted, too, and how long handlers took.
         details: bool,
     },
 }
@@ -190,6 +190,9 @@ pub(crate) fn picture(
     let mut stats = Stats { complete, groups, ..Stats::default() };
     let mut pages = Vec::new();
     for part in parts {
+        if survey.handlers {
+            stats.timings.push(WorkerTimings::new(part.worker.index, &part.handlers));
+        }
         stats.workers.push(part.worker);
         pages.push(part.page);
         stats.handlers.extend(part.handlers);
@@ -197,6 +200,7 @@ pub(crate) fn picture(
         stats.now = stats.now.max(part.now);
     }
     stats.workers.sort_by_key(|worker| worker.index);
+    stats.timings.sort_by_key(|worker| worker.index);
     stats.moves = MoveLog::merged(stats.moves);
     stats.handlers = together(stats.handlers);
     (stats.loops, stats.next) = survey.loops.merge(pages);

@@ -28,7 +28,7 @@ use crate::{
     place::{PlaceId, Places},
     pool::{LIVENESS_BIT, WorkerShared, local},
     runloop::Interest,
-    stats::Meter,
+    stats::{LoopTimings, Meter},
     step::Kind,
     time::Time,
     worker::registry::Registry,
@@ -166,13 +166,13 @@ impl Engine {
     /// The end of a handler that is to be looked at more closely: the worst of the worker is among these.
     #[cold]
     #[inline(never)]
-    fn end_of_note(&mut self, handler: &Done) -> Pace {
+    fn end_of_note(&mut self, handler: &Done, timings: &mut LoopTimings) -> Pace {
         let (now, waited) = (self.now, handler.waited());
         Counters::raise(&self.shared.counters.longest, handler.took(now));
         if handler.step.is(Kind::Timer) && handler.class() == Class::Liveness {
             self.tally.liveness_late = self.tally.liveness_late.max(waited);
         }
-        self.meter.end_of_note(handler, now);
+        self.meter.end_of_note(handler, now, timings);
         self.pace()
     }
 
@@ -229,7 +229,7 @@ impl Driver for Engine {
     }
 
     // As `begin`.
-    fn boundary(&mut self, handler: &Done) -> Pace {
+    fn boundary(&mut self, handler: &Done, timings: &mut LoopTimings) -> Pace {
         let now = self.tick();
         self.ring.end(self.record, self.ticks);
         let counters = &self.shared.counters;
@@ -239,7 +239,11 @@ impl Driver for Engine {
         } else if handler.step.is(Kind::Job) {
             self.tally.jobs += handler.took(now);
         }
-        if self.meter.end(handler, now) { self.pace() } else { self.end_of_note(handler) }
+        if self.meter.end(handler, now, timings) {
+            self.pace()
+        } else {
+            self.end_of_note(handler, timings)
+        }
     }
 
     fn tick(&mut self) -> Time {

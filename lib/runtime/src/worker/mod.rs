@@ -333,7 +333,7 @@ impl Worker {
         self.engine.meter.clear();
         self.engine.shared.clear_counters();
         for resident in self.loops.iter().flatten() {
-            resident.cell.header().counters.clear();
+            resident.cell.clear_stats();
         }
     }
 
