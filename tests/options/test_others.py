@@ -234,9 +234,18 @@ def the_runtime_shows_itself():
         read = [row for row in listed("events") if row["handler"] == "ready" and row["count"] > 2]
         require(read and all(row["run_p50_ns"] <= row["run_p999_ns"] <= row["run_max_ns"] for row in read), read)
         require(any(row["longest"]["name"] == "x_feeder" for row in read), read)
+        own = session("loops all")[0]["timings"]
+        require(own["count"] > 3 and own["run_p50_ns"] <= own["run_max_ns"] == own["longest_run"]["span_ns"], own)
+        require(own["longest_run"]["name"] == "x_feeder" and own["wait_count"] > 0, own)
+        for worker in listed("threads all"):
+            by_class = {row["class"]: row for row in worker["timings"]}
+            whole = by_class.pop("all")
+            for part in ("count", "run_ns", "wait_count", "late_count"):
+                require(whole[part] == sum(row[part] for row in by_class.values()), worker)
+            require(whole["run_max_ns"] == max([row["run_max_ns"] for row in by_class.values()], default=None), worker)
         for what in ("queues", "jobs", "clients", "threads"):
             require(isinstance(listed(what), list), world.ask(f"show {what}"))
-        for what in ("loops", "events", "events all", "timers", "queues", "jobs", "sockets", "flow", "clients", "threads all"):
+        for what in ("loops", "loops all", "events", "events all", "timers", "queues", "jobs", "sockets", "flow", "clients", "threads all"):
             lines = world.ask(f"show {what}").splitlines()
             require(len(lines) >= (1 if what in ("queues", "jobs", "clients") else 2), lines)
         require("x_feeder" in world.ask("show loops x_feeder"), world.ask("show loops"))

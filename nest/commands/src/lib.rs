@@ -100,9 +100,14 @@ pub const COMMANDS: &[Command] = &[
     command(
         &["show", "threads", "all"],
         "[json]",
-        "Thread groups, worker threads, moves and every loop",
+        "Thread groups, worker threads, what their handlers took, moves and every loop",
     ),
     command(&["show", "loops"], WHICH_LOOPS, "Loops, what they used and what waits for them"),
+    command(
+        &["show", "loops", "all"],
+        WHICH_LOOPS,
+        "How long their handlers took and waited, and who was to blame for the worst",
+    ),
     command(&["show", "events"], "[json]", "What handlers took and how long they waited"),
     command(
         &["show", "events", "all"],

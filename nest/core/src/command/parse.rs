@@ -107,6 +107,10 @@ impl Commands<'_> {
                 let all = self.parser.eat_word("all");
                 Command::ShowEvents { all, json: self.parser.eat_word("json") }
             }
+            Show::Listed(Listed::Loops) if self.parser.eat_word("all") => {
+                let which = self.which()?;
+                Command::ShowLoopTimings { which, json: self.parser.eat_word("json") }
+            }
             Show::Listed(listed) => {
                 let which = self.which()?;
                 Command::ShowLoops { listed, which, json: self.parser.eat_word("json") }
@@ -125,7 +129,7 @@ impl Commands<'_> {
     }
 
     /// Loops by number, name or pattern; all if nothing is said. A loop of the name `json` has to be
-    /// put in quotes.
+    /// put in quotes, and one of the name `all` for `show loops`.
     fn which(&mut self) -> Parsed<Which> {
         let token = self.parser.token();
         if self.parser.at(TokenKind::String) {

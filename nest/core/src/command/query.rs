@@ -48,6 +48,11 @@ pub(super) enum Command {
         which: Which,
         json: bool,
     },
+    /// How long handlers of loops took and waited.
+    ShowLoopTimings {
+        which: Which,
+        json: bool,
+    },
     ShowEvents {
         all: bool,
         json: bool,

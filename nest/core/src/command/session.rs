@@ -311,6 +311,9 @@ impl Session {
             Command::ShowLoops { listed, which, json } => {
                 self.start(cx, runtime::ShowLoops::new(listed, which, json));
             }
+            Command::ShowLoopTimings { which, json } => {
+                self.start(cx, runtime::ShowLoopTimings::new(which, json));
+            }
             Command::ShowEvents { all, json } => {
                 self.start(cx, runtime::ShowEvents::new(all, json));
             }

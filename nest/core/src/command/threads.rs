@@ -3,13 +3,14 @@
 use core::time::Duration;
 
 use dunlin_runtime::{
-    Context, GroupId, Loops, MoveRecord, Stats, StopStats, Survey, Threads, WorkerStats,
+    Class, Context, GroupId, Loops, MoveRecord, Stats, StopStats, Survey, Threads, Timings,
+    WorkerStats, WorkerTimings,
 };
 
 use super::output::Output;
 use super::runtime::{
-    Cell, Column, Json, Listed, ShowLoops, Which, column, write_head, write_members, write_object,
-    write_row,
+    Cell, Column, Json, Listed, Names, ShowLoops, View, Which, class, column, timings, write_head,
+    write_members, write_object, write_row,
 };
 use super::session::{Desk, Payload, Step, Task};
 
@@ -31,13 +32,16 @@ pub(super) struct ShowThreads {
     all: bool,
     json: bool,
     asked: bool,
+    /// The workers, while the names of loops that come up are asked for.
+    stats: Option<Stats>,
+    names: Names,
     /// The loops, once the workers have been shown.
     loops: Option<ShowLoops>,
 }
 
 impl ShowThreads {
     pub(super) fn new(all: bool, json: bool) -> Self {
-        Self { all, json, asked: false, loops: None }
+        Self { all, json, asked: false, stats: None, names: Names::default(), loops: None }
     }
 }
 
@@ -53,13 +57,27 @@ impl Task for ShowThreads {
             return loops.step(cx, desk, output, answer);
         }
         if !core::mem::replace(&mut self.asked, true) {
-            desk.survey(cx, Survey { loops: Loops::None, handlers: false });
+            desk.survey(cx, Survey { loops: Loops::None, handlers: self.all });
         }
         let Some(Payload::Runtime(stats)) = answer else { return Step::Waiting };
+        let is_first = self.stats.is_none();
+        if is_first {
+            let worst =
+                stats.timings.iter().flat_map(by_class).flat_map(|(_, one)| timings::worst(&one));
+            self.names = Names::of(worst.filter_map(|(_, _, worst)| worst));
+        }
+        if let Some(survey) = self.names.learn(&stats, is_first) {
+            desk.survey(cx, survey);
+            self.stats.get_or_insert(*stats);
+            return Step::Waiting;
+        }
+        let (names, runtime) = (&self.names, cx.runtime());
+        let stats = &*self.stats.get_or_insert(*stats);
+        let view = View { desk, stats, names, runtime: &runtime };
         if self.json {
-            json(&stats, self.all, output);
+            json(&view, self.all, output);
         } else {
-            lines(&stats, self.all, output);
+            lines(&view, self.all, output);
         }
         if self.all && !self.json {
             let mut loops = ShowLoops::new(Listed::Loops, Which::All, false);
@@ -72,7 +90,8 @@ impl Task for ShowThreads {
     }
 }
 
-fn lines(stats: &Stats, all: bool, output: &mut Output) {
+fn lines(view: &View<'_>, all: bool, output: &mut Output) {
+    let stats = view.stats;
     output.row(1027, "Thread ID       Working         Overhead        Last Pickup/Drop");
     let seconds = |span: Duration| format!("{:>8.3} s", span.as_secs_f64());
     for worker in &stats.workers {
@@ -90,6 +109,7 @@ fn lines(stats: &Stats, all: bool, output: &mut Output) {
     if all {
         groups(stats, output);
         workers(stats, output);
+        worker_timings(view, output);
         moves(stats, output);
         output.row(1027, &format!("So far {}.", stats.stops));
     }
@@ -213,8 +233,52 @@ fn workers(stats: &Stats, output: &mut Output) {
     }
 }
 
-fn json(stats: &Stats, all: bool, output: &mut Output) {
-    let json = &mut Json::default();
+/// All classes together, by no name, and each class in which handlers have run.
+fn by_class(worker: &WorkerTimings) -> Vec<(Option<Class>, Timings)> {
+    let classes = Class::ALL.into_iter().zip(&worker.classes);
+    let ran = classes.filter(|(_, timings)| timings.run.spans.count() > 0);
+    let each = ran.map(|(class, timings)| (Some(class), timings.clone()));
+    core::iter::once((None, worker.all())).chain(each).collect()
+}
+
+fn worker_timings(view: &View<'_>, output: &mut Output) {
+    let columns: Vec<_> = TIMINGS.into_iter().chain(timings::COLUMNS).collect();
+    write_head(&columns, output);
+    for worker in &view.stats.timings {
+        for (of, timings) in by_class(worker) {
+            let mut row = vec![
+                Cell::text(format!("{:04x}", worker.index + 1)),
+                of.map_or_else(|| Cell::text("all"), class),
+            ];
+            row.extend(timings::cells(&timings));
+            write_row(&columns, &row, None, output);
+            // The worst of all is the worst of some class, which is in JSON.
+            if of.is_none() {
+                timings::lines(view, &timings, output);
+            }
+        }
+    }
+}
+
+const TIMINGS: [Column; 2] = [column("Thread", "thread", 6), column("Class", "class", 8)];
+
+fn json_timings(view: &View<'_>, index: usize, json: &mut Json, output: &mut Output) {
+    json.key(output, "timings");
+    json.array(output);
+    for worker in view.stats.timings.iter().filter(|worker| worker.index == index) {
+        for (of, timings) in by_class(worker) {
+            let class = of.map_or_else(|| Cell::text("all"), class);
+            json.object(output);
+            write_members(&TIMINGS[1..], &[class], json, output);
+            timings::json(view, &timings, json, output);
+            json.end_object();
+        }
+    }
+    json.end_array();
+}
+
+fn json(view: &View<'_>, all: bool, output: &mut Output) {
+    let (json, stats) = (&mut Json::default(), view.stats);
     json.object(output);
     json.key(output, "threads");
     json.array(output);
@@ -242,6 +306,9 @@ fn json(stats: &Stats, all: bool, output: &mut Output) {
                 json.end_object();
             }
             None => json.bare(output, "null"),
+        }
+        if all {
+            json_timings(view, worker.index, json, output);
         }
         json.end_object();
     }

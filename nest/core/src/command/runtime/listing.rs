@@ -1,6 +1,6 @@
 //! Listings of loops, page by page.
 
-use dunlin_runtime::{Context, LoopId, Loops, Stats, Survey};
+use dunlin_runtime::{Context, LoopId, Loops, Stats, Survey, WorkerStats};
 
 use super::super::output::Output;
 use super::super::session::{Desk, ENOUGH, Payload, Step, Task};
@@ -17,8 +17,7 @@ pub(in super::super) struct ShowLoops {
     after: Option<LoopId>,
     asked: bool,
     begun: bool,
-    /// Workers that did not answer to some question.
-    silent: Vec<usize>,
+    silent: Silent,
 }
 
 impl ShowLoops {
@@ -30,7 +29,7 @@ impl ShowLoops {
             after: None,
             asked: false,
             begun: false,
-            silent: Vec::new(),
+            silent: Silent::default(),
         }
     }
 
@@ -64,12 +63,9 @@ impl ShowLoops {
                 write_row(loops::columns(self.listed), &cells, self.json.as_mut(), output);
             }
         }
-        for worker in stats.workers.iter().filter(|_| !stats.complete) {
-            if worker.waiting.is_none() && !self.silent.contains(&worker.index) {
-                self.silent.push(worker.index);
-                if self.json.is_none() {
-                    output.row(1027, &silence(worker, stats));
-                }
+        for worker in self.silent.note(stats) {
+            if self.json.is_none() {
+                output.row(1027, &silence(worker, stats));
             }
         }
     }
@@ -77,12 +73,7 @@ impl ShowLoops {
     fn end(&mut self, output: &mut Output) {
         if let Some(json) = &mut self.json {
             json.end_array();
-            json.key(output, "silent_workers");
-            json.array(output);
-            for worker in &self.silent {
-                json.bare(output, worker + 1);
-            }
-            json.end_array();
+            self.silent.write(json, output);
             json.end_object();
             json.finish(output);
         }
@@ -90,8 +81,32 @@ impl ShowLoops {
     }
 }
 
+/// Workers that did not answer to some question.
+#[derive(Debug, Default)]
+pub(super) struct Silent(Vec<usize>);
+
+impl Silent {
+    /// Those that did not answer to this question, and did to all before.
+    pub(super) fn note<'s>(&mut self, stats: &'s Stats) -> Vec<&'s WorkerStats> {
+        let silent = stats.workers.iter().filter(|one| !stats.complete && one.waiting.is_none());
+        let new: Vec<_> = silent.filter(|one| !self.0.contains(&one.index)).collect();
+        self.0.extend(new.iter().map(|one| one.index));
+        new
+    }
+
+    /// Writes their numbers, for programs.
+    pub(super) fn write(&self, json: &mut Json, output: &mut Output) {
+        json.key(output, "silent_workers");
+        json.array(output);
+        for worker in &self.0 {
+            json.bare(output, worker + 1);
+        }
+        json.end_array();
+    }
+}
+
 /// What to say of a worker that did not answer.
-pub(in super::super) fn silence(worker: &dunlin_runtime::WorkerStats, stats: &Stats) -> String {
+pub(in super::super) fn silence(worker: &WorkerStats, stats: &Stats) -> String {
     let number = worker.index + 1;
     match worker.running {
         Some((who, since)) => format!(

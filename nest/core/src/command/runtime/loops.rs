@@ -55,7 +55,7 @@ fn begin(one: &LoopStats) -> Vec<Cell> {
 }
 
 /// The word for a class.
-pub(super) fn class(class: Class) -> Cell {
+pub(in super::super) fn class(class: Class) -> Cell {
     Cell::text(format!("{class:?}").to_lowercase())
 }
 
@@ -80,7 +80,7 @@ const LOOPS: &[Column] = &[
     column("Waiting", "waiting", -7),
 ];
 
-fn loop_row(one: &LoopStats) -> Vec<Cell> {
+pub(super) fn loop_row(one: &LoopStats) -> Vec<Cell> {
     let mut row = begin(one);
     row.extend([
         Cell::text(one.kind),

@@ -1,4 +1,4 @@
-//! What the runtime knows of itself: `show loops`, `events`, `timers`, `queues`, `jobs`, `sockets`,
+//! What the runtime knows of itself: `show loops [all]`, `events`, `timers`, `queues`, `jobs`, `sockets`,
 //! `flow`, `clients`, `places`, `clear statistics`.
 //!
 //! A listing is a table of [`Column`]s and makes rows of [`Cell`]s from what workers tell of a loop; the
@@ -9,9 +9,12 @@
 mod events;
 mod json;
 mod listing;
+mod loop_timings;
 mod loops;
 mod places;
 mod table;
+pub(super) mod timings;
+mod worst;
 
 use std::sync::Arc;
 
@@ -21,8 +24,11 @@ use dunlin_runtime::{Context, LoopId, Wanted};
 pub(super) use events::ShowEvents;
 pub(super) use json::Json;
 pub(super) use listing::{ShowLoops, silence};
+pub(super) use loop_timings::ShowLoopTimings;
+pub(super) use loops::class;
 pub(super) use places::show as show_places;
 pub(super) use table::{Cell, Column, column, write_head, write_members, write_object, write_row};
+pub(super) use worst::{Names, View};
 
 use super::output::Output;
 
