@@ -13,7 +13,8 @@
 //!   sees a head of at least `n`, and knows that record `n - capacity` is gone;
 //! - recording allocates nothing, calls nothing and never fails.
 //!
-//! Deliberately absent: levels and filters. What is worth a record is always recorded.
+//! Deliberately absent: levels and filters. What is worth a record is always recorded. The feature `off` is for
+//! measuring what that costs: rings then keep nothing.
 
 mod chains;
 mod crash;

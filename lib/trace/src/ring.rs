@@ -64,7 +64,7 @@ impl Ring {
     /// Whether this ring keeps what is recorded.
     #[inline]
     pub const fn is_enabled(&self) -> bool {
-        self.shared.is_some()
+        KEEPS && self.shared.is_some()
     }
 
     /// The ring's number.
@@ -89,7 +89,7 @@ impl Ring {
     /// since that it is gone.
     #[inline]
     pub fn end(&mut self, id: RecordId, at: u64) {
-        let Some(shared) = &self.shared else { return };
+        let Some(shared) = self.shared.as_ref().filter(|_| KEEPS) else { return };
         let distance = (self.next as u32).wrapping_sub(id.index()) as usize;
         if id.ring() != self.number || distance == 0 || distance > self.mask + 1 {
             return;
@@ -106,7 +106,9 @@ impl Ring {
 
     #[inline]
     fn push(&mut self, entry: &Entry, span: u32) -> RecordId {
-        let Some(shared) = &self.shared else { return RecordId::NONE };
+        let Some(shared) = self.shared.as_ref().filter(|_| KEEPS) else {
+            return RecordId::NONE;
+        };
         let (words, index) = (shared.region.words(), self.next);
         let Some(slot) = slot(words, self.start, self.mask, index) else { return RecordId::NONE };
         let Some(head) = words.get(self.start + ring::HEAD) else { return RecordId::NONE };
@@ -160,6 +162,9 @@ impl fmt::Debug for Ring {
         f.debug_struct("Ring").field("number", number).field("next", next).finish_non_exhaustive()
     }
 }
+
+/// Whether this build keeps records at all.
+const KEEPS: bool = !cfg!(feature = "off");
 
 const SECOND: u64 = 1_000_000_000;
 

@@ -28,6 +28,15 @@ use std::process::ExitCode;
 
 use self::options::{Command, HELP, Options};
 
+/// What a build made for measuring does without.
+const LEFT_OUT: &str =
+    match (cfg!(feature = "without-recorder"), cfg!(feature = "without-statistics")) {
+        (false, false) => "",
+        (true, false) => ", without flight recorder",
+        (false, true) => ", without statistics",
+        (true, true) => ", without flight recorder, without statistics",
+    };
+
 fn main() -> ExitCode {
     let options = match Options::parse(std::env::args_os().skip(1)) {
         Ok(options) => options,
@@ -43,7 +52,8 @@ fn main() -> ExitCode {
         }
         Command::Version => {
             let compatible = dunlin_core::command::COMPATIBLE;
-            println!("Dunlin {} (compatible with BIRD {compatible})", env!("CARGO_PKG_VERSION"));
+            let version = env!("CARGO_PKG_VERSION");
+            println!("Dunlin {version} (compatible with BIRD {compatible}){LEFT_OUT}");
             Ok(ExitCode::SUCCESS)
         }
         Command::Trace(options) => trace::show(options),

@@ -26,6 +26,10 @@ const PLACES: u32 = 16;
 /// # Errors
 /// If there is no memory.
 pub(crate) fn start(options: &options::Options, log: &Log) -> io::Result<Option<Recorder>> {
+    if cfg!(feature = "without-recorder") {
+        log.write(LogClass::Warning, format_args!("This program is built without flight recorder"));
+        return Ok(None);
+    }
     let directory = match &options.recording {
         Recording::Off => return Ok(None),
         Recording::Usual => map::directory(),

@@ -330,6 +330,9 @@ impl fmt::Debug for StatsReply {
     }
 }
 
+/// Whether this build measures handlers on threads; a simulation always does.
+pub(crate) const MEASURES: bool = !cfg!(feature = "without-statistics");
+
 /// The kind of a loop.
 pub(crate) fn kind_of<L: ?Sized>() -> &'static str {
     short_name(core::any::type_name::<L>())

@@ -18,6 +18,11 @@ pub struct Contender {
 /// The contender that does what a worker of Dunlin always does: it measures each handler.
 pub const TIMED: &str = "tokio timed";
 
+/// Dunlin built without statistics, and a recorder if "recorded": what is between it and Dunlin as it is is their cost.
+pub const UNMEASURED: &str = "dunlin unmeasured";
+/// Dunlin built with neither statistics nor flight recorder.
+pub const BARE: &str = "dunlin bare";
+
 /// One figure that each contender may give.
 pub struct Figure {
     pub name: &'static str,
@@ -35,6 +40,8 @@ pub enum Bar {
     Only(&'static str, f64),
     /// At most so many times what another contender needs.
     Times(f64, &'static str),
+    /// What this contender needs is at most so much more than what another does.
+    More(&'static str, f64, &'static str),
 }
 
 /// Where a contender says what it measured.

@@ -41,10 +41,22 @@ fn verdict(
     let Some(value) = median(who) else { return String::new() };
     let mut said = Vec::new();
     for bar in figure.bars {
+        if let Bar::More(name, limit, other) = *bar {
+            if let Some(least) = median(other).filter(|_| name == who) {
+                let (more, held) = (value - least, value - least <= limit);
+                let held = if held { "held" } else { "MISSED" };
+                said.push(format!(
+                    "{} more than {other}, <= {}: {held}",
+                    number(more),
+                    number(limit)
+                ));
+            }
+            continue;
+        }
         let (limit, what) = match *bar {
             Bar::AtMost(limit) => (Some(limit), format!("<= {}", number(limit))),
             Bar::Only(name, limit) if name == who => (Some(limit), format!("<= {}", number(limit))),
-            Bar::Only(..) => continue,
+            Bar::Only(..) | Bar::More(..) => continue,
             Bar::Times(factor, other) => {
                 let limit = median(other).map(|value| value * factor);
                 (limit, format!("<= {factor} x {other}"))

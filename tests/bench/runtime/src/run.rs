@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    group::{Contender, Group, Out, TIMED},
+    group::{BARE, Contender, Group, Out, TIMED, UNMEASURED},
     groups, report,
 };
 
@@ -78,12 +78,16 @@ pub fn all(plan: &Plan) -> ExitCode {
     ExitCode::from(u8::from(failed > 0))
 }
 
-/// The program in which tokio measures its polls, if `who` needs it: a build of its own.
+/// The program for `who`: some are builds of their own, in which tokio measures its polls or Dunlin leaves something out.
 fn program(who: &str) -> Option<PathBuf> {
-    if who == TIMED {
-        std::env::var_os("LOOPBENCH_TIMED").map(PathBuf::from)
-    } else {
-        Some(std::env::current_exe().expect("this program"))
+    let builds = [
+        (TIMED, "LOOPBENCH_TIMED"),
+        (UNMEASURED, "LOOPBENCH_UNMEASURED"),
+        (BARE, "LOOPBENCH_BARE"),
+    ];
+    match builds.iter().find(|(name, _)| *name == who) {
+        Some((_, variable)) => std::env::var_os(variable).map(PathBuf::from),
+        None => Some(std::env::current_exe().expect("this program")),
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
 use dunlin_runtime::{Address, Class, Context, EventId, Loop};
 
 use crate::{
-    group::{Bar, Figure, Group, Out, TIMED, contender, figure},
+    group::{BARE, Bar, Figure, Group, Out, TIMED, UNMEASURED, contender, figure},
     load::{Laps, runtime, tokio, wait},
 };
 
@@ -26,6 +26,8 @@ pub const EVENT: Group = Group {
     contenders: &[
         contender("dunlin", |out| event(out, false)),
         contender("dunlin recorded", |out| event(out, true)),
+        contender(UNMEASURED, |out| event(out, false)),
+        contender(BARE, |out| event(out, false)),
         contender("tokio", tokio_self_wake),
         contender(TIMED, tokio_self_wake),
     ],
@@ -36,7 +38,13 @@ const BARS: &[Bar] = &[
     Bar::Only("dunlin recorded", 80.0),
     Bar::Times(1.0, "tokio"),
     Bar::Times(1.0, TIMED),
+    STATISTICS,
+    BOTH,
 ];
+
+/// What the statistics cost, and with the recorder.
+const STATISTICS: Bar = Bar::More("dunlin", 30.0, UNMEASURED);
+const BOTH: Bar = Bar::More("dunlin recorded", 30.0, BARE);
 
 /// An event that schedules itself.
 struct Again {
@@ -92,6 +100,8 @@ pub const MESSAGE: Group = Group {
     contenders: &[
         contender("dunlin", |out| message(out, false)),
         contender("dunlin recorded", |out| message(out, true)),
+        contender(UNMEASURED, |out| message(out, false)),
+        contender(BARE, |out| message(out, false)),
         contender("tokio", tokio_own_channel),
         contender(TIMED, tokio_own_channel),
         contender("crossbeam", crossbeam),
@@ -99,7 +109,7 @@ pub const MESSAGE: Group = Group {
 };
 
 const FIGURES: &[Figure] =
-    &[figure(FIGURE, "ns", &[Bar::Times(1.0, "tokio"), Bar::Times(1.0, TIMED)])];
+    &[figure(FIGURE, "ns", &[Bar::Times(1.0, "tokio"), Bar::Times(1.0, TIMED), STATISTICS, BOTH])];
 
 /// Sends to itself.
 struct Own {
@@ -163,6 +173,8 @@ pub const NEIGHBOUR: Group = Group {
     contenders: &[
         contender("dunlin", |out| neighbour(out, false)),
         contender("dunlin recorded", |out| neighbour(out, true)),
+        contender(UNMEASURED, |out| neighbour(out, false)),
+        contender(BARE, |out| neighbour(out, false)),
         contender("tokio", tokio_neighbour),
         contender(TIMED, tokio_neighbour),
     ],
