@@ -41,11 +41,20 @@ pub enum Ops {
 }
 
 impl Ops {
+    /// How many.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::V4(ops) => ops.len(),
+            Self::V6(ops) => ops.len(),
+        }
+    }
+
     /// What is counted if none of it is taken.
     pub(crate) fn rejected(&self) -> ImportDelta {
-        let (all, withdrawals) = match self {
-            Self::V4(ops) => (ops.len(), ops.iter().filter(|op| op.attrs == NONE).count()),
-            Self::V6(ops) => (ops.len(), ops.iter().filter(|op| op.attrs == NONE).count()),
+        let all = self.len();
+        let withdrawals = match self {
+            Self::V4(ops) => ops.iter().filter(|op| op.attrs == NONE).count(),
+            Self::V6(ops) => ops.iter().filter(|op| op.attrs == NONE).count(),
         };
         let (updates, withdraws) = ((all - withdrawals) as u64, withdrawals as u64);
         ImportDelta {

@@ -1,4 +1,5 @@
-//! Reading tables: resumable walks that never hold anything up.
+//! Reading tables: resumable walks that never hold anything up, and are held up by nothing for long.
+//! Requests are sent in the control class; the slice does a piece of each in turn with imports.
 
 use core::fmt;
 use std::net::IpAddr;
@@ -13,7 +14,7 @@ use crate::nexthop::NextHopState;
 use crate::{Source, TableId};
 
 /// Which networks.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum Walk {
     /// All, from a position given by the last reply (zero at first).
     All {
@@ -32,6 +33,13 @@ pub enum Walk {
         prefix: Prefix,
         /// Where to go on.
         cursor: u32,
+    },
+    /// How many routes and networks there are in this slice: one answer, when all have been counted.
+    Count {
+        /// Only networks inside it.
+        inside: Option<Prefix>,
+        /// Routes of this protocol are counted on their own.
+        protocol: Option<Arc<str>>,
     },
 }
 
@@ -77,6 +85,34 @@ pub struct WalkReply {
     pub nets: Vec<NetRows>,
     /// Where to go on; none at the end.
     pub next: Option<u32>,
+    /// The answer to [`Walk::Count`].
+    pub counts: WalkCounts,
+}
+
+/// How many of the wanted kind there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WalkCounts {
+    /// Routes, or those of the named protocol.
+    pub matching: u64,
+    /// Networks whose first route is one of those.
+    pub primary: u64,
+    /// Routes, whosesoever.
+    pub routes: u64,
+    /// Networks with a route.
+    pub networks: u64,
+}
+
+impl WalkCounts {
+    /// Both together.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        Self {
+            matching: self.matching + other.matching,
+            primary: self.primary + other.primary,
+            routes: self.routes + other.routes,
+            networks: self.networks + other.networks,
+        }
+    }
 }
 
 /// One network.

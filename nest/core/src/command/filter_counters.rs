@@ -71,7 +71,8 @@ impl Task for ShowCounters {
     ) -> Step {
         let slices = &desk.shared().rib.slices;
         if !core::mem::replace(&mut self.asked, true) {
-            slices.send_all(Class::Bulk, || {
+            // Past what waits to be imported, and behind what switched them on.
+            slices.send_all(Class::Control, || {
                 let reply = desk.reply(Payload::FilterCounters);
                 let reply = Box::new(move |counters| reply.send(counters));
                 SliceMessage::FilterCounters(FilterCounting::Read(reply))

@@ -157,7 +157,7 @@ impl Pass {
         let slices = &desk.shared().rib.slices;
         let address = slices.at(u32::try_from(self.slice).unwrap_or(0));
         // A stopped slice means that the daemon is ending, and this session with it.
-        let _ = address.send(Class::Bulk, SliceMessage::Assess(Box::new(request)));
+        let _ = address.send(Class::Control, SliceMessage::Assess(Box::new(request)));
     }
 }
 

@@ -25,7 +25,8 @@ impl Task for ShowMemory {
         let slices = &desk.shared().rib.slices;
         if !self.asked {
             self.asked = true;
-            slices.send_all(Class::Bulk, || {
+            // Past what waits to be imported: it is soon said.
+            slices.send_all(Class::Control, || {
                 let reply = desk.reply(Payload::Slice);
                 SliceMessage::Statistics(Box::new(move |statistics| reply.send(statistics)))
             });

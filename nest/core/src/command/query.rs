@@ -151,6 +151,12 @@ pub(super) struct RouteQuery {
 }
 
 impl RouteQuery {
+    /// Whether nothing is to be known but how many, which slices can count by themselves.
+    pub(super) fn only_counts(&self) -> bool {
+        let is_plain = self.filter.is_none() && self.export.is_none();
+        self.stats == Stats::Only && is_plain && !self.what.is_lookup()
+    }
+
     /// Whether it says which tables.
     pub(super) fn tables_are_named(&self) -> bool {
         !self.tables.is_empty()
@@ -202,6 +208,14 @@ impl Wanted {
             Self::All => None,
             Self::Exact(net) | Self::ForNet(net) | Self::In(net) => Some(!net.is_v4()),
             Self::For(address) => Some(address.is_ipv6()),
+        }
+    }
+
+    /// The prefix that the networks are inside of, if any.
+    pub(super) fn inside(&self) -> Option<Prefix> {
+        match self {
+            Self::In(prefix) => Some(*prefix),
+            _ => None,
         }
     }
 

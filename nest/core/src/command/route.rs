@@ -6,7 +6,7 @@ use dunlin_attr::Attrs;
 use dunlin_attr::display::Style;
 use dunlin_filter::Scratch;
 use dunlin_rib::export::{ExportPolicy, ExportVerdict, RouteView};
-use dunlin_rib::walk::{NetRows, RouteRow, Shown};
+use dunlin_rib::walk::{NetRows, RouteRow, Shown, WalkCounts};
 use dunlin_runtime::{Context, Time};
 
 use super::output::Output;
@@ -60,6 +60,15 @@ struct Counts {
 }
 
 impl Counts {
+    /// What the slices have counted, of all routes or only of each network's first.
+    fn of(counted: &WalkCounts, primary: bool) -> Self {
+        let (shown, routes) = match primary {
+            true => (counted.primary, counted.networks),
+            false => (counted.matching, counted.routes),
+        };
+        Self { shown, routes, networks: counted.networks }
+    }
+
     fn add(&mut self, other: Self) {
         self.shown += other.shown;
         self.routes += other.routes;
@@ -159,7 +168,10 @@ impl ShowRoute {
         let shown = if self.query.filtered { Shown::Rejected } else { Shown::Accepted };
         let explicit = self.query.tables_are_named();
         for entry in route_tables::choose(&desk.shared().published(), &self.query, implied)? {
-            let walker = Walker::new(entry.id, self.query.what, shown);
+            let mut walker = Walker::new(entry.id, self.query.what, shown);
+            if self.query.only_counts() {
+                walker = walker.counting(self.query.protocol.clone());
+            }
             self.tables.push(Table {
                 entry,
                 walker,
@@ -294,6 +306,12 @@ impl ShowRoute {
     }
 
     fn table_end(&mut self, output: &mut Output) {
+        let primary = self.only_first();
+        if let Some(table) = self.tables.get_mut(self.at)
+            && let Some(counted) = table.walker.counted()
+        {
+            table.counts = Counts::of(&counted, primary);
+        }
         let explicit = self.tables.get(self.at).is_some_and(|table| table.explicit);
         if explicit && !self.query.what.is_lookup() {
             self.head(output);

@@ -1,15 +1,17 @@
 //! Reading one table of all slices, piece by piece.
 
+use std::sync::Arc;
+
 use dunlin_rib::TableId;
 use dunlin_rib::slice::SliceMessage;
-use dunlin_rib::walk::{NetRows, Shown, Walk, WalkReply, WalkRequest};
+use dunlin_rib::walk::{NetRows, Shown, Walk, WalkCounts, WalkReply, WalkRequest};
 use dunlin_runtime::Class;
 
 use super::query::Wanted;
 use super::session::{Desk, Payload};
 
-/// Networks in one piece of a listing.
-const PIECE: u32 = 64;
+/// Networks in one piece of a listing: a fraction of a millisecond's work for the client's loop.
+const PIECE: u32 = 128;
 
 /// A walk over one table.
 pub(super) struct Walker {
@@ -18,6 +20,9 @@ pub(super) struct Walker {
     shown: Shown,
     /// Networks in one piece.
     piece: u32,
+    /// They are only counted, and those of a protocol on their own.
+    counts: Option<Option<Arc<str>>>,
+    counted: WalkCounts,
     /// The slice that is read now, or how many have answered if all are asked at once.
     slice: usize,
     cursor: u32,
@@ -34,6 +39,8 @@ impl Walker {
             wanted,
             shown,
             piece: PIECE,
+            counts: None,
+            counted: WalkCounts::default(),
             slice: 0,
             cursor: 0,
             asked: false,
@@ -47,6 +54,16 @@ impl Walker {
         Self { piece, ..self }
     }
 
+    /// Counts, and the routes of a protocol on their own, instead of listing.
+    pub(super) fn counting(self, protocol: Option<Arc<str>>) -> Self {
+        Self { counts: Some(protocol), ..self }
+    }
+
+    /// What has been counted, if that is done instead of listing.
+    pub(super) fn counted(&self) -> Option<WalkCounts> {
+        self.counts.as_ref().map(|_| self.counted)
+    }
+
     /// Asks for the next piece, unless one is under way. False if there is none left.
     pub(super) fn ask(&mut self, desk: &Desk) -> bool {
         if self.done {
@@ -57,6 +74,13 @@ impl Walker {
         }
         self.asked = true;
         let slices = &desk.shared().rib.slices;
+        let all = 0..slices.count();
+        if let Some(protocol) = &self.counts {
+            let inside = self.wanted.inside();
+            let walk = || Walk::Count { inside, protocol: protocol.clone() };
+            all.for_each(|index| self.send(desk, index, walk()));
+            return true;
+        }
         match self.wanted {
             Wanted::All => self.send(desk, self.slice, Walk::All { cursor: self.cursor }),
             Wanted::In(prefix) => {
@@ -67,10 +91,10 @@ impl Walker {
                 self.send(desk, index, Walk::Exact(net));
             }
             Wanted::For(address) => {
-                (0..slices.count()).for_each(|index| self.send(desk, index, Walk::For(address)));
+                all.for_each(|index| self.send(desk, index, Walk::For(address)));
             }
             Wanted::ForNet(net) => {
-                (0..slices.count()).for_each(|index| self.send(desk, index, Walk::ForNet(net)));
+                all.for_each(|index| self.send(desk, index, Walk::ForNet(net)));
             }
         }
         true
@@ -88,11 +112,17 @@ impl Walker {
         let slices = &desk.shared().rib.slices;
         let address = slices.at(u32::try_from(index).unwrap_or(0));
         // A stopped slice means that the daemon is ending, and this session with it.
-        let _ = address.send(Class::Bulk, SliceMessage::Walk(Box::new(request)));
+        let _ = address.send(Class::Control, SliceMessage::Walk(Box::new(request)));
     }
 
     /// Takes a piece; what of it is to be shown.
     pub(super) fn take(&mut self, slices: usize, reply: WalkReply) -> Vec<NetRows> {
+        if self.counts.is_some() {
+            self.counted = self.counted.plus(&reply.counts);
+            self.slice += 1;
+            self.done = self.slice >= slices;
+            return Vec::new();
+        }
         match self.wanted {
             Wanted::All | Wanted::In(_) => {
                 self.asked = false;

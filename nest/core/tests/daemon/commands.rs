@@ -232,6 +232,32 @@ fn the_number_of_threads_has_one_limit() {
 }
 
 #[test]
+fn what_slices_count_is_what_a_listing_finds() {
+    let lab = Lab::start(CONFIG);
+    lab.until("show route count", |answer| answer.contains("4 of 4"));
+    let counts = |command: &str| -> Vec<String> {
+        let answer = lab.ask(command);
+        let lines = answer.lines().filter(|line| line.contains(" routes for "));
+        lines.map(|line| line.trim_start_matches("1007-").trim_start().to_owned()).collect()
+    };
+    for which in [
+        "",
+        "table t1",
+        "in 192.0.0.0/8",
+        "protocol peer1",
+        "primary",
+        "primary protocol peer1",
+        "primary protocol a in 192.0.0.0/8",
+        "filtered",
+        "all table all",
+    ] {
+        let listed = counts(&format!("show route {which} stats"));
+        assert!(!listed.is_empty(), "{which}");
+        assert_eq!(counts(&format!("show route {which} count")), listed, "{which}");
+    }
+}
+
+#[test]
 fn many_routes_come_in_pieces() {
     let routes: String =
         (0..5000).map(|n| format!("route 10.{}.{}.0/24;", n / 256, n % 256)).collect();

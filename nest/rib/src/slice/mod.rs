@@ -1,7 +1,8 @@
 //! A slice: one loop that owns its part of every table.
 //!
 //! Batches are messages and go first. Sweeps, re-evaluations and other long jobs are work in
-//! pieces of `jobs::PIECE` records, so a fresh update waits for one piece at most.
+//! pieces of `jobs::PIECE` records, so a fresh update waits for one piece at most. Who reads gets a
+//! piece in turn with batches (`reads.rs`).
 
 mod assess;
 mod attrs;
@@ -21,6 +22,7 @@ mod message;
 mod pipes;
 mod policy;
 mod read;
+mod reads;
 mod sources;
 pub(crate) mod store;
 mod table;
@@ -49,6 +51,7 @@ use crate::resolver::{ResolverMessage, WatchReport};
 use crate::{ExporterId, SliceId, SourceId, TableId};
 use exports::Trailer;
 use jobs::{Job, Task};
+use reads::Reads;
 use sources::{MOST_SOURCES, Sources};
 use table::Env;
 use tables::{AnyTable, find, finish, with_table};
@@ -65,6 +68,7 @@ pub struct Slice {
     jobs: WorkQueue<Job>,
     /// Jobs of this turn, on their way there.
     new_jobs: Vec<Job>,
+    reads: Reads,
     /// Time of the present turn, in [`read::TICK`]s.
     now: u32,
     asks: Vec<NextHopKey>,
@@ -90,6 +94,7 @@ impl Slice {
             scratch: Scratch::default(),
             jobs: WorkQueue::default(),
             new_jobs: Vec::new(),
+            reads: Reads::default(),
             now: 0,
             asks: Vec::new(),
             forgets: Vec::new(),
@@ -122,7 +127,12 @@ impl Slice {
                 self.slices = Some(slices);
                 self.resolver = Some(resolver);
             }
-            SliceMessage::Import(batch) => self.import(&batch),
+            SliceMessage::Import(batch) => {
+                self.import(&batch);
+                self.reads.earn(batch.ops.len());
+                drop(batch);
+                self.read_earned();
+            }
             SliceMessage::SourceDown { source, done } => self.source_down(source, done),
             SliceMessage::Program { source, filter, preference, done } => {
                 if self.sources.set_program(source, filter, preference) {
@@ -176,12 +186,12 @@ impl Slice {
                     with_table!(table, t => t.watches.remove(&address));
                 }
             }
-            SliceMessage::Walk(request) => self.walk(*request),
+            SliceMessage::Walk(request) => self.reads.add_walk(request),
             SliceMessage::FilterCounters(FilterCounting::Switch(on)) => self.scratch.count(on),
             SliceMessage::FilterCounters(FilterCounting::Read(reply)) => {
                 reply(self.scratch.counters().cloned());
             }
-            SliceMessage::Assess(request) => self.assess(*request),
+            SliceMessage::Assess(request) => self.reads.add_assessment(request),
             SliceMessage::Statistics(reply) => reply(self.statistics()),
         }
         self.sources.flush();
@@ -290,17 +300,23 @@ impl Loop for Slice {
 
     fn start(&mut self, cx: &mut Context<'_>) {
         self.jobs = WorkQueue::new(cx, "sweeps and more", Class::Bulk, QueueOptions::default());
+        self.reads = Reads::new(cx);
     }
 
     fn message(&mut self, cx: &mut Context<'_>, message: SliceMessage) {
         self.begin_turn(cx.now());
         self.handle(message);
+        self.reads.wake(cx);
         self.end_turn(cx);
     }
 
-    fn work(&mut self, cx: &mut Context<'_>, _work: WorkId) -> Progress {
+    fn work(&mut self, cx: &mut Context<'_>, work: WorkId) -> Progress {
         self.begin_turn(cx.now());
-        let progress = WorkQueue::run(self, cx, |slice| &mut slice.jobs);
+        let progress = if self.reads.is_for(work) {
+            self.read_piece()
+        } else {
+            WorkQueue::run(self, cx, |slice| &mut slice.jobs)
+        };
         self.sources.flush();
         self.end_turn(cx);
         progress

@@ -12,10 +12,10 @@ use dunlin_runtime::kit::walk::{Below, Walk as Steps};
 use super::attrs::NIL;
 use super::pipes::NO_PIPE;
 use super::policy::hop_for_filters;
-use super::table::{Env, Table};
+use super::table::{Env, Route, Table};
 use crate::import::TableKey;
 use crate::resolver::{WatchMatch, WatchReport};
-use crate::walk::{NetRows, Received, RouteRow, Shown, Walk, WalkReply};
+use crate::walk::{NetRows, Received, RouteRow, Shown, Walk, WalkCounts, WalkReply, WalkRequest};
 
 /// Nanoseconds in a unit of [`Route::changed`](super::table::Route).
 pub(crate) const TICK: u64 = 10_000_000;
@@ -27,23 +27,58 @@ pub(crate) fn time_of(ticks: u32) -> Time {
 
 /// Network records looked at for one reply, so that a walk that finds nothing stays short.
 const RECORDS_PER_REPLY: u32 = 8192;
+/// Routes in one reply, or those of one network.
+const ROUTES_PER_REPLY: usize = 1024;
+/// Network records counted in one piece.
+const RECORDS_PER_COUNT: u32 = 2048;
+
+/// What a piece has done, from which follows what it cost.
+#[derive(Default)]
+struct Effort {
+    /// Records looked at.
+    records: u32,
+    /// Routes that were put into the answer.
+    rows: u32,
+}
+
+impl Effort {
+    /// In units of what it takes to import a route, about.
+    fn units(&self) -> u32 {
+        ANSWER + self.records / 32 + self.rows / 4
+    }
+}
+
+/// What it takes to answer at all, in units.
+const ANSWER: u32 = 8;
 
 impl<K: TableKey> Table<K> {
-    /// Answers a walk.
-    pub(crate) fn walk(&self, walk: Walk, max_nets: u32, shown: Shown, env: &Env<'_>) -> WalkReply {
+    /// Answers a walk; with the units of reading that it took.
+    pub(crate) fn walk(
+        &self,
+        walk: &Walk,
+        max_nets: u32,
+        shown: Shown,
+        env: &Env<'_>,
+    ) -> (WalkReply, u32) {
         let one = |net: Option<u32>| WalkReply {
             nets: net.and_then(|net| self.rows(net, shown, env)).into_iter().collect(),
-            next: None,
+            ..WalkReply::default()
         };
-        match walk {
-            Walk::All { cursor } => self.walk_from(None, cursor, max_nets, shown, env),
-            Walk::In { prefix, cursor } => {
-                self.walk_from(Some(prefix), cursor, max_nets, shown, env)
+        let mut effort = Effort::default();
+        let reply = match walk {
+            Walk::All { cursor } => {
+                self.walk_from(None, *cursor, max_nets, shown, &mut effort, env)
             }
-            Walk::Exact(prefix) => one(K::from_prefix(prefix).and_then(|key| self.find_net(key))),
-            Walk::For(address) => one(self.longest(Prefix::host(address), shown, env)),
-            Walk::ForNet(prefix) => one(self.longest(prefix, shown, env)),
-        }
+            Walk::In { prefix, cursor } => {
+                self.walk_from(Some(*prefix), *cursor, max_nets, shown, &mut effort, env)
+            }
+            Walk::Exact(prefix) => one(K::from_prefix(*prefix).and_then(|key| self.find_net(key))),
+            Walk::For(address) => one(self.longest(Prefix::host(*address), shown, env)),
+            Walk::ForNet(prefix) => one(self.longest(*prefix, shown, env)),
+            // Counts are kept by who does the pieces.
+            Walk::Count { .. } => WalkReply::default(),
+        };
+        (reply, effort.units())
     }
 
     fn walk_from(
@@ -52,23 +87,96 @@ impl<K: TableKey> Table<K> {
         cursor: u32,
         max_nets: u32,
         shown: Shown,
+        effort: &mut Effort,
         env: &Env<'_>,
     ) -> WalkReply {
         let records = Below(self.nets.end());
         let mut reply = WalkReply::default();
         let mut walk = Steps::starting_at(cursor.max(1));
         let mut budget = Pieces(RECORDS_PER_REPLY);
+        let mut rows = 0;
         while let Some(at) = walk.advance(&records) {
+            effort.records += 1;
             let wanted = inside.is_none_or(|prefix| prefix.contains(self.nets[at].key.prefix()));
-            if wanted {
-                reply.nets.extend(self.rows(at, shown, env));
+            if wanted && let Some(net) = self.rows(at, shown, env) {
+                rows += net.rows.len();
+                reply.nets.push(net);
             }
-            if budget.is_spent() || reply.nets.len() >= max_nets as usize {
+            let is_full = reply.nets.len() >= max_nets as usize || rows >= ROUTES_PER_REPLY;
+            if budget.is_spent() || is_full {
                 reply.next = walk.advance(&records);
                 break;
             }
         }
+        effort.rows = u32::try_from(rows).unwrap_or(u32::MAX);
         reply
+    }
+
+    /// Counts a piece, from record `at` on; where to go on, and the units of reading that it took.
+    pub(crate) fn count(
+        &self,
+        request: &WalkRequest,
+        at: u32,
+        counts: &mut WalkCounts,
+        env: &Env<'_>,
+    ) -> (Option<u32>, u32) {
+        let Walk::Count { inside, protocol } = &request.walk else { return (None, 0) };
+        let records = Below(self.nets.end());
+        let mut walk = Steps::starting_at(at.max(1));
+        let mut budget = Pieces(RECORDS_PER_COUNT);
+        let mut effort = Effort::default();
+        let before = counts.routes;
+        let mut next = None;
+        while let Some(at) = walk.advance(&records) {
+            effort.records += 1;
+            let net = &self.nets[at];
+            if inside.is_none_or(|prefix| prefix.contains(net.key.prefix())) {
+                self.count_net(net.first, request.shown, protocol.as_deref(), counts, env);
+            }
+            if budget.is_spent() {
+                next = walk.advance(&records);
+                break;
+            }
+        }
+        let routes = u32::try_from(counts.routes - before).unwrap_or(u32::MAX);
+        effort.records = effort.records.saturating_add(routes);
+        (next, effort.units())
+    }
+
+    fn count_net(
+        &self,
+        first: u32,
+        shown: Shown,
+        protocol: Option<&str>,
+        counts: &mut WalkCounts,
+        env: &Env<'_>,
+    ) {
+        let mut is_first = true;
+        let mut at = first;
+        while at != NIL {
+            let route = &self.routes[at];
+            if self.is_shown(route, shown, env) {
+                let source = || &env.sources.at(route.source).source;
+                let matches = protocol.is_none_or(|name| *source().protocol == *name);
+                counts.routes += 1;
+                counts.networks += u64::from(is_first);
+                counts.matching += u64::from(matches);
+                counts.primary += u64::from(matches && is_first);
+                is_first = false;
+            }
+            at = route.next;
+        }
+    }
+
+    /// Whether a route is one of those wanted.
+    fn is_shown(&self, route: &Route, shown: Shown, env: &Env<'_>) -> bool {
+        let rejected = route.accepted == NIL;
+        let wanted = match shown {
+            Shown::Accepted => !rejected,
+            Shown::Rejected => rejected && env.sources.at(route.source).source.keep_filtered,
+            Shown::Received => true,
+        };
+        wanted && !env.sources.is_dead(route.source)
     }
 
     fn rows(&self, net: u32, shown: Shown, env: &Env<'_>) -> Option<NetRows> {
@@ -77,36 +185,35 @@ impl<K: TableKey> Table<K> {
         let mut at = record.first;
         while at != NIL {
             let route = &self.routes[at];
-            let local = env.sources.at(route.source);
-            let rejected = route.accepted == NIL;
-            let wanted = match shown {
-                Shown::Accepted => !rejected,
-                Shown::Rejected => rejected && local.source.keep_filtered,
-                Shown::Received => true,
-            };
-            if wanted && !env.sources.is_dead(route.source) {
-                let as_received = rejected || shown == Shown::Received;
-                let set = if as_received { route.received } else { route.accepted };
-                rows.push(RouteRow {
-                    attrs: self.sets.set(set).clone(),
-                    source: local.source.clone(),
-                    path_id: route.path_id,
-                    best: route.flags & super::table::BEST != 0,
-                    rejected,
-                    changed: time_of(route.changed),
-                    next_hop: self.hop_state(set),
-                    received: (shown == Shown::Received).then(|| {
-                        Box::new(Received {
-                            filter: local.filter.clone(),
-                            hop: hop_for_filters(self.hop_of(set)),
-                            piped: route.via != NO_PIPE,
-                        })
-                    }),
-                });
+            if self.is_shown(route, shown, env) {
+                rows.push(self.row(route, shown, env));
             }
             at = route.next;
         }
         (!rows.is_empty()).then(|| NetRows { net: record.key.prefix(), rows })
+    }
+
+    fn row(&self, route: &Route, shown: Shown, env: &Env<'_>) -> RouteRow {
+        let local = env.sources.at(route.source);
+        let rejected = route.accepted == NIL;
+        let as_received = rejected || shown == Shown::Received;
+        let set = if as_received { route.received } else { route.accepted };
+        RouteRow {
+            attrs: self.sets.set(set).clone(),
+            source: local.source.clone(),
+            path_id: route.path_id,
+            best: route.flags & super::table::BEST != 0,
+            rejected,
+            changed: time_of(route.changed),
+            next_hop: self.hop_state(set),
+            received: (shown == Shown::Received).then(|| {
+                Box::new(Received {
+                    filter: local.filter.clone(),
+                    hop: hop_for_filters(self.hop_of(set)),
+                    piped: route.via != NO_PIPE,
+                })
+            }),
+        }
     }
 
     /// The longest network that contains a prefix and has something to show.

@@ -7,9 +7,7 @@ use super::exports::{Slot, Trailer};
 use super::jobs::Task;
 use super::message::{Pipe, SliceStatistics, TableStatistics};
 use super::table::{Env, Table};
-use crate::assess::{AssessReply, AssessRequest};
 use crate::export::{Exporter, ExporterKind};
-use crate::walk::{WalkReply, WalkRequest};
 use crate::{ExporterId, PipeId, TableId};
 
 /// A table of any net type.
@@ -156,28 +154,6 @@ impl Slice {
         for sweep in sweeps {
             self.add_job(sweep, None);
         }
-    }
-
-    pub(super) fn walk(&mut self, request: WalkRequest) {
-        let (tables, env) = self.parts();
-        let reply = match find(tables, request.table) {
-            Some(table) => with_table!(table, t => {
-                t.walk(request.walk, request.max_nets, request.shown, &env)
-            }),
-            None => WalkReply::default(),
-        };
-        (request.reply)(reply);
-    }
-
-    pub(super) fn assess(&mut self, request: AssessRequest) {
-        let (tables, mut env) = self.parts();
-        let answer = match find(tables, request.table) {
-            Some(table) => with_table!(table, t => {
-                t.assess(request.cursor, &request.asks, &mut env)
-            }),
-            None => AssessReply::none(&request.asks),
-        };
-        (request.reply)(answer);
     }
 
     pub(super) fn watch(&mut self, id: TableId, address: std::net::IpAddr) {

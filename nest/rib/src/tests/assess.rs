@@ -62,7 +62,7 @@ fn assess(world: &mut World, table: TableId, asks: &[Ask]) -> (Vec<Answer>, usiz
                 reply: Box::new(move |reply| *answer.lock().unwrap() = Some(reply)),
             };
             let message = SliceMessage::Assess(Box::new(request));
-            world.slices.at(slice).send(Class::Bulk, message).unwrap();
+            world.slices.at(slice).send(Class::Control, message).unwrap();
             world.run(10);
             let reply = place.lock().unwrap().take().expect("an answer");
             answers.iter_mut().zip(&reply.answers).for_each(|(all, piece)| all.add(piece));
@@ -100,7 +100,7 @@ fn some_world(seed: u64) -> World {
 /// The routes that a peer has in the table.
 fn routes(world: &mut World, peer: usize) -> BTreeMap<Prefix, Arc<Attrs>> {
     let id = world.peers[peer].source.id;
-    let found = world.walk(TABLE, Walk::All { cursor: 0 }, Shown::Accepted);
+    let found = world.walk(TABLE, &Walk::All { cursor: 0 }, Shown::Accepted);
     let rows = found.iter().flat_map(|net| net.rows.iter().map(|row| (net.net, row)));
     rows.filter(|(_, row)| row.source.id == id).map(|(net, row)| (net, row.attrs.clone())).collect()
 }

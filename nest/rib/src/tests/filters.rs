@@ -47,7 +47,7 @@ fn program(world: &mut World, text: &str, preference: u32) {
 }
 
 fn accepted(world: &mut World) -> Vec<(usize, Look)> {
-    let found = world.walk(TABLE, Walk::All { cursor: 0 }, Shown::Accepted);
+    let found = world.walk(TABLE, &Walk::All { cursor: 0 }, Shown::Accepted);
     let place = |net: &crate::walk::NetRows| {
         (0..NETS).find(|&n| dunlin_net::Prefix::V4(super::super::testing::net(n)) == net.net)
     };
@@ -133,7 +133,7 @@ fn a_changed_filter_is_applied_to_what_was_kept() {
     // The columns count what came from the neighbour.
     assert_eq!(world.peers[0].source.counters.read().updates_received, NETS as u64);
     program(&mut world, "all", 200);
-    let found = world.walk(TABLE, Walk::All { cursor: 0 }, Shown::Accepted);
+    let found = world.walk(TABLE, &Walk::All { cursor: 0 }, Shown::Accepted);
     assert!(found.iter().all(|net| net.rows[0].attrs.preference() == 200));
     program(&mut world, "none", 200);
     assert!(accepted(&mut world).is_empty());
@@ -208,7 +208,7 @@ fn a_filter_for_later_routes_leaves_those_that_are_there() {
     assert!(left.iter().all(|(n, _)| *n != 0), "{left:?}");
     // A later filter runs over all of them.
     program(&mut world, "filter { accept; }", 100);
-    assert_eq!(world.walk(TABLE, Walk::All { cursor: 0 }, Shown::Accepted).len(), NETS + 1);
+    assert_eq!(world.walk(TABLE, &Walk::All { cursor: 0 }, Shown::Accepted).len(), NETS + 1);
 }
 
 #[test]
@@ -216,7 +216,7 @@ fn what_was_received_is_there_with_the_filter_that_decides() {
     let text = "filter { if bgp_local_pref = 100 then reject; bgp_med = 7; accept; }";
     let mut world = announced(text);
     assert_eq!(accepted(&mut world).len(), NETS - NETS / SETS);
-    let found = world.walk(TABLE, Walk::All { cursor: 0 }, Shown::Received);
+    let found = world.walk(TABLE, &Walk::All { cursor: 0 }, Shown::Received);
     assert_eq!(found.len(), NETS);
     for (n, net) in found.iter().enumerate() {
         let row = &net.rows[0];
@@ -226,7 +226,7 @@ fn what_was_received_is_there_with_the_filter_that_decides() {
         assert_eq!(received.filter, filter(text));
         assert!(!received.piped && !received.hop.unreachable);
     }
-    let found = world.walk(TABLE, Walk::All { cursor: 0 }, Shown::Accepted);
+    let found = world.walk(TABLE, &Walk::All { cursor: 0 }, Shown::Accepted);
     assert!(found.iter().all(|net| net.rows[0].received.is_none()));
 }
 

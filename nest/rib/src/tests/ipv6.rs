@@ -46,7 +46,7 @@ fn a_table_of_ipv6_has_best_routes_followers_and_walks() {
         let n = (0..300).find(|&n| Prefix::V6(self::net(n)) == *net).unwrap();
         route.source.id.0 == if n % 2 == 0 { 102 } else { 101 }
     }));
-    let found = world.walk(SIX, Walk::All { cursor: 0 }, Shown::Accepted);
+    let found = world.walk(SIX, &Walk::All { cursor: 0 }, Shown::Accepted);
     assert_eq!(found.iter().map(|net| net.rows.len()).sum::<usize>(), 450);
     let source = two.source();
     source.kill();
@@ -59,5 +59,5 @@ fn a_table_of_ipv6_has_best_routes_followers_and_walks() {
     one.flush();
     world.run(50);
     assert!(follower.best.lock().unwrap().is_empty());
-    assert!(world.walk(SIX, Walk::All { cursor: 0 }, Shown::Accepted).is_empty());
+    assert!(world.walk(SIX, &Walk::All { cursor: 0 }, Shown::Accepted).is_empty());
 }

@@ -14,6 +14,7 @@ mod hops;
 mod ipv6;
 mod limits;
 mod pipes;
+mod readers;
 mod session;
 mod sharing;
 mod stalls;

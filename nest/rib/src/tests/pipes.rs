@@ -75,7 +75,7 @@ fn put_pipe(world: &mut World, id: u32, (from, to): (TableId, TableId), kind: Ki
 }
 
 fn nets(world: &mut World, table: TableId) -> BTreeSet<Prefix> {
-    let found = world.walk(table, Walk::All { cursor: 0 }, Shown::Accepted);
+    let found = world.walk(table, &Walk::All { cursor: 0 }, Shown::Accepted);
     assert!(found.iter().all(|net| net.rows.len() == 1), "no route comes back: {found:?}");
     found.iter().map(|net| net.net).collect()
 }
@@ -138,7 +138,7 @@ fn a_changed_filter_is_applied_to_what_is_there() {
     add_pipe(&mut world, 10, TABLE, OTHER, Kind::RejectNets(1));
     assert_eq!(nets(&mut world, OTHER), set((0..30).filter(|n| n % 3 != 1)));
     add_pipe(&mut world, 10, TABLE, OTHER, Kind::SetMed(5));
-    let found = world.walk(OTHER, Walk::All { cursor: 0 }, Shown::Accepted);
+    let found = world.walk(OTHER, &Walk::All { cursor: 0 }, Shown::Accepted);
     assert_eq!(found.len(), 30);
     assert!(found.iter().all(|net| net.rows[0].attrs.med() == Some(5)));
 }
@@ -179,13 +179,13 @@ fn a_ring_of_pipes_ends() {
     world.announce(here, net(1), 0, LOOK);
     world.flush(here);
     world.run(50);
-    let rows = world.walk(tables[3], Walk::All { cursor: 0 }, Shown::Accepted);
+    let rows = world.walk(tables[3], &Walk::All { cursor: 0 }, Shown::Accepted);
     assert_eq!(rows.len(), 1);
     world.withdraw(here, net(1), 0);
     world.flush(here);
     world.run(50);
     for table in tables {
-        assert!(world.walk(table, Walk::All { cursor: 0 }, Shown::Accepted).is_empty());
+        assert!(world.walk(table, &Walk::All { cursor: 0 }, Shown::Accepted).is_empty());
     }
 }
 

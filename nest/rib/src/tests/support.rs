@@ -66,12 +66,12 @@ impl World {
     }
 
     /// All that a walk finds in all slices.
-    pub(super) fn walk(&mut self, table: TableId, walk: Walk, shown: Shown) -> Vec<NetRows> {
+    pub(super) fn walk(&mut self, table: TableId, walk: &Walk, shown: Shown) -> Vec<NetRows> {
         let mut found = Vec::new();
         for slice in 0..self.slices.count() as u32 {
-            let mut walk = walk;
+            let mut walk = walk.clone();
             loop {
-                let reply = self.walk_once(slice, table, walk, shown);
+                let reply = self.walk_once(slice, table, walk.clone(), shown);
                 found.extend(reply.nets);
                 let Some(next) = reply.next else { break };
                 match &mut walk {
@@ -94,7 +94,7 @@ impl World {
             shown,
             reply: Box::new(move |answer| *reply.lock().unwrap() = Some(answer)),
         };
-        self.slices.at(slice).send(Class::Bulk, SliceMessage::Walk(Box::new(request))).unwrap();
+        self.slices.at(slice).send(Class::Control, SliceMessage::Walk(Box::new(request))).unwrap();
         self.run(5);
         let answer = place.lock().unwrap().take();
         answer.unwrap()

@@ -31,7 +31,7 @@ fn world() -> World {
 #[test]
 fn a_walk_goes_through_all_networks_with_the_best_first() {
     let mut world = world();
-    let found = world.walk(TABLE, Walk::All { cursor: 0 }, Shown::Accepted);
+    let found = world.walk(TABLE, &Walk::All { cursor: 0 }, Shown::Accepted);
     assert_eq!(found.len(), 50);
     for (n, found) in found.iter().enumerate() {
         assert_eq!(found.net, Prefix::V4(net(n)));
@@ -45,12 +45,12 @@ fn a_walk_goes_through_all_networks_with_the_best_first() {
 #[test]
 fn a_walk_finds_one_network_or_those_inside_a_prefix() {
     let mut world = world();
-    let exact = world.walk(TABLE, Walk::Exact(Prefix::V4(net(7))), Shown::Accepted);
+    let exact = world.walk(TABLE, &Walk::Exact(Prefix::V4(net(7))), Shown::Accepted);
     assert_eq!(exact.iter().map(|net| net.net).collect::<Vec<_>>(), [Prefix::V4(net(7))]);
     let absent: Prefix = "0.7.0.0/25".parse().unwrap();
-    assert!(world.walk(TABLE, Walk::Exact(absent), Shown::Accepted).is_empty());
+    assert!(world.walk(TABLE, &Walk::Exact(absent), Shown::Accepted).is_empty());
     let prefix: Prefix = "0.16.0.0/12".parse().unwrap();
-    let inside = world.walk(TABLE, Walk::In { prefix, cursor: 0 }, Shown::Accepted);
+    let inside = world.walk(TABLE, &Walk::In { prefix, cursor: 0 }, Shown::Accepted);
     assert_eq!(inside.len(), 16);
 }
 
@@ -61,13 +61,13 @@ fn a_walk_finds_the_longest_match_of_each_slice() {
     world.announce(0, default, 0, LOOK);
     world.flush(0);
     world.settle();
-    let found = world.walk(TABLE, Walk::For("0.7.0.9".parse().unwrap()), Shown::Accepted);
+    let found = world.walk(TABLE, &Walk::For("0.7.0.9".parse().unwrap()), Shown::Accepted);
     let longest = found.iter().max_by_key(|net| net.net.len()).unwrap();
     assert_eq!(longest.net, Prefix::V4(net(7)));
-    let found = world.walk(TABLE, Walk::For("9.9.9.9".parse().unwrap()), Shown::Accepted);
+    let found = world.walk(TABLE, &Walk::For("9.9.9.9".parse().unwrap()), Shown::Accepted);
     assert_eq!(found.len(), 1);
     let inside: Prefix = "0.7.0.128/25".parse().unwrap();
-    let found = world.walk(TABLE, Walk::ForNet(inside), Shown::Accepted);
+    let found = world.walk(TABLE, &Walk::ForNet(inside), Shown::Accepted);
     assert!(found.iter().any(|found| found.net == Prefix::V4(net(7))));
 }
 
@@ -77,9 +77,9 @@ fn rejected_routes_are_shown_where_they_are_kept() {
     world.set_filter(0, &ChannelFilter::Reject);
     world.set_filter(1, &ChannelFilter::Reject);
     world.settle();
-    assert!(world.walk(TABLE, Walk::All { cursor: 0 }, Shown::Accepted).is_empty());
+    assert!(world.walk(TABLE, &Walk::All { cursor: 0 }, Shown::Accepted).is_empty());
     // Only the second keeps them for show.
-    let found = world.walk(TABLE, Walk::All { cursor: 0 }, Shown::Rejected);
+    let found = world.walk(TABLE, &Walk::All { cursor: 0 }, Shown::Rejected);
     assert_eq!(found.len(), 25);
     assert!(found.iter().all(|net| net.rows.iter().all(|row| row.rejected && !row.best)));
 }
@@ -89,7 +89,7 @@ fn routes_of_the_dead_are_not_shown() {
     let mut world = world();
     world.kill(1);
     world.run(0);
-    for found in world.walk(TABLE, Walk::All { cursor: 0 }, Shown::Accepted) {
+    for found in world.walk(TABLE, &Walk::All { cursor: 0 }, Shown::Accepted) {
         assert_eq!(found.rows.len(), 1);
     }
 }

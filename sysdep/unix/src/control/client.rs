@@ -62,8 +62,10 @@ impl Client {
         let socket = cx.adopt(socket).ok()?;
         let own = cx.own::<Answer>()?;
         parts.answers = Arc::new(move |answer| {
-            // A client that has gone needs no answer. Listings must not hold anything up.
-            let _ = own.send(Class::Bulk, answer);
+            // A client that has gone needs no answer. A listing is one loop's work among that of
+            // others, in small pieces: as bulk work each of its many pieces would wait for the floor
+            // of that class while routes are loaded.
+            let _ = own.send(Class::Routing, answer);
         });
         say(&parts, "connect");
         Some(Connection {
@@ -181,7 +183,7 @@ impl Loop for Client {
     type Message = Answer;
 
     fn start(&mut self, cx: &mut Context<'_>) {
-        self.again = cx.event(Class::Bulk);
+        self.again = cx.event(Class::Routing);
         self.connection = self.connect(cx);
         if self.connection.is_none() {
             return cx.stop_self();
