@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use dunlin_attr::{Attrs, AttrsBuilder, Dest, NextHop, Rts};
+use dunlin_core::config::DebugFlags;
 use dunlin_core::interfaces::Interfaces;
 use dunlin_core::log::LogClass;
 use dunlin_core::protocol::{
@@ -127,6 +128,9 @@ impl Announcer {
     /// Looks at all routes again.
     fn begin(&mut self, cx: &mut Context<'_>) {
         if !self.stopping {
+            let routes = self.entries.len();
+            let text = format_args!("Looking at {routes} routes");
+            self.environment.log.trace(DebugFlags::EVENTS, text);
             self.cursor = 0;
             cx.queue(self.work);
         }
@@ -391,6 +395,8 @@ impl Loop for Announcer {
         match message {
             AnnouncerMessage::Interfaces(interfaces) => {
                 self.interfaces = interfaces;
+                let text = format_args!("Interfaces changed");
+                self.environment.log.trace(DebugFlags::INTERFACES, text);
                 self.begin(cx);
             }
             AnnouncerMessage::Config(config, mode) => self.configure(cx, config, mode),

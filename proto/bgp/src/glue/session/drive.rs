@@ -218,8 +218,15 @@ impl Session {
         cx: &mut Context<'_>,
         interfaces: std::sync::Arc<dunlin_core::interfaces::Interfaces>,
     ) {
+        let was_near = self.neighbor_is_near();
         self.environment.interfaces = interfaces;
-        if self.neighbor_is_near() {
+        let is_near = self.neighbor_is_near();
+        if let Some(neighbor) = self.neighbor().filter(|_| was_near != is_near) {
+            let reached = if is_near { "can be reached" } else { "cannot be reached" };
+            let text = format_args!("Interfaces changed, neighbor {neighbor} {reached} directly");
+            self.environment.log.trace(DebugFlags::INTERFACES, text);
+        }
+        if is_near {
             return self.begin(cx);
         }
         if self.fsm.is_down() || self.neighbor().is_none() {
