@@ -3,6 +3,7 @@
 use core::net::IpAddr;
 
 use dunlin_net::as_path::{AsPath, SegmentKind};
+use dunlin_net::community::ExtCommunities;
 
 use super::super::AS_TRANS;
 use super::super::attribute::{
@@ -263,12 +264,30 @@ impl<'a> Writer<'a> {
                 self.customers_only &= attribute.number != number::OTC;
                 self.customers_only();
             }
-            if attribute.number != number::AIGP || self.is_internal() {
-                self.copy(&attribute);
+            match attribute.number {
+                _ if self.is_internal() => self.copy(&attribute),
+                number::AIGP => {}
+                number::EXT_COMMUNITY => self.ext_communities(&attribute),
+                _ => self.copy(&attribute),
             }
         }
         self.as4();
         self.customers_only();
+    }
+
+    /// Those that may leave the AS (RFC 4360 section 6).
+    fn ext_communities(&mut self, attribute: &Attribute<'_>) {
+        let all = ExtCommunities::new(attribute.value);
+        let leaving = all.iter().filter(|community| community.is_transitive());
+        let count = leaving.clone().count();
+        if count == all.len() {
+            return self.copy(attribute);
+        }
+        if count > 0 {
+            let length = 8 * count;
+            self.fits &= put_head(self.out, attribute.flags, number::EXT_COMMUNITY, length);
+            leaving.for_each(|community| self.out.extend_from_slice(&community.0.to_be_bytes()));
+        }
     }
 
     fn customers_only(&mut self) {

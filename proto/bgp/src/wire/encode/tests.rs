@@ -80,6 +80,34 @@ fn golden_external_ipv4() {
 }
 
 #[test]
+fn communities_that_are_not_transitive_stay_in_the_as() {
+    const ROUTE_TARGET: [u8; 8] = [0, 2, 0, 1, 0, 0, 0, 2];
+    const VALIDITY: [u8; 8] = [0x43, 0, 0, 0, 0, 0, 0, 1];
+    let with = |lists: &[[u8; 8]]| {
+        let length = u8::try_from(8 * lists.len()).unwrap();
+        [&[0xc0, 16, length][..], &lists.concat()].concat()
+    };
+    for (sent, outside) in [
+        (&[ROUTE_TARGET, VALIDITY][..], with(&[ROUTE_TARGET])),
+        (&[VALIDITY, ROUTE_TARGET, VALIDITY][..], with(&[ROUTE_TARGET])),
+        (&[ROUTE_TARGET][..], with(&[ROUTE_TARGET])),
+        (&[VALIDITY][..], Vec::new()),
+    ] {
+        let canonical = [PLAIN, &with(sent)].concat();
+        let sends = |peer| {
+            let rules = encode_rules(Carried::Ipv4, peer);
+            let plain = block(PLAIN, &rules, &route("192.0.2.1")).len();
+            let all = block(&canonical, &rules, &route("192.0.2.1"));
+            let (_, tail) = all.split_at(plain);
+            tail.to_vec()
+        };
+        assert_eq!(sends(PeerKind::External), outside);
+        assert_eq!(sends(PeerKind::RouteServerClient), outside);
+        assert_eq!(sends(PeerKind::Internal), with(sent));
+    }
+}
+
+#[test]
 fn golden_internal_ipv6_and_withdrawals() {
     let rules = encode_rules(Carried::Ipv6, PeerKind::Internal);
     let block = block(&[], &rules, &route("2001:db8::1"));
