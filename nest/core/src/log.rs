@@ -124,6 +124,11 @@ impl Log {
         Self::new(Arc::new(Nowhere))
     }
 
+    /// Whether anybody wants messages of this class.
+    pub fn wants(&self, class: LogClass) -> bool {
+        self.target.wants(class)
+    }
+
     /// Logs a message.
     pub fn write(&self, class: LogClass, text: fmt::Arguments<'_>) {
         if self.target.wants(class) {

@@ -71,6 +71,11 @@ pub enum Validity {
 pub trait Sink {
     /// One line, complete.
     fn line(&mut self, text: &str);
+
+    /// Whether anybody would see a line; if not, what would be in it is evaluated and not formatted.
+    fn wants_lines(&self) -> bool {
+        true
+    }
 }
 
 /// Takes nothing.
@@ -79,6 +84,10 @@ pub struct Silent;
 
 impl Sink for Silent {
     fn line(&mut self, _text: &str) {}
+
+    fn wants_lines(&self) -> bool {
+        false
+    }
 }
 
 impl Sink for Vec<String> {

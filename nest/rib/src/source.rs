@@ -96,6 +96,10 @@ pub trait ChannelEvents: Send + Sync {
     fn filter_error(&self, source: SourceId, message: &str);
     /// A filter printed something.
     fn filter_print(&self, source: SourceId, text: &str);
+    /// Whether what filters print is wanted now.
+    fn wants_prints(&self) -> bool {
+        true
+    }
 }
 
 /// One incarnation of an import channel. Its id is its epoch: when the session goes down the source

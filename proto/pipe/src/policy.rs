@@ -26,6 +26,10 @@ impl Sink for ToLog<'_> {
     fn line(&mut self, text: &str) {
         self.0.write(LogClass::Info, format_args!("{text}"));
     }
+
+    fn wants_lines(&self) -> bool {
+        self.0.wants(LogClass::Info)
+    }
 }
 
 impl ExportPolicy for PipePolicy {

@@ -56,6 +56,10 @@ impl ChannelEvents for Events {
     fn filter_print(&self, _source: SourceId, text: &str) {
         self.log.log().write(LogClass::Info, format_args!("{text}"));
     }
+
+    fn wants_prints(&self) -> bool {
+        self.log.log().wants(LogClass::Info)
+    }
 }
 
 /// The source of an instance's routes.

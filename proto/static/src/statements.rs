@@ -60,6 +60,10 @@ impl Sink for ToLog<'_> {
     fn line(&mut self, text: &str) {
         self.0.log().write(LogClass::Info, format_args!("{text}"));
     }
+
+    fn wants_lines(&self) -> bool {
+        self.0.log().wants(LogClass::Info)
+    }
 }
 
 /// The interfaces, as filters ask for them.

@@ -403,9 +403,14 @@ impl<'s, 'io, T: Tracer> Machine<'s, 'io, T> {
     /// Prints values, without ending the line.
     fn print(&mut self, frame: &mut Frame<'s>, list: List) -> Executed {
         let code = frame.code;
+        let wanted = list.len > 0 && (T::VALUES || self.sink.wants_lines());
         for node in code.operands(list) {
+            // What fails here fails unseen, too.
             let value = self.evaluate(frame, *node)?;
             self.saw(Seen::PRINTED);
+            if !wanted {
+                continue;
+            }
             // Writing to a string cannot fail.
             let _ = write!(self.text, "{value}");
             if self.text.len() > MAX_LINE {

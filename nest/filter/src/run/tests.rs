@@ -412,3 +412,33 @@ fn a_long_line_is_printed_in_pieces() {
     assert!(matches!(run.verdict, Verdict::Accept(None)), "{:?}", run.verdict);
     assert!(run.printed.len() > 1 && run.printed.iter().all(|line| line.len() < 80_000));
 }
+
+#[test]
+fn what_nobody_wants_to_see_is_evaluated_and_fails_as_if_it_were() {
+    let (outcome, mut filters) = parse(
+        "import filter { print \"seen \", net; if bgp_path.len < 2 then reject \"never\"; accept; };
+         import filter { print 1 / (bgp_path.len - 3); accept; };",
+    );
+    assert!(!outcome.diagnostics.errors().any(|_| true));
+    let attrs = route();
+    let input = RouteInput {
+        net: "10.1.0.0/16".parse().unwrap(),
+        attrs: &attrs,
+        protocol: "peer1",
+        from: None,
+        hop: ResolvedHop::default(),
+        interfaces: None,
+        validation: None,
+    };
+    let fails = filters.pop().unwrap();
+    let prints = filters.pop().unwrap();
+    for filter in [fails, prints] {
+        let mut lines: Vec<String> = Vec::new();
+        let (mut heard, mut silent) = (Scratch::default(), Scratch::default());
+        let one = apply(&filter, &mut heard, &input, &mut lines);
+        let other = apply(&filter, &mut silent, &input, &mut Silent);
+        assert_eq!(kind(&one), kind(&other));
+        assert_eq!(heard.seen(), silent.seen());
+        assert!(silent.seen().has(Seen::NET.and(Seen::FAILED)));
+    }
+}

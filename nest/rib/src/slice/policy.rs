@@ -79,4 +79,8 @@ impl Sink for Prints<'_> {
     fn line(&mut self, text: &str) {
         self.0.events.filter_print(self.0.id, text);
     }
+
+    fn wants_lines(&self) -> bool {
+        self.0.events.wants_prints()
+    }
 }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use dunlin_attr::Attrs;
 use dunlin_core::log::{Log, LogClass};
-use dunlin_filter::{ChannelFilter, Cohort, Program, ResolvedHop, Scratch, Sink, Verdict, apply_for};
+use dunlin_filter::{
+    ChannelFilter, Cohort, Program, ResolvedHop, Scratch, Sink, Verdict, apply_for,
+};
 use dunlin_net::community::Community;
 use dunlin_net::hash::hasher;
 use dunlin_rib::export::{Deciding, ExportPolicy, ExportVerdict, RouteView};
@@ -125,6 +127,10 @@ struct ToLog<'a>(&'a Log);
 impl Sink for ToLog<'_> {
     fn line(&mut self, text: &str) {
         self.0.write(LogClass::Info, format_args!("{text}"));
+    }
+
+    fn wants_lines(&self) -> bool {
+        self.0.wants(LogClass::Info)
     }
 }
 
