@@ -70,6 +70,8 @@ pub struct Setup {
     pub hold: u16,
     /// Non-zero: an import policy that adds community 65000:marker.
     pub marker: u8,
+    /// The import policy, in BIRD's words: a filter `policy` and what it needs.
+    pub policy: Option<String>,
 }
 
 pub struct Daemon {
@@ -157,6 +159,11 @@ impl Daemon {
     /// Can its import policy be changed while it runs, by this adapter?
     pub fn can_reload(name: &str) -> bool {
         !matches!(name, "rustybgp" | "rustbgpd" | "null")
+    }
+
+    /// Does it understand BIRD's filters?
+    pub fn reads_filters(name: &str) -> bool {
+        name.starts_with("bird") || name.starts_with("dunlin")
     }
 
     pub fn reload(&self, setup: &Setup) -> Result<()> {
@@ -314,7 +321,10 @@ fn bird(s: &Setup, threads: Option<u32>) -> String {
         let _ = writeln!(c, "threads {n};");
     }
     let _ = writeln!(c, "router id {};\nprotocol device {{}}", net::DUT);
-    let import = if s.marker > 0 {
+    let import = if let Some(policy) = &s.policy {
+        c += policy;
+        "filter policy"
+    } else if s.marker > 0 {
         let m = s.marker;
         let _ = writeln!(c, "filter marking {{ bgp_community.add((65000,{m})); accept; }}");
         "filter marking"

@@ -1,6 +1,7 @@
 //! Many BGP speakers on one epoll loop in one thread, so that the harness
 //! takes as little as possible of the processor it shares with the daemon.
 
+use crate::rib::{Rib, state};
 use crate::table::Index;
 use crate::wire::{self, Net};
 use anyhow::{Result, bail};
@@ -10,47 +11,6 @@ use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
 use std::os::fd::{AsRawFd, FromRawFd, RawFd};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
-
-/// In `Rib::want`: any state will do.
-pub const ANY: u8 = 255;
-
-/// A route's state in one byte: absent, or AS-path length and policy marker.
-pub fn state(path_len: u8, marker: u8) -> u8 {
-    path_len.clamp(1, 31) | (marker & 3) << 5
-}
-
-/// What a receiver has of each prefix against what it should have.
-pub struct Rib {
-    pub have: Vec<u8>,
-    pub want: Vec<u8>,
-    pub mismatch: usize,
-    /// Path lengths don't matter (the null forwarder chooses no best path).
-    pub lax: bool,
-}
-
-impl Rib {
-    pub fn new(n: usize, lax: bool) -> Rib {
-        Rib { have: vec![0; n], want: vec![ANY; n], mismatch: 0, lax }
-    }
-
-    fn wrong(&self, want: u8, have: u8) -> bool {
-        want != have && want != ANY && !(self.lax && want != 0 && have != 0)
-    }
-
-    pub fn expect(&mut self, want: Vec<u8>) {
-        self.want = want;
-        let wrong = |(&w, &h): (&u8, &u8)| self.wrong(w, h);
-        self.mismatch = self.want.iter().zip(&self.have).filter(|&p| wrong(p)).count();
-    }
-
-    fn set(&mut self, id: u32, now: u8) {
-        let id = id as usize;
-        let (want, was) = (self.want[id], self.have[id]);
-        self.have[id] = now;
-        self.mismatch += self.wrong(want, now) as usize;
-        self.mismatch -= self.wrong(want, was) as usize;
-    }
-}
 
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum State {
@@ -233,6 +193,11 @@ impl Engine {
     pub fn mismatch(&self) -> usize {
         let up = self.s.iter().filter(|s| s.wanted);
         up.filter_map(|s| s.rib.as_ref()).map(|r| r.mismatch).sum()
+    }
+
+    /// Whether everything that was to be sent has been.
+    pub fn all_sent(&self) -> bool {
+        self.s.iter().all(|s| s.out.is_empty())
     }
 
     pub fn all_up(&self) -> bool {
@@ -486,6 +451,10 @@ impl Engine {
             t.arrived(i, seq, now);
         }
         self.last_update = now;
+        let digest = match rib.digests {
+            Some(_) => wire::digest(u.attrs)?,
+            None => 0,
+        };
         let (rx, index) = (&mut self.rx, &self.index);
         let up = state(u.path_len, u.marker);
         for (b, v6, st) in [
@@ -497,7 +466,7 @@ impl Engine {
             wire::each_net(b, v6, |net| {
                 *(if st == 0 { &mut rx.withdrawn } else { &mut rx.announced }) += 1;
                 match index.get(&net) {
-                    Some(id) => rib.set(id, st),
+                    Some(id) => rib.set(id, st, digest),
                     None => rx.unknown += 1,
                 }
             })?;
@@ -572,9 +541,7 @@ impl Session {
         self.armed = false;
         self.retry_at = Instant::now() + Duration::from_millis(200);
         if let Some(rib) = self.rib.as_mut() {
-            rib.have.fill(0);
-            let want = std::mem::take(&mut rib.want);
-            rib.expect(want);
+            rib.clear();
         }
     }
 }

@@ -6,6 +6,7 @@ mod engine;
 mod net;
 mod null;
 mod report;
+mod rib;
 mod scenario;
 mod table;
 mod wire;
@@ -20,7 +21,7 @@ const USAGE: &str = "usage:
   bgpload report FILE...      medians of the runs in FILE, as Markdown
   bgpload daemons             the daemons and scenarios there are
   bgpload clean               removes the network namespaces
-sizes: prefixes prefixes6 feeders clients routes flap rate secs sessions seed limit plain; --mrt FILE";
+sizes: prefixes prefixes6 feeders clients routes flap rate secs sessions seed limit plain; --mrt FILE; --policy FILE";
 
 fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -54,6 +55,10 @@ fn run(args: &[String]) -> Result<()> {
             }
             "--scenario" => {
                 scenarios = list();
+                continue;
+            }
+            "--policy" => {
+                p.policy = Some(value.clone());
                 continue;
             }
             "--runs" => {
@@ -93,6 +98,7 @@ fn run(args: &[String]) -> Result<()> {
     };
     // Interleaved: every daemon once, then all again, so that noise is shared.
     let _turn = net::take_turn()?;
+    let scenarios: Vec<_> = scenarios.iter().flat_map(|s| scenario::parts(s, &p)).collect();
     for run in 0..runs {
         for s in &scenarios {
             for d in &daemons {

@@ -71,12 +71,21 @@ pub struct Universe {
     seed: u64,
     /// Without ATOMIC_AGGREGATE, on which one daemon resets the session.
     pub plain: bool,
+    /// What a scenario changes of the attributes that were drawn for a group.
+    pub dress: Option<fn(&mut Attrs, &mut Rng)>,
 }
 
 impl Universe {
     /// Draws parts of so many prefixes each, IPv4 or IPv6; no group spans two.
     pub fn generate(seed: u64, parts: &[(usize, bool)]) -> Universe {
-        let mut u = Universe { nets: vec![], groups: vec![], attrs: vec![], seed, plain: false };
+        let mut u = Universe {
+            nets: vec![],
+            groups: vec![],
+            attrs: vec![],
+            seed,
+            plain: false,
+            dress: None,
+        };
         let mut rng = Rng::new(seed);
         let mut seen = HashSet::with_capacity(parts.iter().map(|p| p.0).sum());
         for &(n, v6) in parts {
@@ -195,6 +204,9 @@ impl Universe {
                 .map(|_| [any_as(&mut rng), rng.below(1000) as u32, rng.below(65536) as u32])
                 .collect(),
         };
+        if let Some(dress) = self.dress {
+            dress(&mut a, &mut rng);
+        }
         a.comms.sort();
         a.comms.dedup();
         a.large.sort();
@@ -220,6 +232,22 @@ impl Universe {
         out
     }
 
+    /// As `encode`, but no two prefixes share a set: each has a community of its own.
+    pub fn encode_each(&self, who: &Source, groups: &[usize]) -> Vec<u8> {
+        let mut out = Vec::new();
+        for &g in groups {
+            let a = self.attrs(who.feeder, who.asn, g);
+            for (id, net) in self.groups[g].clone().zip(self.group_nets(g)) {
+                let mut own = a.clone();
+                own.comms.push((OWN_AS << 16) + id);
+                own.comms.sort();
+                wire::announce(&mut out, &own, who.nh4, who.nh6, &[*net]);
+            }
+        }
+        wire::end_of_rib(&mut out, false);
+        out
+    }
+
     pub fn encode_withdraw(&self, groups: &[usize]) -> Vec<u8> {
         let (v6, v4): (Vec<Net>, Vec<Net>) =
             groups.iter().flat_map(|&g| self.group_nets(g)).partition(|n| n.v6);
@@ -229,6 +257,9 @@ impl Universe {
         out
     }
 }
+
+/// First half of the communities that tell prefixes apart; 64 of them are enough for four million.
+const OWN_AS: u32 = 62_000;
 
 /// Who announces: the identity that goes into the attributes.
 pub struct Source {
@@ -260,7 +291,7 @@ fn public(n: &Net) -> bool {
 }
 
 /// A public AS number, every fifth of four bytes; never one of the harness.
-fn any_as(rng: &mut Rng) -> u32 {
+pub fn any_as(rng: &mut Rng) -> u32 {
     if rng.below(5) == 0 {
         131_072 + rng.below(270_000) as u32
     } else {

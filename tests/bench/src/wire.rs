@@ -191,6 +191,8 @@ pub struct Update<'a> {
     pub withdrawn4: &'a [u8],
     pub announced6: &'a [u8],
     pub withdrawn6: &'a [u8],
+    /// All attributes, as they came.
+    pub attrs: &'a [u8],
     pub eor: bool,
 }
 
@@ -209,6 +211,7 @@ pub fn parse_update(b: &[u8]) -> Option<Update<'_>> {
     let alen = be16(b.get(2 + wlen..4 + wlen)?);
     let mut a = b.get(4 + wlen..4 + wlen + alen)?;
     u.announced4 = b.get(4 + wlen + alen..)?;
+    u.attrs = a;
     u.eor = wlen == 0 && alen == 0 && u.announced4.is_empty();
     while !a.is_empty() {
         let (flags, kind) = (*a.first()?, *a.get(1)?);
@@ -245,6 +248,34 @@ pub fn parse_update(b: &[u8]) -> Option<Update<'_>> {
         }
     }
     Some(u)
+}
+
+/// A number for what attributes say: neither their order nor that of communities matters, nor their flags.
+pub fn digest(mut a: &[u8]) -> Option<u64> {
+    let mut sum = 0u64;
+    while !a.is_empty() {
+        let (flags, kind) = (*a.first()?, *a.get(1)?);
+        let (len, skip) =
+            if flags & 0x10 != 0 { (be16(a.get(2..4)?), 4) } else { (*a.get(2)? as usize, 3) };
+        let body = a.get(skip..skip + len)?;
+        a = &a[skip + len..];
+        let of = |part: &[u8]| hash(kind as u64, part);
+        let items = match kind {
+            8 => 4,
+            16 => 8,
+            32 => 12,
+            _ => len.max(1),
+        };
+        sum = body.chunks(items).map(of).fold(sum.wrapping_add(of(&[])), u64::wrapping_add);
+    }
+    Some(sum)
+}
+
+/// FNV-1a, mixed at the end so that sums of it mean something.
+fn hash(seed: u64, bytes: &[u8]) -> u64 {
+    let step = |h: u64, b: &u8| (h ^ *b as u64).wrapping_mul(0x0000_0100_0000_01b3);
+    let h = bytes.iter().fold(seed ^ 0xcbf2_9ce4_8422_2325, step);
+    (h ^ h >> 32).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 /// Walks an NLRI field.

@@ -1,8 +1,14 @@
 //! The scenarios: what is set up, what is measured, in which phases.
 
+mod filters;
+mod policy;
+
+pub use filters::parts;
+
 use crate::daemon::{Daemon, Peer, Setup};
-use crate::engine::{ANY, Engine, Rib, Trickle, state};
+use crate::engine::{Engine, Trickle};
 use crate::net;
+use crate::rib::{ANY, Rib, state};
 use crate::table::{Index, Source, Universe};
 use crate::wire::{self, Attrs};
 use anyhow::{Context, Result, bail};
@@ -27,6 +33,8 @@ pub struct Params {
     pub limit: usize,
     pub plain: usize,
     pub mrt: Option<String>,
+    /// A file with a policy that `filters` asks too.
+    pub policy: Option<String>,
 }
 
 impl Params {
@@ -46,11 +54,13 @@ impl Params {
             limit: 180,
             plain: 0,
             mrt: None,
+            policy: None,
         }
     }
 }
 
-pub const SCENARIOS: [&str; 6] = ["fulltable", "multi", "rs", "reload", "trickle", "idle"];
+pub const SCENARIOS: [&str; 7] =
+    ["fulltable", "multi", "rs", "reload", "trickle", "idle", "filters"];
 
 /// Who announces what to whom.
 struct Plan {
@@ -63,6 +73,9 @@ struct Plan {
     v6: bool,
     hold: u16,
     marker: u8,
+    policy: Option<String>,
+    /// The AS of the first speaker, if it is not to be a private one.
+    first_as: Option<u32>,
     /// Ids from here on belong to the trickle and are never expected.
     pool: usize,
 }
@@ -78,6 +91,8 @@ impl Plan {
             v6: false,
             hold: 90,
             marker: 0,
+            policy: None,
+            first_as: None,
             pool,
         }
     }
@@ -86,18 +101,23 @@ impl Plan {
         let peers = (0..self.tables.len())
             .map(|i| Peer {
                 addr: net::speaker(i),
-                asn: net::speaker_as(i),
+                asn: self.asn(i),
                 rs_client: self.rs,
                 export: self.receives[i],
             })
             .collect();
-        Setup { peers, v6: self.v6, hold: self.hold, marker: self.marker }
+        let policy = self.policy.clone();
+        Setup { peers, v6: self.v6, hold: self.hold, marker: self.marker, policy }
+    }
+
+    fn asn(&self, i: usize) -> u32 {
+        self.first_as.filter(|_| i == 0).unwrap_or_else(|| net::speaker_as(i))
     }
 
     fn source(&self, i: usize) -> Source {
         Source {
             feeder: i,
-            asn: net::speaker_as(i),
+            asn: self.asn(i),
             nh4: net::speaker(i),
             nh6: net::speaker6(i),
             v6: self.v6,
@@ -109,7 +129,7 @@ impl Plan {
         let table = |i: usize| {
             let mut l = vec![0; self.uni.nets.len()];
             for &g in &self.tables[i] {
-                let len = self.uni.attrs(i, net::speaker_as(i), g).path.len() as u8;
+                let len = self.uni.attrs(i, self.asn(i), g).path.len() as u8;
                 let r = &self.uni.groups[g];
                 l[r.start as usize..r.end as usize].fill(len);
             }
@@ -150,7 +170,7 @@ impl Bench {
         let mut eng = Engine::new(SocketAddrV4::new(net::DUT, 179), index);
         for i in 0..plan.tables.len() {
             let rib = plan.receives[i].then(|| Rib::new(plan.uni.nets.len(), name == "null"));
-            eng.add(net::speaker(i), net::speaker_as(i), plan.v6, plan.hold, rib);
+            eng.add(net::speaker(i), plan.asn(i), plan.v6, plan.hold, rib);
             if !plan.tables[i].is_empty() {
                 eng.s[i].table = Rc::new(plan.uni.encode(&plan.source(i), &plan.tables[i]));
             }
@@ -230,7 +250,13 @@ impl Bench {
                 self.eng.mismatch()
             );
         };
-        self.put(&format!("{phase}_s"), (t - m.at).as_secs_f64());
+        self.record(phase, m, t);
+        Ok(())
+    }
+
+    /// What a phase that was complete at a time has taken, until now.
+    fn record(&mut self, phase: &str, m: &Mark, complete: Instant) {
+        self.put(&format!("{phase}_s"), (complete - m.at).as_secs_f64());
         let cpu = self.d.cpu() - m.cpu;
         self.put(&format!("{phase}_cpu"), cpu);
         self.put(&format!("{phase}_own_cpu"), own_cpu() - m.own);
@@ -238,7 +264,6 @@ impl Bench {
         self.put(&format!("{phase}_rx_updates"), (self.eng.rx.updates - m.updates) as f64);
         self.put(&format!("{phase}_rx_routes"), (self.eng.rx.announced - m.announced) as f64);
         self.put(&format!("{phase}_rx_mb"), (self.eng.rx.bytes - m.bytes) as f64 / 1e6);
-        Ok(())
     }
 
     /// What the second busiest thread did of all that the two busiest did, in per cent.
@@ -337,6 +362,7 @@ pub fn run(scenario: &str, daemon: &str, p: &Params) -> Result<Map<String, Value
         "reload" => reload(daemon, p),
         "trickle" => trickle(daemon, p),
         "idle" => idle(daemon, p),
+        _ if filters::is(scenario) => filters::run(scenario, daemon, p),
         _ => bail!("no scenario {scenario}; there are {SCENARIOS:?}"),
     }
 }
