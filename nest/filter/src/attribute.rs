@@ -187,6 +187,21 @@ impl Attribute {
             || self.kind() == Type::Opaque
     }
 
+    /// A bit of a word that says which attributes a run has changed. Some share one: a word without it
+    /// says that this was not changed.
+    #[inline]
+    pub(crate) const fn bit(&self) -> u64 {
+        1 << match self {
+            Self::Bgp(number, _) => *number % 48,
+            Self::Net | Self::Proto | Self::Source | Self::InterfaceIndex => 48,
+            Self::Gateway | Self::InterfaceName | Self::Weight | Self::Onlink | Self::Dest => 49,
+            Self::Preference => 50,
+            Self::From | Self::IgpMetric => 51,
+            // A bit is a change of its word.
+            Self::Extra(..) | Self::Bit(..) => 52,
+        }
+    }
+
     /// Its value depends on where the route came from, not only on its attributes.
     pub(crate) fn is_of_source(&self) -> bool {
         matches!(self, Self::Proto | Self::From)

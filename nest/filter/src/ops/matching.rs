@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Whether the left value matches the right one.
-pub(super) fn matches(a: Value<'_>, b: Value<'_>) -> Result<bool, Fault> {
+pub(crate) fn matches(a: Value<'_>, b: Value<'_>) -> Result<bool, Fault> {
     Ok(match (a, b) {
         (Value::Prefix(net), Value::PrefixSet(set)) => set.contains(net),
         (Value::Net(net), Value::PrefixSet(set)) => {

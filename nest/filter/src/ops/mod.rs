@@ -19,7 +19,11 @@ use crate::{
     value::Value,
 };
 
-pub(crate) use self::{compare::can_be_equal, matching::can_match, method::method};
+pub(crate) use self::{
+    compare::can_be_equal,
+    matching::{can_match, matches},
+    method::method,
+};
 
 /// Why an operation has no result. Boxed, so that results stay small.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,8 +130,8 @@ pub(crate) fn binary<'v>(op: Binary, a: Value<'v>, b: Value<'v>, bump: &'v Bump)
     let result = match op {
         Binary::Equal => compare::same(a, b),
         Binary::NotEqual => !compare::same(a, b),
-        Binary::Match => matching::matches(a, b)?,
-        Binary::NotMatch => !matching::matches(a, b)?,
+        Binary::Match => matches(a, b)?,
+        Binary::NotMatch => !matches(a, b)?,
         Binary::Less => compare::order(a, b)?.is_lt(),
         Binary::LessEqual => compare::order(a, b)?.is_le(),
         Binary::Greater => compare::order(a, b)?.is_gt(),

@@ -1,6 +1,6 @@
 //! Reads attributes, and takes changes of them.
 
-use dunlin_attr::{AttrId, Attrs, Dest, Hop, kind};
+use dunlin_attr::{AttrId, Attrs, Dest, Hop, Present, kind};
 use dunlin_net::{
     as_path::AsPath,
     community::{Communities, ExtCommunities, LargeCommunities},
@@ -37,8 +37,14 @@ impl<'s, T: Tracer> Machine<'s, '_, T> {
         })
     }
 
+    /// The route has the attribute as it came.
+    #[inline]
+    pub(super) fn is_untouched(&self, attribute: &Attribute) -> bool {
+        self.touched & attribute.bit() == 0
+    }
+
     fn changed(&self, attribute: &Attribute) -> Option<Value<'s>> {
-        if self.changes.is_empty() {
+        if self.is_untouched(attribute) {
             return None;
         }
         let find = |wanted: &Attribute| {
@@ -107,6 +113,7 @@ impl<'s, T: Tracer> Machine<'s, '_, T> {
             let new = if let Value::Bool(true) = value { old | mask } else { old & !mask };
             return self.change(word, Value::Int(new));
         }
+        self.touched |= attribute.bit();
         match self.changes.iter_mut().find(|(known, _)| *known == attribute) {
             Some((_, old)) => *old = value,
             None => self.changes.push((attribute, value)),
@@ -119,6 +126,12 @@ impl<'s, T: Tracer> Machine<'s, '_, T> {
         let value = Self::fitting(value, attribute.kind(), "EA_SET")?;
         self.saw_attribute(attribute);
         match (attribute, value) {
+            // Nothing was added or deleted.
+            (_, Value::Clist(_) | Value::Eclist(_) | Value::Lclist(_))
+                if self.has_list(input, attribute, value) =>
+            {
+                return Ok(());
+            }
             (_, Value::Net(net)) => {
                 let message = format!("Attributes can't hold networks such as {net}");
                 return Err(message.into());
@@ -156,6 +169,29 @@ impl<'s, T: Tracer> Machine<'s, '_, T> {
         }
         self.change(attribute, value);
         Ok(())
+    }
+
+    /// Whether a list is the route's own, unchanged: the same bytes in the same place.
+    fn has_list(&self, input: &'s RouteInput<'s>, attribute: &Attribute, value: Value<'s>) -> bool {
+        let Attribute::Bgp(number, kind) = attribute else { return false };
+        if !self.is_untouched(attribute) {
+            return false;
+        }
+        let wire = |value: Value<'s>| match value {
+            Value::Clist(list) => list.wire(),
+            Value::Eclist(list) => list.wire(),
+            Value::Lclist(list) => list.wire(),
+            _ => &[],
+        };
+        let (is, was) = (wire(value), wire(bgp(input.attrs, *number, *kind)));
+        if is.is_empty() { self.lacks(attribute) } else { std::ptr::eq(is, was) }
+    }
+
+    /// Whether the route came without this list, and has got none.
+    pub(super) fn lacks(&self, list: &Attribute) -> bool {
+        let (Some(input), Attribute::Bgp(number, _)) = (self.input, list) else { return false };
+        let Some(bit) = list_bit(*number) else { return false };
+        !input.attrs.present().has(bit) && self.is_untouched(list)
     }
 
     /// Drops changes that a later one makes void.
@@ -197,6 +233,17 @@ fn hop<'s>(input: &'s RouteInput<'s>, attribute: &Attribute) -> Value<'s> {
     }
 }
 
+/// What says that an attribute set has this list of communities.
+#[inline]
+fn list_bit(number: u8) -> Option<Present> {
+    match number {
+        kind::COMMUNITIES => Some(Present::COMMUNITIES),
+        kind::EXT_COMMUNITIES => Some(Present::EXT_COMMUNITIES),
+        kind::LARGE_COMMUNITIES => Some(Present::LARGE_COMMUNITIES),
+        _ => None,
+    }
+}
+
 /// A path attribute of BGP.
 #[inline(always)]
 fn bgp(attrs: &Attrs, number: u8, wanted: Type) -> Value<'_> {
@@ -209,6 +256,8 @@ fn bgp(attrs: &Attrs, number: u8, wanted: Type) -> Value<'_> {
     let view = attrs.bgp_view();
     match (number, wanted) {
         (_, Type::Path) => Value::Path(view.as_path()),
+        // What is not there need not be looked for; it is read as an empty list.
+        _ if list_bit(number).is_some_and(|bit| !attrs.present().has(bit)) => Value::Void,
         (kind::COMMUNITIES, _) => Value::Clist(view.communities()),
         (kind::EXT_COMMUNITIES, _) => Value::Eclist(view.ext_communities()),
         (kind::LARGE_COMMUNITIES, _) => Value::Lclist(view.large_communities()),

@@ -1,7 +1,9 @@
 //! Makes the attribute set of an accepted route.
 
+use std::sync::Arc;
+
 use dunlin_attr::{
-    AttrId, AttrsBuilder, BgpNextHop, Dest, Hop, Iface, IfaceName, NextHop, Origin, Rts,
+    AttrId, Attrs, AttrsBuilder, BgpNextHop, Dest, Hop, Iface, IfaceName, NextHop, Origin, Rts,
     ValueTooLong, kind,
 };
 use dunlin_net::community::ClusterList;
@@ -14,8 +16,12 @@ use crate::{
 };
 
 impl<T: Tracer> Machine<'_, '_, T> {
-    /// The verdict of a filter that accepted.
-    pub(super) fn finish(&self, builder: &mut AttrsBuilder) -> Verdict {
+    /// The verdict of a filter that accepted. A set like the one that was made before is that one.
+    pub(super) fn finish(
+        &self,
+        builder: &mut AttrsBuilder,
+        made: &mut Option<Arc<Attrs>>,
+    ) -> Verdict {
         let Some(input) = self.input else { return Verdict::Reject };
         if self.changes.is_empty() {
             return Verdict::Accept(None);
@@ -27,8 +33,14 @@ impl<T: Tracer> Machine<'_, '_, T> {
                 return Verdict::Error(RunError { line: 0, message });
             }
         }
-        let same = builder.is(input.attrs);
-        Verdict::Accept(if same { None } else { Some(builder.finish()) })
+        if builder.is(input.attrs) {
+            return Verdict::Accept(None);
+        }
+        let new = match made.as_ref().filter(|made| builder.is(made)) {
+            Some(made) => Arc::clone(made),
+            None => Arc::clone(made.insert(builder.finish())),
+        };
+        Verdict::Accept(Some(new))
     }
 }
 

@@ -18,10 +18,10 @@ mod suite;
 mod tracer;
 mod validation;
 
-use std::{cell::Cell, fmt::Write};
+use std::{cell::Cell, fmt::Write, sync::Arc};
 
 use bumpalo::Bump;
-use dunlin_attr::{AttrsBuilder, Rts};
+use dunlin_attr::{Attrs, AttrsBuilder, Rts};
 use dunlin_net::as_path::Mask;
 use smallvec::SmallVec;
 
@@ -74,6 +74,9 @@ pub struct Scratch {
     bump: Bump,
     kept: Keep,
     builder: AttrsBuilder,
+    /// The set that was made last: routes with equal attributes often come one after the other, and
+    /// get the same.
+    made: Option<Arc<Attrs>>,
     text: String,
     seen: Seen,
     /// Counts of runs, if they are wanted.
@@ -88,6 +91,7 @@ impl Default for Scratch {
             bump: Bump::new(),
             kept: Keep::default(),
             builder: AttrsBuilder::new(Rts::Static),
+            made: None,
             text: String::new(),
             seen: Seen::default(),
             counters: None,
@@ -162,9 +166,7 @@ pub fn apply_for(
     match filter {
         ChannelFilter::Accept => Verdict::Accept(None),
         ChannelFilter::Reject => Verdict::Reject,
-        ChannelFilter::Program(program) => {
-            run_for(program, cohort, scratch, input, sink)
-        }
+        ChannelFilter::Program(program) => run_for(program, cohort, scratch, input, sink),
     }
 }
 
@@ -221,7 +223,7 @@ fn run_in<'s, T: Tracer>(
     sink: &mut dyn Sink,
     tracer: &mut T,
 ) -> Verdict {
-    let Scratch { bump, kept, builder, text, seen, .. } = scratch;
+    let Scratch { bump, kept, builder, made, text, seen, .. } = scratch;
     let mut machine = Machine::new(Some(input), bump, kept, text, sink, tracer);
     let code = if T::WRITTEN { program.written() } else { &program.code };
     machine.cohort = cohort.filter(|cohort| cohort.runs(code));
@@ -231,7 +233,7 @@ fn run_in<'s, T: Tracer>(
     let stop = machine.execute(&mut frame, code.body);
     machine.flush(code, code.body);
     let verdict = match stop {
-        Err(Stop::Accept) => machine.finish(builder),
+        Err(Stop::Accept) => machine.finish(builder, made),
         Err(Stop::Reject) => Verdict::Reject,
         Err(Stop::Fault) => Verdict::Error(machine.failure()),
         Ok(()) | Err(Stop::Return) => {
@@ -305,6 +307,8 @@ struct Machine<'s, 'io, T> {
     kept: &'s Keep,
     /// Changes, one for each attribute; void for those that were removed.
     changes: SmallVec<[(&'s Attribute, Value<'s>); 8]>,
+    /// [`Attribute::bit`] of all that were changed.
+    touched: u64,
     text: &'io mut String,
     sink: &'io mut dyn Sink,
     /// Is told what happens.
@@ -337,6 +341,7 @@ impl<'s, 'io, T: Tracer> Machine<'s, 'io, T> {
             bump,
             kept,
             changes: SmallVec::new(),
+            touched: 0,
             text,
             sink,
             tracer,

@@ -6,7 +6,7 @@
 use std::cmp::Ordering;
 
 use dunlin_attr::kind;
-use dunlin_net::as_path::AsPath;
+use dunlin_net::{as_path::AsPath, community::Community};
 
 use super::{
     Frame, Machine, Stop,
@@ -17,6 +17,7 @@ use crate::{
     code::{Binary, Logic, Node, NodeId, Unary},
     input::Seen,
     method::Method,
+    net::plain_type,
     ops,
     types::{Element, EnumType, Type},
     value::{Constant, Value},
@@ -34,6 +35,11 @@ impl<'s, T: Tracer> Machine<'s, '_, T> {
         let code = frame.code;
         match code.node(id) {
             Node::Constant(Constant::Bool(value)) if self.cohort.is_none() => return Ok(*value),
+            Node::Variable(slot) if !T::VALUES => {
+                if let Some(Value::Bool(value)) = frame.slots.get(usize::from(*slot)) {
+                    return Ok(*value);
+                }
+            }
             Node::Logic(first, steps) => return self.logic(frame, *first, steps),
             Node::Binary(op, a, b) => {
                 if !T::VALUES
@@ -133,7 +139,7 @@ impl<'s, T: Tracer> Machine<'s, '_, T> {
             Binary::NotMatch => self.quick_match(frame, a, b).map(|found| !found),
             Binary::Equal => match self.quick_order(frame, a, b) {
                 Some(order) => Some(order.is_eq()),
-                None => self.quick_source(frame, a, b),
+                None => self.quick_enum(frame, a, b),
             },
             Binary::NotEqual => self.quick_order(frame, a, b).map(Ordering::is_ne),
             Binary::Less => self.quick_order(frame, a, b).map(Ordering::is_lt),
@@ -144,15 +150,29 @@ impl<'s, T: Tracer> Machine<'s, '_, T> {
         }
     }
 
-    /// `source = RTS_X`, on a route that the filter has not touched yet.
-    fn quick_source(&self, frame: &Frame<'s>, a: NodeId, b: NodeId) -> Option<bool> {
-        match (frame.code.node(a), frame.code.node(b)) {
-            (
-                Node::Attribute(Attribute::Source),
-                Node::Constant(Constant::Enum(EnumType::Rts, wanted)),
-            ) if self.changes.is_empty() => Some(self.input?.attrs.source() as u32 == *wanted),
-            _ => None,
-        }
+    /// `source = RTS_X`, `bgp_origin = ORIGIN_X` and `net.type = NET_X`.
+    fn quick_enum(&self, frame: &Frame<'s>, a: NodeId, b: NodeId) -> Option<bool> {
+        let Node::Constant(Constant::Enum(of, wanted)) = frame.code.node(b) else { return None };
+        let found = match (frame.code.node(a), of) {
+            (Node::Attribute(source @ Attribute::Source), EnumType::Rts)
+                if self.is_untouched(source) =>
+            {
+                self.input?.attrs.source() as u32
+            }
+            (Node::Attribute(origin @ Attribute::Bgp(kind::ORIGIN, _)), EnumType::Origin)
+                if self.is_untouched(origin) =>
+            {
+                self.input?.attrs.origin()? as u32
+            }
+            (Node::Method(Method::NetType, on, None), EnumType::Net)
+                if matches!(frame.code.node(*on), Node::Attribute(Attribute::Net)) =>
+            {
+                self.saw(Seen::NET);
+                plain_type(self.input?.net)
+            }
+            _ => return None,
+        };
+        Some(found == *wanted)
     }
 
     fn quick_order(&self, frame: &Frame<'s>, a: NodeId, b: NodeId) -> Option<Ordering> {
@@ -161,7 +181,11 @@ impl<'s, T: Tracer> Machine<'s, '_, T> {
     }
 
     fn quick_match(&self, frame: &Frame<'s>, a: NodeId, b: NodeId) -> Option<bool> {
-        let Node::Constant(right) = frame.code.node(b) else { return None };
+        let right = match (frame.code.node(a), frame.code.node(b)) {
+            (_, Node::Constant(right)) => right,
+            (Node::Constant(one), Node::Attribute(list)) => return self.quick_member(one, list),
+            _ => return None,
+        };
         match right {
             Constant::PrefixSet(set) => match frame.code.node(a) {
                 Node::Attribute(Attribute::Net) => {
@@ -182,6 +206,45 @@ impl<'s, T: Tracer> Machine<'s, '_, T> {
         }
     }
 
+    /// Whether a community is in one of the route's lists.
+    fn quick_member(&self, one: &Constant, list: &'s Attribute) -> Option<bool> {
+        match (one, self.read(list).ok()?) {
+            (Constant::Pair(pair), Value::Clist(list)) => Some(list.contains(Community(*pair))),
+            (Constant::Ec(ec), Value::Eclist(list)) => Some(list.contains(*ec)),
+            (Constant::Lc(lc), Value::Lclist(list)) => Some(list.contains(*lc)),
+            _ => None,
+        }
+    }
+
+    /// Whether a value is the attribute without elements that it does not have: setting it to that
+    /// changes nothing.
+    pub(super) fn deletes_nothing(
+        &self,
+        frame: &Frame<'s>,
+        attribute: &'s Attribute,
+        value: NodeId,
+    ) -> bool {
+        let node = |id: NodeId| frame.code.node(id);
+        let Node::Method(Method::Delete, on, Some(which)) = node(value) else { return false };
+        let (Node::Attribute(list), Node::Constant(Constant::Set(set))) = (node(*on), node(*which))
+        else {
+            return false;
+        };
+        if self.cohort.is_some() || list != attribute || matches!(attribute.kind(), Type::Path) {
+            return false;
+        }
+        if self.lacks(list) {
+            return true;
+        }
+        match self.read(list) {
+            Ok(Value::Clist(list)) if list.is_empty() => false,
+            Ok(Value::Eclist(list)) if list.is_empty() => false,
+            Ok(Value::Lclist(list)) if list.is_empty() => false,
+            Ok(list) => matches!(ops::matches(list, Value::Set(set)), Ok(false)),
+            Err(_) => false,
+        }
+    }
+
     /// A number that is at hand.
     fn quick_int(&self, frame: &Frame<'s>, id: NodeId) -> Option<u32> {
         match frame.code.node(id) {
@@ -190,7 +253,7 @@ impl<'s, T: Tracer> Machine<'s, '_, T> {
                 Some(Value::Int(number)) => Some(*number),
                 _ => None,
             },
-            Node::Attribute(attribute) if self.changes.is_empty() => {
+            Node::Attribute(attribute) if self.is_untouched(attribute) => {
                 let attrs = self.input?.attrs;
                 match attribute {
                     Attribute::Bgp(kind::LOCAL_PREF, _) => attrs.local_pref(),
@@ -219,10 +282,10 @@ impl<'s, T: Tracer> Machine<'s, '_, T> {
         }
     }
 
-    /// The path of the route, if the filter has not touched any attribute yet, or of a variable.
+    /// The path of the route, if the filter has not touched it, or of a variable.
     fn quick_path(&self, frame: &Frame<'s>, id: NodeId) -> Option<AsPath<'s>> {
         match frame.code.node(id) {
-            Node::Attribute(Attribute::Bgp(kind::AS_PATH, _)) if self.changes.is_empty() => {
+            Node::Attribute(path @ Attribute::Bgp(kind::AS_PATH, _)) if self.is_untouched(path) => {
                 Some(self.input?.attrs.bgp_view().as_path())
             }
             Node::Variable(slot) => match frame.slots.get(usize::from(*slot)) {

@@ -414,6 +414,52 @@ fn a_long_line_is_printed_in_pieces() {
 }
 
 #[test]
+fn what_was_changed_is_read_as_it_is_now_and_the_rest_as_it_came() {
+    let mine = |then: &str, expression: &str| {
+        run_filter(&format!("{then} print {expression}; accept;")).printed.concat()
+    };
+    let path = "bgp_path.prepend(7);";
+    let list = "bgp_community.add((1,1));";
+    for (then, expression, expected) in [
+        (list, "bgp_path.first = 65001 && bgp_path.len = 3 && source = RTS_BGP", "TRUE"),
+        (path, "bgp_path.first = 7 && bgp_path.len = 4 && 7 ~ bgp_path", "TRUE"),
+        (list, "(1,1) ~ bgp_community && (65001,1) ~ bgp_community", "TRUE"),
+        (list, "(65001,1,2) ~ bgp_large_community && !((1,1,1) ~ bgp_large_community)", "TRUE"),
+        ("bgp_community.delete([(65001,*)]);", "(65001,1) ~ bgp_community", "FALSE"),
+        ("bgp_large_community.empty;", "(65001,1,2) ~ bgp_large_community", "FALSE"),
+        ("bgp_ext_community.add((rt,1,2));", "(rt,1,2) ~ bgp_ext_community", "TRUE"),
+        ("bgp_med = 5; preference = 9;", "bgp_med = 5 && preference = 9", "TRUE"),
+        ("source = RTS_STATIC;", "source = RTS_BGP", "FALSE"),
+        ("bgp_origin = ORIGIN_EGP;", "bgp_origin = ORIGIN_EGP && net.type = NET_IP4", "TRUE"),
+        (list, "bgp_origin = ORIGIN_EGP || net.type = NET_IP6", "FALSE"),
+        // Two changes of one attribute; numbers that share a bit.
+        (
+            "bgp_community.delete([(9,9)]); bgp_community.add((9,9));",
+            "(9,9) ~ bgp_community",
+            "TRUE",
+        ),
+        (
+            "bgp_community.add((9,9)); bgp_community.delete([(9,9)]);",
+            "(9,9) ~ bgp_community",
+            "FALSE",
+        ),
+    ] {
+        assert_eq!(mine(then, expression), expected, "{then} {expression}");
+    }
+}
+
+#[test]
+fn lists_that_nothing_is_deleted_from_make_no_other_route() {
+    for body in [
+        "bgp_community.delete([(9,*)]); bgp_large_community.delete([(9,9,9)]); accept;",
+        "bgp_ext_community.delete([(rt,9,9)]); bgp_community.add((65001,2)); accept;",
+        "bgp_community = bgp_community; accept;",
+    ] {
+        assert!(matches!(run_filter(body).verdict, Verdict::Accept(None)), "{body}");
+    }
+}
+
+#[test]
 fn what_nobody_wants_to_see_is_evaluated_and_fails_as_if_it_were() {
     let (outcome, mut filters) = parse(
         "import filter { print \"seen \", net; if bgp_path.len < 2 then reject \"never\"; accept; };
