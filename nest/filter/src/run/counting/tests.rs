@@ -108,6 +108,27 @@ fn counters_of_loops_add_up_and_those_of_equal_filters_are_one() {
 }
 
 #[test]
+fn filters_that_run_otherwise_than_they_are_written_are_counted_apart() {
+    const SETUP: &str =
+        "define LIMIT = 8; function is_odd() -> bool { return net.len = LIMIT + 1; }";
+    let one = program(&format!(
+        "{SETUP} filter f {{ if is_odd() then reject; if LIMIT > 7 then accept; reject; }} import filter f;"
+    ));
+    let other = program(&format!(
+        "{SETUP} filter g {{ int n = 2 * LIMIT; if net.len > n then accept; reject; }} import filter g;"
+    ));
+    assert!(one.written.is_some() && other.written.is_some());
+    let mut scratch = Scratch::default();
+    scratch.count(true);
+    run_over(&one, &mut scratch, &[9, 10, 20]);
+    run_over(&other, &mut scratch, &[9, 20]);
+    let counters = scratch.counters().unwrap();
+    let total = |program: &Program| counters.of_program(program).total;
+    assert_eq!(total(&one), Counts { runs: 3, accepted: 2, rejected: 1, failed: 0 });
+    assert_eq!(total(&other), Counts { runs: 2, accepted: 1, rejected: 1, failed: 0 });
+}
+
+#[test]
 fn nothing_is_counted_unless_asked_for() {
     let program = program(TEXT);
     let mut scratch = Scratch::default();
