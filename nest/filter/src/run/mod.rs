@@ -127,6 +127,17 @@ impl Scratch {
         }
     }
 
+    /// Counts nothing until [`count_again`](Self::count_again) is given what this gives.
+    #[must_use]
+    pub fn stop_counting(&mut self) -> Option<Box<Counters>> {
+        self.counters.take()
+    }
+
+    /// Goes on counting, if anything was counted.
+    pub fn count_again(&mut self, counters: Option<Box<Counters>>) {
+        self.counters = counters;
+    }
+
     /// What has been counted, if anything is.
     #[must_use]
     pub fn counters(&self) -> Option<&Counters> {

@@ -175,13 +175,17 @@ impl Slice {
     }
 
     fn assess(&mut self, request: &AssessRequest) -> AssessReply {
+        // What is only tried is not counted.
+        let counters = self.scratch.stop_counting();
         let (tables, mut env) = self.parts();
-        match find(tables, request.table) {
+        let reply = match find(tables, request.table) {
             Some(table) => with_table!(table, t => {
                 t.assess(request.cursor, &request.asks, &mut env)
             }),
             None => AssessReply::none(&request.asks),
-        }
+        };
+        self.scratch.count_again(counters);
+        reply
     }
 }
 

@@ -45,7 +45,7 @@ const KINDS: &[Kind] = &[
 ];
 
 /// The answers, and how many pieces they came in.
-fn assess(world: &mut World, table: TableId, asks: &[Ask]) -> (Vec<Answer>, usize) {
+pub(super) fn assess(world: &mut World, table: TableId, asks: &[Ask]) -> (Vec<Answer>, usize) {
     let asks: Arc<[Ask]> = asks.into();
     let mut answers: Vec<Answer> = asks.iter().map(Answer::none).collect();
     let mut pieces = 0;

@@ -4,11 +4,13 @@ use core::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use dunlin_attr::Iface;
-use dunlin_filter::{ChannelFilter, Counters};
+use dunlin_filter::{Counters, Counts};
 use dunlin_runtime::Class;
 
+use super::assess::assess;
 use super::world::{TABLE, World};
 use crate::Resolve;
+use crate::assess::Ask;
 use crate::resolver::{Connected, ResolverMessage};
 use crate::slice::{FilterCounting, SliceMessage};
 use crate::testing::{Kind, Look, address, filter, look_of, net};
@@ -257,15 +259,23 @@ fn slices_count_what_filters_do_when_asked_to() {
     assert!(counters(&mut world).is_empty());
     count(&mut world, true);
     program(&mut world, text, 101);
-    let ChannelFilter::Program(filter) = filter(text) else { panic!("no program") };
-    let answers = counters(&mut world);
-    assert_eq!(answers.len(), SLICES);
-    let mut sum = Counters::default();
-    answers.iter().for_each(|counters| sum.add(counters));
-    let total = sum.of_program(&filter).total;
-    let rejected = NETS / SETS;
-    let figures = (total.runs, total.accepted, total.rejected, total.failed);
-    assert_eq!(figures, (NETS as u64, (NETS - rejected) as u64, rejected as u64, 0));
+    let filter = filter(text);
+    let total = |world: &mut World| {
+        let answers = counters(world);
+        assert_eq!(answers.len(), SLICES);
+        let mut sum = Counters::default();
+        answers.iter().for_each(|counters| sum.add(counters));
+        sum.of_program(filter.program().unwrap()).total
+    };
+    let rejected = (NETS / SETS) as u64;
+    let wanted =
+        Counts { runs: NETS as u64, accepted: NETS as u64 - rejected, rejected, failed: 0 };
+    assert_eq!(total(&mut world), wanted);
+    // What is only tried is not counted.
+    let protocol = Arc::clone(&world.peers[0].source.protocol);
+    let ask = Ask::Import { protocol, filter: filter.clone(), preference: 101 };
+    assert_eq!(assess(&mut world, TABLE, &[ask]).0[0].all.routes, NETS as u64);
+    assert_eq!(total(&mut world), wanted);
     count(&mut world, false);
     assert!(counters(&mut world).is_empty());
 }
