@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use dunlin_attr::Attrs;
-use dunlin_filter::{ChannelFilter, ResolvedHop, RouteInput, Scratch, Silent, Verdict, apply};
+use dunlin_filter::{ChannelFilter, Scratch, Silent, Verdict, apply};
 use dunlin_net::Prefix;
 use dunlin_net::hash::Map;
 use dunlin_runtime::kit::walk::{Below, Walk};
 
 use super::attrs::NIL;
 use super::pipes::NO_PIPE;
+use super::policy::{hop_for_filters, import_input};
 use super::read::time_of;
 use super::table::{Env, GENERATION_SHIFT, Table};
 use crate::Source;
@@ -219,15 +220,7 @@ fn imported(
     (net, attrs): (Prefix, &Arc<Attrs>),
     hop: Option<&NextHopState>,
 ) -> Option<Arc<Attrs>> {
-    let input = RouteInput {
-        net,
-        attrs,
-        protocol: &source.protocol,
-        from: source.peer.as_ref().map(|peer| peer.address),
-        hop: hop.map_or_else(ResolvedHop::default, NextHopState::for_filters),
-        interfaces: None,
-        validation: None,
-    };
+    let input = import_input(source, net, attrs, hop_for_filters(hop));
     match apply(filter, scratch, &input, &mut Silent) {
         Verdict::Accept(None) => Some(Arc::clone(attrs)),
         Verdict::Accept(Some(changed)) => Some(changed),

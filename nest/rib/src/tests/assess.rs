@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use dunlin_attr::Attrs;
-use dunlin_conf::{Symbols, lexer};
-use dunlin_filter::{ChannelFilter, Parser, parse_channel_filter};
+use dunlin_filter::ChannelFilter;
 use dunlin_net::{Prefix, Prefix4};
 use dunlin_runtime::Class;
 
@@ -14,13 +13,8 @@ use super::world::{TABLE, World};
 use crate::TableId;
 use crate::assess::{Answer, Ask, AssessReply, AssessRequest, Changes};
 use crate::slice::SliceMessage;
-use crate::testing::{Kind, Look, Rng, TestPolicy, for_seeds, net};
+use crate::testing::{Kind, Look, Rng, TestPolicy, filter, for_seeds, net};
 use crate::walk::{Shown, Walk};
-
-fn filter(text: &str) -> ChannelFilter {
-    let mut parser = Parser::new(lexer::lex_text("test", text), Symbols::default());
-    parse_channel_filter(&mut parser).expect("a filter")
-}
 
 const FILTERS: &[&str] = &[
     "all",
