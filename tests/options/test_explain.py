@@ -126,6 +126,11 @@ def explain_pipes():
         require("preference = 7" in said, said)
         said = world.ask("show route 198.18.2.0/24 explain")
         require("198.18.2.0/24 from s_there: came into this table through a pipe" in said, said)
+        # What a pipe has brought doesn't go back through it, whatever the filter says of it.
+        said = world.ask("show route 198.18.2.0/24 explain export p")
+        require("198.18.2.0/24 from s_there to p: refused before the filter, it came from there" in said, said)
+        for kind in ("export", "noexport"):
+            require("198.18.2.0/24" not in world.ask(f"show route table master4 {kind} p"), f"{kind} shows it")
 
 
 @test(timeout=40)

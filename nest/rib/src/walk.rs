@@ -141,6 +141,8 @@ pub struct RouteRow {
     pub changed: Time,
     /// Where its next hop leads.
     pub next_hop: NextHopState,
+    /// The protocol instance of the pipe that it came into this table through.
+    pub pipe: Option<u32>,
     /// How it came in, if asked for what was received.
     pub received: Option<Box<Received>>,
 }
@@ -152,6 +154,4 @@ pub struct Received {
     pub filter: ChannelFilter,
     /// Its next hop, as that filter sees it now.
     pub hop: ResolvedHop,
-    /// It came through a pipe: the filter of its source has had to do with the other table.
-    pub piped: bool,
 }

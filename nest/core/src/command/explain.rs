@@ -29,6 +29,8 @@ const PIECE: u32 = 4;
 pub(super) struct ExplainRoute {
     query: RouteQuery,
     way: Option<Way>,
+    /// Whom `way` names.
+    found: Option<Policies>,
     begun: bool,
     tables: Vec<Table>,
     at: usize,
@@ -59,6 +61,7 @@ impl ExplainRoute {
         Self {
             query,
             way,
+            found: None,
             begun: false,
             tables: Vec::new(),
             at: 0,
@@ -92,15 +95,16 @@ impl ExplainRoute {
         }
         let is_pipe = !found.inward.is_empty();
         let policies: Vec<(Arc<str>, Arc<dyn ExportPolicy>)> = match way.direction {
-            Direction::In => found.inward,
+            Direction::In => found.inward.clone(),
             Direction::Out => {
-                let of = found.channels.into_iter().filter(|(kind, _)| wanted(*kind));
+                let of = found.channels.iter().filter(|(kind, _)| wanted(*kind));
                 of.filter_map(|(kind, policy)| {
-                    Some((found.config.channel(kind)?.table.clone(), policy))
+                    Some((found.config.channel(*kind)?.table.clone(), Arc::clone(policy)))
                 })
                 .collect()
             }
         };
+        self.found = Some(found);
         if policies.is_empty() {
             return Err(format!("{} exports nothing now", way.protocol));
         }
@@ -178,15 +182,14 @@ impl ExplainRoute {
 
     /// Whether only routes of another protocol are wanted.
     fn is_of_another(&self, row: &RouteRow) -> bool {
-        let piped = row.received.as_ref().is_some_and(|received| received.piped);
+        let piped = row.pipe.is_some();
         self.way.as_ref().is_some_and(|way| piped || row.source.protocol != way.protocol)
     }
 
     fn import(&mut self, config: &Config, net: &NetRows, row: &RouteRow) -> Judgement {
-        let Some(received) = &row.received else { return Judgement::Piped };
-        if received.piped {
+        let Some(received) = row.received.as_ref().filter(|_| row.pipe.is_none()) else {
             return Judgement::Piped;
-        }
+        };
         let input = import_input(&row.source, net.net, &row.attrs, received.hop);
         let filter = &received.filter;
         let (explanation, known) = self.explain(config, &row.source.protocol, filter, &input);
@@ -211,7 +214,7 @@ impl ExplainRoute {
         policy: &dyn ExportPolicy,
     ) -> Judgement {
         let Some(way) = self.way.clone() else { return Judgement::Piped };
-        if row.source.protocol == way.protocol {
+        if self.found.as_ref().is_some_and(|found| found.brought(row)) {
             return Judgement::Rules("it came from there");
         }
         let view = RouteView {

@@ -22,6 +22,8 @@ use crate::timeformat::{TimeFormat, WallTime};
 /// `show route`, until it is done.
 pub(super) struct ShowRoute {
     query: RouteQuery,
+    /// Whom the routes go to, if that is asked.
+    exporter: Option<Policies>,
     stage: Stage,
     tables: Vec<Table>,
     at: usize,
@@ -102,6 +104,7 @@ impl ShowRoute {
         let look = Look { details: query.details, style: Style::V3 };
         Self {
             query,
+            exporter: None,
             stage: Stage::Begin,
             tables: Vec::new(),
             at: 0,
@@ -151,6 +154,7 @@ impl ShowRoute {
         }
         // Without a running channel nothing is exported to it.
         self.tables.retain(|table| table.policy.is_some());
+        self.exporter = Some(found);
         Ok(())
     }
 
@@ -264,7 +268,7 @@ impl ShowRoute {
 
     fn exported(&mut self, net: &NetRows, row: &RouteRow) -> Option<Arc<Attrs>> {
         let Some(export) = &self.query.export else { return Some(Arc::clone(&row.attrs)) };
-        if row.source.protocol == export.protocol {
+        if self.exporter.as_ref().is_some_and(|exporter| exporter.brought(row)) {
             // A route is never sent back to where it came from.
             return None;
         }

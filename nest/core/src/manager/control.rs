@@ -47,7 +47,7 @@ impl Manager {
 
     fn policies(&mut self, name: &str) -> Option<Policies> {
         let entry = self.entries.iter_mut().find(|entry| &**entry.name() == name)?;
-        let config = Arc::clone(&entry.config);
+        let (config, running) = (Arc::clone(&entry.config), entry.row().running);
         let (mut channels, mut inward) = (Vec::new(), Vec::new());
         if let Some(instance) = entry.any_instance() {
             for channel in &config.channels {
@@ -57,7 +57,7 @@ impl Manager {
                 inward.extend(instance.import_policy(channel.kind));
             }
         }
-        Some(Policies { config, channels, inward })
+        Some(Policies { config, running, channels, inward })
     }
 
     fn rows(&self, selection: &Selection) -> Vec<Row> {

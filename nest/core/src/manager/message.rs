@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use dunlin_rib::export::ExportPolicy;
+use dunlin_rib::walk::RouteRow;
 
 use super::Plan;
 use super::configure::LoadedFor;
@@ -155,6 +156,8 @@ pub struct Row {
 pub struct Policies {
     /// The instance's configuration.
     pub config: Arc<InstanceConfig>,
+    /// The incarnation that runs: a pipe gives no route back that it has brought.
+    pub running: Option<InstanceId>,
     /// The policies of those channels that export at all.
     pub channels: Vec<(ChannelKind, Arc<dyn ExportPolicy>)>,
     /// What it takes out of other tables, by their names.
@@ -164,6 +167,14 @@ pub struct Policies {
 impl fmt::Debug for Policies {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Policies").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+impl Policies {
+    /// Whether a route came from the instance itself, which gets none of its own back.
+    pub fn brought(&self, row: &RouteRow) -> bool {
+        row.source.protocol == self.config.name
+            || row.pipe.is_some_and(|pipe| self.running == Some(InstanceId(pipe)))
     }
 }
 

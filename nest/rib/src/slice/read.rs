@@ -10,7 +10,6 @@ use dunlin_runtime::kit::budget::{Budget, Pieces};
 use dunlin_runtime::kit::walk::{Below, Walk as Steps};
 
 use super::attrs::NIL;
-use super::pipes::NO_PIPE;
 use super::policy::hop_for_filters;
 use super::table::{Env, Route, Table};
 use crate::import::TableKey;
@@ -206,11 +205,11 @@ impl<K: TableKey> Table<K> {
             rejected,
             changed: time_of(route.changed),
             next_hop: self.hop_state(set),
+            pipe: self.pipes.inward(route.via).map(|pipe| pipe.instance),
             received: (shown == Shown::Received).then(|| {
                 Box::new(Received {
                     filter: local.filter.clone(),
                     hop: hop_for_filters(self.hop_of(set)),
-                    piped: route.via != NO_PIPE,
                 })
             }),
         }

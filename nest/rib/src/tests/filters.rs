@@ -226,7 +226,7 @@ fn what_was_received_is_there_with_the_filter_that_decides() {
         assert_eq!(row.rejected, look(n).local_pref == 100);
         let received = row.received.as_ref().unwrap();
         assert_eq!(received.filter, filter(text));
-        assert!(!received.piped && !received.hop.unreachable);
+        assert!(row.pipe.is_none() && !received.hop.unreachable);
     }
     let found = world.walk(TABLE, &Walk::All { cursor: 0 }, Shown::Accepted);
     assert!(found.iter().all(|net| net.rows[0].received.is_none()));
