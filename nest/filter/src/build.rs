@@ -12,6 +12,7 @@ use crate::{
     code::{Binary, Code, Function, List, Logic, Node, NodeId, Reads, SetPart, Spot, Table, Unary},
     method::Method,
     ops::{self, Fault, Outcome},
+    parse::work,
     set::Switch,
     types::{Element, EnumType, Type},
     value::{Constant, Value},
@@ -250,6 +251,9 @@ impl Builder {
         let (a, b) = (self.promote(a, b.kind), self.promote(b, a.kind));
         let (a, b, kind) = self.check_binary(parser, op, a, b)?;
         if let (Some(one), Some(other)) = (self.value_of(a), self.value_of(b)) {
+            if op == Binary::Concat {
+                work::over(parser, span, &one, &other)?;
+            }
             let bump = &self.bump;
             let result = ops::binary(op, one, other, bump).map(|value| value.to_constant());
             if let (Type::Bool, Some(one), Some(other)) =
@@ -347,6 +351,7 @@ impl Builder {
             Unary::FromHex => (self.check(parser, a, Type::String, 1, op.name())?, Type::Bytes),
         };
         if let Some(value) = self.value_of(a) {
+            work::over(parser, span, &value, &Value::Void)?;
             let result = ops::unary(op, value, &self.bump).map(|value| value.to_constant());
             return self.fold(parser, result, a.node, span);
         }
@@ -437,6 +442,7 @@ impl Builder {
             None => Some(Value::Void),
         };
         if let (Some(first), Some(second)) = (first, second) {
+            work::over(parser, span, &first, &second)?;
             let outcome: Outcome<'_> = ops::method(method, first, second, &self.bump);
             let result = outcome.map(|value| value.to_constant());
             return self.fold(parser, result, on.node, span);

@@ -107,6 +107,26 @@ impl Value<'_> {
         }
     }
 
+    /// Whether it is a list of communities.
+    pub(crate) fn is_list(&self) -> bool {
+        matches!(self, Self::Clist(_) | Self::Eclist(_) | Self::Lclist(_))
+    }
+
+    /// Bytes of a value that has no fixed size.
+    pub(crate) fn size(&self) -> usize {
+        match self {
+            Self::String(text) => text.len(),
+            Self::Bytes(bytes) => bytes.len(),
+            Self::Path(path) => path.wire().len(),
+            Self::Clist(list) => list.wire().len(),
+            Self::Eclist(list) => list.wire().len(),
+            Self::Lclist(list) => list.wire().len(),
+            Self::Set(set) => set.memory(),
+            Self::PrefixSet(set) => set.memory(),
+            _ => 0,
+        }
+    }
+
     /// The value as a number that orders values of its type and that sets are made of.
     #[must_use]
     pub fn key(&self) -> Option<u128> {

@@ -44,6 +44,29 @@ fn constant_expressions_end_soon_and_take_little_memory() {
 }
 
 #[test]
+fn constants_that_grow_out_of_one_another_come_to_an_end() {
+    let said = |text: String| messages(&text, Severity::Error);
+    let paths: String =
+        (1..20_000).map(|n| format!("define p{n} = prepend(p{}, 1);\n", n - 1)).collect();
+    let lists: String =
+        (1..20_000).map(|n| format!("define p{n} = add(p{}, (1,2,{n}));\n", n - 1)).collect();
+    let texts: String = (1..20_000).map(|n| format!("define p{n} = format(p0);\n")).collect();
+    let chain = format!("define p1 = p0{};\n", ".prepend(1)".repeat(20_000));
+    let numbers = (0..2000).map(|n| format!("{}", 2 * n)).collect::<Vec<_>>().join(", ");
+    for (first, rest, most) in [
+        ("+empty+", &paths, 4600),
+        ("---empty---", &lists, 2700),
+        (&format!("[{numbers}]"), &texts, 3000),
+        ("+empty+", &chain, 2),
+    ] {
+        let said = said(format!("define p0 = {first};\n{rest}"));
+        let end = said.iter().find(|said| said.ends_with("Constant expressions take too long"));
+        let line: Option<usize> = end.and_then(|said| said.split(':').nth(1)?.parse().ok());
+        assert!(line.is_some_and(|line| line <= most), "{most}: {:?}", &said[..said.len().min(3)]);
+    }
+}
+
+#[test]
 fn values_that_are_never_equal_are_warned_of() {
     let said = messages(
         "filter f { if net = 5 then accept; if from = 1.2.3.4 && bgp_path = +empty+ then accept; reject; }",

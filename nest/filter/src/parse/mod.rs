@@ -13,6 +13,7 @@ mod statement;
 mod suite;
 mod types;
 mod validation;
+pub(crate) mod work;
 
 use std::sync::Arc;
 
@@ -105,16 +106,9 @@ pub(crate) fn constant(parser: &mut Parser) -> Parsed<Constant> {
     }
     let code = builder.finish(expr.node);
     let mut scratch = Scratch::default();
-    let affordable = parser.spend(0);
-    let result = match affordable {
-        true => evaluate_code(&code, &mut scratch, &mut Silent),
-        false => Ok(Constant::Void),
-    };
-    if !affordable || !parser.spend(scratch.turns) {
-        let error = parser.error(start, "Constant expressions take too long");
-        error.hint("all of them together have called functions and gone round loops too often");
-        return Err(Failed);
-    }
+    work::spend(parser, start, 0)?;
+    let result = evaluate_code(&code, &mut scratch, &mut Silent);
+    work::spend(parser, start, scratch.turns)?;
     match result {
         Ok(constant) => Ok(constant),
         Err(RunError { message, .. }) => {
