@@ -21,12 +21,14 @@ use crate::{
 pub(super) fn set(parser: &mut Parser, builder: &mut Builder) -> Parsed<Expr> {
     let start = parser.expect(TokenKind::OpenBracket)?.span;
     if parser.eat(TokenKind::CloseBracket) {
-        return Ok(builder.constant(parser, Constant::EmptySet, start));
+        let span = start.to(parser.previous().span);
+        return Ok(builder.constant(parser, Constant::EmptySet, span));
     }
     let ip = matches!(parser.token().kind, TokenKind::Ip4(_) | TokenKind::Ip6(_));
     if (ip && parser.ahead(1).kind == TokenKind::Slash) || at_prefix_constant(parser) {
         let set = prefix_set(parser)?;
-        return Ok(builder.constant(parser, set, start));
+        let span = start.to(parser.previous().span);
+        return Ok(builder.constant(parser, set, span));
     }
     let mut element: Option<Element> = None;
     let mut items: Vec<SetPart> = Vec::new();

@@ -60,6 +60,22 @@ fn explained(text: &str) -> Vec<String> {
 }
 
 #[test]
+fn sets_are_shown_whole() {
+    let text = "import where net ~ [ 10.0.0.0/8+,\n 192.0.2.0/24 ] && ! (net ~ []) && bgp_path ~ [ 65001 ];";
+    assert_eq!(
+        explained(text),
+        [
+            "f:1:14 net ~ [ 10.0.0.0/8+, 192.0.2.0/24 ] && ! (net ~ []) && bgp_path ~ [ 65001 ] is TRUE",
+            "f:1:14   net ~ [ 10.0.0.0/8+, 192.0.2.0/24 ] is TRUE (net = 10.1.0.0/16)",
+            "f:2:20   ! (net ~ []) is TRUE (net = 10.1.0.0/16)",
+            "f:2:36   bgp_path ~ [ 65001 ] is TRUE (bgp_path = (path 65001 65002 65003))",
+            "f:1:14 accept",
+            "accepts at f:1:14",
+        ]
+    );
+}
+
+#[test]
 fn the_path_to_a_verdict_has_places_and_values() {
     let text = "define BOGONS = [ 192.168.0.0/16+, 10.0.0.0/8{24,32} ];
 function is_bogon(prefix p) -> bool
