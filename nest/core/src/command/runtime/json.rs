@@ -74,6 +74,10 @@ impl Json {
 
     fn separate(&mut self, output: &mut Output) {
         if core::mem::take(&mut self.keyed) {
+            if self.line.len() > LONGEST {
+                // A key can be as long as a string.
+                self.finish(output);
+            }
             return;
         }
         if let Some(filled) = self.filled.last_mut()
@@ -135,6 +139,10 @@ mod tests {
         json.bare(&mut output, "null");
         json.key(&mut output, "long");
         json.string(&mut output, &"\n".repeat(600));
+        for key in ["k", "l"] {
+            json.key(&mut output, &key.repeat(600));
+            json.string(&mut output, &"v".repeat(600));
+        }
         json.end_object();
         json.finish(&mut output);
         let text = String::from_utf8(output.piece(usize::MAX - 1).to_vec()).unwrap();
@@ -143,7 +151,10 @@ mod tests {
         let text: String = lines.collect();
         let names: Vec<_> = (0..60).map(|n| format!(r#""a \"loop\" \\ {n}""#)).collect();
         let long = "\\u000a".repeat(LONGEST / 6);
-        let expected = format!(r#"{{"names":[{}],"none":null,"long":"{long}"}}"#, names.join(","));
+        let [k, l, v] = ["k", "l", "v"].map(|letter| letter.repeat(LONGEST));
+        let names = names.join(",");
+        let expected =
+            format!(r#"{{"names":[{names}],"none":null,"long":"{long}","{k}":"{v}","{l}":"{v}"}}"#);
         assert_eq!(text, expected);
     }
 }
