@@ -143,7 +143,7 @@ def filter_counters():
         world.start()
         code, said = world.dut.control.lines("show filter counters")[-1]
         require((code, said) == (8005, "Nothing is counted: filter counters on begins"), said)
-        require(world.ask("filter counters on") == "Counting from now on", "no counting")
+        require(world.ask("filter counters on").strip() == "Counting from now on", "no counting")
         listed = lambda what="": json.loads(world.ask(f"show filter {what} counters json"))["filters"]
         require(all(row["runs"] == 0 for row in listed()), listed())
         feed.feed(P, med=9)
@@ -169,5 +169,5 @@ def filter_counters():
         world.dut.configure(text.replace("bgp_path.len > 2", "bgp_path.len > 7"))
         wait_for(lambda: runs()["to_out"][0] and runs()["is_long"][0] == runs()["to_out"][0], 5, runs)
         require(runs()["to_out"][2] == 0, runs())
-        require(world.ask("filter counters off") == "Counters dropped", "still counting")
+        require(world.ask("filter counters off").strip() == "Counters dropped", "still counting")
         require(world.dut.control.lines("show filter counters")[-1][0] == 8005, "still counting")

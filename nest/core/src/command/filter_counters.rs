@@ -20,7 +20,9 @@ use crate::protocol::{ChannelConfig, Direction};
 pub(super) fn switch(desk: &Desk, output: &mut Output, on: bool) {
     let slices = &desk.shared().rib.slices;
     slices.send_all(Class::Control, || SliceMessage::FilterCounters(FilterCounting::Switch(on)));
-    output.last(0, if on { "Counting from now on" } else { "Counters dropped" });
+    // Clients do not show what has the code 0.
+    output.row(CODE, if on { "Counting from now on" } else { "Counters dropped" });
+    output.last(0, "");
 }
 
 /// `show filter ... counters`: asks all slices, then shows the sum.
