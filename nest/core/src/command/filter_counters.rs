@@ -50,10 +50,11 @@ impl ShowCounters {
             Err(error) => return output.last(9001, &error),
         };
         let with_lines = !matches!(self.query, FilterQuery::All);
+        let text = Text { sources: &config.sources, hidden: desk.parts.restricted };
         let shown: Vec<Shown<'_>> = parts.iter().map(|part| part.shown(sum)).collect();
         match (self.json, with_lines) {
-            (true, _) => in_json(output, &config.sources, &shown, with_lines),
-            (false, true) => in_lines(output, &config.sources, &shown),
+            (true, _) => in_json(output, &text, &shown, with_lines),
+            (false, true) => in_lines(output, &text, &shown),
             (false, false) => {
                 write_head(TOTALS, output);
                 shown.iter().for_each(|shown| write_row(TOTALS, &shown.cells(), None, output));
@@ -223,7 +224,7 @@ const LINES: &[Column] = &[
     column("Text", "text", 0),
 ];
 
-fn in_lines(output: &mut Output, sources: &SourceMap, shown: &[Shown<'_>]) {
+fn in_lines(output: &mut Output, text: &Text<'_>, shown: &[Shown<'_>]) {
     for (index, shown) in shown.iter().enumerate() {
         if index > 0 {
             output.row(CODE, "");
@@ -241,12 +242,12 @@ fn in_lines(output: &mut Output, sources: &SourceMap, shown: &[Shown<'_>]) {
         output.row(CODE, &head);
         write_head(LINES, output);
         for line in &shown.counted.lines {
-            write_row(LINES, &cells(sources, line), None, output);
+            write_row(LINES, &cells(text, line), None, output);
         }
     }
 }
 
-fn in_json(output: &mut Output, sources: &SourceMap, shown: &[Shown<'_>], with_lines: bool) {
+fn in_json(output: &mut Output, text: &Text<'_>, shown: &[Shown<'_>], with_lines: bool) {
     let json = &mut Json::default();
     json.object(output);
     json.key(output, "filters");
@@ -258,7 +259,7 @@ fn in_json(output: &mut Output, sources: &SourceMap, shown: &[Shown<'_>], with_l
             json.key(output, "lines");
             json.array(output);
             for line in &shown.counted.lines {
-                write_row(LINES, &cells(sources, line), Some(json), output);
+                write_row(LINES, &cells(text, line), Some(json), output);
             }
             json.end_array();
         }
@@ -269,15 +270,23 @@ fn in_json(output: &mut Output, sources: &SourceMap, shown: &[Shown<'_>], with_l
     json.finish(output);
 }
 
-fn cells(sources: &SourceMap, line: &CountedLine) -> Vec<Cell> {
+/// The text that lines are of.
+struct Text<'s> {
+    sources: &'s SourceMap,
+    /// Whoever may only look gets none of it: a password can stand in the same line.
+    hidden: bool,
+}
+
+fn cells(text: &Text<'_>, line: &CountedLine) -> Vec<Cell> {
     let Counts { runs, accepted, rejected, failed } = line.counts;
+    let Text { sources, hidden } = text;
     vec![
         Cell::Count(runs),
         Cell::Count(accepted),
         Cell::Count(rejected),
         Cell::Count(failed),
         Cell::text(format!("{}:{}", sources.name(line.place), line.line)),
-        Cell::text(one_line(whole_line(sources, line.place))),
+        if *hidden { Cell::None } else { Cell::text(one_line(whole_line(sources, line.place))) },
     ]
 }
 
