@@ -231,7 +231,7 @@ def passwords():
         wrong = world.peer("wrong", options='password "kestrel";', key="merlin")
         none = world.peer("none", options='password "kestrel";')
         signed = world.peer("signed", key="merlin")
-        off = world.peer("off", options='password "kestrel"; authentication none;')
+        off = world.peer("off", options="authentication none;")
         on = world.peer("on", options='password "hobby"; authentication md5;', key="hobby")
         calls = world.peer("calls", options='password "osprey";', passive=False, key="osprey")
         sniffer = Sniffer(world.lab, "out", world.there.device)

@@ -49,9 +49,6 @@ impl BgpSection {
             None => None,
         };
         bgp.check_link = self.check_link.unwrap_or(bgp.multihop.is_none());
-        if self.md5 == Some(false) {
-            bgp.password = None;
-        }
     }
 
     fn problems(&self, bgp: &BgpConfig) -> Vec<&'static str> {
@@ -105,6 +102,10 @@ impl BgpSection {
             (
                 self.md5 == Some(true) && bgp.password.is_none(),
                 "Password must be set for MD5 authentication",
+            ),
+            (
+                self.md5 == Some(false) && self.config.password.is_some(),
+                "Password cannot be used without MD5 authentication",
             ),
             (
                 bgp.strict_bind

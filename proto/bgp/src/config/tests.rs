@@ -111,7 +111,7 @@ fn what_has_no_effect_yet_is_said() {
         ),
         ("enable enhanced route refresh off;", ""),
         ("password \"x\";", "Missing authentication option, assuming MD5"),
-        ("password \"x\"; authentication none;", ""),
+        ("authentication none;", ""),
         ("tx size warning 100;", "tx size warning: accepted, has no effect yet"),
         ("bfd on;", ":116: bfd: accepted, has no effect yet"),
         ("bfd { interval 50 ms; passive; };", "bfd: accepted, has no effect yet"),
@@ -240,6 +240,10 @@ fn what_does_not_fit_together_is_refused() {
         ("interface range \"e*\";", "Interface range requires strict bind"),
         (
             "interface \"e0\"; interface range \"e*\"; strict bind;",
+        (
+            "password \"p\"; authentication none;",
+            "Password cannot be used without MD5 authentication",
+        ),
             "Interface and interface range cannot be configured together",
         ),
         ("multihop; bfd;", "Multihop BGP with BFD requires specified local address"),
