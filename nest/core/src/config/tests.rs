@@ -316,6 +316,10 @@ fn the_grammar_of_what_is_not_built_is_checked() {
         ),
         ("protocol static { ipv4 { colour; }; }", "1:26 syntax error, unexpected CF_SYM_UNDEFINED"),
         ("protocol perf { ipv4; }", "1:10 syntax error, unexpected CF_SYM_UNDEFINED"),
+        (
+            "mpls domain d { label range x { length 0; }; };",
+            "1:40 Label range length must be in range 1-1048576",
+        ),
     ] {
         let found = bad(&format!("{text}\nprotocol static {{ ipv4; }}"));
         assert_eq!(found[0], format!("t:{error}"), "{text}");
@@ -345,6 +349,21 @@ fn every_error_is_reported() {
     assert_eq!(errors[1], "t:2:17 Symbol 'a' already defined");
     assert_eq!(errors[2], "t:3:21 Channel not specified");
     assert!(errors[3].starts_with("t:4:11 syntax error"), "{errors:?}");
+}
+
+#[test]
+fn wrong_statements_have_these_messages() {
+    for (text, error) in [
+        ("slices 257", "1:8 Number of slices must be in range 1-256"),
+        ("slices 12", "1:8 Number of slices must be a power of two"),
+        ("log \"f\" 16383 \"g\" all;", "1:9 Log file size limit must be in range 16384-4294967295"),
+        ("ipv6 table t; protocol static { ipv4 { table t; }; }", "1:46 Incompatible table type"),
+    ] {
+        let found = bad(&format!("{text}\nprotocol static {{ ipv4; }}"));
+        assert_eq!(found[0], format!("t:{error}"), "{text}");
+    }
+    let odd = good("router id 0; protocol static { ipv4; }");
+    assert_eq!(odd.warnings[0].to_string(), "t:1:11: Router ID is zero, which is none");
 }
 
 #[test]

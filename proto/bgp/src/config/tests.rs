@@ -34,6 +34,15 @@ fn refused(more: &str) -> String {
     one(more).err().unwrap_or_default().join("\n")
 }
 
+fn warnings(more: &str) -> Vec<String> {
+    let text = format!(
+        "router id 10.0.0.1;\nprotocol bgp b {{ local as 65001; neighbor 192.0.2.2 as 65002; \
+         ipv4 {{ import all; export none; }}; {more} }}"
+    );
+    let config = parse_text("t.conf", &text, &kinds()).unwrap();
+    config.warnings.iter().map(ToString::to_string).collect()
+}
+
 #[test]
 fn what_holds_if_nothing_is_said() {
     let (config, bgp) = one("").unwrap();
@@ -231,6 +240,10 @@ fn what_does_not_fit_together_is_refused() {
         ("send hold time 10;", "Send hold time must be at least hold time"),
         ("require roles;", "Local role must be set if roles are required"),
         ("authentication md5;", "Password must be set"),
+        (
+            "password \"p\"; authentication none;",
+            "Password cannot be used without MD5 authentication",
+        ),
         ("strict bind;", "Strict bind requires"),
         ("neighbor 192.0.2.3;", "Only one neighbor per BGP instance is allowed"),
         ("neighbor range 192.0.2.0/24;", "Both neighbor address and neighbor range"),
@@ -240,10 +253,6 @@ fn what_does_not_fit_together_is_refused() {
         ("interface range \"e*\";", "Interface range requires strict bind"),
         (
             "interface \"e0\"; interface range \"e*\"; strict bind;",
-        (
-            "password \"p\"; authentication none;",
-            "Password cannot be used without MD5 authentication",
-        ),
             "Interface and interface range cannot be configured together",
         ),
         ("multihop; bfd;", "Multihop BGP with BFD requires specified local address"),
@@ -273,6 +282,28 @@ fn what_does_not_fit_together_is_refused() {
         ("ipv6 { add paths maybe; };", "syntax error, unexpected CF_SYM_UNDEFINED"),
         ("bfd { interval 5; };", "syntax error, unexpected ';', expecting S or MS or US"),
         ("local as 0;", "AS number must be in range"),
+        (
+            "authentication ao; password \"p\"; keys { key { id 1; secret \"a\"; }; };",
+            "Password cannot be used with TCP-AO authentication",
+        ),
+        ("authentication ao; keys { key { secret \"a\"; }; };", "Missing key ID"),
+        (
+            "keys { key { id 1; secret \"a\"; }; };",
+            "Authentication keys require TCP-AO authentication",
+        ),
+        ("keepalive time 80; min keepalive time 81;", "Min keepalive time exceeds keepalive time"),
+        (
+            "min long lived stale time 9; max long lived stale time 8;",
+            "Min long lived stale time exceeds max long lived stale time",
+        ),
+        (
+            "ipv6 { import all; export all; min long lived stale time 9; max long lived stale time 8; };",
+            "Min long lived stale time exceeds max long lived stale time",
+        ),
+        ("multihop; ipv6 { gateway direct; };", "Multihop BGP cannot use direct gateway mode"),
+        ("multihop; onlink;", "Multihop BGP cannot be used with onlink"),
+        ("dynamic name digits 11;", "Dynamic name digits must be in range 0-10"),
+        ("startup hold time 2;", "Startup hold time must be in range 3-65535 or zero"),
     ] {
         let text = refused(more);
         assert!(text.contains(message), "{more}: {text}");
@@ -284,6 +315,69 @@ fn what_does_not_fit_together_is_refused() {
     assert!(errors.join("\n").contains("Neighbor must be configured"), "{errors:?}");
     let errors = load("protocol bgp b { local as 1; neighbor 192.0.2.2; ipv4; }").unwrap_err();
     assert!(errors.join("\n").contains("Remote AS number (or peer type) must be set"));
+}
+
+#[test]
+fn what_does_not_fit_the_kind_of_neighbour_is_refused() {
+    let both = "ipv4 { import all; export all; };";
+    for (ends, more, message) in [
+        (
+            "neighbor 192.0.2.2 as 1 external",
+            "",
+            "External BGP cannot have remote AS same as local AS",
+        ),
+        ("neighbor 192.0.2.2 as 1", "rs client;", "Only external neighbor can be RS client"),
+        (
+            "neighbor 192.0.2.2 as 1",
+            "local role peer;",
+            "Local role cannot be set on IBGP sessions",
+        ),
+        (
+            "neighbor 192.0.2.2 as 1",
+            "enforce first as;",
+            "Enforce first AS check is requires EBGP sessions",
+        ),
+        ("neighbor fe80::1 as 2", "", "Link-local neighbor address requires specified interface"),
+        (
+            "neighbor fe80::1 as 2",
+            "multihop;",
+            "Multihop BGP cannot be used with link-local addresses",
+        ),
+        (
+            "neighbor range 192.0.2.0/24 as 2",
+            "authentication ao; keys { key { id 1; secret \"a\"; }; };",
+            "TCP-AO cannot be used with dynamic BGP",
+        ),
+        (
+            "neighbor range 192.0.2.0/24 as 2",
+            "neighbors;",
+            "Channel neighbors requires interface range",
+        ),
+    ] {
+        let text = format!("protocol bgp b {{ local as 1; {ends}; {more} {both} }}");
+        let said = load(&text).map_or_else(|lines| lines.join("\n"), |_| String::new());
+        assert!(said.lines().any(|line| line.ends_with(message)), "{ends}; {more} {said}");
+    }
+}
+
+#[test]
+fn what_is_odd_is_warned_of() {
+    for (more, message) in [
+        ("keepalive time 121;", "Keepalive time is more than half of hold time"),
+        ("enable route refresh off; require route refresh;", "Route refresh required but disabled"),
+        ("enable as4 off; require as4;", "AS4 support required but disabled"),
+        ("require extended messages;", "Extended messages required but disabled"),
+        ("require hostname;", "Hostname required but disabled"),
+        ("password \"p\";", "Missing authentication option, assuming MD5"),
+        (
+            "confederation 7; local role peer;",
+            "BGP roles are not recommended to be used within AS confederations",
+        ),
+    ] {
+        let said = warnings(more);
+        assert!(said.iter().any(|said| said.ends_with(message)), "{more}: {said:?}");
+    }
+    assert!(warnings("keepalive time 120;").is_empty());
 }
 
 /// What asks for what between two configurations: `option effect`, with the channel in front.

@@ -13,7 +13,9 @@ fn first(text: &str) -> String {
 #[track_caller]
 fn check(head: &str, cases: &[(&str, &str)]) {
     for (body, expected) in cases {
-        let text = format!("roa4 table r4; eth table e; evpn table v;\n{head} {{\n{body}\n}}");
+        let text = format!(
+            "roa4 table r4; eth table e; evpn table v; mpls table m; ipv6 sadr table sadr6;\n{head} {{\n{body}\n}}"
+        );
         assert_eq!(first(&text), *expected, "{head} {{ {body} }}");
     }
 }
@@ -86,6 +88,7 @@ fn babel() {
                 "3:32 Hello interval must be in range 10 ms-655350 ms",
             ),
             ("interface \"e\" { limit 17; };", "3:23 Limit must be in range 1-16"),
+            ("ipv6; ipv6 sadr { table sadr6; };", "4:1 Both ipv6 and ipv6-sadr channels specified"),
             (
                 "interface \"e\" { authentication mac; };",
                 "3:1 No passwords specified for authentication",
@@ -142,9 +145,14 @@ fn ospf() {
                 "3:26 Plaintext authentication not supported in OSPFv3",
             ),
             ("rfc1583compat; area 0 { };", "3:1 rfc1583compat option requires OSPFv2"),
+            ("area 0 { interface \"e\" { ptp netmask; }; };", "3:26 This option requires OSPFv2"),
         ],
     );
     assert_eq!(first("template ospf o { }"), "1:10 There are no templates of protocol ospf");
+    assert_eq!(
+        first("template rip t { } protocol babel b from t { ipv4; }"),
+        "1:42 Template has a different protocol type"
+    );
 }
 
 #[test]
@@ -225,6 +233,17 @@ fn overlays() {
             ("rd 65000:1; route target (rt, 1, 2);", "4:1 MPLS channel not specified"),
             ("rd 7;", "3:4 Route distinguisher expected"),
             ("import target 7;", "3:15 Route target expected"),
+            (
+                "mpls { table m; }; ipv4;",
+                "4:1 For IPv4 L3VPN, both IPv4 and VPNv4 channels must be specified",
+            ),
+            (
+                "mpls { table m; }; ipv6;",
+                "4:1 For IPv6 L3VPN, both IPv6 and VPNv6 channels must be specified",
+            ),
+            ("mpls { table m; };", "4:1 Route distinguisher not specified"),
+            ("mpls { table m; }; rd 1:1; export target none;", "4:1 Import target not specified"),
+            ("mpls { table m; }; rd 1:1; import target none;", "4:1 Export target not specified"),
         ],
     );
     check(
@@ -233,12 +252,22 @@ fn overlays() {
             ("evpn; rd 1:1;", "4:1 ETH channel not specified"),
             ("vid 4096;", "3:5 Vid must be in range 1-4095"),
             ("eth; evpn;", "4:1 Route distinguisher not specified"),
+            ("eth; rd 1:1;", "4:1 EVPN channel not specified"),
         ],
     );
     check(
         "protocol aggregator",
         &[
             ("peer table master4;", "4:1 Source table not specified"),
+            ("table master4;", "4:1 Destination table not specified"),
+            (
+                "table master4; peer table master4; merge by { };",
+                "4:1 Aggregation list not specified",
+            ),
+            (
+                "table master4; peer table master4; aggregate on net;",
+                "4:1 Merge-by function not specified",
+            ),
             (
                 "table master4; peer table master6; aggregate on net; merge by { };",
                 "4:1 Both tables must have the same type",
