@@ -146,6 +146,8 @@ pub fn evaluate(text: &str, symbols: Arc<Symbols>) -> Result<String, String> {
 #[cfg(test)]
 mod bounds;
 #[cfg(test)]
+mod refusals;
+#[cfg(test)]
 mod soup;
 #[cfg(test)]
 pub(crate) mod tests;
