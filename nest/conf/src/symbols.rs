@@ -5,7 +5,7 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
-use crate::{argument::Argument, parser::Parsed, parser::Parser, source::Span};
+use crate::{argument::Argument, lexer::MAX_NAME, parser::Parsed, parser::Parser, source::Span};
 
 /// What symbols of a configuration mean. The crate with the expression language implements it.
 pub trait Payload: Clone + Sized {
@@ -182,6 +182,7 @@ impl<S> Symbols<S> {
         if let Some(names) = self.scopes.last_mut() {
             names.remove(name);
         }
+        self.version += 1;
     }
 
     /// Opens an inner scope.
@@ -234,24 +235,29 @@ pub fn nearest<'n>(name: &str, names: impl IntoIterator<Item = &'n str>) -> Opti
 /// How many bytes have to be inserted, deleted, replaced or swapped with the next to make one name of the
 /// other.
 fn distance(a: &str, b: &str) -> usize {
-    if a.len().abs_diff(b.len()) > a.len() / 4 + 1 {
+    let allowed = a.len() / 4 + 1;
+    if a.len().abs_diff(b.len()) > allowed || b.len() > MAX_NAME {
         return usize::MAX;
     }
     let (a, b) = (a.as_bytes(), b.as_bytes());
-    let mut before: Vec<usize> = Vec::new();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
+    // The rows of the table that count: the one before the last, the last, and the next.
+    let [mut before, mut row, mut next] = [[0; MAX_NAME + 1]; 3];
+    row.iter_mut().enumerate().for_each(|(length, cell)| *cell = length);
     for (i, x) in a.iter().enumerate() {
-        let mut next = vec![i + 1];
+        next[0] = i + 1;
         for (j, y) in b.iter().enumerate() {
             let mut least = (row[j] + usize::from(x != y)).min(row[j + 1] + 1).min(next[j] + 1);
             if i > 0 && j > 0 && (*x, a[i - 1]) == (b[j - 1], *y) {
                 least = least.min(before[j - 1] + 1);
             }
-            next.push(least);
+            next[j + 1] = least;
         }
-        before = std::mem::replace(&mut row, next);
+        if next[..=b.len()].iter().all(|cell| *cell > allowed) {
+            return usize::MAX;
+        }
+        (before, row, next) = (row, next, before);
     }
-    row.last().copied().unwrap_or(0)
+    row[b.len()]
 }
 
 #[cfg(test)]
