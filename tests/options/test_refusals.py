@@ -28,7 +28,7 @@ REFUSED = {
     },
     "channel": {
         "secondary on;": "BGP with secondary option requires sorted table",
-        "export block 5;": "syntax error, unexpected BLOCK, expecting ALL or NONE or FILTER or WHERE",
+        "export block x;": "syntax error, unexpected CF_SYM_UNDEFINED, expecting NUM or CF_SYM_KNOWN or '('",
         "add paths maybe;": "syntax error, unexpected CF_SYM_UNDEFINED, expecting NUM or CF_SYM_KNOWN or '('",
     },
     "static": {
@@ -51,7 +51,7 @@ SAID = {
     "own": ["enable enhanced route refresh;", "tx size warning 9;", "graceful restart aware;", "bfd on;", "bfd graceful;",
             "graceful restart on;", "long lived graceful restart on;", "mrtdump all;", "deterministic med on;",
             "ipv6 multicast { import all; export all; };", "disable rx on;"],
-    "channel": ["export table on;", "add paths on;", "add paths rx;", "extended next hop on;", "aigp on;",
+    "channel": ["export block 5;", "export table on;", "add paths on;", "add paths rx;", "extended next hop on;", "aigp on;",
                 "cost 5;", "graceful restart on;", "long lived graceful restart on;", "validate on;",
                 "base table master4;"],
     "static": ["route 192.0.2.0/24 via 192.0.2.1 bfd;"],

@@ -143,7 +143,12 @@ impl Attribute {
         if let Some(feature) = name.strip_prefix("krt_feature_") {
             return bit(FEATURES, feature).map(|number| Self::Bit(AttrId::KernelFeatures, number));
         }
-        let id = AttrId::from_name(name)?;
+        let id = match name {
+            // As BIRD's guide has them.
+            "ra_preference" => AttrId::RadvPreference,
+            "ra_lifetime" => AttrId::RadvLifetime,
+            _ => AttrId::from_name(name)?,
+        };
         let kind = match id {
             AttrId::From | AttrId::KernelPrefsrc => Type::Ip,
             AttrId::KernelCongctl => Type::String,
@@ -235,6 +240,8 @@ mod tests {
         assert_eq!(kind("krt_lock_nothing"), None);
         assert_eq!(kind("ospf_router_id"), Some(Type::Quad));
         assert_eq!(kind("scope"), None);
+        assert_eq!(Attribute::from_name("ra_lifetime"), Attribute::from_name("radv_lifetime"));
+        assert_eq!(kind("ra_preference"), Some(Type::Enum(EnumType::RaPreference)));
         assert_eq!(kind("mpls_policy"), Some(Type::Enum(EnumType::MplsPolicy)));
         assert_eq!(missing("gw_mpls"), Some("MPLS"));
         for name in names() {

@@ -6,7 +6,7 @@ use dunlin_conf::{Parsed, Span, TokenKind};
 use dunlin_filter::parse_channel_filter;
 use dunlin_net::NetType;
 
-use super::unsupported::{no_effect, unbuilt};
+use super::unsupported::{no_effect, no_effect_yet, unbuilt};
 use super::{ConfigParser, DebugDefaults, DebugFlags, Globals, TableConfig, mpls, names};
 use crate::protocol::{
     ChannelConfig, ChannelKind, ChannelRules, Limit, LimitAction, OtherChannel, OtherChannelConfig,
@@ -163,6 +163,11 @@ impl ChannelDraft {
             self.unbuilt = Some(unbuilt(parser, place, "The option `export in`"));
             self.config.export = parse_channel_filter(parser)?;
             self.config.export_given = true;
+            Ok(())
+        } else if parser.eat_words(&["export", "block"]) {
+            // Only in BIRD's guide.
+            parser.integer()?;
+            no_effect_yet(parser, place, "export block");
             Ok(())
         } else if is_mpls && parser.at_word("domain") {
             parser.advance();

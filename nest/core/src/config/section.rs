@@ -88,6 +88,8 @@ impl Draft {
         } else if parser.eat_word("hostname") {
             self.hostname = Some(parser.string()?);
         } else if parser.eat_words(&["restart", "time"]) {
+            // As BIRD's guide has it.
+            parser.eat_word("limit");
             self.restart_time = parser.time()?;
         } else if parser.eat_words(&["thread", "group"]) {
             self.thread_group = Some(parse_group(parser, globals)?);

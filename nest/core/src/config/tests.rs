@@ -147,6 +147,10 @@ fn what_has_no_effect_yet_is_said() {
         ("protocol static { ipv4 { debug all; }; }", "Channels are not traced yet"),
         ("debug protocols { states, events }", ""),
         ("debug channels off", ""),
+        (
+            "protocol static { ipv4 { export block 5; }; }",
+            "export block: accepted, has no effect yet",
+        ),
     ] {
         let config = good(&format!("{text}\nprotocol static {{ ipv4; }}"));
         let said = config.warnings.first().map(ToString::to_string).unwrap_or_default();
@@ -201,6 +205,8 @@ fn restart_times_are_inherited_and_compared() {
     );
     let times: Vec<_> = config.protocols.iter().map(|p| p.restart_time.as_millis()).collect();
     assert_eq!(times, [100, 2000, 5000]);
+    let guide = good("protocol static { ipv4; restart time limit 7 s; }");
+    assert_eq!(guide.protocols[0].restart_time.as_millis(), 7000);
     let longer = good("protocol static c { ipv4; restart time 6 s; }");
     let found = config.protocols[2].differences(&longer.protocols[0]);
     assert_eq!(found, [Difference::new("restart time", Effect::Live)]);

@@ -169,6 +169,10 @@ fn without_what_is_vital_a_session_is_not_to_start() {
             "authentication ao; keys { key { id 1; secret \"s\"; algorithm cmac aes128; }; };",
             "The option `authentication ao`",
         ),
+        (
+            "authentication ao; keys { key { id 1; secret \"s\"; algorithm hmac sha224; }; };",
+            "The option `authentication ao`",
+        ),
         ("interface range \"e*\"; strict bind;", "The option `interface range`"),
         ("ipv6 { import all; export all; require add paths; };", "The option `require add paths`"),
         ("ipv6 { import all; export in 2001:db8::/32 all; };", "The option `export in`"),
@@ -180,6 +184,10 @@ fn without_what_is_vital_a_session_is_not_to_start() {
     let text = "flow4 table f; protocol bgp b { local as 1; neighbor 192.0.2.2 internal; flow4; }";
     let only = load(text).unwrap().remove(0);
     assert_eq!(only.unbuilt.as_deref(), Some("A protocol bgp with a channel of type flow4"));
+    let text = "vpn4 table v; protocol bgp b { local as 1; neighbor 192.0.2.2 as 2; \
+                vpn4 { import all; export all; }; }";
+    let only = load(text).unwrap().remove(0);
+    assert_eq!(only.unbuilt.as_deref(), Some("A protocol bgp with a channel of type vpn4"));
 }
 
 #[test]

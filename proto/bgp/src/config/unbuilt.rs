@@ -32,8 +32,15 @@ const BFD_AUTHENTICATION: &[&str] =
     &["none", "simple", "keyed md5", "keyed sha1", "meticulous keyed md5", "meticulous keyed sha1"];
 
 /// Ways to sign a segment (RFC 5926).
-const ALGORITHMS: &[&str] =
-    &["cmac aes128", "hmac md5", "hmac sha1", "hmac sha256", "hmac sha384", "hmac sha512"];
+const ALGORITHMS: &[&str] = &[
+    "cmac aes128",
+    "hmac md5",
+    "hmac sha1",
+    "hmac sha224",
+    "hmac sha256",
+    "hmac sha384",
+    "hmac sha512",
+];
 
 const KEY: &[Rule] = &[
     rule("id", &[Part::Number(0, 255)]),

@@ -28,6 +28,9 @@ const OTHER_CHANNELS: &[OtherChannel] = &[
     OtherChannel::VPN6_MPLS,
     OtherChannel::VPN4_MULTICAST,
     OtherChannel::VPN6_MULTICAST,
+    // As the guide of BIRD has them.
+    OtherChannel::VPN4,
+    OtherChannel::VPN6,
     OtherChannel::FLOW4,
     OtherChannel::FLOW6,
     OtherChannel::EVPN,

@@ -40,6 +40,8 @@ const INTERFACE: &[Rule] = &[
     switch("ptp netmask"),
     switch("ptp address"),
     switch("link lsa suppression"),
+    // In BIRD's guide only.
+    switch("secondary"),
     rule("ecmp weight", &[Part::Number(1, 256)]),
     rule("neighbors", &[Part::Block(NEIGHBOR)]),
     rule("authentication", &[Part::OneOf(&["none", "simple", "cryptographic"])]),

@@ -126,10 +126,6 @@ fn ospf() {
                 "3:26 Link LSA suppression option requires OSPFv3",
             ),
             (
-                "area 0 { interface \"e\" { secondary; }; };",
-                "3:26 syntax error, unexpected SECONDARY",
-            ),
-            (
                 "area 0 { interface \"e\" { hello 10; dead 10; }; };",
                 "3:10 Dead time must be greater than hello time",
             ),

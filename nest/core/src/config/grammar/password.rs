@@ -16,6 +16,7 @@ const ALGORITHMS: &[&str] = &[
     "keyed sha512",
     "hmac md5",
     "hmac sha1",
+    "hmac sha224",
     "hmac sha256",
     "hmac sha384",
     "hmac sha512",
