@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
+use crate::moves::Moves;
 use crate::source::{SourceMap, Span};
 
 /// How bad it is.
@@ -126,6 +127,26 @@ impl Diagnostics {
         let index = self.list.len();
         self.list.push(diagnostic);
         &mut self.list[index]
+    }
+
+    /// Takes over a warning about a statement that stands somewhere else by now. `order`: how many tokens there
+    /// are more in front of it.
+    pub fn adopt(&mut self, sources: &SourceMap, moves: &Moves, warning: &Diagnostic, order: u32) {
+        let mut warning = warning.clone();
+        warning.order = warning.order.wrapping_add(order);
+        let span = moves.span(warning.span);
+        // Lines may have moved where bytes have not.
+        if !moves.is_empty() {
+            let position = sources.position(span);
+            (warning.line, warning.column, warning.span) = (position.line, position.column, span);
+        }
+        if let Some((place, _)) = &mut warning.related {
+            *place = moves.span(*place);
+        }
+        self.warnings += 1;
+        if self.warnings <= MAX_WARNINGS {
+            self.list.push(warning);
+        }
     }
 
     /// Makes errors of all statements that do nothing because they are not built, each with this hint.

@@ -11,6 +11,10 @@
 //! 3. [`Symbols`] is the one namespace of a configuration. What a symbol means is the payload
 //!    type's business ([`Payload`]); the filter crate supplies it.
 //!
+//! A configuration that is read again need not be read from its beginning: [`blocks`] tells what two texts have in
+//! common, [`Moves`] where what is common stands now, and [`Parser::read_on`] reads single pieces. Who parses
+//! the statements decides what of them still holds.
+//!
 //! # Invariants
 //!
 //! * No input makes anything here panic; any bytes are a configuration with or without errors.
@@ -22,6 +26,7 @@
 //!
 //! No statement is known here, not even `router id`: those belong to the crates that act on them.
 
+pub mod blocks;
 pub mod diagnostics;
 pub mod files;
 pub mod glob;
@@ -34,6 +39,7 @@ pub mod token;
 
 mod advice;
 mod argument;
+mod moves;
 mod parser;
 mod pattern;
 mod render;
@@ -41,6 +47,7 @@ mod render;
 pub use argument::Argument;
 pub use diagnostics::{Diagnostic, Diagnostics, Severity};
 pub use files::{Files, MemoryFiles, OsFiles};
+pub use moves::Moves;
 pub use parser::{Failed, Outcome, Parsed, Parser};
 pub use pattern::{InterfaceClause, InterfacePattern};
 pub use render::render;

@@ -18,6 +18,7 @@ use crate::{
     token::{Token, TokenKind},
 };
 
+mod again;
 mod messages;
 
 /// Something could not be parsed; the diagnostic is recorded.
@@ -81,6 +82,8 @@ pub struct Parser<S> {
     values: Values,
     diagnostics: Diagnostics,
     at: usize,
+    /// How many tokens are in front of those at hand.
+    earlier: u32,
     depth: u32,
     /// The line that was asked for last: the next one is near it.
     last_line: Cell<u32>,
@@ -106,7 +109,7 @@ impl<S: Payload> Parser<S> {
     /// A parser at the start of lexed text. The symbols are those known beforehand.
     #[must_use]
     pub fn new(lexed: Lexed, symbols: Symbols<S>) -> Self {
-        let Lexed { sources, mut tokens, values, diagnostics } = lexed;
+        let Lexed { sources, mut tokens, values, diagnostics, .. } = lexed;
         if tokens.is_empty() {
             tokens.push(Token { kind: TokenKind::End, span: Span::default() });
         }
@@ -116,6 +119,7 @@ impl<S: Payload> Parser<S> {
             values,
             diagnostics,
             at: 0,
+            earlier: 0,
             depth: 0,
             last_line: Cell::new(0),
             last_name: Cell::default(),

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::blocks::Block;
+
 /// A piece of the text of one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Span {
@@ -40,10 +42,38 @@ pub struct Position {
 pub struct SourceFile {
     name: Arc<str>,
     text: Arc<String>,
-    line_starts: Box<[u32]>,
+    line_starts: Arc<[u32]>,
 }
 
 impl SourceFile {
+    /// A file of this name.
+    #[must_use]
+    pub fn new(name: &str, bytes: Vec<u8>) -> Self {
+        let text = into_text(bytes);
+        let mut line_starts = vec![0];
+        line_ends(&text, 0..text.len(), &mut line_starts);
+        Self { name: Arc::from(name), text: Arc::new(text), line_starts: line_starts.into() }
+    }
+
+    /// The same file with another text, which has these blocks in common with this one: see
+    /// [`common`](crate::blocks::common).
+    #[must_use]
+    pub fn changed(&self, text: String, blocks: &[Block]) -> Self {
+        let mut line_starts = Vec::with_capacity(self.line_starts.len() + 64);
+        line_starts.push(0);
+        let mut end = 0;
+        for block in blocks {
+            line_ends(&text, end..block.new, &mut line_starts);
+            end = block.new_end();
+            let by = offset(block.new).wrapping_sub(offset(block.old));
+            let behind = |at: usize| self.line_starts.partition_point(|start| *start <= offset(at));
+            let own = self.line_starts.get(behind(block.old)..behind(block.old_end()));
+            line_starts.extend(own.unwrap_or(&[]).iter().map(|start| start.wrapping_add(by)));
+        }
+        line_ends(&text, end..text.len(), &mut line_starts);
+        Self { name: self.name.clone(), text: Arc::new(text), line_starts: line_starts.into() }
+    }
+
     /// The name for messages.
     #[must_use]
     pub fn name(&self) -> &Arc<str> {
@@ -73,6 +103,11 @@ impl SourceFile {
         self.line_starts.partition_point(|&start| start <= offset).max(1) - 1
     }
 
+    /// How many lines begin up to an offset.
+    pub(crate) fn lines_until(&self, at: usize) -> usize {
+        self.line_starts.partition_point(|start| *start <= offset(at))
+    }
+
     fn position(&self, offset: u32) -> Position {
         let line = self.line(offset, usize::MAX) + 1;
         let start = self.line_starts.get(line - 1).copied().unwrap_or(0);
@@ -89,15 +124,11 @@ pub struct SourceMap {
 impl SourceMap {
     /// Adds a text and returns the index of its file.
     pub fn add(&mut self, name: &str, bytes: Vec<u8>) -> u32 {
-        let text = into_text(bytes);
-        let mut line_starts = vec![0];
-        let ends = text.match_indices('\n');
-        line_starts.extend(ends.map(|(at, _)| u32::try_from(at + 1).unwrap_or(u32::MAX)));
-        let file = SourceFile {
-            name: Arc::from(name),
-            text: Arc::new(text),
-            line_starts: line_starts.into_boxed_slice(),
-        };
+        self.add_file(SourceFile::new(name, bytes))
+    }
+
+    /// Adds a file and returns its index.
+    pub fn add_file(&mut self, file: SourceFile) -> u32 {
         self.files.push(file);
         u32::try_from(self.files.len() - 1).unwrap_or(u32::MAX)
     }
@@ -202,8 +233,24 @@ impl Digest {
     }
 }
 
+fn offset(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
+}
+
+/// Adds the starts of the lines that begin behind each end of a line in a piece of a text.
+fn line_ends(text: &str, piece: core::ops::Range<usize>, starts: &mut Vec<u32>) {
+    let from = piece.start;
+    if let Some(text) = text.get(piece.clone()) {
+        return starts.extend(text.match_indices('\n').map(|(at, _)| offset(from + at + 1)));
+    }
+    // It begins or ends within a character.
+    let bytes = text.as_bytes().get(piece).unwrap_or(&[]).iter().enumerate();
+    starts.extend(bytes.filter(|(_, byte)| **byte == b'\n').map(|(at, _)| offset(from + at + 1)));
+}
+
 /// Text out of any bytes, byte for byte: what is not UTF-8 becomes question marks.
-fn into_text(bytes: Vec<u8>) -> String {
+#[must_use]
+pub fn into_text(bytes: Vec<u8>) -> String {
     match String::from_utf8(bytes) {
         Ok(text) => text,
         Err(error) => {

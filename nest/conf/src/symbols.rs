@@ -130,6 +130,41 @@ impl<S> Symbols<S> {
         Ok(id)
     }
 
+    /// Takes over a symbol of the outermost scope of another table; false if the name is taken.
+    pub fn adopt(&mut self, symbol: Symbol<S>) -> bool {
+        let id = SymbolId(u32::try_from(self.list.len()).unwrap_or(u32::MAX));
+        let Some(names) = self.scopes.first_mut() else { return false };
+        if names.contains_key(&symbol.name) {
+            return false;
+        }
+        names.insert(symbol.name.clone(), id);
+        self.list.push(symbol);
+        self.version += 1;
+        true
+    }
+
+    /// How many symbols were defined so far, in all scopes.
+    #[must_use]
+    pub fn mark(&self) -> usize {
+        self.list.len()
+    }
+
+    /// The symbols of the outermost scope that were defined since then.
+    pub fn since(&self, mark: usize) -> impl Iterator<Item = &Symbol<S>> {
+        let outer = self.scopes.first();
+        let list = self.list.iter().enumerate().skip(mark);
+        list.filter_map(move |(index, symbol)| {
+            let id = outer?.get(&symbol.name)?;
+            (id.0 as usize == index).then_some(symbol)
+        })
+    }
+
+    /// How many names the outermost scope has.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.scopes.first().map_or(0, Names::len)
+    }
+
     /// Finds a name, innermost scope first.
     #[must_use]
     pub fn lookup(&self, name: &str) -> Option<&Symbol<S>> {
@@ -213,11 +248,7 @@ impl<S> Symbols<S> {
 
     /// The symbols of the outermost scope, in the order of definition.
     pub fn iter(&self) -> impl Iterator<Item = &Symbol<S>> {
-        let outer = self.scopes.first();
-        self.list.iter().enumerate().filter_map(move |(index, symbol)| {
-            let id = outer?.get(&symbol.name)?;
-            (id.0 as usize == index).then_some(symbol)
-        })
+        self.since(0)
     }
 }
 

@@ -119,7 +119,7 @@ pub(crate) enum Node {
 }
 
 /// Where a node comes from.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Spot {
     /// The line, for messages.
     pub(crate) line: u32,
@@ -216,7 +216,7 @@ impl Reads {
 /// The code of one function or filter.
 #[derive(Debug)]
 pub(crate) struct Code {
-    pub(crate) nodes: Box<[Node]>,
+    pub(crate) nodes: Arc<[Node]>,
     /// Where each node comes from; no part of the identity.
     pub(crate) spots: Box<[Spot]>,
     pub(crate) operands: Box<[NodeId]>,
@@ -301,7 +301,7 @@ impl Code {
             && self.switches == other.switches
             && self.functions == other.functions
             && self.nodes.len() == other.nodes.len()
-            && self.nodes.iter().zip(&other.nodes).all(|(one, other)| match (one, other) {
+            && self.nodes.iter().zip(other.nodes.iter()).all(|(one, other)| match (one, other) {
                 (Node::Constant(one), Node::Constant(other)) => one.kind() == other.kind(),
                 _ => one == other,
             })
@@ -344,6 +344,24 @@ impl Code {
     pub(crate) fn compare_with(&mut self, before: &Self) {
         if self == before {
             self.identity = before.identity;
+        }
+    }
+
+    /// The same code, which stands elsewhere in the text, or calls functions that do.
+    pub(crate) fn at(&self, spots: Box<[Spot]>, functions: Box<[Arc<Function>]>) -> Self {
+        Self {
+            nodes: Arc::clone(&self.nodes),
+            spots,
+            operands: self.operands.clone(),
+            switches: self.switches.clone(),
+            functions,
+            body: self.body,
+            slots: self.slots,
+            kinds: self.kinds.clone(),
+            reads: self.reads,
+            hash: AtomicU64::new(self.hash.load(Ordering::Relaxed)),
+            shape: self.shape,
+            identity: self.identity,
         }
     }
 

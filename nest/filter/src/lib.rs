@@ -35,6 +35,7 @@ mod fold;
 mod input;
 mod lookup;
 mod method;
+mod moved;
 mod net;
 mod ops;
 mod parse;
@@ -55,6 +56,7 @@ pub use input::{
     Verdict,
 };
 pub use lookup::Form;
+pub use moved::{Fixed, Mover};
 pub use net::Net;
 pub use parse::{
     evaluate, parse_attribute_definition, parse_channel_filter, parse_define, parse_eval,

@@ -13,7 +13,7 @@ use crate::code::{Code, Function, Node};
 /// programs always get equal verdicts for equal inputs.
 #[derive(Debug)]
 pub struct Program {
-    name: Option<Arc<str>>,
+    pub(crate) name: Option<Arc<str>>,
     /// What runs.
     pub(crate) code: Code,
     /// As it was written, if folding made something else of it.
@@ -196,6 +196,15 @@ impl ChannelFilter {
     #[must_use]
     pub fn same(&self, other: &Self) -> bool {
         self.is_called_like(other) && self == other
+    }
+
+    /// Whether the other filter is this very one, its place in the text included.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Program(one), Self::Program(two)) => Arc::ptr_eq(one, two),
+            (one, two) => one == two,
+        }
     }
 
     /// Whether the other filter has the same name.

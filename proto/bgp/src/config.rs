@@ -244,6 +244,10 @@ impl ProtocolConfig for BgpConfig {
         other.downcast::<Self>().is_some_and(|other| self == other)
     }
 
+    fn has_places(&self) -> bool {
+        false
+    }
+
     fn differences(&self, old: &InstanceConfig, new: &InstanceConfig, found: &mut Differences) {
         let Some(after) = new.specific::<Self>() else { return };
         differ::differences(self, after, found);

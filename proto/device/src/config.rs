@@ -85,6 +85,10 @@ impl ProtocolConfig for DeviceConfig {
         other.downcast::<Self>() == Some(self)
     }
 
+    fn has_places(&self) -> bool {
+        false
+    }
+
     fn differences(&self, _old: &InstanceConfig, new: &InstanceConfig, found: &mut Differences) {
         let Some(new) = new.specific::<Self>() else { return };
         let Self { scan, preferred } = self;

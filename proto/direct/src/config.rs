@@ -21,6 +21,10 @@ impl ProtocolConfig for DirectConfig {
     fn same(&self, other: &dyn ProtocolConfig) -> bool {
         other.downcast::<Self>() == Some(self)
     }
+
+    fn has_places(&self) -> bool {
+        false
+    }
 }
 
 impl Section for DirectConfig {

@@ -103,6 +103,10 @@ impl ProtocolConfig for KernelConfig {
     fn same(&self, other: &dyn ProtocolConfig) -> bool {
         other.downcast::<Self>() == Some(self)
     }
+
+    fn has_places(&self) -> bool {
+        false
+    }
 }
 
 impl Section for KernelConfig {

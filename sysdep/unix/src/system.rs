@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use dunlin_conf::{OsFiles, Symbols};
+use dunlin_conf::OsFiles;
 use dunlin_core::command::SessionParts;
-use dunlin_core::config::{CliConfig, Config, Kinds, Loaded, Meaning, load_again, parse_text};
+use dunlin_core::config::{CliConfig, Config, Kinds, Loaded, load_again, parse_text};
 use dunlin_core::log::{Log, LogClass, LogTarget};
 use dunlin_core::manager::{Host, MemoryReport, System};
 use dunlin_core::protocol::Reply;
@@ -116,8 +116,8 @@ pub struct UnixSystem {
     directory: PathBuf,
     default_threads: u32,
     lenient: bool,
-    /// The names of the configuration in force.
-    symbols: Option<Arc<Symbols<Meaning>>>,
+    /// The configuration in force: what of it has not changed is not read again.
+    config: Option<Arc<Config>>,
     /// What the configuration in force says about workers and slices.
     in_force: Option<InForce>,
     /// Known from the first configuration on.
@@ -166,7 +166,7 @@ impl UnixSystem {
             directory: parts.directory,
             default_threads: parts.default_threads,
             lenient: parts.lenient,
-            symbols: None,
+            config: None,
             in_force: None,
             runtime: None,
         }
@@ -226,12 +226,12 @@ impl System for UnixSystem {
     fn load(&mut self, path: &Path, reply: Reply<Loaded>) {
         let (path, kinds) = (self.directory.join(path), self.kinds.clone());
         let embedded = self.embedded.filter(|embedded| path.ends_with(embedded.name));
-        let (lenient, before) = (self.lenient, self.symbols.clone());
+        let (lenient, before) = (self.lenient, self.config.clone());
         // Reading a large configuration takes a while; no worker should wait for it.
         let read = move || {
             reply.send(match embedded {
                 Some(embedded) => embedded.load(&kinds),
-                None => load_again(&path, &OsFiles, &kinds, lenient, before),
+                None => load_again(&path, &OsFiles, &kinds, lenient, before.as_deref()),
             });
         };
         if let Err(error) = dunlin_os::thread::spawn("configure", None, read) {
@@ -240,9 +240,9 @@ impl System for UnixSystem {
         }
     }
 
-    fn apply(&mut self, cx: &mut Context<'_>, config: &Config) -> Result<(), String> {
+    fn apply(&mut self, cx: &mut Context<'_>, config: &Arc<Config>) -> Result<(), String> {
         let (globals, runtime) = (&config.globals, cx.runtime());
-        self.symbols = Some(Arc::clone(&config.symbols));
+        self.config = Some(Arc::clone(config));
         let mut problems = Vec::new();
         if let Err(problem) = self.logger.configure(&globals.logs, &globals.time_formats.log) {
             problems.push(problem);

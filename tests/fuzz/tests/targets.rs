@@ -2,7 +2,7 @@
 
 use dunlin_core::config::parse_text;
 use dunlin_fuzz_tests::targets::{
-    bgp, command, configuration, filter, lexer, netlink, program, trace, value,
+    again, bgp, command, configuration, filter, lexer, netlink, program, trace, value,
 };
 use dunlin_fuzz_tests::{chance, drive, mutate};
 
@@ -60,6 +60,15 @@ fn configurations() {
         mutate::one_of_texts(chance, configuration::CORPUS, &words)
     };
     drive::run("configurations", 600, make, |text| configuration::feed(text, &kinds));
+}
+
+#[test]
+fn configurations_read_again() {
+    let kinds = configuration::kinds();
+    let counts = again::Counts::default();
+    drive::run("read again", 150, again::make, |case| again::feed(case, &kinds, &counts));
+    println!("read again: {counts:?}");
+    assert!(counts.changes.get() > counts.whole.get(), "{counts:?}");
 }
 
 #[test]

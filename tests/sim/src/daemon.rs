@@ -273,7 +273,7 @@ impl System for SimSystem {
     fn load(&mut self, _path: &Path, reply: Reply<Loaded>) {
         reply.send(parse_text("sim.conf", &self.0.lock().unwrap(), &kinds()));
     }
-    fn apply(&mut self, _cx: &mut Context<'_>, _config: &Config) -> Result<(), String> {
+    fn apply(&mut self, _cx: &mut Context<'_>, _config: &Arc<Config>) -> Result<(), String> {
         Ok(())
     }
     fn started(&mut self, _config: &Config) {}

@@ -39,6 +39,7 @@ impl Lexer<'_> {
             self.error(span, format!("Unable to open included files {pattern}: {error}"));
             Vec::new()
         });
+        self.out.origins.note(span, base.join(pattern), &found);
         for path in found {
             if self.may_include(&path, span) {
                 self.one(&path, span, files);

@@ -37,7 +37,7 @@ impl<S: Payload> Parser<S> {
         span: Span,
         message: impl Into<String>,
     ) -> &mut Diagnostic {
-        let order = u32::try_from(self.at).unwrap_or(u32::MAX);
+        let order = self.order();
         self.diagnostics.add(&self.sources, severity, span, order, message)
     }
 

@@ -4,6 +4,7 @@
 //! comparison of two of them.
 
 mod advice;
+mod again;
 mod channel;
 mod globals;
 pub mod grammar;
@@ -12,6 +13,7 @@ mod log;
 mod mpls;
 mod names;
 mod parse;
+mod reading;
 mod section;
 mod table;
 mod unsupported;
@@ -26,7 +28,7 @@ pub use groups::{ThreadGroups, parse_threads};
 pub use log::{LogConfig, LogDestination, LogFile};
 pub(crate) use parse::parse_time_format;
 pub use parse::{
-    Loaded, Rejected, load, load_again, load_to_run, load_with_sources, parse_text,
+    Loaded, Rejected, load, load_again, load_changed, load_to_run, load_with_sources, parse_text,
     parse_text_with_sources,
 };
 pub use unsupported::{no_effect, no_effect_yet, refuse, unbuilt};
@@ -196,6 +198,8 @@ pub struct Config {
     pub warnings: Vec<Diagnostic>,
     /// The texts that it was read from, for commands that show pieces of them.
     pub sources: Arc<SourceMap>,
+    /// What of it can be taken over by the next one.
+    reading: reading::Reading,
 }
 
 impl Config {

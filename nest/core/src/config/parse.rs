@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use dunlin_conf::lexer::{Lexed, lex_file, lex_text};
-use dunlin_conf::{Diagnostic, Diagnostics, Files, Parsed, SourceMap, Symbols, TokenKind};
+use dunlin_conf::{Diagnostic, Diagnostics, Files, Parsed, SourceMap, Span, Symbols, TokenKind};
 use dunlin_net::hash::Map;
 
+use super::again;
+use super::reading::Notes;
 use super::section::Draft;
 use super::table::is_net_type;
 use super::unsupported::{no_effect, no_effect_yet};
@@ -75,8 +77,9 @@ pub fn load_to_run(path: &Path, files: &dyn Files, kinds: &Kinds) -> Loaded {
     parse(path.to_owned(), lex_file(path, files), kinds, Purpose::Run, None).0
 }
 
-/// As [`load_to_run`], or if `lenient` as [`load`], for a daemon that runs: `before` are the names of the
-/// configuration in force. What is equal is shared with it, or known to be equal.
+/// As [`load_to_run`], or if `lenient` as [`load`], for a daemon that runs: `before` is the configuration in force.
+/// What is equal is shared with it, or known to be equal; if it was read from the same file, only what has
+/// changed is read again.
 ///
 /// # Errors
 /// If anything in it is wrong or missing; every error is in [`Rejected`].
@@ -85,10 +88,28 @@ pub fn load_again(
     files: &dyn Files,
     kinds: &Kinds,
     lenient: bool,
-    before: Option<Arc<Symbols<Meaning>>>,
+    before: Option<&Config>,
 ) -> Loaded {
+    if let Some(config) =
+        before.and_then(|before| load_changed(path, files, kinds, lenient, before))
+    {
+        return Ok(config);
+    }
     let purpose = if lenient { Purpose::Look } else { Purpose::Run };
+    let before = before.map(|before| Arc::clone(&before.symbols));
     parse(path.to_owned(), lex_file(path, files), kinds, purpose, before).0
+}
+
+/// As [`load_again`], but nothing unless it is enough to read what has changed.
+pub fn load_changed(
+    path: &Path,
+    files: &dyn Files,
+    kinds: &Kinds,
+    lenient: bool,
+    before: &Config,
+) -> Option<Config> {
+    let purpose = if lenient { Purpose::Look } else { Purpose::Run };
+    again::load(path, files, kinds, purpose, before)
 }
 
 /// Reads a configuration that is not in a file; includes are not allowed.
@@ -105,8 +126,8 @@ pub fn parse_text_with_sources(name: &str, text: &str, kinds: &Kinds) -> (Loaded
 }
 
 /// What a configuration is read for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Purpose {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
     /// To see what is wrong, or to run it without what is not built.
     Look,
     /// To run all of it.
@@ -118,23 +139,16 @@ const LENIENT: &str = "dunlin -p lists all of these; a daemon with --lenient run
 
 fn parse(
     path: PathBuf,
-    lexed: Lexed,
+    mut lexed: Lexed,
     kinds: &Kinds,
     purpose: Purpose,
     before: Option<Arc<Symbols<Meaning>>>,
 ) -> (Loaded, Arc<SourceMap>) {
     let symbols = before.map_or_else(Symbols::default, Symbols::after);
-    let parser = ConfigParser::new(lexed, symbols);
-    let mut loader = Loader {
-        parser,
-        kinds: kinds.clone(),
-        globals: Globals::default(),
-        protocols: Vec::new(),
-        drafts: Map::default(),
-        counters: Map::default(),
-        tests: Vec::new(),
-    };
-    loader.implicit_tables();
+    let notes = Notes::new(core::mem::take(&mut lexed.origins));
+    let mut loader = Loader::new(ConfigParser::new(lexed, symbols), kinds.clone(), notes);
+    let begin = loader.parser.token().span;
+    loader.implicit_tables(begin);
     loader.statements();
     loader.finish(path, purpose)
 }
@@ -151,16 +165,32 @@ pub(super) struct Loader {
     pub(super) counters: Map<&'static str, u32>,
     /// Tests of policy.
     tests: Vec<dunlin_filter::PolicyTest>,
+    /// What there is to know of the statements when the file is read again.
+    pub(super) notes: Notes,
 }
 
 impl Loader {
-    fn implicit_tables(&mut self) {
+    pub(super) fn new(parser: ConfigParser, kinds: Kinds, notes: Notes) -> Self {
+        Self {
+            parser,
+            kinds,
+            globals: Globals::default(),
+            protocols: Vec::new(),
+            drafts: Map::default(),
+            counters: Map::default(),
+            tests: Vec::new(),
+            notes,
+        }
+    }
+
+    /// Defines the tables that are always there; `begin` is where the text begins.
+    pub(super) fn implicit_tables(&mut self, begin: Span) {
+        self.notes.begin = begin;
         for kind in [ChannelKind::Ipv4, ChannelKind::Ipv6] {
             let table = TableConfig::new(kind.default_table().into(), kind.net_type());
-            let span = self.parser.token().span;
             // The namespace is empty, so the names are free.
             let index = self.globals.tables.len();
-            let _ = self.parser.symbols.define(&table.name, span, names::table(&table, index));
+            let _ = self.parser.symbols.define(&table.name, begin, names::table(&table, index));
             self.globals.tables.push(table);
         }
     }
@@ -171,17 +201,18 @@ impl Loader {
                 continue;
             }
             let start = self.parser.place();
-            if self.statement().is_err() {
+            if self.noted_statement().is_err() {
                 self.parser.recover_top_level(start);
             }
         }
     }
 
-    fn finish(mut self, path: PathBuf, purpose: Purpose) -> (Loaded, Arc<SourceMap>) {
+    pub(super) fn finish(mut self, path: PathBuf, purpose: Purpose) -> (Loaded, Arc<SourceMap>) {
         if self.protocols.is_empty() && !self.parser.diagnostics().has_errors() {
             self.parser.error_here("No protocol is specified in the config file");
         }
         self.check_thread_groups();
+        let reading = self.notes.finish(&self.parser, &self.kinds, purpose);
         let mut outcome = self.parser.finish();
         if purpose == Purpose::Run {
             outcome.diagnostics.refuse_missing(LENIENT);
@@ -202,11 +233,12 @@ impl Loader {
             tests: self.tests,
             warnings: outcome.diagnostics.warnings().cloned().collect(),
             sources: Arc::clone(&sources),
+            reading,
         };
         (Ok(config), sources)
     }
 
-    fn statement(&mut self) -> Parsed<()> {
+    pub(super) fn statement(&mut self) -> Parsed<()> {
         let word = match self.parser.word() {
             Some(word) => word.to_owned(),
             None => String::new(),

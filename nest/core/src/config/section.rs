@@ -270,7 +270,7 @@ impl Loader {
     }
 
     /// A second instance of a type that has only one is an error.
-    fn check_single(&mut self, kind: &dyn ProtocolKind, span: Span) {
+    pub(super) fn check_single(&mut self, kind: &dyn ProtocolKind, span: Span) {
         let keyword = kind.keyword();
         let other = self.protocols.iter().find(|other| other.kind.keyword() == keyword);
         if let Some(other) = other.filter(|_| kind.is_single()) {
@@ -318,6 +318,7 @@ impl Loader {
     }
 
     fn free_name(&mut self, keyword: &'static str) -> Arc<str> {
+        self.notes.numbered += 1;
         let counter = self.counters.entry(keyword).or_insert(0);
         loop {
             *counter += 1;

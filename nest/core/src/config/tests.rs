@@ -26,6 +26,10 @@ impl ProtocolConfig for ToyConfig {
     fn same(&self, other: &dyn ProtocolConfig) -> bool {
         other.downcast::<Self>() == Some(self)
     }
+
+    fn has_places(&self) -> bool {
+        false
+    }
 }
 
 impl ProtocolKind for Toy {
@@ -90,7 +94,7 @@ impl Section for ToyConfig {
     }
 }
 
-fn kinds() -> Kinds {
+pub(super) fn kinds() -> Kinds {
     let kinds: [Arc<dyn ProtocolKind>; 1] = [Arc::new(Toy)];
     Arc::new(kinds)
 }

@@ -36,7 +36,7 @@ pub trait System: Send + 'static {
     ///
     /// # Errors
     /// If something of it is impossible; everything else is in force then.
-    fn apply(&mut self, cx: &mut Context<'_>, config: &Config) -> Result<(), String>;
+    fn apply(&mut self, cx: &mut Context<'_>, config: &Arc<Config>) -> Result<(), String>;
 
     /// All instances of the first configuration have been started.
     fn started(&mut self, config: &Config);

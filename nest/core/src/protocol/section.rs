@@ -4,6 +4,7 @@ use core::{fmt, time::Duration};
 use std::{any::Any, sync::Arc};
 
 use dunlin_conf::{Parsed, Span};
+use dunlin_filter::Mover;
 
 use super::{
     ChannelConfig, ChannelKind, Differences, Effect, OtherChannel, OtherChannelConfig, ProtocolKind,
@@ -78,6 +79,12 @@ pub trait ProtocolConfig: Any + Send + Sync + fmt::Debug {
     /// Whether both say the same, filters compared by structure. `other` is of the same type.
     fn same(&self, other: &dyn ProtocolConfig) -> bool;
 
+    /// Whether there are places of the text in it, or filters, which have some. If so, it is read again
+    /// whenever the text around it has moved.
+    fn has_places(&self) -> bool {
+        true
+    }
+
     /// Notes what of the protocol's own differs between two configurations of one instance, of which
     /// `old` is the one that this is part of. Both are of the same type.
     fn differences(&self, _old: &InstanceConfig, new: &InstanceConfig, found: &mut Differences) {
@@ -99,6 +106,10 @@ pub struct NoConfig;
 impl ProtocolConfig for NoConfig {
     fn same(&self, other: &dyn ProtocolConfig) -> bool {
         other.downcast::<Self>().is_some()
+    }
+
+    fn has_places(&self) -> bool {
+        false
     }
 }
 
@@ -141,6 +152,34 @@ pub struct InstanceConfig {
 }
 
 impl InstanceConfig {
+    /// The same, from a text that has moved; nothing if it has to be read again.
+    pub(crate) fn moved(self: &Arc<Self>, mover: &mut Mover<'_>) -> Option<Arc<Self>> {
+        let moves = mover.moves();
+        if moves.is_empty() {
+            return Some(Arc::clone(self));
+        }
+        if self.specific.has_places() {
+            return None;
+        }
+        let (span, end) = (moves.span(self.span), moves.span(self.end));
+        let mut any = (span, end) != (self.span, self.end);
+        let mut filters = Vec::with_capacity(self.channels.len());
+        for channel in &self.channels {
+            let moved = [&channel.import, &channel.export].map(|filter| mover.filter(filter));
+            let [Ok(import), Ok(export)] = moved else { return None };
+            any |= !import.is(&channel.import) || !export.is(&channel.export);
+            filters.push((import, export));
+        }
+        if !any {
+            return Some(Arc::clone(self));
+        }
+        let mut moved = Self { span, end, ..Self::clone(self) };
+        for (channel, filters) in moved.channels.iter_mut().zip(filters) {
+            (channel.import, channel.export) = filters;
+        }
+        Some(Arc::new(moved))
+    }
+
     /// The channel of a kind.
     pub fn channel(&self, kind: ChannelKind) -> Option<&ChannelConfig> {
         self.channels.iter().find(|channel| channel.kind == kind)

@@ -347,7 +347,7 @@ impl System for TestSystem {
         let text = self.texts.try_recv().unwrap_or_default();
         reply.send(parse_text(&path.display().to_string(), &text, &self.kinds));
     }
-    fn apply(&mut self, _cx: &mut Context<'_>, _config: &Config) -> Result<(), String> {
+    fn apply(&mut self, _cx: &mut Context<'_>, _config: &Arc<Config>) -> Result<(), String> {
         Ok(())
     }
     fn started(&mut self, _config: &Config) {

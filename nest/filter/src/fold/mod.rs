@@ -55,7 +55,7 @@ pub(crate) fn fold(code: &Code, parameters: usize) -> Option<(Code, bool)> {
 /// How deep the code nests; chains of `else if` do not.
 fn depth(code: &Code) -> u32 {
     let mut depths: Vec<u32> = Vec::with_capacity(code.nodes.len());
-    for node in &code.nodes {
+    for node in code.nodes.iter() {
         // Operands come before what is made of them.
         let of = |id: NodeId| depths.get(id as usize).copied().unwrap_or(u32::MAX);
         let mut depth = 0;
@@ -133,7 +133,7 @@ impl<'a> Scope<'a> {
 /// How often each slot of the code is set; loops set theirs more than once.
 fn times_set(code: &Code) -> Vec<u32> {
     let mut sets = vec![0_u32; code.kinds.len()];
-    for node in &code.nodes {
+    for node in code.nodes.iter() {
         let (slot, times) = match node {
             Node::SetVariable(slot, _) => (slot, 1),
             Node::For(_, slot, _) => (slot, 2),

@@ -218,7 +218,7 @@ impl System for Texts {
         reply.send(parse(&self.0.recv().unwrap()));
     }
 
-    fn apply(&mut self, _cx: &mut Context<'_>, _config: &Config) -> Result<(), String> {
+    fn apply(&mut self, _cx: &mut Context<'_>, _config: &Arc<Config>) -> Result<(), String> {
         Ok(())
     }
 

@@ -1,5 +1,6 @@
 //! What is fed. Each module has good input and a function that panics if something does not hold.
 
+pub mod again;
 pub mod bgp;
 pub mod command;
 pub mod configuration;
