@@ -28,7 +28,9 @@
 
 pub mod bulletin;
 pub mod cell;
+pub mod countdown;
 pub mod credit;
+pub mod gathering;
 pub mod owned;
 pub mod prim;
 pub mod queue;
@@ -39,8 +41,10 @@ pub mod wake;
 
 pub use bulletin::{Bulletin, Shown};
 pub use cell::{Entered, ExclusiveCell};
+pub use countdown::Countdown;
 pub use credit::CreditWord;
 pub use crossbeam_utils::CachePadded;
+pub use gathering::{Gathered, Gathering};
 pub use owned::{Inside, OwnedCell};
 pub use queue::{Batch, Entry, EventNode, Inbox, Item, Peeked, Scheduled};
 pub use register::{Register, Registered};

@@ -1,26 +1,25 @@
 //! A countdown over all slices: "everything queued before this has been processed by everybody".
 
 use core::fmt;
-use core::sync::atomic::{AtomicU32, Ordering};
+
+use dunlin_sync::Countdown;
 
 /// Runs its action once, when the last of its parties arrives.
 pub struct Barrier {
-    /// Parties that have not arrived. Written by each party once (`AcqRel`, so the last one sees
-    /// what the others wrote before arriving); read by nobody else.
-    remaining: AtomicU32,
+    /// The last to arrive sees what the others wrote before.
+    remaining: Countdown,
     action: Box<dyn Fn() + Send + Sync>,
 }
 
 impl Barrier {
     /// A barrier for `parties` arrivals; `action` runs on the worker of the last one.
     pub fn new(parties: usize, action: impl Fn() + Send + Sync + 'static) -> Self {
-        let parties = u32::try_from(parties).unwrap_or(u32::MAX);
-        Self { remaining: AtomicU32::new(parties), action: Box::new(action) }
+        Self { remaining: Countdown::new(parties), action: Box::new(action) }
     }
 
     /// One party has arrived. Returns whether it was the last.
     pub fn arrive(&self) -> bool {
-        let last = self.remaining.fetch_sub(1, Ordering::AcqRel) == 1;
+        let last = self.remaining.arrive();
         if last {
             (self.action)();
         }

@@ -1,12 +1,12 @@
 //! Statistics from all workers, put together by the last one to answer.
 
 use core::{
-    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
+    sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
 
 use dunlin_os::task::Task;
-use dunlin_sync::{ExclusiveCell, Inbox, Item};
+use dunlin_sync::{Gathered, Gathering};
 
 use super::{Table, WorkerShared};
 use crate::{
@@ -22,26 +22,17 @@ use crate::{
 /// One collection under way.
 pub(crate) struct Collector {
     survey: Survey,
-    parts: Inbox<Part>,
-    /// Workers that have not answered. Each decrements it after it has pushed its part (AcqRel), so the
-    /// last one sees all parts.
-    waiting: AtomicUsize,
+    /// What the workers say, and whom to tell.
+    parts: Gathering<Part, StatsReply>,
     groups: Vec<GroupStats>,
     stops: StopStats,
-    reply: ExclusiveCell<Option<StatsReply>>,
 }
 
 impl Collector {
     /// For the workers of this table.
     pub(crate) fn new(table: &Table, survey: Survey, stops: StopStats, reply: StatsReply) -> Self {
-        Self {
-            survey,
-            parts: Inbox::new(),
-            waiting: AtomicUsize::new(table.all().count()),
-            groups: GroupStats::all(&table.groups),
-            stops,
-            reply: ExclusiveCell::new(Some(reply)),
-        }
+        let parts = Gathering::new(table.all().count(), reply);
+        Self { survey, parts, groups: GroupStats::all(&table.groups), stops }
     }
 
     /// What is asked for.
@@ -51,36 +42,28 @@ impl Collector {
 
     /// A worker's answer.
     pub(crate) fn answer(&self, part: Part) {
-        self.parts.push(part, ());
-        self.count_down();
+        self.hand_over(self.parts.answer(part), None);
     }
 
     /// A worker ended before it could answer.
     pub(crate) fn skip(&self) {
-        self.count_down();
+        self.hand_over(self.parts.skip(), None);
     }
 
-    fn count_down(&self) {
-        if self.waiting.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.finish(None);
-        }
-    }
-
-    /// Whether the picture has been handed over.
+    /// Whether all workers have answered, or ended.
     pub(crate) fn is_done(&self) -> bool {
-        self.waiting.load(Ordering::Acquire) == 0
+        self.parts.is_over()
     }
 
-    /// Hands over what there is, if that has not been done; for those workers of `table` that have not
-    /// answered, if it is given, with what others see of them.
-    pub(crate) fn finish(&self, table: Option<&Table>) {
-        let mut parts = Vec::new();
-        let Some(reply) = self.reply.enter().and_then(|mut reply| reply.take()) else { return };
-        for entry in self.parts.take_all() {
-            if let Item::Message(part) = entry.item {
-                parts.push(part);
-            }
-        }
+    /// Hands over what there is, if that has not been done; of those workers of `table` that have not answered,
+    /// what others see of them.
+    pub(crate) fn finish(&self, table: &Table) {
+        self.hand_over(self.parts.close(), Some(table));
+    }
+
+    fn hand_over(&self, gathered: Option<Gathered<Part, StatsReply>>, table: Option<&Table>) {
+        let Some((reply, parts)) = gathered.map(Gathered::split) else { return };
+        let mut parts: Vec<_> = parts.collect();
         for shared in table.into_iter().flat_map(Table::all) {
             if !parts.iter().any(|part| part.worker.index == usize::from(shared.index)) {
                 let group = table.and_then(|table| table.groups.of_worker(shared.index));

@@ -132,7 +132,7 @@ impl Watcher {
         }
         self.take_news(Time::ZERO);
         for (_, collector) in core::mem::take(&mut self.surveys) {
-            collector.finish(Some(&self.pool.table()));
+            collector.finish(&self.pool.table());
         }
     }
 
@@ -182,7 +182,7 @@ impl Watcher {
             }
             let waits = now < *until;
             if !waits {
-                collector.finish(Some(&pool.table()));
+                collector.finish(&pool.table());
             }
             waits
         });
