@@ -1,10 +1,10 @@
 //! What other threads see of a worker.
 
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::{io, sync::Arc};
 
 use dunlin_os::poll::Waker;
-use dunlin_sync::{CachePadded, Class, Inbox, Snapshot, WakeWord};
+use dunlin_sync::{CachePadded, Class, Door, Inbox, Snapshot, WakeWord};
 
 use crate::{
     dispatch::RunEntry,
@@ -27,9 +27,8 @@ pub(crate) struct WorkerShared {
     /// turn. Set by senders before they wake, cleared by the worker before it takes the inbox;
     /// relaxed, as it only makes the worker look sooner.
     pub(crate) urgent: AtomicU32,
-    /// The worker takes no more commands. Changed by the worker before its last look at the inbox,
-    /// read by whoever has posted a command; both read-modify-write, so that one sees the other.
-    closed: AtomicBool,
+    /// Whether the worker takes commands. Closed by it before its last look at the inbox.
+    door: Door,
     /// Loops the worker has or is about to get.
     pub(crate) loops: AtomicUsize,
     pub(crate) counters: WorkerCounters,
@@ -129,7 +128,7 @@ impl WorkerShared {
             wake: CachePadded::new(WakeWord::new()),
             waker: Waker::new()?,
             urgent: AtomicU32::new(0),
-            closed: AtomicBool::new(false),
+            door: Door::new(),
             loops: AtomicUsize::new(0),
             counters: WorkerCounters::default(),
             thread: AtomicU32::new(0),
@@ -154,7 +153,7 @@ impl WorkerShared {
     #[must_use]
     pub(crate) fn post(&self, command: Command) -> bool {
         self.inbox.push(Injected::Command(command), ());
-        let open = !self.closed.fetch_or(false, Ordering::AcqRel);
+        let open = self.door.is_open_after_all();
         if open {
             self.wake();
         }
@@ -173,12 +172,12 @@ impl WorkerShared {
 
     /// The worker's last step but one: whatever is posted from now on is seen to by the poster.
     pub(crate) fn close(&self) {
-        self.closed.swap(true, Ordering::AcqRel);
+        self.door.close();
     }
 
     /// Whether the worker has ended as it should.
     pub(crate) fn is_closed(&self) -> bool {
-        self.closed.load(Ordering::Acquire)
+        self.door.is_closed()
     }
 
     /// What has been counted so far counts no more. Only on the worker itself.
