@@ -1,6 +1,6 @@
 //! Where a loop is to run, as anybody may ask and as its worker looks at once a turn.
 
-use core::sync::atomic::{AtomicU32, Ordering};
+use dunlin_sync::PairWord;
 
 use crate::groups::GroupId;
 
@@ -11,62 +11,37 @@ pub(crate) struct Wish {
     pub(crate) pin: Option<u16>,
 }
 
-/// A [`Wish`] that many may change and the loop's worker reads.
+/// A [`Wish`] that many may change and the loop's worker reads. Whoever changes it notifies the loop afterwards, so
+/// that its worker looks at the end of that turn.
 #[derive(Debug)]
 pub(crate) struct WishCell {
-    /// Group in the low half, worker in the high one. Written by whoever wishes, who notifies the loop
-    /// afterwards, which publishes it; read by the loop's worker at the end of that turn. Relaxed.
-    word: AtomicU32,
+    /// Group and worker.
+    pair: PairWord,
 }
 
 impl WishCell {
     pub(crate) fn new(group: GroupId) -> Self {
-        Self { word: AtomicU32::new(pack(Wish { group, pin: None })) }
+        Self { pair: PairWord::new(group.0, NOT_PINNED) }
     }
 
     #[inline]
     pub(crate) fn get(&self) -> Wish {
-        unpack(self.word.load(Ordering::Relaxed))
+        let (group, pin) = self.pair.get();
+        Wish { group: GroupId(group), pin: Some(pin).filter(|&pin| pin != NOT_PINNED) }
     }
 
     /// True if that is something else than before.
     pub(crate) fn set_group(&self, group: GroupId) -> bool {
-        self.change(|wish| Wish { group, ..wish })
+        self.pair.set_first(group.0)
     }
 
     /// True if that is something else than before.
     pub(crate) fn set_pin(&self, pin: Option<u16>) -> bool {
-        self.change(|wish| Wish { pin: pin.filter(|&worker| worker != NOT_PINNED), ..wish })
-    }
-
-    fn change(&self, next: impl Fn(Wish) -> Wish) -> bool {
-        let next = |word| pack(next(unpack(word)));
-        let mut before = self.get();
-        loop {
-            let (old, new) = (pack(before), next(pack(before)));
-            let order = Ordering::Relaxed;
-            match self.word.compare_exchange_weak(old, new, order, order) {
-                Ok(_) => return old != new,
-                Err(newer) => before = unpack(newer),
-            }
-        }
+        self.pair.set_second(pin.unwrap_or(NOT_PINNED))
     }
 }
 
 const NOT_PINNED: u16 = u16::MAX;
-
-const fn pack(wish: Wish) -> u32 {
-    let pin = match wish.pin {
-        Some(worker) => worker,
-        None => NOT_PINNED,
-    };
-    (pin as u32) << 16 | wish.group.0 as u32
-}
-
-const fn unpack(word: u32) -> Wish {
-    let pin = (word >> 16) as u16;
-    Wish { group: GroupId(word as u16), pin: if pin == NOT_PINNED { None } else { Some(pin) } }
-}
 
 #[cfg(test)]
 mod tests {
