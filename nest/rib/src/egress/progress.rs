@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use dunlin_runtime::Time;
 use dunlin_runtime::kit::flow::{Flow, FlowStats};
+use dunlin_sync::{Asked, ProgressWord};
 
 /// The stage of what waits to be encoded, behind the slices; see [`crate::import::SESSION`].
 const ENCODING: u8 = 3;
@@ -16,11 +17,9 @@ const WRITING: u8 = 4;
 /// How much of what was appended a member has written or passed over, in bytes.
 #[derive(Debug)]
 pub struct Progress {
-    /// Added to by the session, read by the egress loop (`AcqRel`, pairs with `poke_at`).
-    consumed: AtomicU64,
-    /// The session says [`EgressMessage::Drained`](super::EgressMessage::Drained) when it has consumed this much. Set by
-    /// the egress loop, cleared by the session; `u64::MAX` means nobody waits.
-    poke_at: AtomicU64,
+    /// Bytes consumed, as the session tells and the egress loop asks: what it asks for, the session tells with
+    /// [`EgressMessage::Drained`](super::EgressMessage::Drained).
+    consumed: ProgressWord,
     shown: Shown,
 }
 
@@ -49,8 +48,7 @@ impl Progress {
     /// Of a new member; `name` is what people see.
     pub fn new(name: &str) -> Self {
         Self {
-            consumed: AtomicU64::new(0),
-            poke_at: AtomicU64::new(u64::MAX),
+            consumed: ProgressWord::new(),
             shown: Shown {
                 name: name.into(),
                 appended: AtomicU64::new(0),
@@ -65,33 +63,22 @@ impl Progress {
     /// The session has consumed `bytes` more; returns whether the egress loop waits to hear.
     #[must_use = "send Drained if true"]
     pub fn advance(&self, bytes: u64) -> bool {
-        let consumed = self.consumed.fetch_add(bytes, Ordering::AcqRel) + bytes;
-        let wanted = self.poke_at.load(Ordering::Acquire);
-        consumed >= wanted
-            && self
-                .poke_at
-                .compare_exchange(wanted, u64::MAX, Ordering::AcqRel, Ordering::Relaxed)
-                .is_ok()
+        self.consumed.advance(bytes)
     }
 
     /// Bytes consumed.
     pub fn consumed(&self) -> u64 {
-        self.consumed.load(Ordering::Acquire)
+        self.consumed.done()
     }
 
     /// Asks to be told at `consumed`; returns whether that is so already (then nothing is asked).
     pub(super) fn ask(&self, consumed: u64, now: Time) -> bool {
-        let before = self.poke_at.swap(consumed, Ordering::AcqRel);
-        // A read-modify-write of the word that the session changes first: either it sees the
-        // session's bytes, or the session sees `poke_at`.
-        if self.consumed.fetch_add(0, Ordering::AcqRel) < consumed {
-            if before == u64::MAX {
-                self.shown.since.store(now.as_nanos(), Ordering::Relaxed);
-                self.shown.waits.fetch_add(1, Ordering::Relaxed);
-            }
-            return false;
+        let asked = self.consumed.ask(consumed);
+        if asked == (Asked::Waits { again: false }) {
+            self.shown.since.store(now.as_nanos(), Ordering::Relaxed);
+            self.shown.waits.fetch_add(1, Ordering::Relaxed);
         }
-        self.poke_at.swap(u64::MAX, Ordering::AcqRel) != u64::MAX
+        asked == Asked::Done
     }
 
     /// The member is in a group that goes on encoding below this.
@@ -112,7 +99,7 @@ impl Flow for Progress {
     fn stats(&self) -> FlowStats {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let shown = &self.shown;
-        let waits = read(&self.poke_at) != u64::MAX;
+        let waits = self.consumed.is_wanted();
         let used = read(&shown.appended).saturating_sub(self.consumed());
         let window = Some(read(&shown.window)).filter(|window| *window > 0);
         FlowStats {
