@@ -1,6 +1,9 @@
 //! Route limits of a channel: `receive limit`, `import limit`, `export limit`.
 
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use dunlin_sync::limit::NO_LIMIT;
+use dunlin_sync::{Admission, LimitWord};
 
 /// What happens when a limit is exceeded.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -80,94 +83,77 @@ impl core::fmt::Display for TooMany {
 /// A limit and whether it is exceeded now. By default there is none.
 #[derive(Debug)]
 pub struct Limit {
-    /// Routes allowed ([`NONE`] if there is no limit) times four, and what to do beyond, by its place
-    /// in [`ACTIONS`]. Written by whoever reconfigures, read by slices (`Relaxed`: it publishes
-    /// nothing, and a route early or late doesn't matter).
-    word: AtomicU64,
-    /// Set by whoever exceeds it first, so that it is reported once; cleared by reconfiguration.
-    /// `Relaxed` read-modify-writes: it publishes nothing but itself.
-    hit: AtomicBool,
+    /// Routes allowed, and what to do beyond, by its place in [`ACTIONS`]. Set by whoever reconfigures, counted
+    /// against by slices, of which the first beyond it reports that.
+    word: LimitWord,
 }
-
-/// More routes than there can be.
-const NONE: u64 = u64::MAX >> 2;
 
 const ACTIONS: [LimitAction; 4] =
     [LimitAction::Warn, LimitAction::Block, LimitAction::Restart, LimitAction::Disable];
 
 impl Default for Limit {
     fn default() -> Self {
-        Self::new(NONE, LimitAction::Warn)
+        Self::new(NO_LIMIT, LimitAction::Warn)
     }
 }
 
 impl Limit {
     /// A limit that is not hit.
     pub fn new(max: u64, action: LimitAction) -> Self {
-        let limit = Self { word: AtomicU64::new(NONE << 2), hit: AtomicBool::new(false) };
-        limit.renew(Some((max, action)));
-        limit
+        Self { word: LimitWord::new(max, action as u8) }
     }
 
     /// Puts another limit, or none, in place of this one. It is not hit then.
     pub fn renew(&self, limit: Option<(u64, LimitAction)>) {
-        let (max, action) = limit.unwrap_or((NONE, LimitAction::Warn));
-        self.word.store(max.min(NONE) << 2 | action as u64, Ordering::Relaxed);
-        self.hit.store(false, Ordering::Relaxed);
+        let (max, action) = limit.unwrap_or((NO_LIMIT, LimitAction::Warn));
+        self.word.renew(max, action as u8);
     }
 
     /// Routes allowed.
     #[inline]
     pub fn max(&self) -> u64 {
-        self.both().0
+        self.word.get().0
     }
 
     /// Whether there is a limit at all.
     #[inline]
     pub fn is_set(&self) -> bool {
-        self.max() != NONE
+        self.max() != NO_LIMIT
     }
 
-    /// Marks it as hit; true for the first caller.
-    pub fn strike(&self) -> bool {
-        !self.hit.swap(true, Ordering::Relaxed)
+    /// Marks it as hit if there are more routes than it allows; true for the first caller.
+    pub fn strike_above(&self, routes: u64) -> bool {
+        self.word.strike_above(routes)
     }
 
     /// Whether it is hit.
     pub fn is_hit(&self) -> bool {
-        self.hit.load(Ordering::Relaxed)
+        self.word.is_struck()
     }
 
     /// What happens beyond it.
     pub fn action(&self) -> LimitAction {
-        self.both().1
+        action_of(self.word.get().1)
     }
 
     /// Counts a route more; false if it is beyond the limit and must be dropped: then it isn't
     /// counted. Over all slices at once, so that the limit is exact. `hit` is for the first route
     /// beyond.
     pub fn admits(&self, gauge: &AtomicU64, hit: impl FnOnce()) -> bool {
-        let before = gauge.fetch_add(1, Ordering::Relaxed);
-        // Read once: it may be renewed meanwhile.
-        let (max, action) = self.both();
-        if before < max {
-            return true;
-        }
-        if self.strike() {
+        let Admission::Beyond { action, first } = self.word.count(gauge) else { return true };
+        if first {
             hit();
         }
-        let admitted = action == LimitAction::Warn;
+        let admitted = action_of(action) == LimitAction::Warn;
         if !admitted {
             gauge.fetch_sub(1, Ordering::Relaxed);
         }
         admitted
     }
+}
 
-    #[inline]
-    fn both(&self) -> (u64, LimitAction) {
-        let word = self.word.load(Ordering::Relaxed);
-        (word >> 2, ACTIONS[(word & 3) as usize])
-    }
+fn action_of(number: u8) -> LimitAction {
+    ACTIONS[usize::from(number & 3)]
 }
 
 /// A channel's import-side limits.

@@ -38,7 +38,7 @@ pub fn limit_values(limit: Option<Limit>) -> Option<(u64, LimitAction)> {
 pub fn renew_limit(limit: &limits::Limit, wanted: Option<Limit>, routes: &AtomicU64) -> bool {
     limit.renew(limit_values(wanted));
     // A slice that strikes first reports it.
-    routes.load(Ordering::Relaxed) > limit.max() && limit.strike()
+    limit.strike_above(routes.load(Ordering::Relaxed))
 }
 
 /// Says that a limit is hit and, if that is its action, has the manager restart or disable the
