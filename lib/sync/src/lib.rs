@@ -1,9 +1,10 @@
-//! What threads share: the event queue, a loop's state word, a worker's wake word, credit, bulletins,
-//! registers, snapshots.
+//! What threads share: the event queue, a loop's state word, a worker's wake word, credit, progress, limits,
+//! bulletins, registers, snapshots, the flight recorder's rings and names.
 //!
 //! Everything else in Dunlin has one owner. A loop's state belongs to the loop; what crosses
 //! threads is an item in an [`Inbox`], a bit in a [`StateWord`], an amount in a [`CreditWord`], a word
-//! of a [`Bulletin`], a number in a [`Register`], or a published [`Snapshot`].
+//! of a [`Bulletin`], a number in a [`Register`], a record in a [ring], or a published [`Snapshot`]. Only what
+//! hangs together with nothing else is an atomic elsewhere: a counter, a hint, a number that must be new.
 //!
 //! How they fit together, from a sender's side:
 //!
@@ -19,8 +20,8 @@
 //!    `state.end_run(left)`, which says whether the loop goes back into a run queue.
 //! 3. Nothing left: `wake.prepare_sleep()`; only if it agrees, wait in the poller.
 //!
-//! Each step is one read-modify-write on one word. (A [`Bulletin`], which nobody acts upon, has one writer
-//! and needs none.) There are no fences, no sequentially consistent
+//! Each step is one read-modify-write on one word. (A [`Bulletin`] and a [ring], which nobody acts upon, have one
+//! writer and need none.) There are no fences, no sequentially consistent
 //! accesses and no waiting for another thread's progress: neither side ever waits for the other.
 //! Both the model checker and the thread sanitizer understand every ordering used here.
 //!
@@ -33,15 +34,18 @@ pub mod credit;
 pub mod door;
 pub mod gathering;
 pub mod limit;
+pub mod names;
 pub mod owned;
 pub mod pair;
 pub mod prim;
 pub mod progress;
 pub mod queue;
 pub mod register;
+pub mod ring;
 pub mod snapshot;
 pub mod state;
 pub mod wake;
+pub mod words;
 
 pub use bulletin::{Bulletin, Shown};
 pub use cell::{Entered, ExclusiveCell};

@@ -2,12 +2,11 @@
 
 use dunlin_os::clock;
 use dunlin_os::crash::Writer;
+use dunlin_sync::words::Words;
 
-use crate::layout::{self, RECORD, RING_HEADER, ring};
+use crate::layout;
 use crate::record::{Raw, RecordId, Site, class_name, unpack};
 use crate::recorder::Recorder;
-use crate::snapshot::first_whole;
-use crate::source::Source;
 
 /// So many records are looked at to find the handler that a worker is in: what it notes meanwhile comes behind.
 const LOOKED_BACK: u64 = 256;
@@ -40,9 +39,8 @@ impl Recorder {
     /// Writes for every worker which handler it is in, for how long, and who asked for that.
     pub(crate) fn dump_running(&self, out: &mut Writer) {
         for number in 0..self.header().geometry.rings {
-            let start = self.header().geometry.ring(number);
-            let owner = self.words().word(start + ring::OWNER);
-            let head = self.words().word(start + ring::HEAD);
+            let ring = self.header().geometry.ring(number);
+            let (owner, head) = (ring.owner(self.words()), ring.head(self.words()));
             if head == 0 {
                 continue;
             }
@@ -91,11 +89,12 @@ impl Recorder {
         // What only simulated clocks know is shown as it is.
         let now = self.is_real().then(clock::ticks);
         for number in 0..geometry.rings {
-            let head = self.words().word(geometry.ring(number) + ring::HEAD);
+            let ring = geometry.ring(number);
+            let head = ring.head(self.words());
             if head == 0 {
                 continue;
             }
-            let first = first_whole(head, geometry.records).max(head.saturating_sub(last.into()));
+            let first = ring.first_whole(head).max(head.saturating_sub(last.into()));
             out.text("worker ").decimal(number as u64).text(": ").decimal(head);
             out.text(" records, the last ").decimal(head - first).text(":\n");
             for index in first..head {
@@ -108,14 +107,7 @@ impl Recorder {
 
     /// A record, unless it is overwritten, perhaps in part.
     fn raw(&self, number: usize, index: u64) -> Option<Raw> {
-        let (words, geometry) = (self.words(), self.header().geometry);
-        let start = geometry.ring(number);
-        let slot = index as usize & (geometry.records - 1);
-        let mut record = [0; RECORD];
-        let read = words.read(start + RING_HEADER + slot * RECORD, &mut record);
-        let head = words.word(start + ring::HEAD);
-        let whole = first_whole(head, geometry.records)..head;
-        (read && whole.contains(&index)).then(|| unpack(record))
+        self.header().geometry.ring(number).read(self.words(), index).map(unpack)
     }
 
     fn dump_record(&self, out: &mut Writer, index: u64, raw: &Raw, now: Option<u64>) {

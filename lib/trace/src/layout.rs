@@ -2,20 +2,16 @@
 //! that of loop names, then the rings. All in 64-bit words of the machine's own order.
 
 use dunlin_os::clock::Scale;
+use dunlin_sync::names::NameTable;
+use dunlin_sync::ring::RingPlace;
+use dunlin_sync::words::Words;
 
-use crate::names::Table;
 use crate::record::PLACES;
-use crate::source::Source;
 
 /// "DUNLINTR" as the machine stores it, so a file of another byte order is not taken for one of ours.
 pub(crate) const MAGIC: u64 = u64::from_ne_bytes(*b"DUNLINTR");
 /// Changed whenever a reader of the old layout would misread the new one.
 pub(crate) const VERSION: u32 = 3;
-
-/// Words of a record.
-pub(crate) const RECORD: usize = 4;
-/// Words before a ring's records: two cache lines, as neighbours are prefetched in pairs.
-pub(crate) const RING_HEADER: usize = 16;
 
 const HEADER: usize = 512;
 const SITES: usize = 256;
@@ -43,18 +39,6 @@ pub(crate) const FACTS: usize = 64;
 /// Words for it.
 pub(crate) const FACTS_WORDS: usize = 192;
 
-/// Word offsets in a ring's header.
-pub(crate) mod ring {
-    /// How many records were begun.
-    pub(crate) const HEAD: usize = 0;
-    /// 0 while nobody owns the ring, else the owner's thread.
-    pub(crate) const OWNER: usize = 1;
-    /// How often the clocks were compared, times two, odd meanwhile; then, read together, the ticks, the
-    /// monotonic clock and the wall clock.
-    pub(crate) const SYNC: usize = 2;
-    pub(crate) const SYNC_END: usize = 6;
-}
-
 /// The sizes everything else follows from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Geometry {
@@ -76,17 +60,17 @@ impl Geometry {
         }
     }
 
-    pub(crate) const fn sites(&self) -> Table {
-        Table::new(HEADER, SITES)
+    pub(crate) const fn sites(&self) -> NameTable {
+        NameTable::new(HEADER, SITES)
     }
 
     /// As many entries as numbers, a power of two: no two numbers want the same.
-    pub(crate) const fn places(&self) -> Table {
-        Table::new(self.sites().end(), PLACES)
+    pub(crate) const fn places(&self) -> NameTable {
+        NameTable::new(self.sites().end(), PLACES)
     }
 
-    pub(crate) const fn loop_names(&self) -> Table {
-        Table::new(self.places().end(), self.loops)
+    pub(crate) const fn loop_names(&self) -> NameTable {
+        NameTable::new(self.places().end(), self.loops)
     }
 
     /// Words before the first ring, a whole number of pages.
@@ -96,16 +80,16 @@ impl Geometry {
 
     /// Words from one ring to the next: with its header, a whole number of pages.
     pub(crate) const fn stride(&self) -> usize {
-        (RING_HEADER + self.records * RECORD).next_multiple_of(PAGE)
+        RingPlace::new(0, self.records).end().next_multiple_of(PAGE)
     }
 
-    /// The first word of a ring.
-    pub(crate) const fn ring(&self, ring: usize) -> usize {
-        self.before_rings() + ring * self.stride()
+    /// A ring.
+    pub(crate) const fn ring(&self, ring: usize) -> RingPlace {
+        RingPlace::new(self.before_rings() + ring * self.stride(), self.records)
     }
 
     pub(crate) const fn words(&self) -> usize {
-        self.ring(self.rings)
+        self.before_rings() + self.rings * self.stride()
     }
 }
 
@@ -136,7 +120,7 @@ impl Header {
     }
 
     /// Reads and checks a header; the error is the version found, or `None` if it is no trace at all.
-    pub(crate) fn read(source: &(impl Source + ?Sized)) -> Result<Self, Option<u32>> {
+    pub(crate) fn read(source: &(impl Words + ?Sized)) -> Result<Self, Option<u32>> {
         let mut words = [0; at::END];
         if !source.read(0, &mut words) || words[at::MAGIC] != MAGIC {
             return Err(None);
@@ -171,8 +155,8 @@ mod tests {
         const { assert!(at::END <= CONFIGURATION && FACTS + FACTS_WORDS <= HEADER) };
         assert!(geometry.sites().end() == HEADER + SITES * 8);
         assert!(geometry.places().end() == geometry.sites().end() + PLACES * 8);
-        assert!(geometry.loop_names().end() <= geometry.ring(0));
-        assert!(geometry.ring(0) + RING_HEADER + 1024 * RECORD <= geometry.ring(1));
-        assert_eq!(geometry.words(), geometry.ring(3));
+        assert!(geometry.loop_names().end() <= geometry.ring(0).start());
+        assert!(geometry.ring(0).end() <= geometry.ring(1).start());
+        assert_eq!(geometry.words(), geometry.ring(3).start());
     }
 }

@@ -7,11 +7,9 @@
 //! have been overwritten meanwhile. The file survives panic, abort and `SIGKILL`; only the machine's death
 //! takes it along.
 //!
-//! Invariants:
-//! - a ring has one writer, and its head counts the records begun; the slot after the head is never read;
-//! - every word of a record is stored with release and loaded with acquire, so who sees a word of record `n`
-//!   sees a head of at least `n`, and knows that record `n - capacity` is gone;
-//! - recording allocates nothing, calls nothing and never fails.
+//! How a ring is written while others read it, and names are set while others look them up, is in
+//! [`dunlin_sync::ring`] and [`dunlin_sync::names`], which the model checker knows. Here is what the words mean.
+//! Recording allocates nothing, calls nothing and never fails.
 //!
 //! Deliberately absent: levels and filters. What is worth a record is always recorded. The feature `off` is for
 //! measuring what that costs: rings then keep nothing.
@@ -20,16 +18,16 @@ mod chains;
 mod crash;
 mod dump;
 mod export;
+mod file;
 mod layout;
 mod lines;
 mod listing;
-mod names;
 mod perfetto;
 mod record;
 mod recorder;
 mod ring;
+mod short;
 mod snapshot;
-mod source;
 mod taking;
 mod text;
 

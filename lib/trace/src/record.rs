@@ -1,6 +1,6 @@
 //! One record: what it says and how it is packed.
 
-use crate::layout::RECORD;
+use dunlin_sync::ring::{AMENDED, RECORD};
 
 /// What kind of thing a record is about. Below 16 are handlers: what a worker does one after the other, with a
 /// begin and an end. From 16 on are notes about something that takes no time. Below 4096.
@@ -232,7 +232,7 @@ pub(crate) fn pack(entry: &Entry, span: u32) -> [u64; RECORD] {
     ]
 }
 
-/// The third word of a record with another duration.
+/// The word of spans of a record with another duration.
 #[inline]
 pub(crate) const fn with_span(word: u64, span: u32) -> u64 {
     word & !0xffff_ffff | span as u64
@@ -266,6 +266,9 @@ pub(crate) const fn unpack(words: [u64; RECORD]) -> Raw {
         place: (what >> 32) as u16,
     }
 }
+
+// The spans are in the word that a record's end stores again.
+const _: () = assert!(AMENDED == 2 && RECORD == 4);
 
 #[cfg(test)]
 mod tests {

@@ -10,11 +10,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use dunlin_os::clock::{self, Scale};
 use dunlin_os::map::{self, MappedRegion};
 use dunlin_os::process;
+use dunlin_sync::words;
 
 use crate::layout::{self, Geometry, Header};
-use crate::names::Short;
 use crate::record::{PLACES, Site};
 use crate::ring::Ring;
+use crate::short::Short;
 use crate::snapshot::Snapshot;
 use crate::taking::Taking;
 
@@ -115,7 +116,7 @@ impl Recorder {
         if usize::from(number) >= geometry.rings {
             return Err(invalid("no such trace ring"));
         }
-        let (first, bytes) = (geometry.ring(number.into()), geometry.stride() * 8);
+        let (first, bytes) = (geometry.ring(number.into()).start(), geometry.stride() * 8);
         self.shared.region.reserve(first, bytes)?;
         Ring::claim(Arc::clone(&self.shared), number)
             .ok_or_else(|| invalid("trace ring has an owner"))
@@ -240,8 +241,5 @@ fn write_facts(region: &MappedRegion, facts: &str) {
 
 /// The magic comes last: a file without it is not one yet.
 fn write_header(region: &MappedRegion, header: &Header) {
-    let values = header.words();
-    for (word, value) in region.words().iter().zip(values).rev() {
-        word.store(value, Ordering::Release);
-    }
+    words::publish(region.words(), &header.words());
 }

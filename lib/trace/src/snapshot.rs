@@ -9,12 +9,14 @@ use std::path::Path;
 
 use dunlin_os::clock::Scale;
 use dunlin_os::map;
+use dunlin_sync::names::{Name, NameTable};
+use dunlin_sync::ring::RECORD;
+use dunlin_sync::words::Words;
 
-use crate::layout::{self, Header, RECORD, ring};
+use crate::file::FileWords;
+use crate::layout::{self, Header};
 use crate::listing::{Filter, Listing, Progress};
-use crate::names::{Name, Table};
 use crate::record::{Record, RecordId, Site, unpack};
-use crate::source::Source;
 use crate::taking::Copying;
 
 /// What the rings held at one moment. Records are decoded when they are asked for.
@@ -34,9 +36,9 @@ pub struct Snapshot {
     heads: Vec<u64>,
     /// The words before the rings, in which names are looked up.
     words: Vec<u64>,
-    loops: Table,
-    sites: Table,
-    places: Table,
+    loops: NameTable,
+    sites: NameTable,
+    places: NameTable,
     clock: Clock,
 }
 
@@ -53,11 +55,6 @@ pub(crate) struct Part {
 }
 
 impl Part {
-    /// The number behind that of the last record here.
-    pub(crate) fn end(&self) -> u64 {
-        self.first.saturating_add(self.len() as u64)
-    }
-
     pub(crate) fn len(&self) -> usize {
         self.words.len() / RECORD
     }
@@ -70,13 +67,6 @@ impl Part {
     /// When the record at a position began, in ticks.
     pub(crate) fn ticks(&self, position: usize) -> Option<u64> {
         self.at(position).map(|[at, ..]| *at)
-    }
-
-    /// Leaves records before this number out.
-    pub(crate) fn drop_before(&mut self, number: u64) {
-        let count = (number.saturating_sub(self.first) as usize).min(self.len());
-        self.words.drain(..count * RECORD);
-        self.first = self.first.saturating_add(count as u64);
     }
 }
 
@@ -104,6 +94,7 @@ impl Snapshot {
     pub fn open(path: &Path) -> Result<Self, TraceError> {
         let file = File::open(path)?;
         let words = file.metadata()?.len() / 8;
+        let file = FileWords(file);
         let header = check(&file, words)?;
         let running = map::is_mapped(path)?;
         Ok(Copying::new(header, usize::MAX).whole(&file, running))
@@ -251,7 +242,7 @@ impl Snapshot {
 const SKEW: u64 = 10_000_000_000;
 
 /// Reads and checks the header of a file of so many words.
-fn check(source: &(impl Source + ?Sized), words: u64) -> Result<Header, TraceError> {
+fn check(source: &(impl Words + ?Sized), words: u64) -> Result<Header, TraceError> {
     let header = Header::read(source).map_err(|version| match version {
         None => TraceError::NotATrace,
         Some(version) => TraceError::Version(version),
@@ -264,7 +255,7 @@ fn text(name: Name) -> String {
     String::from_utf8_lossy(name.bytes()).into_owned()
 }
 
-fn facts(source: &(impl Source + ?Sized)) -> String {
+fn facts(source: &(impl Words + ?Sized)) -> String {
     let mut words = [0; layout::FACTS_WORDS];
     source.read(layout::FACTS, &mut words);
     let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_ne_bytes()).collect();
@@ -275,11 +266,11 @@ fn facts(source: &(impl Source + ?Sized)) -> String {
 
 impl Clock {
     /// From the latest pair any ring noted, else from the start.
-    pub(crate) fn read(source: &(impl Source + ?Sized), header: &Header) -> Self {
+    pub(crate) fn read(source: &(impl Words + ?Sized), header: &Header) -> Self {
         let (scale, geometry) = (header.scale, header.geometry);
         let mut clock = Self { scale, monotonic: scale.origin(), wall: header.start_wall };
         for number in 0..geometry.rings {
-            let Some([ticks, monotonic, wall]) = read_sync(source, geometry.ring(number)) else {
+            let Some([ticks, monotonic, wall]) = geometry.ring(number).stamp(source) else {
                 continue;
             };
             if monotonic < clock.monotonic {
@@ -330,26 +321,6 @@ impl From<io::Error> for TraceError {
     fn from(error: io::Error) -> Self {
         Self::Io(error)
     }
-}
-
-/// The oldest record that the writer, which may be busy with record `head`, has not touched again.
-pub(crate) const fn first_whole(head: u64, capacity: usize) -> u64 {
-    head.saturating_add(1).saturating_sub(capacity as u64)
-}
-
-fn read_sync(source: &(impl Source + ?Sized), start: usize) -> Option<[u64; 3]> {
-    let mut sync = [0; ring::SYNC_END - ring::SYNC];
-    for _ in 0..4 {
-        source.read(start + ring::SYNC, &mut sync).then_some(())?;
-        let [number, ticks, monotonic, wall] = sync;
-        if number == 0 {
-            return None;
-        }
-        if number & 1 == 0 && source.word(start + ring::SYNC) == number {
-            return Some([ticks, monotonic, wall]);
-        }
-    }
-    None
 }
 
 /// The full number of a record of which the low half is known: the last one before the ring's head.

@@ -1,9 +1,11 @@
 //! Copying the rings in pieces, so that whoever does it can do something else in between.
 
-use crate::layout::{Header, RECORD, RING_HEADER, ring};
+use dunlin_sync::ring::{RECORD, RingCopy};
+use dunlin_sync::words::Words;
+
+use crate::layout::Header;
 use crate::recorder::Recorder;
-use crate::snapshot::{Clock, Part, Snapshot, first_whole};
-use crate::source::Source;
+use crate::snapshot::{Clock, Part, Snapshot};
 
 /// Words that one step copies at most: a ring of the usual size, about a tenth of a millisecond of work.
 pub(crate) const PIECE: usize = 1 << 17;
@@ -43,7 +45,7 @@ pub(crate) struct Copying {
     parts: Vec<Part>,
     /// The ring that is copied, and what there is of it.
     number: usize,
-    under_way: Option<Part>,
+    under_way: Option<RingCopy>,
 }
 
 impl Copying {
@@ -54,7 +56,7 @@ impl Copying {
     }
 
     /// Copies everything.
-    pub(crate) fn whole(mut self, source: &(impl Source + ?Sized), running: bool) -> Snapshot {
+    pub(crate) fn whole(mut self, source: &(impl Words + ?Sized), running: bool) -> Snapshot {
         loop {
             if let Some(snapshot) = self.step(source, running) {
                 return snapshot;
@@ -65,12 +67,12 @@ impl Copying {
     /// Copies one piece: of the rings first, as they do not wait.
     pub(crate) fn step(
         &mut self,
-        source: &(impl Source + ?Sized),
+        source: &(impl Words + ?Sized),
         running: bool,
     ) -> Option<Snapshot> {
         let geometry = self.header.geometry;
         if self.heads.is_empty() {
-            let head = |number| source.word(geometry.ring(number) + ring::HEAD);
+            let head = |number| geometry.ring(number).head(source);
             self.heads = (0..geometry.rings).map(head).collect();
         }
         let mut room = PIECE;
@@ -78,10 +80,8 @@ impl Copying {
             room -= self.copy_of_ring(source, room);
         }
         if self.number == geometry.rings {
-            let (have, all) = (self.names.len(), geometry.before_rings());
-            let count = (all - have).min(room);
-            read_onto(&mut self.names, source, have, count);
-            if self.names.len() == all {
+            self.copy_names(source, running, room);
+            if self.names.len() == geometry.before_rings() {
                 return Some(self.finish(source, running));
             }
         }
@@ -89,56 +89,42 @@ impl Copying {
     }
 
     /// Goes on with the ring under way, or with the next; the number of words copied.
-    fn copy_of_ring(&mut self, source: &(impl Source + ?Sized), room: usize) -> usize {
-        let (number, geometry) = (self.number, self.header.geometry);
-        let (capacity, start) = (geometry.records, geometry.ring(number));
+    fn copy_of_ring(&mut self, source: &(impl Words + ?Sized), room: usize) -> usize {
+        let number = self.number;
         let head = self.heads.get(number).copied().unwrap_or(0);
         if head == 0 {
             self.number += 1;
             return 0;
         }
-        let part = self.under_way.get_or_insert_with(|| {
-            let wanted = head.saturating_sub(self.most as u64);
-            let first = first_whole(head, capacity).max(wanted);
-            Part { number: number as u16, made: head, first, words: Vec::new() }
-        });
-        let next = part.end();
-        let slot = next as usize & (capacity - 1);
-        // As far as the ring's end, where it goes on at its beginning.
-        let count = (head.saturating_sub(next) as usize).min(capacity - slot).min(room / RECORD);
-        if count > 0
-            && read_onto(
-                &mut part.words,
-                source,
-                start + RING_HEADER + slot * RECORD,
-                count * RECORD,
-            )
-        {
-            return count * RECORD;
+        let wanted = head.saturating_sub(self.most as u64);
+        let ring = self.header.geometry.ring(number);
+        let copy = self.under_way.get_or_insert_with(|| RingCopy::new(ring, wanted, head));
+        let copied = copy.step(source, room);
+        if copied == 0 {
+            let whole = self.under_way.take().map(|copy| copy.finish(source));
+            let part = |(first, words)| Part { number: number as u16, made: head, first, words };
+            self.parts.extend(whole.map(part));
+            self.number += 1;
         }
-        // Read after the words: what may have been overwritten by now, even in part, is dropped.
-        let now = source.word(start + ring::HEAD).max(head);
-        part.drop_before(first_whole(now, capacity));
-        self.parts.extend(self.under_way.take());
-        self.number += 1;
-        0
+        copied
     }
 
-    fn finish(&mut self, source: &(impl Source + ?Sized), running: bool) -> Snapshot {
+    /// Copies words before the rings. Names that change meanwhile are copied again.
+    fn copy_names(&mut self, source: &(impl Words + ?Sized), running: bool, room: usize) {
+        let geometry = self.header.geometry;
+        let have = self.names.len();
+        let end = geometry.before_rings().min(have + room);
+        self.names.resize(end, 0);
+        source.read(have, self.names.get_mut(have..).unwrap_or_default());
+        let tables = [geometry.sites(), geometry.places(), geometry.loop_names()];
+        for table in tables.into_iter().filter(|_| running) {
+            table.recheck(source, &mut self.names, have..end);
+        }
+    }
+
+    fn finish(&mut self, source: &(impl Words + ?Sized), running: bool) -> Snapshot {
         let clock = Clock::read(source, &self.header);
         let (heads, names) = (std::mem::take(&mut self.heads), std::mem::take(&mut self.names));
         Snapshot::new(&self.header, running, clock, heads, std::mem::take(&mut self.parts), names)
     }
-}
-
-/// Adds `count` words from `at`: zeros, and false, if they are not there.
-fn read_onto(
-    words: &mut Vec<u64>,
-    source: &(impl Source + ?Sized),
-    at: usize,
-    count: usize,
-) -> bool {
-    let have = words.len();
-    words.resize(have + count, 0);
-    source.read(at, words.get_mut(have..).unwrap_or_default())
 }

@@ -1,9 +1,10 @@
 //! Files that are damaged, cut off, or were left in the middle of a record.
 
+use dunlin_sync::ring::{RECORD, RING_HEADER, STAMP_AT};
 use proptest::prelude::*;
 
 use super::{entry, file};
-use crate::layout::{Geometry, RECORD, RING_HEADER, ring};
+use crate::layout::Geometry;
 use crate::{
     Filter, Listing, LoopChoice, Options, Recorder, Snapshot, write_chains, write_chrome_json,
     write_json, write_records,
@@ -69,7 +70,8 @@ fn extreme_words_are_met_without_panic() {
     let good = good("extreme");
     let geometry = Geometry::new(SIZES.0.into(), SIZES.1 as usize, SIZES.2 as usize);
     // The header's numbers, a ring's header, and its first records.
-    let places = (0..80).chain(geometry.ring(0)..geometry.ring(0) + RING_HEADER + 12);
+    let start = geometry.ring(0).start();
+    let places = (0..80).chain(start..start + RING_HEADER + 12);
     for at in places {
         for word in [u64::MAX, u64::MAX - 1, 1 << 63, 1 << 32, 0] {
             let mut bad = good.clone();
@@ -101,7 +103,7 @@ fn a_record_that_was_being_written_at_death_is_not_shown_and_hurts_no_other() {
     let before = Snapshot::from_bytes(&good).unwrap().records();
     let geometry = Geometry::new(SIZES.0.into(), SIZES.1 as usize, SIZES.2 as usize);
     let head = 40;
-    let slot = geometry.ring(0) + RING_HEADER + (head & (geometry.records - 1)) * RECORD;
+    let slot = geometry.ring(0).start() + RING_HEADER + (head & (geometry.records - 1)) * RECORD;
     // Some of its words are there, its number is not counted yet.
     for written in 1..=RECORD {
         let mut torn = good.clone();
@@ -118,7 +120,7 @@ fn a_record_that_was_being_written_at_death_is_not_shown_and_hurts_no_other() {
 fn clocks_that_were_being_compared_at_death_are_not_used() {
     let good = good("clocks");
     let geometry = Geometry::new(SIZES.0.into(), SIZES.1 as usize, SIZES.2 as usize);
-    let sync = (geometry.ring(0) + ring::SYNC) * 8;
+    let sync = (geometry.ring(0).start() + STAMP_AT) * 8;
     let mut torn = good.clone();
     torn[sync] |= 1;
     torn[sync + 8..sync + 16].copy_from_slice(&u64::MAX.to_ne_bytes());

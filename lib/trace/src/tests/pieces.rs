@@ -3,9 +3,10 @@
 use super::{entry, indices, simulated};
 use crate::lines::{SEEN, SHOWN};
 use crate::listing::Progress;
-use crate::taking::PIECE;
+use crate::taking::{Copying, PIECE};
 use crate::{Entry, Filter, Lines, Listing, LoopChoice, Options, Record, Recorder, Ring};
 use dunlin_os::clock::Scale;
+use dunlin_sync::words::Words;
 
 /// Rings of the usual size that are all full, with ten loops of two classes.
 fn full(rings: u16) -> (Recorder, Vec<Ring>) {
@@ -107,6 +108,45 @@ fn what_is_written_meanwhile_takes_only_what_it_overwrites() {
     while lines.step(|line| shown.push(line.to_owned())) == Progress::More {}
     assert_eq!(shown.len(), 1 + 63);
     assert!(shown[1].contains(" w0 #37 ") && shown[63].contains(" w0 #99 "), "{shown:?}");
+}
+
+/// The memory of a recorder in which a loop gets another name while it is read: after so many words.
+struct Renaming<'a>(&'a Recorder, usize);
+
+impl Words for Renaming<'_> {
+    fn read(&self, at: usize, out: &mut [u64]) -> bool {
+        let (before, after) = out.split_at_mut(self.1.saturating_sub(at).min(out.len()));
+        let read = self.0.words().read(at, before);
+        if !before.is_empty() && !after.is_empty() {
+            self.0.name_loop(1, &"b".repeat(56));
+        }
+        read && self.0.words().read(at + before.len(), after)
+    }
+
+    fn word(&self, at: usize) -> u64 {
+        self.0.words().word(at)
+    }
+}
+
+#[test]
+fn a_name_that_changes_while_it_is_copied_is_whole_or_missing() {
+    let options = Options { rings: 1, records: 16, loops: 16, ..Options::default() };
+    let options = Options { scale: Some(Scale::IDENTITY), ..options };
+    let geometry = Recorder::new(&options).unwrap().header().geometry;
+    let (start, end) = (geometry.places().end(), geometry.loop_names().end());
+    let mut renamed = 0;
+    // All the places where the copy may be while the name changes.
+    for at in start..=end {
+        let recorder = Recorder::new(&options).unwrap();
+        recorder.name_loop(1, &"a".repeat(56));
+        let copying = Copying::new(*recorder.header(), usize::MAX);
+        let snapshot = copying.whole(&Renaming(&recorder, at), true);
+        match snapshot.loop_name(1) {
+            Some(name) if name == "b".repeat(56) => renamed += 1,
+            name => assert!(name.is_none_or(|name| name == "a".repeat(56)), "after {at} words"),
+        }
+    }
+    assert!(renamed > 0);
 }
 
 #[test]
