@@ -133,8 +133,8 @@ pub struct Source {
     pub gauges: Arc<ImportGauges>,
     /// Whom to tell of limits and filter errors.
     pub events: Arc<dyn ChannelEvents>,
-    /// False once the session is gone. Written once by the session's loop (`Release`), read by
-    /// slices (`Acquire`); publishes nothing but itself.
+    /// False once the session is gone. Written once by the session's loop, read by slices (`Relaxed`:
+    /// publishes nothing but itself).
     alive: AtomicBool,
     /// It was told that there is no room for it. Set by the first slice that has none (`Relaxed`:
     /// publishes nothing but itself).
@@ -191,7 +191,7 @@ impl Source {
 
     /// The session is gone: slices ignore what this source sent and has.
     pub fn kill(&self) {
-        self.alive.store(false, Ordering::Release);
+        self.alive.store(false, Ordering::Relaxed);
     }
 
     /// Tells the protocol that there is no room for the source, unless it has been told.
@@ -203,7 +203,7 @@ impl Source {
 
     /// Whether the session lives.
     pub fn is_alive(&self) -> bool {
-        self.alive.load(Ordering::Acquire)
+        self.alive.load(Ordering::Relaxed)
     }
 }
 
