@@ -88,7 +88,7 @@ fn masked(text: &str) -> String {
     without_names(&figures_masked(text))
 }
 
-/// Whose handlers took longest, and who kept others waiting, as `who` and `why`.
+/// Whose handlers took longest, and who kept others waiting, as `who` and `why`: that is different each time.
 fn without_names(text: &str) -> String {
     let mut out = String::new();
     for line in text.lines() {
@@ -103,12 +103,11 @@ fn without_names(text: &str) -> String {
             out
         };
         let line = match is_worst {
-            true => {
-                let line = cut(line.split(';').next().unwrap_or_default(), " of ", " (", "who");
-                cut(&line, ", asked at", ")", " PLACE")
-            }
+            // "longest run: SPAN at TIME, WHOSE".
+            true => format!("{}, whose", line.split(", ").next().unwrap_or_default()),
             false if line.contains("\"span_ns\"") => {
-                let line = cut(line, "\"name\":", ",", "who");
+                let line = cut(line, "\"handler\":", ",", "what");
+                let line = cut(&line, "\"name\":", ",", "who");
                 let line = cut(&line, "\"asked_at\":", ",", "PLACE");
                 cut(&line, "\"culprit\":", "}", "why")
             }

@@ -117,7 +117,7 @@ fn what_stands_elsewhere_has_other_places() {
 
 #[test]
 fn a_warning_has_its_line_though_no_byte_has_moved() {
-    let text = "define a = 1; define b = 2;\nprotocol static { ipv4; }\nprotocol static s { ipv4 { debug all; }; }\n";
+    let text = "define a = 1; define b = 2;\nprotocol static { ipv4; }\nprotocol static s { ipv4 { export block 5; }; }\n";
     let lab = Lab::new(text);
     let changed = lab.changed(&text.replace("; define", ";\ndefine")).unwrap();
     let lines = |config: &Config| config.warnings.iter().map(|w| w.line).collect::<Vec<_>>();
