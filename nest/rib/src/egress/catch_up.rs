@@ -31,7 +31,7 @@ pub(super) struct Off {
     /// What the query asks for.
     pub(super) asked: Vec<Prefix>,
     /// It dropped End-of-RIB.
-    end_of_rib: bool,
+    pub(super) end_of_rib: bool,
 }
 
 impl Off {
@@ -140,6 +140,16 @@ impl<K: TableKey> Egress<K> {
         let token = self.ask_nets(id, &nets);
         if let Some(off) = self.member_mut(id).and_then(|member| member.off.as_mut()) {
             (off.query, off.asked) = (Some(token), nets);
+        }
+    }
+
+    /// What a member off the log was about to be told of a network is old, and the fresh update goes out by
+    /// the log: perhaps only when the member follows that again, which is after its End-of-RIB.
+    pub(super) fn ask_again(&mut self, id: MemberId, key: K) {
+        if let Some(off) = self.member_mut(id).and_then(|member| member.off.as_mut())
+            && off.end_of_rib
+        {
+            off.dirty.insert(key.prefix());
         }
     }
 

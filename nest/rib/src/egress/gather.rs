@@ -6,7 +6,7 @@ use dunlin_net::hash::Map;
 use dunlin_runtime::Context;
 
 use super::pending::PIECE;
-use super::{Egress, Pending};
+use super::{Egress, Few, Pending};
 use crate::export::{Delta, DeltaBatch, To};
 use crate::import::{Burst, NONE, TableKey};
 
@@ -52,8 +52,8 @@ impl Bursts {
 }
 
 /// Where a delta waits.
-struct Place<'a, K> {
-    pending: &'a mut Pending<K>,
+pub(super) struct Place<'a, K> {
+    pub(super) pending: &'a mut Pending<K>,
     /// The route's own source must get a withdrawal in any case.
     owed: bool,
     /// Members that are being fed would have been told of the network before their End-of-RIB.
@@ -123,17 +123,23 @@ impl<K: TableKey> Egress<K> {
     }
 
     /// Where a delta waits; none if it is superfluous.
-    fn lane_for(&mut self, key: K, token: u32) -> Option<Place<'_, K>> {
+    pub(super) fn lane_for(&mut self, key: K, token: u32) -> Option<Place<'_, K>> {
         let plain = self.feed.as_ref().filter(|feed| !feed.absent).map(|feed| feed.token);
         if token == 0 {
             let feed = self.feed.as_ref().map(|feed| feed.token);
-            let (mut owed, mut awaited) = (false, false);
+            let (mut owed, mut awaited, mut alone) = (false, false, Few::new());
             for lane in &mut self.lanes {
                 let waited = lane.pending.forget(key);
                 // Who is in doubt about the network would have been told even that there is
                 // nothing for it.
                 owed |= waited && plain != Some(lane.token);
                 awaited |= waited && feed == Some(lane.token);
+                if waited && let [id] = lane.members[..] {
+                    alone.push(id);
+                }
+            }
+            for id in alone {
+                self.ask_again(id, key);
             }
             return Some(Place { pending: &mut self.live, owed, awaited });
         }

@@ -134,3 +134,29 @@ fn who_leaves_the_log_takes_its_doubts_along() {
     assert_eq!((group.lanes.len(), group.members_off), (1, 0));
     assert!(group.member(two).is_some());
 }
+
+#[test]
+fn what_a_fresh_update_overtakes_off_the_log_is_asked_for_again_if_end_of_rib_follows() {
+    for end_of_rib in [false, true] {
+        let mut group = group();
+        let one = join(&mut group, 1);
+        group.recheck(one, &prefixes(1));
+        group.leave_log(one);
+        group.detached(one, &[]);
+        let off = group.member_mut(one).and_then(|member| member.off.as_mut()).unwrap();
+        off.end_of_rib = end_of_rib;
+        group.catch_up(dunlin_runtime::Time::ZERO);
+        let off = group.member(one).and_then(|member| member.off.as_ref()).unwrap();
+        let (token, dirty) = (off.query.unwrap(), off.dirty.len());
+        assert_eq!(dirty, 0);
+        let lane = group.lane_for(net(0), token).unwrap().pending;
+        let bucket = lane.withdrawal_bucket(0, false);
+        lane.put(net(0), bucket, false);
+        // The fresh update, which the member gets when it follows the log again.
+        let live = group.lane_for(net(0), 0).unwrap().pending;
+        let bucket = live.withdrawal_bucket(0, false);
+        live.put(net(0), bucket, false);
+        let off = group.member(one).and_then(|member| member.off.as_ref()).unwrap();
+        assert_eq!(off.dirty.len(), usize::from(end_of_rib));
+    }
+}
