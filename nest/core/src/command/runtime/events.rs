@@ -5,7 +5,7 @@ use dunlin_runtime::{Context, HandlerStats, Loops, Stats, Survey, Worst};
 use super::super::output::Output;
 use super::super::session::{Desk, Payload, Step, Task};
 use super::json::Json;
-use super::listing::{Silent, silence};
+use super::listing::Silent;
 use super::loops::class;
 use super::table::{Cell, Column, column, write_head, write_members, write_row};
 use super::worst::{Names, View};
@@ -119,9 +119,7 @@ fn table(view: &View<'_>, all: bool, output: &mut Output) {
             view.line("latest", one.latest, output);
         }
     }
-    for worker in Silent::default().note(view.stats) {
-        output.row(1027, &silence(worker, view.stats));
-    }
+    Silent::default().say(view.stats, false, output);
 }
 
 fn json(view: &View<'_>, output: &mut Output) {

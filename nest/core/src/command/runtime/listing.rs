@@ -6,7 +6,7 @@ use super::super::output::Output;
 use super::super::session::{Desk, ENOUGH, Payload, Step, Task};
 use super::json::Json;
 use super::loops::{self, Rows};
-use super::table::{span, write_head, write_row};
+use super::table::{Column, span, write_head, write_row};
 use super::{Listed, Which};
 
 /// Lists something of every loop that is wanted.
@@ -45,14 +45,7 @@ impl ShowLoops {
     }
 
     fn begin(&mut self, output: &mut Output) {
-        match &mut self.json {
-            Some(json) => {
-                json.object(output);
-                json.key(output, loops::key(self.listed));
-                json.array(output);
-            }
-            None => write_head(loops::columns(self.listed), output),
-        }
+        begin(self.json.as_mut(), self.listed, loops::columns(self.listed), output);
     }
 
     fn page(&mut self, stats: &Stats, output: &mut Output) {
@@ -63,22 +56,36 @@ impl ShowLoops {
                 write_row(loops::columns(self.listed), &cells, self.json.as_mut(), output);
             }
         }
-        for worker in self.silent.note(stats) {
-            if self.json.is_none() {
-                output.row(1027, &silence(worker, stats));
-            }
-        }
+        self.silent.say(stats, self.json.is_some(), output);
     }
+}
 
-    fn end(&mut self, output: &mut Output) {
-        if let Some(json) = &mut self.json {
-            json.end_array();
-            self.silent.write(json, output);
-            json.end_object();
-            json.finish(output);
+/// Begins a listing for programs, or for people one with these columns.
+pub(super) fn begin(
+    json: Option<&mut Json>,
+    listed: Listed,
+    columns: &[Column],
+    output: &mut Output,
+) {
+    match json {
+        Some(json) => {
+            json.object(output);
+            json.key(output, loops::key(listed));
+            json.array(output);
         }
-        output.last(0, "");
+        None => write_head(columns, output),
     }
+}
+
+/// Ends a listing and the answer.
+pub(super) fn end(json: Option<&mut Json>, silent: &Silent, output: &mut Output) {
+    if let Some(json) = json {
+        json.end_array();
+        silent.write(json, output);
+        json.end_object();
+        json.finish(output);
+    }
+    output.last(0, "");
 }
 
 /// Workers that did not answer to some question.
@@ -92,6 +99,15 @@ impl Silent {
         let new: Vec<_> = silent.filter(|one| !self.0.contains(&one.index)).collect();
         self.0.extend(new.iter().map(|one| one.index));
         new
+    }
+
+    /// Tells people of those that did not answer to this question; programs are told at the end.
+    pub(super) fn say(&mut self, stats: &Stats, for_programs: bool, output: &mut Output) {
+        for worker in self.note(stats) {
+            if !for_programs {
+                output.row(1027, &silence(worker, stats));
+            }
+        }
     }
 
     /// Writes their numbers, for programs.
@@ -135,7 +151,7 @@ impl Task for ShowLoops {
             self.page(&stats, output);
             self.after = stats.next;
             if self.after.is_none() {
-                self.end(output);
+                end(self.json.as_mut(), &self.silent, output);
                 return Step::Done;
             }
         }

@@ -5,9 +5,9 @@ use dunlin_runtime::{Context, LoopId, LoopStats, Loops, Stats, Survey, Timings};
 use super::super::output::Output;
 use super::super::session::{Desk, ENOUGH, Payload, Step, Task};
 use super::json::Json;
-use super::listing::{Silent, silence};
+use super::listing::{self, Silent};
 use super::loops::class;
-use super::table::{Cell, Column, column, write_head, write_members, write_row};
+use super::table::{Cell, Column, column, write_members, write_row};
 use super::timings;
 use super::worst::{Names, View};
 use super::{Listed, Which, loops};
@@ -47,14 +47,7 @@ impl ShowLoopTimings {
     }
 
     fn begin(&mut self, output: &mut Output) {
-        match &mut self.json {
-            Some(json) => {
-                json.object(output);
-                json.key(output, loops::key(Listed::Loops));
-                json.array(output);
-            }
-            None => write_head(&columns(), output),
-        }
+        listing::begin(self.json.as_mut(), Listed::Loops, &columns(), output);
     }
 
     /// An answer: a page, or names for one. True once a page has been shown.
@@ -77,23 +70,9 @@ impl ShowLoopTimings {
                 None => write_lines(&view, one, output),
             }
         }
-        for worker in self.silent.note(&page) {
-            if self.json.is_none() {
-                output.row(1027, &silence(worker, &page));
-            }
-        }
+        self.silent.say(&page, self.json.is_some(), output);
         self.after = page.next;
         true
-    }
-
-    fn end(&mut self, output: &mut Output) {
-        if let Some(json) = &mut self.json {
-            json.end_array();
-            self.silent.write(json, output);
-            json.end_object();
-            json.finish(output);
-        }
-        output.last(0, "");
     }
 }
 
@@ -113,7 +92,7 @@ impl Task for ShowLoopTimings {
         {
             self.asked = false;
             if self.after.is_none() {
-                self.end(output);
+                listing::end(self.json.as_mut(), &self.silent, output);
                 return Step::Done;
             }
         }
