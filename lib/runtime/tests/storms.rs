@@ -367,14 +367,15 @@ fn resizes_from_many_threads_and_a_shutdown_among_them() {
     }
 }
 
-/// Keeps its worker until it is let go.
-struct Stuck(Receiver<()>);
+/// Says that it has begun, then keeps its worker until it is let go.
+struct Stuck(Sender<()>, Receiver<()>);
 
 impl Loop for Stuck {
     type Message = ();
 
     fn start(&mut self, _: &mut Context<'_>) {
-        self.0.recv().unwrap();
+        self.0.send(()).unwrap();
+        self.1.recv().unwrap();
     }
 
     fn message(&mut self, _: &mut Context<'_>, (): ()) {}
@@ -385,7 +386,8 @@ fn loops_that_are_to_stop_stay_where_they_are() {
     for round in 0..20 {
         let runtime = runtime(1);
         let (let_go, stuck) = channel();
-        runtime.spawn("stuck", Class::Routing, Stuck(stuck));
+        let (begun, _begins) = told();
+        runtime.spawn("stuck", Class::Routing, Stuck(begun, stuck));
         let fates = Arc::new(Fates::default());
         for _ in 0..30 {
             let (timer, event) = (TimerId::NONE, EventId::NONE);
@@ -403,6 +405,38 @@ fn loops_that_are_to_stop_stay_where_they_are() {
         let count = |number: &AtomicU64| number.load(Ordering::Relaxed);
         assert_eq!((count(&fates.stopped), count(&fates.dropped)), (30, 30), "round {round}");
     }
+}
+
+#[test]
+fn loops_given_to_workers_that_have_ended_come_back_before_the_shutdown_is_over() {
+    let runtime = runtime(1);
+    let (begun, begins) = told();
+    let [first, second] = [(); 2].map(|()| {
+        let (let_go, stuck) = channel();
+        runtime.spawn("stuck", Class::Control, Stuck(begun.clone(), stuck));
+        let_go
+    });
+    next(&begins);
+    let fates = Arc::new(Fates::default());
+    for _ in 0..30 {
+        let (timer, event) = (TimerId::NONE, EventId::NONE);
+        let state = Restless { fates: Arc::clone(&fates), timer, event, over: false };
+        runtime.spawn("restless", Class::Routing, state);
+    }
+    // Once the first lets go, the worker resizes; while the second holds it, the new workers come and end.
+    for _ in 0..8 {
+        runtime.resize(6);
+        runtime.resize(1);
+    }
+    first.send(()).unwrap();
+    next(&begins);
+    std::thread::sleep(Duration::from_millis(100));
+    // Then it hears, all at once, that it is to share its loops with them, that they have ended, and of the end.
+    runtime.handle().shutdown();
+    second.send(()).unwrap();
+    runtime.join();
+    let count = |number: &AtomicU64| number.load(Ordering::Relaxed);
+    assert_eq!((count(&fates.stopped), count(&fates.dropped)), (30, 30));
 }
 
 /// Notes what had been written when its events ran, and takes some of them back.

@@ -230,7 +230,12 @@ impl Worker {
 
     /// Whether there is no more for this worker to do, ever.
     pub(super) fn is_finished(&self) -> bool {
-        self.stage != Stage::Working && self.resident_count() == 0 && self.threads.is_empty()
+        // Loops that it gave to workers that had ended are in its own inbox. What others of the pool sent it was
+        // there before it heard that they had ended.
+        self.stage != Stage::Working
+            && self.resident_count() == 0
+            && self.threads.is_empty()
+            && self.engine.shared.inbox.is_empty()
     }
 
     /// The end: what comes too late is seen to by its sender.
