@@ -231,7 +231,8 @@ def the_runtime_shows_itself():
         require(flow and all(row["used"] <= row["limit"] for row in flow), listed("flow"))
         require({row["credit"] for row in flow} == {"routes to the tables", "ipv4 to the neighbour"}, flow)
         require(any(row["unit"] == "networks" and row["limit"] is None for row in listed("flow")), listed("flow"))
-        read = [row for row in listed("events") if row["handler"] == "ready" and row["count"] > 2]
+        # A session may find all that it was sent in one look at its socket.
+        read = [row for row in listed("events") if row["handler"] == "ready"]
         require(read and all(row["run_p50_ns"] <= row["run_p999_ns"] <= row["run_max_ns"] for row in read), read)
         require(any(row["longest"]["name"] == "x_feeder" for row in read), read)
         own = session("loops all")[0]["timings"]
