@@ -1,5 +1,5 @@
 //! What threads share: the event queue, a loop's state word, a worker's wake word, credit, progress, limits,
-//! bulletins, registers, snapshots, the flight recorder's rings and names.
+//! flags, bulletins, registers, snapshots, the flight recorder's rings and names.
 //!
 //! Everything else in Dunlin has one owner. A loop's state belongs to the loop; what crosses
 //! threads is an item in an [`Inbox`], a bit in a [`StateWord`], an amount in a [`CreditWord`], a word
@@ -32,6 +32,7 @@ pub mod cell;
 pub mod countdown;
 pub mod credit;
 pub mod door;
+pub mod flags;
 pub mod gathering;
 pub mod limit;
 pub mod names;
@@ -53,6 +54,7 @@ pub use countdown::Countdown;
 pub use credit::CreditWord;
 pub use crossbeam_utils::CachePadded;
 pub use door::Door;
+pub use flags::FlagWord;
 pub use gathering::{Gathered, Gathering};
 pub use limit::{Admission, LimitWord};
 pub use owned::{Inside, OwnedCell};
