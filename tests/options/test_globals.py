@@ -9,7 +9,7 @@ from harness.control import Control
 from harness.dut import Dut, binary
 from harness.lab import Lab, wait_for
 from harness.runner import require, test
-from world import DUT_AS, P, World, quiet
+from world import DUT_AS, P, Q, World, quiet
 
 IDLE = "protocol device { }"
 
@@ -234,6 +234,55 @@ def debug_flags():
             world.wait_log(rf"<TRACE> x_{flag}[:.].*({text})", 4)
         world.wait_log("<TRACE> x_everything")
         require("<TRACE> x_nothing" not in world.dut.log.read_text(), "traces though debug is off")
+
+
+@test(timeout=40)
+def debug_of_routes_and_filters():
+    with World() as world:
+        routes = world.feeder("routes", options="debug { routes };")
+        filters = world.feeder("filters", options="debug { filters };", channel="import where net.len < 24; export none;")
+        world.peer("filtering", options="debug { filters };", channel="import all; export where net.len < 24;")
+        world.peer("channel", channel="import all; export all; debug { routes };")
+        world.start(extra="debug tables { states, routes };")
+        world.wait_log("<TRACE> master4: added")
+        routes.feed(P)
+        # The first route over a next hop waits for the resolver, and is the best afterwards.
+        world.wait_log(rf"<TRACE> x_routes\.ipv4 > added( \[best\])? {P} unicast$")
+        for line in ["x_channel.ipv4 < added {} unicast",
+                     "master4: best {} unicast from x_routes"]:
+            world.wait_log(f"<TRACE> {re.escape(line.format(P))}$")
+        world.wait_log(rf"<TRACE> x_filtering\.ipv4 < filtered out {P} unicast at \S+:\d+:\d+$")
+        filters.feed(Q)
+        world.wait_log(rf"<TRACE> x_filters\.ipv4 > filtered out {Q} unicast at \S+:\d+:\d+$")
+        routes.withdraw([P])
+        for line in ["x_routes.ipv4 > removed [best] {} unicast", "x_channel.ipv4 < removed {} unicast",
+                     "master4: no route {}"]:
+            world.wait_log(f"<TRACE> {re.escape(line.format(P))}$")
+        log = world.dut.log.read_text()
+        for odd in ["x_filters.ipv4 > added", "x_filtering.ipv4 < added", "x_routes.ipv4 < "]:
+            require(odd not in log, f"{odd} though its flag is off")
+
+
+@test(timeout=40)
+def debug_by_command():
+    with World() as world:
+        feed = world.feeder("feed")
+        world.peer("out")
+        world.start(extra="debug protocols off;")
+        feed.feed(P)
+        world.wait_best("feed")
+        require("<TRACE>" not in world.dut.log.read_text(), "traces though nobody asked")
+        world.ask("debug x_out.ipv4 { routes }")
+        world.ask('debug "x_f*" { routes }')
+        feed.feed(Q)
+        world.wait_log(f"<TRACE> x_feed.ipv4 > added( .best.)? {Q} unicast")
+        world.wait_log(f"<TRACE> x_out.ipv4 < added {Q} unicast")
+        world.ask("debug all off")
+        world.ask("debug x_out.ipv4 off")
+        feed.withdraw([Q])
+        feed.feed("198.18.3.0/24")
+        world.wait_best("feed", "198.18.3.0/24")
+        quiet(0.3, lambda: "198.18.3.0/24" in world.dut.log.read_text(), "traces though it was switched off")
 
 
 @test(timeout=40)

@@ -41,8 +41,6 @@ REFUSED = {
         "preference 5;": "syntax error, unexpected PREFERENCE",
     },
 }
-# Read, and said to do nothing yet; a daemon starts all the same, as it is only about what is logged.
-TRACED = {"top": ["debug tables all", "debug channels { states }", "debug protocols { routes }"], "channel": ["debug all;"]}
 # Read, checked, and said to do nothing yet; a daemon starts only without them.
 SAID = {
     "top": ["roa4 table r;", "flow4 table f;", "vpn4 table v;", "eth table e;", "ipv6 sadr table s;", "mrtdump \"x\";",
@@ -145,11 +143,6 @@ def what_has_no_effect_yet_is_said_and_does_not_start():
                 status, said = started(lab)
                 if status != 1 or f"x.conf{words[1]} {words[2]} is not supported yet\n" not in said or "--lenient" not in said:
                     wrong.append(f"{text}: exit status {status}, {said!r}")
-        for frame, texts in TRACED.items():
-            for text in texts:
-                status, said = check(lab, frame, text)
-                if status != 0 or not re.search(r"x\.conf:2:\d+: .* not traced yet", said):
-                    wrong.append(f"-p of {text}: exit status {status}, {said!r}")
         require(not wrong, "\n      ".join(wrong))
         return f"{sum(map(len, SAID.values()))} statements"
 

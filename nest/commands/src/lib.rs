@@ -50,7 +50,7 @@ const WHICH: &str = "(<protocol> | \"<pattern>\" | all) [\"<message>\"]";
 const WHICH_LOOPS: &str = "[N | <name> | \"<pattern>\"] [json]";
 
 /// What `debug` takes.
-const TRACED: &str = "(<protocol> | \"<pattern>\" | all) (all | off | { <flag>, ... })";
+const TRACED: &str = "(<protocol>[.<channel>] | \"<pattern>\" | all) (all | off | { <flag>, ... })";
 
 /// What `timeformat` takes.
 const FORMATS: &str = "\"<format>\" [N \"<format>\"] | iso (short | long) [ms | us]";

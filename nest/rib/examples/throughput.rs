@@ -280,6 +280,7 @@ impl World {
                 source: SourceId(id),
                 address: IpAddr::V4(Ipv4Addr::new(10, 0, 0, id as u8)),
                 resync: false,
+                trace: None,
             },
             limit: None,
             found: Arc::new(Silent),

@@ -13,6 +13,7 @@ use crate::counters::{ExportCounters, ExportDelta};
 use crate::import::Burst;
 use crate::limits::Limit;
 use crate::nexthop::NextHopState;
+use crate::trace::Told;
 use crate::{ExporterId, SliceId, Source, TableId};
 
 /// A route as export policies and commands see it.
@@ -178,6 +179,10 @@ impl fmt::Debug for Exporter {
 pub struct SharingCounters {
     /// Members now. Written by the egress loop.
     pub members: core::sync::atomic::AtomicU64,
+    /// What is traced of some member's routes, at least; see [`crate::trace`]. Set by who changes the
+    /// flags of a member and by the egress loop, which also takes back what nobody wants any more; read by
+    /// slices once a batch (`Relaxed`: the members' flags order that).
+    pub traced: core::sync::atomic::AtomicU32,
     /// Policies evaluated, each counted for the group whose policy it was.
     pub evaluations: core::sync::atomic::AtomicU64,
     /// Verdicts used again instead: remembered of the same set and source, those of an equal policy, or
@@ -276,6 +281,8 @@ pub struct DeltaBatch {
     pub feed: Option<FeedReply>,
     /// Set if this answers a query.
     pub query: Option<u32>,
+    /// What became of networks, if the exporter is traced.
+    pub told: Vec<Told>,
 }
 
 /// Progress of a feed in one slice.

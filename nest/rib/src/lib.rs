@@ -40,6 +40,7 @@ pub mod source;
 mod testing;
 #[cfg(test)]
 mod tests;
+pub mod trace;
 pub mod walk;
 
 pub use barrier::Barrier;

@@ -10,6 +10,7 @@ use dunlin_filter::ChannelFilter;
 
 use crate::counters::{ImportCounters, ImportGauges};
 use crate::limits::{ImportLimits, LimitKind, TooMany};
+use crate::trace::RouteTrace;
 use crate::{SourceId, TableId};
 
 /// The neighbour behind a source, as best-route selection and filters see it.
@@ -133,6 +134,8 @@ pub struct Source {
     pub gauges: Arc<ImportGauges>,
     /// Whom to tell of limits and filter errors.
     pub events: Arc<dyn ChannelEvents>,
+    /// What is traced of its routes.
+    pub trace: Option<Arc<RouteTrace>>,
     /// False once the session is gone. Written once by the session's loop, read by slices (`Relaxed`:
     /// publishes nothing but itself).
     alive: AtomicBool,
@@ -184,6 +187,7 @@ impl Source {
             counters: Arc::default(),
             gauges: Arc::default(),
             events: spec.events,
+            trace: None,
             alive: AtomicBool::new(true),
             refused: AtomicBool::new(false),
         }

@@ -16,7 +16,7 @@ use dunlin_rib::barrier::Barrier;
 use dunlin_rib::counters::{ImportCounters, ImportGauges};
 use dunlin_rib::export::ExportPolicy;
 use dunlin_rib::limits::{self, LimitKind};
-use dunlin_rib::slice::{Pipe, SliceMessage};
+use dunlin_rib::slice::{Pipe, PipeTrace, SliceMessage};
 use dunlin_rib::{PipeId, TableId};
 use dunlin_runtime::{Class, Context};
 
@@ -97,6 +97,8 @@ struct Way {
     id: PipeId,
     from: TableId,
     to: TableId,
+    /// It is the direction that the configuration calls export.
+    exports: bool,
     counters: Arc<ImportCounters>,
     gauges: Arc<ImportGauges>,
     policy: Arc<PipePolicy>,
@@ -145,6 +147,7 @@ impl PipeInstance {
                 id: PipeId(environment.rib.source_id().0),
                 from,
                 to,
+                exports: kind == LimitKind::Export,
                 counters: Arc::default(),
                 gauges: Arc::default(),
                 policy: policy(&environment, filter),
@@ -176,9 +179,18 @@ impl PipeInstance {
             max_generation: self.config.max_generation,
             limit: Arc::clone(&way.limit),
             exceeded: Arc::clone(&way.exceeded),
+            trace: self.trace(way),
         };
         let make = || SliceMessage::PipeAdd(Box::new(pipe.clone()));
         self.environment.rib.slices.send_all(Class::Routing, make);
+    }
+
+    /// What is traced of a direction: one channel is as good as two, as its tables are of one type.
+    fn trace(&self, way: &Way) -> Option<PipeTrace> {
+        let environment = &self.environment;
+        let holds = environment.tables.entry(way.from)?.net_type;
+        let kind = ChannelKind::ALL.into_iter().find(|kind| kind.net_type() == holds)?;
+        Some(PipeTrace { trace: environment.log.routes(kind), exports: way.exports })
     }
 
     /// Has the slices run the present filter over what changes later; what has passed stays.

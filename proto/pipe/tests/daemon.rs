@@ -116,6 +116,26 @@ fn both_ways_through_filters() {
 }
 
 #[test]
+fn what_passes_is_said_if_it_is_traced() {
+    let lab = start(
+        "protocol pipe p { table a; peer table b; debug { routes, filters }; import none; \
+         export where net.len < 24; }",
+    );
+    let said = |end: &str| {
+        let patience = core::time::Duration::from_secs(10);
+        let mut lines = core::iter::from_fn(|| lab.log.recv_timeout(patience).ok());
+        assert!(lines.any(|line| line == end), "{end} was never logged");
+    };
+    let mut one = Feeder::new(&lab, "one", A);
+    one.announce(&["10.1.0.0/16"]);
+    said("p.ipv4 < added [best] 10.1.0.0/16 blackhole");
+    one.announce(&["10.2.2.0/24"]);
+    said("p.ipv4 < filtered out 10.2.2.0/24 blackhole");
+    one.withdraw(&["10.1.0.0/16"]);
+    said("p.ipv4 < removed [best] 10.1.0.0/16 blackhole");
+}
+
+#[test]
 fn a_new_filter_changes_what_is_there() {
     let pipe = |filter: &str| {
         format!("protocol pipe p {{ table a; peer table b; import none; export {filter}; }}")

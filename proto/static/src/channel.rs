@@ -82,5 +82,6 @@ pub(crate) fn source_of(
     source.import = channel.import.clone();
     source.preference = channel.preference;
     source.limits = channel.import_limits();
+    source.trace = Some(environment.log.routes(channel.kind));
     source
 }

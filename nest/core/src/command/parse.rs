@@ -280,8 +280,10 @@ impl Commands<'_> {
 
     fn debug(&mut self) -> Parsed<Command> {
         let selection = self.selection()?;
+        let is_one = matches!(selection, Selection::Name(_));
+        let channel = if is_one { self.channel()? } else { None };
         let flags = DebugFlags::parse(&mut self.parser)?;
-        Ok(Command::Debug { flags, selection })
+        Ok(Command::Debug { flags, channel, selection })
     }
 
     // --- Configuration

@@ -85,6 +85,8 @@ pub(super) enum Command {
     },
     Debug {
         flags: DebugFlags,
+        /// Only this one's.
+        channel: Option<ChannelKind>,
         selection: Selection,
     },
     Down,

@@ -330,8 +330,8 @@ impl Session {
                 let request = move |reply| Request::Control { action, selection, message, reply };
                 self.start(cx, control::Ask::new(request));
             }
-            Command::Debug { flags, selection } => {
-                let action = crate::manager::Action::Debug(flags);
+            Command::Debug { flags, channel, selection } => {
+                let action = crate::manager::Action::Debug(flags, channel);
                 let request =
                     move |reply| Request::Control { action, selection, message: None, reply };
                 self.start(cx, control::Ask::new(request));

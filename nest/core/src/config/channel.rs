@@ -198,7 +198,7 @@ fn option(parser: &mut ConfigParser, config: &mut ChannelConfig) -> Parsed<()> {
     } else if parser.eat_word("preference") {
         config.preference = parser.integer_in("Preference", 0..=65535)?;
     } else if parser.eat_word("debug") {
-        config.debug = DebugFlags::parse_untraced(parser, "Channels")?;
+        config.debug = DebugFlags::parse(parser)?;
     } else if parser.at_words(&["rpki", "reload"]) {
         let place = parser.token().span;
         parser.advance();

@@ -30,12 +30,14 @@ pub struct TableConfig {
     pub sorted: bool,
     /// It is to have a trie, which some options need.
     pub trie: bool,
+    /// Trace flags, if it has its own.
+    pub debug: Option<DebugFlags>,
 }
 
 impl TableConfig {
     /// A table without options.
     pub const fn new(name: Arc<str>, net_type: NetType) -> Self {
-        Self { name, net_type, sorted: false, trie: false }
+        Self { name, net_type, sorted: false, trie: false, debug: None }
     }
 
     /// Whether something can be in it: other types are read, and nothing fills them yet.
@@ -105,6 +107,11 @@ impl Globals {
     /// The most workers that a daemon can have, whoever asks: the command line, `threads` in a
     /// configuration, or the command.
     pub const MAX_THREADS: u32 = 128;
+
+    /// What is traced of a table.
+    pub fn table_flags(&self, table: &TableConfig) -> DebugFlags {
+        table.debug.unwrap_or(self.debug.tables)
+    }
 
     /// The table of a name.
     pub fn table(&self, name: &str) -> Option<&TableConfig> {

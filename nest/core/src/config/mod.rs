@@ -90,6 +90,16 @@ impl DebugFlags {
         self.0
     }
 
+    /// The flags of these bits.
+    pub(crate) const fn from_bits(bits: u32) -> Self {
+        Self(bits & Self::ALL.0)
+    }
+
+    /// Whether one of these is among them.
+    pub const fn has(self, any: Self) -> bool {
+        self.0 & any.0 != 0
+    }
+
     /// Both sets together.
     #[must_use]
     pub const fn with(self, other: Self) -> Self {
@@ -121,12 +131,7 @@ impl DebugFlags {
     }
 
     fn parse_flag(parser: &mut ConfigParser) -> Parsed<Self> {
-        let flag = parser.expect_one_of(&Self::WORDS)?;
-        if flag == Self::ROUTES || flag == Self::FILTERS {
-            let span = parser.previous().span;
-            parser.no_effect(span, "Routes are not traced yet, this flag has no effect");
-        }
-        Ok(flag)
+        parser.expect_one_of(&Self::WORDS)
     }
 
     /// Parses what stands behind `mrtdump`: nothing is dumped yet, which a warning says.
@@ -151,19 +156,6 @@ impl DebugFlags {
             no_effect_yet(parser, place, "mrtdump");
         }
         Ok(())
-    }
-
-    /// Parses flags of something that traces nothing yet, and says so.
-    ///
-    /// # Errors
-    /// As for [`DebugFlags::parse`].
-    pub(crate) fn parse_untraced(parser: &mut ConfigParser, what: &str) -> Parsed<Self> {
-        let span = parser.previous().span;
-        let flags = Self::parse(parser)?;
-        if flags != Self::OFF {
-            parser.no_effect(span, format!("{what} are not traced yet, this has no effect"));
-        }
-        Ok(flags)
     }
 }
 

@@ -340,9 +340,9 @@ impl Loader {
         if self.parser.eat_word("protocols") {
             debug.protocols = DebugFlags::parse(&mut self.parser)?;
         } else if self.parser.eat_word("channels") {
-            debug.channels = DebugFlags::parse_untraced(&mut self.parser, "Channels")?;
+            debug.channels = DebugFlags::parse(&mut self.parser)?;
         } else if self.parser.eat_word("tables") {
-            debug.tables = DebugFlags::parse_untraced(&mut self.parser, "Tables")?;
+            debug.tables = DebugFlags::parse(&mut self.parser)?;
         } else if self.parser.eat_word("commands") {
             debug.commands = self.parser.integer_in("Level", 0..=2)?;
         } else if self.parser.eat_word("latency") {

@@ -169,7 +169,7 @@ fn option(
             no_effect(parser, place, "sorted", UNSORTED);
         }
     } else if parser.eat_word("debug") {
-        DebugFlags::parse_untraced(parser, "Tables")?;
+        table.debug = Some(DebugFlags::parse(parser)?);
     } else {
         return Err(parser.unexpected(&[]));
     }

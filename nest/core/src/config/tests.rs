@@ -7,7 +7,9 @@ use dunlin_conf::Parsed;
 use dunlin_filter::ChannelFilter;
 use dunlin_runtime::Threads;
 
-use super::{Config, ConfigParser, Globals, Kinds, LogDestination, RouterId, parse_text};
+use super::{
+    Config, ConfigParser, DebugFlags, Globals, Kinds, LogDestination, RouterId, parse_text,
+};
 use crate::log::LogClass;
 use crate::protocol::{
     ChannelKind, ChannelRules, Difference, Effect, InstanceConfig, LimitAction, Needed, Phase,
@@ -144,11 +146,11 @@ fn statements_outside_protocols() {
 #[test]
 fn what_has_no_effect_yet_is_said() {
     for (text, message) in [
-        ("debug channels all", "Channels are not traced yet"),
-        ("debug tables { states }", "Tables are not traced yet"),
-        ("debug protocols { states, routes }", "Routes are not traced yet"),
-        ("ipv4 table t { debug all; };", "Tables are not traced yet"),
-        ("protocol static { ipv4 { debug all; }; }", "Channels are not traced yet"),
+        ("debug channels all", ""),
+        ("debug tables { states }", ""),
+        ("debug protocols { states, routes }", ""),
+        ("ipv4 table t { debug all; };", ""),
+        ("protocol static { ipv4 { debug all; }; }", ""),
         ("debug protocols { states, events }", ""),
         ("debug channels off", ""),
         (
@@ -160,6 +162,27 @@ fn what_has_no_effect_yet_is_said() {
         let said = config.warnings.first().map(ToString::to_string).unwrap_or_default();
         assert!(said.contains(message) && said.is_empty() == message.is_empty(), "{text}: {said}");
     }
+}
+
+#[test]
+fn what_is_traced_has_its_own_flags_or_the_usual_ones() {
+    let text = "ipv4 table own { debug { states }; }; ipv4 table usual;
+        debug protocols { states }; debug channels { routes }; debug tables { routes, events };
+        protocol static a { ipv4 { debug { filters }; }; }
+        protocol static b { debug off; ipv4; }";
+    let config = good(text);
+    let globals = &config.globals;
+    let of_table = |name| globals.table_flags(globals.table(name).unwrap());
+    assert_eq!(of_table("own"), DebugFlags::STATES);
+    // Also of a table that was made before.
+    let usual = DebugFlags::ROUTES.with(DebugFlags::EVENTS);
+    assert_eq!([of_table("usual"), of_table("master4")], [usual; 2]);
+    let flags = |name| {
+        let protocol = config.protocol(name).unwrap();
+        (protocol.debug, protocol.channels[0].debug)
+    };
+    assert_eq!(flags("a"), (DebugFlags::STATES, DebugFlags::FILTERS));
+    assert_eq!(flags("b"), (DebugFlags::OFF, DebugFlags::ROUTES));
 }
 
 #[test]

@@ -131,7 +131,7 @@ impl Manager {
         let entry = &mut self.entries[index];
         let (fate, differences) = entry.fate(new, identity);
         let old = core::mem::replace(&mut entry.config, Arc::clone(new));
-        entry.log.set_flags(new.debug);
+        entry.log.configure(new);
         let name = &new.name;
         let say =
             |what: &str| self.log.write(LogClass::Info, format_args!("{what} protocol {name}"));

@@ -118,10 +118,13 @@ impl Manager {
                 Action::Restart => lines.push(self.restart(cx, index, message)),
                 Action::Reload(direction) => lines.push(self.reload(cx, index, *direction)),
                 Action::Refresh(direction) => self.refresh(cx, index, *direction, &mut lines),
-                Action::Debug(flags) => self.entries[index].log.set_flags(*flags),
+                Action::Debug(flags, channel) => {
+                    lines.extend(self.entries[index].trace(*flags, *channel));
+                }
             }
         }
-        if !matches!(selection, Selection::Name(_)) || matches!(action, Action::Debug(_)) {
+        let is_silent = lines.is_empty() && matches!(action, Action::Debug(..));
+        if !matches!(selection, Selection::Name(_)) || is_silent {
             lines.push(Line::new(0, ""));
         }
         lines

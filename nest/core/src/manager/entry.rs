@@ -5,10 +5,12 @@ use std::sync::Arc;
 use dunlin_runtime::{Context, GroupId};
 
 use super::{Host, Row};
+use crate::command::Line;
 use crate::config::DebugFlags;
 use crate::log::LogClass;
 use crate::protocol::{
-    Instance, InstanceConfig, InstanceId, Phase, ProtocolLog, ProtocolState, StopCause, StopReason,
+    ChannelKind, Instance, InstanceConfig, InstanceId, Phase, ProtocolLog, ProtocolState,
+    StopCause, StopReason,
 };
 use crate::timeformat::WallTime;
 
@@ -66,6 +68,20 @@ impl Entry {
             failed: false,
             host,
         }
+    }
+
+    /// Changes what is traced of the instance, or of one of its channels; a complaint if it has no such.
+    pub(super) fn trace(&self, flags: DebugFlags, channel: Option<ChannelKind>) -> Option<Line> {
+        let Some(kind) = channel else {
+            self.log.set_flags(flags);
+            return None;
+        };
+        if self.config.channel(kind).is_none() {
+            let name = self.name();
+            return Some(Line::new(9001, format!("{name} has no channel {kind}")));
+        }
+        self.log.set_channel_flags(kind, flags);
+        None
     }
 
     pub(super) fn name(&self) -> &Arc<str> {

@@ -102,8 +102,8 @@ pub enum Action {
     Reload(Option<Direction>),
     /// `reload bgp`
     Refresh(Option<Direction>),
-    /// `debug`
-    Debug(DebugFlags),
+    /// `debug`, of one channel if one is named.
+    Debug(DebugFlags, Option<ChannelKind>),
 }
 
 /// The variants of `configure`.

@@ -21,6 +21,7 @@ mod impact;
 mod message;
 mod phases;
 mod published;
+mod table_traces;
 mod tables;
 
 pub use compare::Fate;
@@ -40,6 +41,7 @@ use dunlin_runtime::{Address, Class, Context, Loop, TimerId};
 use self::configure::Changing;
 use self::entry::Entry;
 use self::phases::Stage;
+use self::table_traces::TableTraces;
 use self::tables::TableIds;
 use crate::config::Config;
 use crate::interfaces::{InterfaceSource, Interfaces};
@@ -83,6 +85,7 @@ pub struct Manager {
     router_id: u32,
     hostname: Arc<str>,
     tables: TableIds,
+    table_traces: TableTraces,
     /// The tables of the configuration in force.
     view: Arc<Tables>,
     /// Instances in the order of the configuration; children follow their parent.
@@ -114,6 +117,7 @@ impl Manager {
             resolver_knows: false,
             router_id: 0,
             tables: TableIds::default(),
+            table_traces: TableTraces::default(),
             view: Arc::default(),
             entries: Vec::new(),
             next_instance: 1,

@@ -62,7 +62,8 @@ impl Manager {
     }
 
     pub(super) fn new_entry(&self, config: Arc<InstanceConfig>) -> Entry {
-        let log = ProtocolLog::new(self.log.clone(), config.name.clone(), config.debug);
+        let places = Arc::new(self.shared.clone());
+        let log = ProtocolLog::new(self.log.clone(), &config, Some(places));
         Entry::new(config, log, Arc::clone(&self.host))
     }
 
@@ -224,13 +225,20 @@ impl Manager {
         }
     }
 
+    /// Makes tables that are new, and has all traced as the configuration says.
     pub(super) fn add_tables(&mut self) {
         for table in self.tables.add(&self.config.globals.tables) {
             self.rib.slices.send_all(Class::Routing, || SliceMessage::TableAdd {
                 id: table.id,
                 net_type: table.net_type,
             });
+            let trace = self.table_traces.add(&self.log, &table);
+            self.rib.slices.send_all(Class::Routing, || SliceMessage::TableTrace {
+                id: table.id,
+                trace: Arc::clone(&trace),
+            });
         }
+        self.table_traces.configure(&self.config.globals);
         self.view = self.tables.view(&self.config.globals.tables);
         self.publish();
     }
@@ -246,6 +254,7 @@ impl Manager {
 
     fn remove_tables(&mut self) {
         for table in self.tables.remove(&self.config.globals.tables) {
+            self.table_traces.remove(table.id);
             self.rib.slices.send_all(Class::Routing, || SliceMessage::TableRemove(table.id));
         }
     }

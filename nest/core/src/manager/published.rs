@@ -4,12 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use dunlin_filter::{ChannelFilter, RouteInput, Scratch, explain, place};
 
 use super::Host;
 use crate::config::Config;
 use crate::interfaces::Interfaces;
 use crate::log::Log;
-use crate::protocol::{Rib, Tables};
+use crate::protocol::{Places, Rib, Tables};
 use crate::timeformat::WallTime;
 
 /// What the daemon is doing.
@@ -87,6 +88,22 @@ impl Shared {
         let mut next = Published::clone(&self.current.load());
         change(&mut next);
         self.current.store(Arc::new(next));
+    }
+}
+
+impl Places for Shared {
+    fn decided(
+        &self,
+        protocol: &str,
+        filter: &ChannelFilter,
+        scratch: &mut Scratch,
+        route: &RouteInput<'_>,
+    ) -> Option<String> {
+        let config = Arc::clone(&self.current.load().config);
+        // The one in use may be of an earlier configuration, and have its places in another text.
+        let filter = config.same_filter(protocol, filter)?;
+        let decided = explain(filter, scratch, route).decided?;
+        Some(place(&config.sources, decided))
     }
 }
 

@@ -17,6 +17,9 @@ pub enum ChannelKind {
 }
 
 impl ChannelKind {
+    /// All kinds.
+    pub const ALL: [Self; 2] = [Self::Ipv4, Self::Ipv6];
+
     /// The word in the configuration and in `show protocols all`.
     pub const fn keyword(self) -> &'static str {
         match self {

@@ -8,10 +8,12 @@ use dunlin_net::NetType;
 use dunlin_rib::import::Slices;
 use dunlin_rib::registry::RegistryMessage;
 use dunlin_rib::resolver::{Connected, ResolverMessage};
+use dunlin_rib::trace::RouteTrace;
 use dunlin_rib::{SourceId, TableId};
 use dunlin_runtime::{Address, Class};
 
-use super::Reporter;
+use super::traces::{ChannelTraces, Places, own_flags};
+use super::{ChannelKind, InstanceConfig, Reporter};
 use crate::config::DebugFlags;
 use crate::interfaces::{InterfaceSource, Interfaces};
 use crate::log::{Log, LogClass};
@@ -139,17 +141,42 @@ pub struct ProtocolLog {
     /// Trace flags. Written by the manager when the configuration or a command changes them, read
     /// by the instance's loops (`Relaxed`: publishes nothing else).
     flags: Arc<AtomicU32>,
+    channels: ChannelTraces,
 }
 
 impl ProtocolLog {
-    /// The log of an instance.
-    pub fn new(log: Log, name: Arc<str>, flags: DebugFlags) -> Self {
-        Self { log, name, flags: Arc::new(AtomicU32::new(flags.bits())) }
+    /// The log of an instance. `places` finds where its filters decide.
+    pub fn new(log: Log, config: &InstanceConfig, places: Option<Arc<dyn Places>>) -> Self {
+        let name = Arc::clone(&config.name);
+        let channels = ChannelTraces::new(&log, &name, places);
+        let own = Self { log, name, flags: Arc::default(), channels };
+        own.configure(config);
+        own
     }
 
-    /// Changes the trace flags for all clones.
+    /// Takes the trace flags of a configuration, for all clones.
+    pub(crate) fn configure(&self, config: &InstanceConfig) {
+        for (kind, flags) in own_flags(config) {
+            self.channels.set_own(kind, flags);
+        }
+        self.set_flags(config.debug);
+    }
+
+    /// Changes the instance's trace flags for all clones. Its channels are traced by theirs, too.
     pub fn set_flags(&self, flags: DebugFlags) {
         self.flags.store(flags.bits(), Ordering::Relaxed);
+        self.channels.apply(flags.bits());
+    }
+
+    /// Changes what is traced of one channel besides.
+    pub(crate) fn set_channel_flags(&self, kind: ChannelKind, flags: DebugFlags) {
+        self.channels.set_own(kind, flags);
+        self.channels.apply(self.flags.load(Ordering::Relaxed));
+    }
+
+    /// What is traced of a channel's routes.
+    pub fn routes(&self, kind: ChannelKind) -> Arc<RouteTrace> {
+        Arc::clone(self.channels.of(kind))
     }
 
     /// Whether something of this kind is traced.

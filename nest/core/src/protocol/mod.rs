@@ -17,6 +17,7 @@ mod environment;
 mod instance;
 mod limits;
 mod section;
+mod traces;
 mod unbuilt;
 
 pub use channel::{
@@ -37,6 +38,8 @@ pub use limits::{
     LimitHit, ROUTE_LIMIT_EXCEEDED, limit_exceeded, limit_lines, limit_values, renew_limit,
 };
 pub use section::{InstanceConfig, NoConfig, ProtocolConfig, Section};
+pub use traces::Places;
+pub(crate) use traces::table_trace;
 pub use unbuilt::Unbuilt;
 
 use core::fmt;

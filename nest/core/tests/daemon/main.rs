@@ -8,4 +8,5 @@ mod kit;
 mod lifecycle;
 mod support;
 mod trace;
+mod traces;
 mod transcript;

@@ -66,6 +66,9 @@ impl<K: TableKey> Egress<K> {
         if burst != 0 && cx.expires(self.patience).is_none() {
             cx.arm_after(self.patience, BURST_PATIENCE);
         }
+        if !batch.told.is_empty() {
+            self.say(&batch.told);
+        }
         if !self.members.is_empty()
             && let Some(deltas) = K::own_deltas(&batch.deltas)
         {

@@ -10,6 +10,7 @@ use super::{EgressMessage, Moving, Off, Progress};
 use crate::chunk::Chunk;
 use crate::counters::ExportDelta;
 use crate::limits::TooMany;
+use crate::trace::RouteTrace;
 use crate::{MemberId, SourceId};
 
 /// A session's end of the log. Calls come from the egress loop: send a message, return.
@@ -44,6 +45,8 @@ pub struct MemberSpec {
     pub address: IpAddr,
     /// It may hold routes of another group: also say what is not exported.
     pub resync: bool,
+    /// What is traced of its routes.
+    pub trace: Option<Arc<RouteTrace>>,
 }
 
 impl fmt::Debug for MemberSpec {

@@ -29,6 +29,7 @@ mod moving;
 mod pending;
 mod progress;
 mod reader;
+mod traced;
 
 #[cfg(test)]
 mod tests;
@@ -284,6 +285,9 @@ impl<K: TableKey> Egress<K> {
             self.tell_resync(true);
         }
         spec.progress.enter(self.spec.window());
+        if let Some(trace) = &spec.trace {
+            trace.join(&self.spec.sharing);
+        }
         let member = Member {
             id,
             spec,

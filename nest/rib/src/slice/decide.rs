@@ -39,8 +39,12 @@ impl<K: TableKey> Table<K> {
     /// Decides all networks that were touched, and queues what exporters must hear.
     pub(crate) fn decide_all(&mut self, env: &mut Env<'_>) {
         let mut dirty = core::mem::take(&mut self.dirty);
+        let traced = self.is_traced();
         for before in dirty.drain(..) {
-            self.decide(before, env);
+            self.decide(before, traced, env);
+        }
+        if !self.seen.is_empty() {
+            self.say_seen();
         }
         self.best_left = false;
         self.clear_row(env);
@@ -52,7 +56,7 @@ impl<K: TableKey> Table<K> {
         }
     }
 
-    fn decide(&mut self, before: Dirty, env: &mut Env<'_>) {
+    fn decide(&mut self, before: Dirty, traced: bool, env: &mut Env<'_>) {
         let net = before.net;
         self.nets[net].out &= !DIRTY;
         let old = (before.set != NIL).then_some(Best { set: before.set, source: before.source });
@@ -70,7 +74,11 @@ impl<K: TableKey> Table<K> {
                 self.watched_changes.push(self.nets[net].key);
             }
         }
+        let former = if traced { Some(self.former(net, change, env)) } else { None };
         self.export_change(net, change, env);
+        if let Some(former) = former {
+            self.note_change(net, change, former, env);
+        }
         self.release(before.set, env);
         self.drop_net_if_empty(net);
     }

@@ -39,8 +39,10 @@ impl<K: TableKey> Table<K> {
         let mut cursor = self.resume(request, env);
         let mut routes = 0;
         self.exports.take_fed();
+        let traced = self.exports.is_group_traced(group);
         while cursor.band < stop && routes < ROUTES_PER_REPLY {
-            routes += self.feed_band(&mut cursor, ROUTES_PER_REPLY - routes, group, request, env);
+            let most = ROUTES_PER_REPLY - routes;
+            routes += self.feed_band(&mut cursor, most, (group, traced), request, env);
             if cursor.set == NIL {
                 cursor.band += 1;
                 self.enter_band(&mut cursor);
@@ -100,7 +102,7 @@ impl<K: TableKey> Table<K> {
         &mut self,
         cursor: &mut Cursor,
         most: usize,
-        group: usize,
+        (group, traced): (usize, bool),
         request: &FeedRequest,
         env: &mut Env<'_>,
     ) -> usize {
@@ -115,6 +117,9 @@ impl<K: TableKey> Table<K> {
                 if record.flags & BEST != 0 {
                     let (token, absent) = (request.token, request.withdraw_absent);
                     self.tell_token(record.net, group, token, absent, env);
+                    if traced {
+                        self.note_fed(record.net, group, token, env);
+                    }
                 }
                 cursor.route = record.set_next;
             }

@@ -9,6 +9,7 @@ use dunlin_runtime::kit::walk::{Below, Walk};
 use super::attrs::NIL;
 use super::import_again::Memo;
 use super::table::{Env, Table};
+use super::traced::is_traced;
 use crate::barrier::Barrier;
 use crate::import::TableKey;
 use crate::{ExporterId, TableId};
@@ -83,11 +84,23 @@ impl<K: TableKey> Table<K> {
         let mut memo = Memo::default();
         let mut budget = Pieces(PIECE);
         let mut progress = Progress::Done;
+        let traced = task_is_traced(task, env);
         while let Some(at) = walk.advance(&Below(self.end_for(task))) {
             match task {
-                Task::Sweep(sources) => self.sweep(at, |source, _| sources.contains(&source), env),
+                Task::Sweep(sources) => {
+                    if traced {
+                        self.note_swept(at, sources, env);
+                    }
+                    self.sweep(at, |source, _| sources.contains(&source), env);
+                }
                 Task::Unpipe(_, pipe) => self.sweep(at, |_, via| via == *pipe, env),
-                Task::Import(sources) => self.again(at, sources, &mut memo, env),
+                Task::Import(sources) => {
+                    let before = if traced { self.before_again(at, env) } else { None };
+                    self.again(at, sources, &mut memo, env);
+                    if let Some(before) = before {
+                        self.note_again(at, &before, env);
+                    }
+                }
                 Task::Decide(_) => self.touch_live(at),
                 Task::Forget(_) => self.forget_gone(at, env),
                 Task::Follow(_, follower) => self.follow(at, *follower, env),
@@ -138,4 +151,12 @@ impl<K: TableKey> Table<K> {
             self.note_piped(at, route.accepted);
         }
     }
+}
+
+/// Whether a task is about routes of which some are traced.
+fn task_is_traced(task: &Task, env: &Env<'_>) -> bool {
+    let (Task::Sweep(sources) | Task::Import(sources)) = task else { return false };
+    sources
+        .iter()
+        .any(|&index| env.sources.get(index).is_some_and(|local| is_traced(&local.source)))
 }

@@ -15,6 +15,7 @@ use crate::export::{ExportPolicy, Exporter, FeedRequest, QueryRequest};
 use crate::import::{ImportBatch, Slices};
 use crate::nexthop::{NextHopKey, NextHopState};
 use crate::resolver::ResolverMessage;
+use crate::trace::RouteTrace;
 use crate::walk::WalkRequest;
 use crate::{ExporterId, PipeId, SourceId, TableId};
 
@@ -65,6 +66,13 @@ pub enum SliceMessage {
         id: TableId,
         /// What it holds.
         net_type: NetType,
+    },
+    /// What is traced of a table.
+    TableTrace {
+        /// Which.
+        id: TableId,
+        /// Its flags and where the lines go.
+        trace: Arc<RouteTrace>,
     },
     /// A table goes with all its routes.
     TableRemove(TableId),
@@ -147,6 +155,7 @@ impl fmt::Debug for SliceMessage {
             Self::Filter { .. } => "Filter",
             Self::Barrier(_) => "Barrier",
             Self::TableAdd { .. } => "TableAdd",
+            Self::TableTrace { .. } => "TableTrace",
             Self::TableRemove(_) => "TableRemove",
             Self::ExporterAdd(_) => "ExporterAdd",
             Self::ExporterRemove(_) => "ExporterRemove",
@@ -210,6 +219,17 @@ pub struct Pipe {
     pub limit: Arc<crate::limits::Limit>,
     /// Told that the limit is exceeded, once until it is renewed.
     pub exceeded: Arc<dyn Fn() + Send + Sync>,
+    /// What is traced of what passes.
+    pub trace: Option<PipeTrace>,
+}
+
+/// What is traced of one direction of a pipe.
+#[derive(Clone, Debug)]
+pub struct PipeTrace {
+    /// The pipe's flags and where the lines go.
+    pub trace: Arc<RouteTrace>,
+    /// It is the direction that the pipe calls export.
+    pub exports: bool,
 }
 
 impl fmt::Debug for Pipe {

@@ -27,6 +27,7 @@ mod sources;
 pub(crate) mod store;
 mod table;
 mod tables;
+mod traced;
 mod verdicts;
 mod warm;
 
@@ -39,7 +40,9 @@ use dunlin_filter::Scratch;
 use dunlin_runtime::kit::queue::{QueueOptions, WorkQueue};
 use dunlin_runtime::{Address, Class, Context, Loop, Progress, Time, WorkId};
 
-pub use message::{FilterCounting, Pipe, SliceMessage, SliceStatistics, TableStatistics};
+pub use message::{
+    FilterCounting, Pipe, PipeTrace, SliceMessage, SliceStatistics, TableStatistics,
+};
 pub use policy::import_input;
 pub(crate) use read::TICK;
 
@@ -148,6 +151,11 @@ impl Slice {
                 barrier.arrive();
             }
             SliceMessage::TableAdd { id, net_type } => self.add_table(id, net_type),
+            SliceMessage::TableTrace { id, trace } => {
+                if let Some(table) = find(&mut self.tables, id) {
+                    with_table!(table, t => t.trace = Some(trace));
+                }
+            }
             SliceMessage::TableRemove(id) => self.remove_table(id),
             SliceMessage::ExporterAdd(exporter) => self.add_exporter(*exporter),
             SliceMessage::ExporterRemove(id) => self.remove_exporter(id),
@@ -202,15 +210,18 @@ impl Slice {
         let trailer = Trailer { burst: batch.burst, ..Trailer::default() };
         // A dead source's batch is dropped, but its part of the burst is waited for no longer.
         let source = if batch.source.is_alive() { self.source_of(batch) } else { None };
+        let traced = traced::is_traced(&batch.source);
         let (tables, mut env) = self.parts();
         if let Some(source) = source {
             match (find(tables, id), &batch.ops) {
-                (Some(AnyTable::V4(table)), Ops::V4(ops)) => {
-                    table.import(source, &batch.attrs, ops, &mut env);
-                }
-                (Some(AnyTable::V6(table)), Ops::V6(ops)) => {
-                    table.import(source, &batch.attrs, ops, &mut env);
-                }
+                (Some(AnyTable::V4(table)), Ops::V4(ops)) => match traced {
+                    false => table.import(source, &batch.attrs, ops, &mut env),
+                    true => table.import_traced(source, &batch.attrs, ops, &mut env),
+                },
+                (Some(AnyTable::V6(table)), Ops::V6(ops)) => match traced {
+                    false => table.import(source, &batch.attrs, ops, &mut env),
+                    true => table.import_traced(source, &batch.attrs, ops, &mut env),
+                },
                 _ => {}
             }
         }

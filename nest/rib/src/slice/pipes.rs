@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dunlin_attr::Attrs;
+use dunlin_attr::{Attrs, Dest};
 
 use super::attrs::NIL;
 use super::message::Pipe;
@@ -12,6 +12,7 @@ use crate::PipeId;
 use crate::counters::ImportDelta;
 use crate::export::{ExportPolicy, ExportVerdict, RouteView};
 use crate::import::TableKey;
+use crate::trace::flags_of;
 
 /// [`Route::via`] of a route that came through no pipe.
 pub(crate) const NO_PIPE: u16 = u16::MAX;
@@ -32,14 +33,18 @@ pub(crate) struct PipedChange<K> {
 #[derive(Debug)]
 pub(crate) struct PipedOp<K> {
     pub(crate) pipe: PipeId,
-    key: K,
-    source: u16,
-    path_id: u32,
+    pub(super) key: K,
+    pub(super) source: u16,
+    pub(super) path_id: u32,
     generation: u8,
     /// None if the route went, or was refused by the pipe's filter.
-    set: Option<Arc<Attrs>>,
+    pub(super) set: Option<Arc<Attrs>>,
     /// The route is there; if it has no set the pipe's filter refused it.
-    update: bool,
+    pub(super) update: bool,
+    /// What was done with packets before the pipe's filter, if the route is there and the pipe is traced.
+    pub(super) dest: Option<Dest>,
+    /// The pipe is traced.
+    traced: bool,
 }
 
 /// The pipes of a table: those that take from it, and those that put into it.
@@ -185,6 +190,7 @@ impl<K: TableKey> Table<K> {
         let changes = core::mem::take(&mut self.piped);
         for pipe in &self.pipes.out {
             let mut counted = ImportDelta::default();
+            let traced = flags_of(pipe.trace.as_ref().map(|pipe| &pipe.trace)) != 0;
             for change in &changes {
                 let came = self.pipes.inward(change.via);
                 let back = came.is_some_and(|came| came.instance == pipe.instance);
@@ -204,6 +210,8 @@ impl<K: TableKey> Table<K> {
                     generation: change.generation + 1,
                     set,
                     update,
+                    dest: change.set.as_ref().filter(|_| traced).map(|set| set.dest()),
+                    traced,
                 });
             }
             pipe.counters.add(&counted);
@@ -212,7 +220,15 @@ impl<K: TableKey> Table<K> {
     }
 
     /// Puts a change that came through a pipe into this table.
-    pub(crate) fn apply_piped(&mut self, op: &PipedOp<K>, env: &mut Env<'_>) {
+    pub(crate) fn apply_from_pipe(&mut self, op: &PipedOp<K>, env: &mut Env<'_>) {
+        let before = if op.traced { self.before_piped(op, env) } else { None };
+        self.apply_piped(op, env);
+        if let Some(before) = before {
+            self.note_piped_op(op, &before, env);
+        }
+    }
+
+    fn apply_piped(&mut self, op: &PipedOp<K>, env: &mut Env<'_>) {
         let Some(via) = self.pipes.inward_index(op.pipe) else { return };
         let id = RouteId { source: op.source, path_id: op.path_id, via };
         // A dead source's routes may be swept here already: none may come after.

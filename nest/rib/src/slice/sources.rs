@@ -231,6 +231,11 @@ impl Sources {
         self.list[usize::from(index)].as_ref().expect("source of a route")
     }
 
+    /// The source with an index, if one has it.
+    pub(crate) fn get(&self, index: u16) -> Option<&Local> {
+        self.list.get(usize::from(index))?.as_ref()
+    }
+
     /// As [`at`](Self::at), and its counters will be flushed.
     #[inline]
     #[expect(clippy::expect_used, reason = "routes name living entries only")]

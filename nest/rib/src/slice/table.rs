@@ -15,11 +15,13 @@ use super::hops::{self, Hops};
 use super::pipes::{PipedChange, Pipes};
 use super::sources::Sources;
 use super::store::Store;
+use super::traced::Seen;
 use super::verdicts::Verdicts;
 use crate::import::TableKey;
 use crate::index::Index;
 use crate::nexthop::{NextHopKey, NextHopState};
 use crate::resolver::WatchReport;
+use crate::trace::RouteTrace;
 use crate::{Resolve, SliceId, TableId};
 
 /// Set in [`Net::out`] while the network waits for its decision.
@@ -117,6 +119,10 @@ pub(crate) struct Table<K: TableKey> {
     pub(crate) watches: BTreeSet<IpAddr>,
     /// Networks inside which watched addresses may have a new longest match.
     pub(crate) watched_changes: Vec<K>,
+    /// What is traced of the table.
+    pub(crate) trace: Option<Arc<RouteTrace>>,
+    /// What has become of routes that are traced, until it is said.
+    pub(crate) seen: Vec<Seen<K>>,
 }
 
 /// Where a network is looked for.
@@ -161,6 +167,8 @@ impl<K: TableKey> Table<K> {
             piped: Vec::new(),
             watches: BTreeSet::new(),
             watched_changes: Vec::new(),
+            trace: None,
+            seen: Vec::new(),
         }
     }
 

@@ -54,7 +54,7 @@ pub(super) fn finish(
                 for op in table.run_pipes(env) {
                     let target = target_of(tables, op.pipe);
                     if let Some(AnyTable::V4(other)) = target.and_then(|id| find(tables, id)) {
-                        other.apply_piped(&op, env);
+                        other.apply_from_pipe(&op, env);
                         waiting.extend(target.filter(|id| !waiting.contains(id)));
                     }
                 }
@@ -63,7 +63,7 @@ pub(super) fn finish(
                 for op in table.run_pipes(env) {
                     let target = target_of(tables, op.pipe);
                     if let Some(AnyTable::V6(other)) = target.and_then(|id| find(tables, id)) {
-                        other.apply_piped(&op, env);
+                        other.apply_from_pipe(&op, env);
                         waiting.extend(target.filter(|id| !waiting.contains(id)));
                     }
                 }

@@ -19,5 +19,6 @@ mod session;
 mod sharing;
 mod stalls;
 mod support;
+mod traces;
 mod walks;
 pub(crate) mod world;

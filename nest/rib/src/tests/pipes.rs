@@ -69,6 +69,7 @@ fn put_pipe(world: &mut World, id: u32, (from, to): (TableId, TableId), kind: Ki
             max_generation: 16,
             limit: Arc::clone(&seen.limit),
             exceeded: Arc::clone(&exceeded),
+            trace: None,
         }))
     });
     world.run(20);

@@ -18,6 +18,7 @@ use crate::import::Slices;
 use crate::limits::TooMany;
 use crate::registry::{GroupFigures, GroupFound, JoinSpec, RegistryMessage};
 use crate::testing::{Kind, Look, TestPolicy};
+use crate::trace::RouteTrace;
 use crate::{MemberId, SourceId, TableId};
 
 /// What the test sees of a session.
@@ -115,6 +116,7 @@ pub(super) struct Session {
     pub(super) address: std::net::IpAddr,
     pub(super) table: TableId,
     pub(super) encoder: u64,
+    pub(super) trace: Option<Arc<RouteTrace>>,
     pub(super) registry: Address<RegistryMessage>,
     pub(super) slices: Slices,
     pub(super) seen: Arc<Mutex<Seen>>,
@@ -142,6 +144,7 @@ impl Session {
             address,
             table: TableId(0),
             encoder,
+            trace: None,
             registry,
             slices,
             seen,
@@ -187,6 +190,7 @@ impl Session {
                 source: self.source,
                 address: self.address,
                 resync,
+                trace: self.trace.clone(),
             },
             limit,
             found: Arc::new(ToSeen {

@@ -45,6 +45,8 @@ pub(crate) struct World {
     pub(super) rng: Rng,
     /// Leaves of members beyond this lag.
     pub(super) next_id: u32,
+    /// What is traced of the exports to the next peer.
+    pub(super) next_trace: Option<Arc<crate::trace::RouteTrace>>,
 }
 
 impl World {
@@ -82,6 +84,7 @@ impl World {
             events: Arc::default(),
             rng: Rng::new(seed),
             next_id: 1,
+            next_trace: None,
         }
     }
 
@@ -106,7 +109,8 @@ impl World {
         let source = Arc::new(source);
         let seen: Arc<Mutex<Seen>> = Arc::default();
         let rib = (self.registry.clone(), self.slices.clone());
-        let session = Session::new(source.id, address, 1, rib, Arc::clone(&seen));
+        let mut session = Session::new(source.id, address, 1, rib, Arc::clone(&seen));
+        session.trace = self.next_trace.take();
         let session = self.sim.spawn(&format!("peer {id}"), Class::Routing, session);
         session.send(Class::Routing, SessionMessage::Join(kind, None)).unwrap();
         let builder = ImportBuilder::new(self.slices.clone(), Arc::clone(&source), credit);

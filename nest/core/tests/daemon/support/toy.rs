@@ -365,6 +365,7 @@ impl ToyLoop {
             source.import = channel.import.clone();
             source.preference = channel.preference;
             source.keep_filtered = channel.keep_filtered;
+            source.trace = Some(environment.log.routes(channel.kind));
             let source = Arc::new(source);
             self.sources.push(source.clone());
             self.feed(channel.kind, source);

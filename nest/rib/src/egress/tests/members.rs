@@ -47,6 +47,7 @@ fn try_join(group: &mut Egress<Prefix4>, source: u32) -> Result<MemberId, TooMan
         source: SourceId(source),
         address: address(source),
         resync: false,
+        trace: None,
     })
 }
 

@@ -5,6 +5,7 @@
 //! * [`family`]: policies that differ only in constants, asked at once;
 //! * [`change`]: what a change of best route means to groups and followers;
 //! * [`tally`]: figures of each source's routes, for the sessions that they come from;
+//! * [`traced`]: what export groups hear that are traced;
 //! * [`told`]: feeds and queries, what one group holds for a network.
 
 mod change;
@@ -13,6 +14,7 @@ mod held;
 mod row;
 mod tally;
 mod told;
+mod traced;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -29,6 +31,7 @@ use crate::export::{
 };
 use crate::import::{Burst, NONE, TableKey};
 use crate::limits::LimitKind;
+use crate::trace::Told;
 use family::Families;
 use held::AdjOut;
 use row::Row;
@@ -65,6 +68,8 @@ pub(crate) struct Slot<K> {
     /// Times that the policy was asked in this turn.
     evaluations: u64,
     tally: Tally,
+    /// What became of networks, if the group is traced.
+    told: Vec<Told>,
 }
 
 /// See the module.
@@ -116,6 +121,7 @@ impl<K: TableKey> Slot<K> {
             exported: 0,
             evaluations: 0,
             tally: Tally::default(),
+            told: Vec::new(),
         }
     }
 
@@ -147,7 +153,7 @@ impl<K: TableKey> Slot<K> {
     fn send(&mut self, env: &Env<'_>, trailer: &Trailer) {
         let wanted = trailer.feed.is_some() || trailer.query.is_some();
         let burst = trailer.burst.filter(|_| self.exporter.kind == ExporterKind::Group);
-        if self.deltas.is_empty() && burst.is_none() && !wanted {
+        if self.deltas.is_empty() && burst.is_none() && !wanted && self.told.is_empty() {
             return;
         }
         self.last = None;
@@ -161,6 +167,7 @@ impl<K: TableKey> Slot<K> {
             deltas: K::deltas(core::mem::take(&mut self.deltas)),
             feed: trailer.feed,
             query: trailer.query,
+            told: core::mem::take(&mut self.told),
         }));
     }
 

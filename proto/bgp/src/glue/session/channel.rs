@@ -263,6 +263,7 @@ impl Session {
         source.import = config.import.clone();
         source.preference = config.preference;
         source.limits = config.import_limits();
+        source.trace = Some(self.environment.log.routes(config.kind));
         source.counters = Arc::clone(self.import_counters(config.kind));
         source
     }

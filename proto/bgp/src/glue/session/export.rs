@@ -155,6 +155,7 @@ impl Channel {
                 source: self.source.id,
                 address,
                 resync: self.old.is_some(),
+                trace: self.source.trace.clone(),
             },
             limit: self.export_limit.clone().map(|limit| ExportLimit {
                 limit,
