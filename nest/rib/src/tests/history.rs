@@ -1,11 +1,16 @@
 //! Random histories of the whole crate against the model.
 
+use core::fmt;
+use core::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
+
 use dunlin_filter::ChannelFilter;
 
 use super::encoder::{OWN_HOP, UNSENDABLE};
 use super::session::SessionMessage;
 use super::world::World;
 use crate::testing::{Kind, Look, for_seeds, net};
+use crate::trace::{FILTERS, ROUTES, TraceSink};
 
 const NETS: usize = 60;
 
@@ -98,7 +103,10 @@ fn step(world: &mut World) {
 }
 
 fn history(slices: usize, seed: u64, max_lag: u64) {
-    let mut world = World::new(slices, seed, max_lag);
+    run(World::new(slices, seed, max_lag));
+}
+
+fn run(mut world: World) {
     for _ in 0..4 {
         let kind = some_kind(&mut world);
         world.add_peer(kind);
@@ -106,6 +114,7 @@ fn history(slices: usize, seed: u64, max_lag: u64) {
     for _ in 0..3 {
         for _ in 0..120 {
             step(&mut world);
+            some_flags(&mut world);
         }
         world.settle();
         world.check();
@@ -126,6 +135,38 @@ fn everybody_ends_with_what_the_model_says_with_two_slices() {
 #[test]
 fn everybody_ends_with_what_the_model_says_with_four_slices() {
     for_seeds(40, |seed| history(4, 2000 + seed, 4_000_000));
+}
+
+/// Where tracing is, flags that change now and then.
+fn some_flags(world: &mut World) {
+    if !world.traces.is_empty() && world.rng.one_in(8) {
+        let flags = [0, ROUTES, FILTERS, ROUTES | FILTERS][world.rng.below(4)];
+        let at = world.rng.below(world.traces.len());
+        world.traces[at].set_flags(flags);
+    }
+}
+
+/// Counts lines.
+#[derive(Default)]
+struct Lines(AtomicUsize);
+
+impl TraceSink for Lines {
+    fn line(&self, name: &str, text: fmt::Arguments<'_>) {
+        assert!(!format!("{name} {text}").is_empty());
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Routes that are traced go another way, and must come to the same.
+#[test]
+fn everybody_ends_with_what_the_model_says_if_routes_are_traced() {
+    for_seeds(20, |seed| {
+        let lines = Arc::new(Lines::default());
+        let mut world = World::new(1 << (seed % 3), 3000 + seed, 1_000_000);
+        world.lines = Some(Arc::clone(&lines) as Arc<dyn TraceSink>);
+        run(world);
+        assert!(lines.0.load(Ordering::Relaxed) > 100, "routes were traced");
+    });
 }
 
 /// Histories in which something was wrong once, with hashes as the tests fix them.

@@ -18,6 +18,7 @@ use crate::slice::{Slice, SliceMessage, SliceStatistics};
 use crate::testing::{
     Events, Kind, Look, Model, ModelRoute, Rng, address, attrs, bgp_source, fix_hashes,
 };
+use crate::trace::{FILTERS, ROUTES, RouteTrace, TraceSink};
 use crate::{SliceId, Source, SourceId, TableId};
 
 pub(super) const TABLE: TableId = TableId(0);
@@ -46,7 +47,11 @@ pub(crate) struct World {
     /// Leaves of members beyond this lag.
     pub(super) next_id: u32,
     /// What is traced of the exports to the next peer.
-    pub(super) next_trace: Option<Arc<crate::trace::RouteTrace>>,
+    pub(super) next_trace: Option<Arc<RouteTrace>>,
+    /// Where lines of all peers to come go, if they are to be traced.
+    pub(super) lines: Option<Arc<dyn TraceSink>>,
+    /// What is traced of those that there are.
+    pub(super) traces: Vec<Arc<RouteTrace>>,
 }
 
 impl World {
@@ -85,6 +90,8 @@ impl World {
             rng: Rng::new(seed),
             next_id: 1,
             next_trace: None,
+            lines: None,
+            traces: Vec::new(),
         }
     }
 
@@ -106,6 +113,13 @@ impl World {
         let mut source = bgp_source(id, id, TABLE.0, &self.events);
         source.import = ChannelFilter::Accept;
         change(&mut source);
+        if let Some(lines) = &self.lines {
+            let name = format!("peer {id}").into();
+            let trace = Arc::new(RouteTrace::new(name, ROUTES | FILTERS, Arc::clone(lines)));
+            source.trace = Some(Arc::clone(&trace));
+            self.next_trace = Some(Arc::clone(&trace));
+            self.traces.push(trace);
+        }
         let source = Arc::new(source);
         let seen: Arc<Mutex<Seen>> = Arc::default();
         let rib = (self.registry.clone(), self.slices.clone());
