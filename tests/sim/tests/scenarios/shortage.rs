@@ -25,6 +25,10 @@ fn up(world: &World, speakers: &[usize]) -> usize {
 fn none_left(world: &mut World, daemon: usize, bystanders: [usize; 2], others: &[usize]) {
     let host = world.daemon_address(daemon);
     world.sim.net().set_shortage(0);
+    // All come back once more: a failure that chance had in store is over once somebody is accepted.
+    others.iter().for_each(|at| world.tell(*at, SpeakerMessage::Drop));
+    world.run(S);
+    world.converge(90 * S);
     world.sim.net().limit_descriptors(host, 0);
     let (since, failed) = (world.now(), world.sim.net().shortages());
     let said = words(world, daemon);
