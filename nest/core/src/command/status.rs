@@ -18,7 +18,9 @@ pub(super) fn show(desk: &Desk, output: &mut Output) {
     output.row(1011, &format!("Last reboot on {}", time(published.started)));
     output.row(1011, &format!("Last reconfiguration on {}", time(published.configured)));
     let own = env!("CARGO_PKG_VERSION");
-    output.row(1011, &format!("Dunlin {own}, {} slices", shared.rib.slices.count()));
+    let slices = shared.rib.slices.count();
+    let word = if slices == 1 { "slice" } else { "slices" };
+    output.row(1011, &format!("Dunlin {own}, {slices} {word}"));
     output.last(
         13,
         match published.status {
