@@ -205,13 +205,24 @@ impl Set {
         }
     }
 
-    fn ranges(&self) -> Vec<(u128, u128)> {
-        let mut ranges: Vec<(u128, u128)> = match &self.ranges {
+    /// Items that a set of the same values can be made of.
+    pub(crate) fn items(&self) -> Vec<Item> {
+        let ranges = self.wide().into_iter().map(|(low, high)| Item::Range(low, high));
+        ranges.chain(self.rectangles.iter().cloned().map(Item::Rectangle)).collect()
+    }
+
+    fn wide(&self) -> Vec<(u128, u128)> {
+        match &self.ranges {
             Ranges::Narrow(ranges) => {
                 ranges.iter().map(|&(low, high)| (low.into(), high.into())).collect()
             }
             Ranges::Wide(ranges) => ranges.to_vec(),
-        };
+        }
+    }
+
+    /// All of it as ranges.
+    fn ranges(&self) -> Vec<(u128, u128)> {
+        let mut ranges = self.wide();
         ranges.extend(self.rectangles.iter().flat_map(Rectangle::rows));
         ranges.sort_unstable();
         ranges

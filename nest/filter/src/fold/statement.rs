@@ -82,6 +82,7 @@ impl Folder {
                 _ => nodes.push(statement),
             }
         }
+        self.join_deletions(&mut nodes);
         if let [only] = nodes[..] {
             return only;
         }

@@ -135,6 +135,56 @@ fn what_can_be_told_apart_stays_apart() {
 }
 
 #[test]
+fn deletions_in_a_row_are_one_for_each_list() {
+    for (one, other) in [
+        (
+            "bgp_community.delete([(1, 2), (3, 4..5)]); bgp_large_community.delete([(1, 2, 3), (4, *, *)]); \
+             bgp_ext_community.delete([(rt, 1, 2), (ro, 3, *)]); accept;",
+            "bgp_community.delete([(1, 2)]); bgp_large_community.delete([(1, 2, 3)]); \
+             bgp_ext_community.delete([(rt, 1, 2)]); bgp_community.delete([(3, 4..5)]); \
+             { bgp_large_community.delete([(4, *, *)]); } bgp_ext_community.delete([(ro, 3, *)]); accept;",
+        ),
+        (
+            "bgp_community.delete([(*, 7), (1..2, 5..6), (8, 9)]); accept;",
+            "bgp_community.delete([(*, 7), (1, 5..6)]); bgp_community.delete((8, 9)); bgp_community.delete([(2, 5..6), (*, 7)]); accept;",
+        ),
+        (
+            "bgp_large_community.delete([(1, 2, 3), (1, 2, 4)]); accept;",
+            "bgp_large_community.delete((1, 2, 3)); bgp_large_community.delete((1, 2, 4)); accept;",
+        ),
+    ] {
+        assert_eq!(filter("", one), filter("", other), "{one} and {other}");
+    }
+}
+
+fn changes(program: &Program) -> usize {
+    program.code.nodes.iter().filter(|node| matches!(node, Node::SetAttribute(..))).count()
+}
+
+#[test]
+fn what_looks_at_a_list_or_may_fail_is_between_deletions() {
+    for body in [
+        "bgp_community.delete([(1, 2)]); bgp_community.add((3, 4)); bgp_community.delete([(5, 6)]); ",
+        "bgp_community.delete([(1, 2)]); bgp_med = 1; bgp_community.delete([(5, 6)]); ",
+        "bgp_community.delete([(1, 2)]); bgp_community.delete([]); bgp_community.delete([(5, 6)]); ",
+        "bgp_community.delete([(1, 2)]); bgp_community = bgp_community.filter([(3, *)]); \
+         bgp_community.delete([(5, 6)]); ",
+        "bgp_path.delete([1]); bgp_path.delete([2]); bgp_path.delete([3]); ",
+        "bgp_cluster_list.delete([1.1.1.1]); bgp_cluster_list.delete([2.2.2.2]); bgp_community.delete([(1, 2)]); ",
+        // What the run computes.
+        "bgp_community.delete([(1, 2)]); bgp_community.delete([(bgp_med, 2)]); bgp_community.delete([(5, 6)]); ",
+    ] {
+        let program = filter("", &format!("{body} accept;"));
+        assert_eq!(changes(&program), 3, "{body} {:#?}", program.code.nodes);
+    }
+    let program = filter(
+        "",
+        "bgp_community.delete([(1, 2)]); if bgp_community.len > 1 then reject; bgp_community.delete([(3, 4)]); accept;",
+    );
+    assert_eq!(changes(&program), 2);
+}
+
+#[test]
 fn code_that_is_never_run_reads_nothing() {
     let idle = filter(
         &library(),
@@ -310,7 +360,7 @@ impl Maker<'_> {
                 let f = self.choose(u8::try_from(self.functions).unwrap());
                 format!("s{f}({}, {}); ", self.int(0), self.bool(0))
             }
-            4 | 5 => format!("bgp_community.add(({}, 2)); ", self.choose(4)),
+            4 | 5 => self.list_change(),
             6 if !self.ints.is_empty() => {
                 let at = self.choose(u8::try_from(self.ints.len()).unwrap());
                 let name = self.ints[usize::from(at)].clone();
@@ -346,6 +396,28 @@ impl Maker<'_> {
                 self.ints.pop();
                 text
             }
+        }
+    }
+
+    /// One change of a list, or some deletions at once.
+    fn list_change(&mut self) -> String {
+        let (n, m) = (self.choose(4), self.choose(3));
+        let deletion = |which| match which {
+            0 => format!("bgp_community.delete([({n}, {m})]); "),
+            1 => format!("bgp_large_community.delete([({n}, *, {m})]); "),
+            2 => format!("bgp_community.delete([(1, 1..{}), (*, {m})]); ", n + 1),
+            3 => format!("bgp_community.delete(({n}, {m})); "),
+            4 => format!("bgp_large_community.delete(({n}, 1, 1)); "),
+            5 => format!("bgp_ext_community.delete([(rt, {n}, {m}), (rt, 5, *)]); "),
+            6 => format!("bgp_community.delete(bgp_community.filter([({n}, *)])); "),
+            _ => "bgp_community.delete([]); ".to_owned(),
+        };
+        match self.choose(6) {
+            0 | 1 => format!("bgp_community.add(({n}, 2)); "),
+            2 => format!("bgp_large_community.add(({n}, 1, {m})); "),
+            3 => format!("bgp_ext_community.add((rt, {n}, {m})); "),
+            4 => deletion(self.choose(8)),
+            _ => (0..4).map(|_| deletion(self.choose(8))).collect(),
         }
     }
 
@@ -385,6 +457,8 @@ fn routes() -> Vec<Arc<Attrs>> {
     builder.set_local_pref(Some(1));
     let list: dunlin_net::community::CommunitiesBuf = "(1,1) (2,2)".parse().unwrap();
     builder.set_communities(list.view()).unwrap();
+    let list: dunlin_net::community::LargeCommunitiesBuf = "(1,1,1) (2,1,2)".parse().unwrap();
+    builder.set_large_communities(list.view()).unwrap();
     vec![builder.finish(), AttrsBuilder::new(Rts::Static).finish()]
 }
 
