@@ -2,9 +2,9 @@
 //!
 //! The builder folds operations on literals while it parses. This goes over finished code and does
 //! the rest: variables that are set once, to a constant; conditions and `case`s that are decided;
-//! what comes after the end of a block; predicates made of `if ... then return`; deletions from lists
-//! that come one after the other ([`deletions`]); calls of small functions, which are put in place
-//! ([`inline`]). What is left is numbered in one way ([`compact`]),
+//! what comes after the end of a block; predicates made of `if ... then return`; tests that are one
+//! ([`merging`]); deletions from lists that come one after the other ([`deletions`]); calls of small
+//! functions, which are put in place ([`inline`]). What is left is numbered in one way ([`compact`]),
 //! so that programs that come to the same are the same.
 //!
 //! # Invariants
@@ -17,6 +17,7 @@ mod compact;
 mod deletions;
 mod expression;
 mod inline;
+mod merging;
 mod statement;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -76,10 +76,10 @@ impl Folder {
                 Node::Nothing => self.changed = true,
                 Node::Block(inner) => {
                     let inner = self.listed(*inner).to_vec();
-                    nodes.extend(inner);
+                    inner.into_iter().for_each(|node| self.append(&mut nodes, node));
                     self.changed = true;
                 }
-                _ => nodes.push(statement),
+                _ => self.append(&mut nodes, statement),
             }
         }
         self.join_deletions(&mut nodes);
@@ -91,6 +91,18 @@ impl Folder {
         }
         let list = self.list(&nodes);
         self.push(Node::Block(list), spot)
+    }
+
+    /// Puts a statement behind others, or makes it part of the last.
+    fn append(&mut self, nodes: &mut Vec<NodeId>, statement: NodeId) {
+        let last = nodes.last().copied();
+        match last.and_then(|last| self.test_behind(last, statement)) {
+            Some(both) => {
+                nodes.pop();
+                nodes.push(both);
+            }
+            None => nodes.push(statement),
+        }
     }
 
     /// Whether nothing behind the statement is reached.
@@ -145,7 +157,8 @@ impl Folder {
             {
                 self.nothing(spot)
             } else {
-                self.push(Node::If(condition, then, rest), spot)
+                self.test_in_test(condition, then, rest, spot)
+                    .unwrap_or_else(|| self.push(Node::If(condition, then, rest), spot))
             };
         }
         rest
@@ -286,7 +299,7 @@ impl Folder {
     }
 
     /// Whether a chain may get longer, and those in it nest deeper.
-    fn is_short(&self, mut id: NodeId) -> bool {
+    pub(super) fn is_short(&self, mut id: NodeId) -> bool {
         for _ in 0..MAX_CHAINS {
             match self.node(id) {
                 Node::Logic(_, steps) if steps.len() >= MAX_CHAIN => return false,
@@ -315,11 +328,7 @@ impl Folder {
         };
         let rest = match self.node(end) {
             Node::Constant(Constant::Bool(value)) if *value == (op == Logic::And) => Vec::new(),
-            // Alike all the way, so it does not matter where parentheses are.
-            Node::Logic(first, steps) if steps.iter().all(|(other, _)| *other == op) => {
-                core::iter::once((op, *first)).chain(steps.iter().copied()).collect()
-            }
-            _ => vec![(op, end)],
+            _ => self.steps(op, end),
         };
         let value = self.chain(start, rest, spot);
         Some(self.push(Node::Return(value), spot))

@@ -185,6 +185,52 @@ fn what_looks_at_a_list_or_may_fail_is_between_deletions() {
 }
 
 #[test]
+fn tests_of_tests_and_tests_that_end_alike_are_one() {
+    for (one, other) in [
+        (
+            "if bgp_med = 1 && bgp_local_pref = 2 then reject; accept;",
+            "if bgp_med = 1 then { if bgp_local_pref = 2 then reject; } accept;",
+        ),
+        (
+            "if bgp_med = 1 && (bgp_local_pref = 2 || net.len = 3) then { print 1; reject; } accept;",
+            "if bgp_med = 1 then if bgp_local_pref = 2 || net.len = 3 then { print 1; reject; } accept;",
+        ),
+        (
+            "if bgp_med = 1 || bgp_med = 2 || bgp_med = 3 then reject; accept;",
+            "if bgp_med = 1 then reject; if bgp_med = 2 then { reject; } if bgp_med = 3 then reject; accept;",
+        ),
+        (
+            "if (bgp_med = 1 && (net.len = 2 || net.len = 3)) || (bgp_med = 4 && net.len = 5) then accept; reject;",
+            "if both() then accept; reject;",
+        ),
+    ] {
+        let both = "function both() -> bool { if bgp_med = 1 then { if net.len = 2 then return true; \
+                    if net.len = 3 then return true; } if bgp_med = 4 then if net.len = 5 then return true; \
+                    return false; }";
+        assert_eq!(filter(both, one), filter(both, other), "{one} and {other}");
+    }
+    let ifs = |body: &str| {
+        let program = filter("function f() -> bool { bgp_med = 5; return true; }", body);
+        program.code.nodes.iter().filter(|node| matches!(node, Node::If(..))).count()
+    };
+    for body in [
+        // Something else is done too, or elsewhere.
+        "if bgp_med = 1 then { if net.len = 2 then reject; bgp_med = 3; } accept;",
+        "if bgp_med = 1 then { if net.len = 2 then reject; } else bgp_med = 4; accept;",
+        "if bgp_med = 1 then { if net.len = 2 then reject; else bgp_med = 4; } accept;",
+        "if bgp_med = 1 then reject; if net.len = 2 then accept; bgp_med = 1; accept;",
+        "if bgp_med = 1 then reject \"a\"; if net.len = 2 then reject \"a\"; accept;",
+        "if bgp_med = 1 then reject; bgp_med = 2; if net.len = 2 then reject; accept;",
+        "if bgp_med = 1 then reject; else print 1; if net.len = 2 then reject; accept;",
+        // It may be no bool.
+        "if f() then { if net.len = 2 then reject; } accept;",
+        "if net.len = 2 then reject; if f() then reject; accept;",
+    ] {
+        assert_eq!(ifs(body), 2, "{body}");
+    }
+}
+
+#[test]
 fn code_that_is_never_run_reads_nothing() {
     let idle = filter(
         &library(),
