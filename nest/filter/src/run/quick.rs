@@ -176,8 +176,9 @@ impl<'s, T: Tracer> Machine<'s, '_, T> {
     }
 
     fn quick_order(&self, frame: &Frame<'s>, a: NodeId, b: NodeId) -> Option<Ordering> {
-        let other = self.quick_int(frame, b)?;
-        self.quick_int(frame, a).map(|one| one.cmp(&other))
+        // In the order in which the general way looks at them.
+        let one = self.quick_int(frame, a)?;
+        self.quick_int(frame, b).map(|other| one.cmp(&other))
     }
 
     fn quick_match(&self, frame: &Frame<'s>, a: NodeId, b: NodeId) -> Option<bool> {
