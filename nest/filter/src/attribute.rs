@@ -207,6 +207,16 @@ impl Attribute {
         }
     }
 
+    /// Whether it is the same. Most are told apart by a number.
+    #[inline]
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Bgp(one, kind), Self::Bgp(other, wanted)) => one == other && kind == wanted,
+            (Self::Bgp(..), _) | (_, Self::Bgp(..)) => false,
+            _ => self == other,
+        }
+    }
+
     /// Its value depends on where the route came from, not only on its attributes.
     pub(crate) fn is_of_source(&self) -> bool {
         matches!(self, Self::Proto | Self::From)

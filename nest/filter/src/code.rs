@@ -18,6 +18,7 @@ use dunlin_net::{
 use crate::{
     attribute::Attribute,
     fingerprint::Fingerprint,
+    flat::{self, Flat},
     fold,
     method::Method,
     set::{Item, Switch},
@@ -228,6 +229,8 @@ pub(crate) struct Code {
     /// Types of the slots.
     pub(crate) kinds: Box<[Type]>,
     pub(crate) reads: Reads,
+    /// What runs in its place if nobody watches, for code that is folded.
+    pub(crate) flat: Option<Arc<Flat>>,
     /// Zero as long as nobody asked.
     hash: AtomicU64,
     /// As `hash`, but all constants of a type are alike.
@@ -269,13 +272,15 @@ impl Code {
             slots: u16::try_from(kinds.len()).unwrap_or(u16::MAX),
             kinds: kinds.into(),
             reads,
+            flat: None,
             hash: AtomicU64::new(0),
             shape: 0,
             identity: Identity::new(),
         }
     }
 
-    /// The code with its numbers. What stays to be shown and counted gets one when it is counted.
+    /// The code with its numbers, and ready to run. What stays to be shown and counted gets one when it
+    /// is counted.
     pub(crate) fn sealed(mut self) -> Self {
         self.fingerprint();
         let hashes = self.hashes();
@@ -284,6 +289,7 @@ impl Code {
             (shape, &self.operands, &self.switches),
             (&hashes, self.body, &self.kinds),
         ));
+        self.flat = flat::compile(&self);
         self
     }
 
@@ -359,6 +365,7 @@ impl Code {
             slots: self.slots,
             kinds: self.kinds.clone(),
             reads: self.reads,
+            flat: self.flat.clone(),
             hash: AtomicU64::new(self.hash.load(Ordering::Relaxed)),
             shape: self.shape,
             identity: self.identity,
@@ -448,7 +455,8 @@ impl Code {
     /// Bytes in use, sets not counted.
     pub(crate) fn memory(&self) -> usize {
         let node = size_of::<Node>() + size_of::<Spot>();
-        node * self.nodes.len() + size_of::<NodeId>() * self.operands.len()
+        let flat = self.flat.as_ref().map_or(0, |flat| flat.memory());
+        node * self.nodes.len() + size_of::<NodeId>() * self.operands.len() + flat
     }
 }
 

@@ -1,8 +1,8 @@
 //! BIRD's filter language: types, compiler, evaluator.
 //!
 //! The parser compiles filters and functions straight into [`Program`]s: trees in an arena with
-//! variables as slots, constants folded (`fold`) and sets in the form that is asked fastest (`lookup`,
-//! `PrefixSet`). A program is immutable and shared; running it ([`run`]) needs a [`Scratch`] of the
+//! variables as slots, constants folded (`fold`), sets in the form that is asked fastest (`lookup`,
+//! `PrefixSet`) and what is usual as operations in a row (`flat`). A program is immutable and shared; running it ([`run`]) needs a [`Scratch`] of the
 //! running loop, and for typical filters allocates nothing but the attribute set that it makes. Programs
 //! that are equal but for constants can be run at once ([`Cohort`]).
 //!
@@ -31,6 +31,7 @@ mod build;
 mod code;
 mod explanation;
 mod fingerprint;
+mod flat;
 mod fold;
 mod input;
 mod lookup;
@@ -41,6 +42,8 @@ mod ops;
 mod parse;
 mod prefix_set;
 mod program;
+#[cfg(test)]
+mod random;
 mod run;
 mod suite;
 mod symbol;

@@ -56,7 +56,7 @@ pub(crate) fn fold(code: &Code, parameters: usize) -> Option<(Code, bool)> {
 }
 
 /// How deep the code nests; chains of `else if` do not.
-fn depth(code: &Code) -> u32 {
+pub(crate) fn depth(code: &Code) -> u32 {
     let mut depths: Vec<u32> = Vec::with_capacity(code.nodes.len());
     for node in code.nodes.iter() {
         // Operands come before what is made of them.

@@ -1,12 +1,13 @@
 use std::{cell::Cell, sync::Arc};
 
-use dunlin_attr::{Attrs, AttrsBuilder, Rts};
-use dunlin_net::as_path::AsPathBuf;
+use dunlin_attr::Attrs;
 use proptest::prelude::*;
 
 use crate::{
-    ChannelFilter, Program, ResolvedHop, RouteInput, Scratch, Verdict, apply, code::Node,
+    ChannelFilter, Program, ResolvedHop, RouteInput, Scratch, Verdict, apply,
+    code::Node,
     parse::tests::parse,
+    random::{Maker, routes},
 };
 
 thread_local! {
@@ -17,7 +18,7 @@ pub(crate) fn is_off() -> bool {
     OFF.get()
 }
 
-fn program(text: &str) -> Option<Arc<Program>> {
+pub(crate) fn program(text: &str) -> Option<Arc<Program>> {
     let (outcome, mut filters) = parse(text);
     if outcome.diagnostics.has_errors() {
         return None;
@@ -296,218 +297,6 @@ fn what_nests_deep_or_goes_on_long_is_no_trouble() {
     assert_eq!(calls(&filter(&text, "if g1999(1) = 1 then accept; reject;")), 1);
 }
 
-// --- Random programs
-
-/// Makes text of bytes, each a choice.
-struct Maker<'a> {
-    bytes: std::slice::Iter<'a, u8>,
-    /// Variables in scope.
-    ints: Vec<String>,
-    bools: Vec<String>,
-    functions: usize,
-    names: usize,
-    /// In a function, which may return.
-    returns: bool,
-}
-
-impl Maker<'_> {
-    fn choose(&mut self, most: u8) -> u8 {
-        self.bytes.next().map_or(0, |byte| byte % most)
-    }
-
-    fn int(&mut self, depth: u8) -> String {
-        let choice = if depth == 0 { self.choose(4) } else { self.choose(11) };
-        let deeper = depth.saturating_sub(1);
-        match choice {
-            0 => self.choose(6).to_string(),
-            1 if !self.ints.is_empty() => {
-                let at = self.choose(u8::try_from(self.ints.len()).unwrap());
-                self.ints[usize::from(at)].clone()
-            }
-            1 | 2 => "bgp_path.len".to_owned(),
-            3 => ["bgp_med", "bgp_local_pref", "net.len", "preference"]
-                [usize::from(self.choose(4))]
-            .to_owned(),
-            4 => format!("({} + {})", self.int(deeper), self.int(deeper)),
-            5 => format!("({} * {})", self.int(deeper), self.int(deeper)),
-            6 => format!("({} / bgp_path.len)", self.int(deeper)),
-            7 => format!("({} - {})", self.int(deeper), self.int(deeper)),
-            8 => "bgp_path.first".to_owned(),
-            _ if self.functions > 0 => {
-                let f = self.choose(u8::try_from(self.functions).unwrap());
-                format!("i{f}({}, {})", self.int(deeper), self.bool(deeper))
-            }
-            _ => "2".to_owned(),
-        }
-    }
-
-    fn bool(&mut self, depth: u8) -> String {
-        let choice = if depth == 0 { self.choose(4) } else { self.choose(13) };
-        let deeper = depth.saturating_sub(1);
-        match choice {
-            0 => "true".to_owned(),
-            1 => "false".to_owned(),
-            2 if !self.bools.is_empty() => {
-                let at = self.choose(u8::try_from(self.bools.len()).unwrap());
-                self.bools[usize::from(at)].clone()
-            }
-            2 | 3 => format!("{} = {}", self.int(0), self.int(0)),
-            4 => format!("{} < {}", self.int(deeper), self.int(deeper)),
-            5 => {
-                format!("({} && {} || {})", self.bool(deeper), self.bool(deeper), self.bool(deeper))
-            }
-            6 => format!("({} || {})", self.bool(deeper), self.bool(deeper)),
-            7 => format!("!({})", self.bool(deeper)),
-            8 => format!("{} ~ [1, 3..5]", self.int(deeper)),
-            9 => format!("bgp_community ~ [({}, *)]", self.int(0)),
-            10 => format!("({}, 1) ~ bgp_community", self.int(0)),
-            11 if self.functions > 0 => {
-                let f = self.choose(u8::try_from(self.functions).unwrap());
-                format!("b{f}({}, {})", self.int(deeper), self.bool(deeper))
-            }
-            _ => format!("bgp_path ~ [= {} * =]", self.choose(4)),
-        }
-    }
-
-    fn name(&mut self) -> String {
-        self.names += 1;
-        format!("v{}", self.names)
-    }
-
-    fn block(&mut self, depth: u8) -> String {
-        let (ints, bools) = (self.ints.len(), self.bools.len());
-        let mut text = "{ ".to_owned();
-        for _ in 0..self.choose(4) {
-            text += &self.statement(depth);
-        }
-        self.ints.truncate(ints);
-        self.bools.truncate(bools);
-        text + "} "
-    }
-
-    fn statement(&mut self, depth: u8) -> String {
-        let deeper = depth.saturating_sub(1);
-        match if depth == 0 { self.choose(8) } else { self.choose(14) } {
-            0 => {
-                let value = self.int(2);
-                let name = self.name();
-                self.ints.push(name.clone());
-                format!("int {name} = {value}; ")
-            }
-            1 => {
-                let value = self.bool(2);
-                let name = self.name();
-                self.bools.push(name.clone());
-                format!("bool {name} = {value}; ")
-            }
-            2 => format!("bgp_med = {}; ", self.int(1)),
-            3 => format!("print {}, \" \", {}; ", self.int(1), self.bool(1)),
-            4 if self.functions > 0 => {
-                let f = self.choose(u8::try_from(self.functions).unwrap());
-                format!("s{f}({}, {}); ", self.int(0), self.bool(0))
-            }
-            4 | 5 => self.list_change(),
-            6 if !self.ints.is_empty() => {
-                let at = self.choose(u8::try_from(self.ints.len()).unwrap());
-                let name = self.ints[usize::from(at)].clone();
-                format!("{name} = {}; ", self.int(1))
-            }
-            6 => "unset(bgp_med); ".to_owned(),
-            7 if self.returns && self.choose(2) == 0 => "return true; ".to_owned(),
-            7 => ["accept; ", "reject; ", ""][usize::from(self.choose(3))].to_owned(),
-            8 => {
-                let name = self.name();
-                let value = self.int(1);
-                self.ints.push(name.clone());
-                format!("int {name}; if {} then {name} = {value}; ", self.bool(1))
-            }
-            9 | 10 => format!(
-                "if {} then {}else {}",
-                self.bool(2),
-                self.block(deeper),
-                self.block(deeper)
-            ),
-            11 => format!("if {} then {}", self.bool(2), self.block(deeper)),
-            12 => format!(
-                "case {} {{ 1: {} 2..4: {} else: {} }} ",
-                self.int(1),
-                self.block(deeper),
-                self.block(deeper),
-                self.block(deeper)
-            ),
-            _ => {
-                let name = self.name();
-                self.ints.push(name.clone());
-                let text = format!("for int {name} in bgp_path do {}", self.block(deeper));
-                self.ints.pop();
-                text
-            }
-        }
-    }
-
-    /// One change of a list, or some deletions at once.
-    fn list_change(&mut self) -> String {
-        let (n, m) = (self.choose(4), self.choose(3));
-        let deletion = |which| match which {
-            0 => format!("bgp_community.delete([({n}, {m})]); "),
-            1 => format!("bgp_large_community.delete([({n}, *, {m})]); "),
-            2 => format!("bgp_community.delete([(1, 1..{}), (*, {m})]); ", n + 1),
-            3 => format!("bgp_community.delete(({n}, {m})); "),
-            4 => format!("bgp_large_community.delete(({n}, 1, 1)); "),
-            5 => format!("bgp_ext_community.delete([(rt, {n}, {m}), (rt, 5, *)]); "),
-            6 => format!("bgp_community.delete(bgp_community.filter([({n}, *)])); "),
-            _ => "bgp_community.delete([]); ".to_owned(),
-        };
-        match self.choose(6) {
-            0 | 1 => format!("bgp_community.add(({n}, 2)); "),
-            2 => format!("bgp_large_community.add(({n}, 1, {m})); "),
-            3 => format!("bgp_ext_community.add((rt, {n}, {m})); "),
-            4 => deletion(self.choose(8)),
-            _ => (0..4).map(|_| deletion(self.choose(8))).collect(),
-        }
-    }
-
-    /// A function of each sort, then a filter.
-    fn text(&mut self) -> String {
-        let mut text = String::new();
-        for n in 0..3 {
-            (self.ints, self.bools) = (vec!["a".to_owned()], vec!["b".to_owned()]);
-            let value = self.int(2);
-            text += &format!("function i{n}(int a; bool b) -> int {{ return {value}; }}\n");
-            self.returns = true;
-            let (body, value) = (self.block(1), self.bool(2));
-            text += &format!(
-                "function b{n}(int a; bool b) -> bool {{ {body} if {} then return false; return {value}; }}\n",
-                self.bool(1)
-            );
-            self.returns = false;
-            let body = self.block(2);
-            text += &format!("function s{n}(int a; bool b) {{ {body} }}\n");
-            self.functions = n + 1;
-        }
-        self.ints.clear();
-        self.bools.clear();
-        let mut body = String::new();
-        for _ in 0..6 {
-            body += &self.statement(2);
-        }
-        format!("{text} import filter {{ {body} accept; }};")
-    }
-}
-
-fn routes() -> Vec<Arc<Attrs>> {
-    let mut builder = AttrsBuilder::new(Rts::Bgp);
-    let path: AsPathBuf = "1 3 2".parse().unwrap();
-    builder.set_as_path(path.view()).unwrap();
-    builder.set_med(Some(3));
-    builder.set_local_pref(Some(1));
-    let list: dunlin_net::community::CommunitiesBuf = "(1,1) (2,2)".parse().unwrap();
-    builder.set_communities(list.view()).unwrap();
-    let list: dunlin_net::community::LargeCommunitiesBuf = "(1,1,1) (2,1,2)".parse().unwrap();
-    builder.set_large_communities(list.view()).unwrap();
-    vec![builder.finish(), AttrsBuilder::new(Rts::Static).finish()]
-}
-
 /// What can be seen of a run. Where it failed is not compared, only that it did.
 fn seen(
     program: &Arc<Program>,
@@ -541,10 +330,7 @@ proptest! {
     fn folded_programs_do_as_they_are_written(
         bytes in proptest::collection::vec(any::<u8>(), 20..400),
     ) {
-        let mut maker = Maker {
-            bytes: bytes.iter(), ints: vec![], bools: vec![], functions: 0, names: 0, returns: false,
-        };
-        let text = maker.text();
+        let text = Maker::program(&bytes);
         let (Some(folded), Some(unfolded)) = (program(&text), unfolded(&text)) else {
             return Err(TestCaseError::reject("does not compile"));
         };

@@ -9,6 +9,7 @@ use dunlin_net::{
 use super::{Machine, extra, tracer::Tracer};
 use crate::{
     attribute::Attribute,
+    flat::Place,
     input::{RouteInput, Seen},
     ops::Fault,
     types::{EnumType, Type},
@@ -24,6 +25,9 @@ impl<'s, T: Tracer> Machine<'s, '_, T> {
     /// The value of an attribute as it is now.
     pub(super) fn read(&self, attribute: &'s Attribute) -> Result<Value<'s>, Fault> {
         let Some(input) = self.input else { return Err("No route to access".into()) };
+        if let Some(place) = Place::of(attribute) {
+            return Ok(place.value(self.bytes(place)));
+        }
         let value = match self.changed(attribute) {
             Some(value) => value,
             None => self.original(input, attribute),
@@ -48,7 +52,7 @@ impl<'s, T: Tracer> Machine<'s, '_, T> {
             return None;
         }
         let find = |wanted: &Attribute| {
-            self.changes.iter().find(|(known, _)| *known == wanted).map(|(_, value)| *value)
+            self.changes.iter().find(|(known, _)| known.is(wanted)).map(|(_, value)| *value)
         };
         match attribute {
             Attribute::Bit(id, bit) => match find(word_of(id))? {
@@ -113,8 +117,11 @@ impl<'s, T: Tracer> Machine<'s, '_, T> {
             let new = if let Value::Bool(true) = value { old | mask } else { old & !mask };
             return self.change(word, Value::Int(new));
         }
+        if let Some(place) = Place::of(attribute) {
+            self.set_listed(place, value);
+        }
         self.touched |= attribute.bit();
-        match self.changes.iter_mut().find(|(known, _)| *known == attribute) {
+        match self.changes.iter_mut().find(|(known, _)| known.is(attribute)) {
             Some((_, old)) => *old = value,
             None => self.changes.push((attribute, value)),
         }

@@ -183,6 +183,7 @@ fn is_counted(code: &Code, id: NodeId) -> bool {
 impl Tracer for Counters {
     const VALUES: bool = false;
     const WRITTEN: bool = true;
+    const FLAT: bool = false;
 
     fn enter(&mut self, callee: &Code) {
         self.of(callee).total.runs += 1;

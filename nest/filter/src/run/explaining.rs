@@ -121,6 +121,7 @@ impl Explaining {
 impl Tracer for Explaining {
     const VALUES: bool = true;
     const WRITTEN: bool = true;
+    const FLAT: bool = false;
 
     fn statement(&mut self, _: &Code, _: NodeId) {}
 

@@ -149,7 +149,7 @@ impl<'s, T: Tracer> Machine<'s, '_, T> {
         }
         self.tracer.enter(callee);
         let mut inner = Frame { code: callee, slots };
-        match self.execute(&mut inner, callee.body) {
+        match self.execute_all(&mut inner) {
             Ok(()) => self.returned = Value::Void,
             Err(Stop::Return) => {}
             Err(stop) => return Err(stop),

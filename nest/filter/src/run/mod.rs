@@ -1,6 +1,6 @@
 //! Runs programs.
 //!
-//! Evaluation walks the tree. Values live in the arena of the run or are borrowed from the route
+//! Evaluation walks the tree, or goes over its operations if it is flat. Values live in the arena of the run or are borrowed from the route
 //! and the program; changes of attributes are collected beside the route, so nothing that was read
 //! changes under the run, and applied only if the route is accepted.
 
@@ -11,7 +11,9 @@ mod counting;
 mod explaining;
 mod expression;
 mod extra;
+mod flat;
 mod kept;
+mod lists;
 mod quick;
 mod statement;
 mod suite;
@@ -35,6 +37,7 @@ pub use self::{
 
 use self::{
     kept::Kept,
+    lists::Lists,
     tracer::{Tracer, Untraced},
 };
 use crate::{
@@ -241,7 +244,7 @@ fn run_in<'s, T: Tracer>(
     let slots = machine.slots(code);
     let mut frame = Frame { code, slots };
     machine.tracer.enter(code);
-    let stop = machine.execute(&mut frame, code.body);
+    let stop = machine.execute_all(&mut frame);
     machine.flush(code, code.body);
     let verdict = match stop {
         Err(Stop::Accept) => machine.finish(builder, made),
@@ -320,6 +323,8 @@ struct Machine<'s, 'io, T> {
     changes: SmallVec<[(&'s Attribute, Value<'s>); 8]>,
     /// [`Attribute::bit`] of all that were changed.
     touched: u64,
+    /// The path and the lists of communities as they are now.
+    lists: Lists<'s>,
     text: &'io mut String,
     sink: &'io mut dyn Sink,
     /// Is told what happens.
@@ -353,6 +358,7 @@ impl<'s, 'io, T: Tracer> Machine<'s, 'io, T> {
             kept,
             changes: SmallVec::new(),
             touched: 0,
+            lists: Lists::default(),
             text,
             sink,
             tracer,

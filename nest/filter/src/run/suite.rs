@@ -56,7 +56,7 @@ fn run_in<'s>(
     let code = &function.code;
     let slots = machine.slots(code);
     let mut frame = Frame { code, slots };
-    let stop = machine.execute(&mut frame, code.body);
+    let stop = machine.execute_all(&mut frame);
     machine.flush(code, code.body);
     let end = match stop {
         Ok(()) | Err(Stop::Return | Stop::Accept) => None,

@@ -73,6 +73,9 @@ pub(super) trait Tracer {
     /// Whether code runs as it was written, and not as it was folded: for those who look at lines.
     const WRITTEN: bool;
 
+    /// Whether folded code may run in its flat form, which tells nothing.
+    const FLAT: bool;
+
     /// A statement is executed, a block or what does nothing too.
     fn statement(&mut self, code: &Code, node: NodeId);
 
@@ -108,6 +111,7 @@ pub(super) struct Untraced;
 impl Tracer for Untraced {
     const VALUES: bool = false;
     const WRITTEN: bool = false;
+    const FLAT: bool = true;
 
     #[inline(always)]
     fn statement(&mut self, _: &Code, _: NodeId) {}
