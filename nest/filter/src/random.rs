@@ -165,8 +165,12 @@ impl<'a> Maker<'a> {
             0 => {
                 let value = self.int(2);
                 let name = self.name();
+                let before = ["", "int NAME; NAME = ", "int NAME = 3; NAME = "]
+                    [usize::from(self.choose(3))]
+                .replace("NAME", &name);
+                let before = if before.is_empty() { format!("int {name} = ") } else { before };
                 self.ints.push(name.clone());
-                format!("int {name} = {value}; ")
+                format!("{before}{value}; ")
             }
             1 => {
                 let value = self.bool(2);

@@ -138,7 +138,9 @@ impl Compiler<'_> {
     fn set_variable(&mut self, id: NodeId, slot: u16, value: NodeId) {
         let kind = self.code.kinds.get(usize::from(slot)).copied().unwrap_or(Type::Unknown);
         match self.code.node(value) {
-            Node::Constant(constant) if constant.kind().fits(kind) => {
+            Node::Constant(constant)
+                if *constant == Constant::Void || constant.kind().fits(kind) =>
+            {
                 self.operations.push(Operation::Set(slot, value));
             }
             _ if kind == Type::Bool && self.is_bool(value) => {

@@ -1,11 +1,11 @@
 //! Folds code: what is known before any run takes the place of what would find it out.
 //!
 //! The builder folds operations on literals while it parses. This goes over finished code and does
-//! the rest: variables that are set once, to a constant; conditions and `case`s that are decided;
-//! what comes after the end of a block; predicates made of `if ... then return`; tests that are one
-//! ([`merging`]); deletions from lists that come one after the other ([`deletions`]); calls of small
-//! functions, which are put in place ([`inline`]). What is left is numbered in one way ([`compact`]),
-//! so that programs that come to the same are the same.
+//! the rest: values of variables that nobody reads ([`stores`]); variables that are set once, to a
+//! constant; conditions and `case`s that are decided; what comes after the end of a block; predicates
+//! made of `if ... then return`; tests that are one ([`merging`]); deletions from lists that come one
+//! after the other ([`deletions`]); calls of small functions, which are put in place ([`inline`]). What
+//! is left is numbered in one way ([`compact`]), so that programs that come to the same are the same.
 //!
 //! # Invariants
 //!
@@ -19,6 +19,7 @@ mod expression;
 mod inline;
 mod merging;
 mod statement;
+mod stores;
 #[cfg(test)]
 pub(crate) mod tests;
 

@@ -66,7 +66,12 @@ impl Folder {
     /// Statements up to the one that ends them, without blocks inside.
     fn block(&mut self, scope: &mut Scope<'_>, list: List, spot: Spot) -> NodeId {
         let mut nodes: Vec<NodeId> = Vec::new();
-        for statement in scope.code.operands(list) {
+        let idle = scope.idle_stores(list);
+        for (statement, idle) in scope.code.operands(list).iter().zip(idle) {
+            if idle {
+                self.changed = true;
+                continue;
+            }
             if nodes.last().is_some_and(|last| self.ends(*last)) {
                 self.changed = true;
                 break;

@@ -158,6 +158,46 @@ fn deletions_in_a_row_are_one_for_each_list() {
     }
 }
 
+#[test]
+fn values_that_nobody_reads_are_not_set() {
+    for (one, other) in [
+        ("accept;", "int a; int b; a = 1; b = 2; if a = 1 then accept; if b = 2 then reject;"),
+        ("accept;", "int set s; s = [1, 2]; if 1 ~ s then accept; reject;"),
+        ("accept;", "if old() then accept; reject;"),
+        ("accept;", "int a; int b; { a = 2; { b = 2; } } if a = b then accept; reject;"),
+        ("bgp_med = 3; accept;", "int a = 1; int b = 2; a = 3; print_not(b); bgp_med = a; accept;"),
+        (
+            "bool b = net.len > 3; if b then bgp_med = 1; if b then bgp_local_pref = 1; accept;",
+            "bool b; b = false; b = net.len > 3; if b then bgp_med = 1; if b then bgp_local_pref = 1; accept;",
+        ),
+        (
+            "for int n in bgp_path do if n = 5 then reject; accept;",
+            "for int n in bgp_path do { int m; m = 5; if n = m then reject; } accept;",
+        ),
+    ] {
+        let functions = "function print_not(int n) { if false then print n; }
+            function old() -> bool int set s; int n; { s = [1, 2]; n = 1; return n ~ s; }";
+        assert_eq!(filter(functions, one), filter(functions, other), "{one} and {other}");
+    }
+    for (body, sets) in [
+        // It is read, or may be.
+        ("int a = 1; int b = a + bgp_med; a = b; a = a + 1; if a = b then accept; reject;", 4),
+        ("int a; if net.len = 1 then a = 2; if a = 2 then accept; reject;", 2),
+        ("int a = 1; for int n in bgp_path do a = n; a = 2; if a = 2 then accept; reject;", 3),
+        ("int a = 1; if net.len = 1 then a = 2; a = 3; if a = bgp_med then accept; reject;", 3),
+        ("int a = 1; { if net.len = 1 then a = 2; } a = 3; if a = bgp_med then accept; reject;", 3),
+        ("int a = 1; { print a; a = 2; } if a = bgp_med then accept; reject;", 2),
+        // It may fail, or do something.
+        ("int a = bgp_med; a = 2; if a = 2 then accept; reject;", 2),
+        ("int a = f(bgp_med); a = 2; if a = 2 then accept; reject;", 2),
+    ] {
+        let program = filter("function f(int n) -> int { print n; return 1; }", body);
+        let stores = |node: &&Node| matches!(node, Node::SetVariable(..));
+        let found = program.code.nodes.iter().filter(stores).count();
+        assert_eq!(found, sets, "{body} {:#?}", program.code.nodes);
+    }
+}
+
 fn changes(program: &Program) -> usize {
     program.code.nodes.iter().filter(|node| matches!(node, Node::SetAttribute(..))).count()
 }
