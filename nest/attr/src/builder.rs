@@ -287,9 +287,22 @@ impl AttrsBuilder {
                 ([flags | flag::EXTENDED_LENGTH, kind, high, low], 4)
             }
         };
-        let tlv = header[..header_len].iter().chain(value).copied();
-        self.wire.splice(place.from..place.to, tlv);
+        self.make_room(&place, header_len + value.len());
+        let (head, rest) = self.wire[place.from..].split_at_mut(header_len);
+        head.copy_from_slice(&header[..header_len]);
+        rest[..value.len()].copy_from_slice(value);
         Ok(())
+    }
+
+    /// Makes a place that long. What is behind it moves.
+    fn make_room(&mut self, place: &Place, wanted: usize) {
+        let (behind, end) = (place.to, self.wire.len());
+        let moved = place.from + wanted;
+        if moved > behind {
+            self.wire.resize(end + (moved - behind), 0);
+        }
+        self.wire.copy_within(behind..end, moved);
+        self.wire.truncate(end - behind + moved);
     }
 
     /// Removes a path attribute, the next hop too; whether it was there.
