@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The lists of a BGP route, and what is in them.
-const LISTS: [(Attribute, Element); 3] = [
+static LISTS: [(Attribute, Element); 3] = [
     (Attribute::Bgp(kind::COMMUNITIES, Type::Clist), Element::Pair),
     (Attribute::Bgp(kind::EXT_COMMUNITIES, Type::Eclist), Element::Ec),
     (Attribute::Bgp(kind::LARGE_COMMUNITIES, Type::Lclist), Element::Lc),

@@ -15,6 +15,7 @@ use super::{
 use crate::{
     attribute::Attribute,
     code::{Binary, Logic, Node, NodeId, Unary},
+    flat::Place,
     input::Seen,
     method::Method,
     net::plain_type,
@@ -283,11 +284,12 @@ impl<'s, T: Tracer> Machine<'s, '_, T> {
         }
     }
 
-    /// The path of the route, if the filter has not touched it, or of a variable.
+    /// The path of the route as it is now, or of a variable.
     fn quick_path(&self, frame: &Frame<'s>, id: NodeId) -> Option<AsPath<'s>> {
         match frame.code.node(id) {
-            Node::Attribute(path @ Attribute::Bgp(kind::AS_PATH, _)) if self.is_untouched(path) => {
-                Some(self.input?.attrs.bgp_view().as_path())
+            Node::Attribute(path) if Place::of(path) == Some(Place::Path) => {
+                self.input?;
+                Some(AsPath(self.bytes(Place::Path)))
             }
             Node::Variable(slot) => match frame.slots.get(usize::from(*slot)) {
                 Some(Value::Path(path)) => Some(*path),
