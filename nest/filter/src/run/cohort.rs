@@ -315,7 +315,18 @@ mod tests {
         "if bgp_med / # = 1 then reject; ",
         "if bgp_path ~ [= * # * =] || net.len > # then bgp_path.prepend(#); ",
         "if !(bgp_med = # && bgp_path.first != #) then print bgp_med; ",
+        "bgp_community.delete([(#, *)]); bgp_large_community.delete([(9, #, 1)]); bgp_community.delete([(#, 1)]); ",
+        "if net.type = NET_IP4 then { if bgp_path.len = # then reject; if # = bgp_med then reject; } ",
+        "bool b@; b@ = bgp_path.len > #; if b@ then bgp_med = #; ",
+        "if g(bgp_med) then bgp_local_pref = #; ",
     ];
+
+    /// It runs by itself, whoever calls it.
+    const FUNCTION: &str = "function g(int n) -> bool {
+        for int a in bgp_path do if a = n then return true;
+        bgp_community.delete([(1, 3)]); bgp_community.add((2, 6));
+        if (2, 5) ~ bgp_community then return true;
+        return net.len = 3; }";
 
     proptest! {
         #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
@@ -337,7 +348,7 @@ mod tests {
                         }
                     }
                 }
-                program(&format!("import filter {{ {text} accept; }};"))
+                program(&format!("{FUNCTION} import filter {{ {text} accept; }};"))
             };
             let programs: Vec<_> = constants.iter().map(|constants| text(constants)).collect();
             let (said, runs) = all_at_once(&programs);
