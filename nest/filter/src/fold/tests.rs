@@ -212,6 +212,8 @@ fn what_looks_at_a_list_or_may_fail_is_between_deletions() {
          bgp_community.delete([(5, 6)]); ",
         "bgp_path.delete([1]); bgp_path.delete([2]); bgp_path.delete([3]); ",
         "bgp_cluster_list.delete([1.1.1.1]); bgp_cluster_list.delete([2.2.2.2]); bgp_community.delete([(1, 2)]); ",
+        // Of another sort.
+        "bgp_community.delete([(1, 2)]); bgp_community.delete([1.2.3.4]); bgp_community.delete([(5, 6)]); ",
         // What the run computes.
         "bgp_community.delete([(1, 2)]); bgp_community.delete([(bgp_med, 2)]); bgp_community.delete([(5, 6)]); ",
     ] {

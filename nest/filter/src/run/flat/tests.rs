@@ -215,6 +215,28 @@ fn branches_lead_where_they_should() {
 }
 
 #[test]
+fn what_is_added_counts_as_memory() {
+    let text = |strings: usize| {
+        let strings = "t = s ++ \"x\";\n".repeat(strings);
+        let doubled = "s = s ++ s; ".repeat(13);
+        format!(
+            "string s = proto; {doubled}\nstring t;\n{strings}bgp_community.add((9, 9));\naccept;"
+        )
+    };
+    let fails = |strings: usize| in_all_ways("", &filter(&text(strings)))[0].starts_with("error");
+    let (mut enough, mut too_many) = (1, 1000);
+    assert!(!fails(enough) && fails(too_many));
+    while enough + 1 < too_many {
+        let middle = usize::midpoint(enough, too_many);
+        if fails(middle) { too_many = middle } else { enough = middle }
+    }
+    // The last string that there was room for leaves none for the list.
+    let said = in_all_ways("", &filter(&text(too_many)));
+    let line = 3 + too_many;
+    assert_eq!(said[0], format!("error filters, line {line}: Too much memory in one run"));
+}
+
+#[test]
 fn code_that_calls_itself_stays_a_tree() {
     let text = "function f(int n) -> int { if n = 0 then return 0; return f(n - 1); }
         import filter { if f(bgp_path.len) = 0 then accept; reject; };";
