@@ -1,18 +1,22 @@
-//! The report of a crash allocates nothing: whoever allocates after the signal ends this process otherwise.
+//! The report of a crash allocates nothing: the thread that has the signal ends this process if it allocates after it.
 #![expect(unsafe_code, reason = "an allocator")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use dunlin_os::{clock, map};
 use dunlin_trace::{CrashReport, Entry, Options, RecordId, Recorder, Site, install_crash_report};
 
 const CHILD: &str = "DUNLIN_FRUGAL_CHILD";
 
-/// From now on nobody may allocate.
-static FORBIDDEN: AtomicBool = AtomicBool::new(false);
+thread_local! {
+    /// Whether this thread, which has the signal, may not allocate any more. The others may: the harness's own keeps
+    /// count of running tests whenever it gets a processor. Constant and without a destructor: reading it allocates
+    /// nothing.
+    static FORBIDDEN: Cell<bool> = const { Cell::new(false) };
+}
 
 struct Watched;
 
@@ -35,7 +39,7 @@ unsafe impl GlobalAlloc for Watched {
 static ALLOCATOR: Watched = Watched;
 
 fn refuse() {
-    if FORBIDDEN.load(Ordering::Relaxed) {
+    if FORBIDDEN.get() {
         // SAFETY: ends the process at once, without anything that could allocate.
         unsafe { libc::_exit(99) };
     }
@@ -78,6 +82,6 @@ fn die() {
     let report = CrashReport { recorder: recorder.clone(), path: None, last: 50 };
     install_crash_report(report).unwrap();
     recorder.remove_file().unwrap();
-    FORBIDDEN.store(true, Ordering::Relaxed);
+    FORBIDDEN.set(true);
     std::process::abort();
 }
