@@ -1,10 +1,7 @@
-//! A distance-vector protocol: who reaches whom, over how many hops.
-//!
-//! A node tells each neighbour its distances whenever they change, and every second as a sign of life. A
-//! neighbour that says nothing for three seconds, or hangs up, is lost, and with it what was reached
-//! through it. Loops of three and more nodes count up to sixteen, which is unreachable.
-//!
-//! `cargo run -p dunlin-runtime --example distance_vector`
+//! A distance-vector protocol: who reaches whom, over how many hops. A node tells each neighbour its distances
+//! whenever they change, and every second as a sign of life. A neighbour that says nothing for three seconds, or
+//! hangs up, is lost, and with it what was reached through it. Loops of three and more nodes count up to sixteen,
+//! which is unreachable.
 use std::{collections::BTreeMap, io, net::SocketAddr, sync::mpsc, time::Duration};
 
 use dunlin_runtime::{
@@ -12,7 +9,6 @@ use dunlin_runtime::{
     SocketId, TimerId,
 };
 
-const HELLO: Duration = Duration::from_secs(1);
 const HOLD: Duration = Duration::from_secs(3);
 const UNREACHABLE: u8 = 16;
 const NODES: usize = 256;
@@ -20,22 +16,20 @@ const NODES: usize = 256;
 /// How far each node is, and the neighbour it is reached through.
 pub(crate) type Routes = BTreeMap<u8, (u8, SocketId)>;
 
-/// One router. Asked by a message, it says how far the others are.
+/// One router. It connects to those it calls, others to it. Asked by a message, it says how far they are.
 pub(crate) struct Node {
     number: u8,
     at: SocketAddr,
-    /// Neighbours it connects to; others connect to it.
     calls: Vec<SocketAddr>,
     links: Vec<Link>,
     routes: Routes,
 }
 
-/// One neighbour.
+/// One neighbour, and what was heard from it last.
 struct Link {
     socket: SocketId,
     hold: TimerId,
     called: Option<SocketAddr>,
-    /// What it said last.
     heard: [u8; NODES],
     input: Vec<u8>,
     output: Vec<u8>,
@@ -48,7 +42,7 @@ impl Loop for Node {
         let listens = cx.listen(self.at, &ListenOptions::default());
         let _ = listens.inspect_err(|error| eprintln!("cannot listen on {}: {error}", self.at));
         let hello = cx.timer(Class::Liveness);
-        cx.arm_every(hello, HELLO);
+        cx.arm_every(hello, HOLD / 3);
         self.choose(cx);
         self.timer(cx, hello);
     }
@@ -129,8 +123,7 @@ impl Node {
     fn tell_all(&mut self, cx: &mut Context<'_>) {
         for link in &mut self.links {
             let route = |node| self.routes.get(&node).filter(|route| route.1 != link.socket);
-            let distance = |node| route(node).map_or(UNREACHABLE, |route| route.0);
-            link.output.extend((0..=u8::MAX).map(distance));
+            link.output.extend((0..=u8::MAX).map(|n| route(n).map_or(UNREACHABLE, |best| best.0)));
             flush(link, cx);
         }
     }

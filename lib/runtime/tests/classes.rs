@@ -262,6 +262,8 @@ fn a_groups_times_make_turns_longer_and_shorter() {
         (270..=370).contains(&crowded),
         "{crowded}: ten wait, so half of the latency is shared"
     );
+    let bounded = switches(group(20 * MILLI, 5 * MILLI, 60 * MILLI), None, 11);
+    assert!((180..=210).contains(&bounded), "{bounded}: a share of 3 ms would be too short a turn");
 }
 
 /// Tells how long a message took.

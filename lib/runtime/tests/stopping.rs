@@ -178,6 +178,17 @@ impl Any {
         [(Self::Real(runtime), real), (Self::Simulated(Box::new(sim)), simulated)]
     }
 
+    /// Keeps a real worker from what is sent until that is set; a simulated one is not asked before.
+    fn hold(&self) -> Arc<AtomicBool> {
+        let gate = Arc::new(AtomicBool::new(false));
+        if let Self::Real(runtime) = self {
+            let (sender, told) = told();
+            runtime.spawn("gate", Class::Control, Gate { told: sender, gate: Arc::clone(&gate) });
+            next(&told);
+        }
+        gate
+    }
+
     fn handle(&self) -> RuntimeHandle {
         match self {
             Self::Real(runtime) => runtime.handle(),
@@ -314,11 +325,13 @@ fn whoever_asks_hears_of_a_panic_and_of_an_end_before() {
     for (mut any, log) in Any::both() {
         let (sender, told) = told();
         let filler = any.handle().spawn("filler", Class::Routing, Filler::default());
+        let gate = any.hold();
         filler.send(Class::Control, Do::Panic).unwrap();
         filler.send(Class::Control, Do::Count(Class::Control, 0)).unwrap();
         let again = sender.clone();
         let stop = Stop::after(Class::Bulk, Duration::from_secs(10));
         filler.stop_then(stop, move |report| again.send(report).unwrap());
+        gate.store(true, Ordering::Relaxed);
         let first = any.next(&told);
         // The wish overtakes the message; or it comes when the loop has ended.
         assert!(matches!(first.outcome, StopOutcome::Panicked | StopOutcome::AlreadyStopped));
@@ -334,12 +347,7 @@ fn whoever_asks_hears_of_a_panic_and_of_an_end_before() {
 #[test]
 fn a_shutdown_drains_all_loops_and_one_line_tells_what_it_cost() {
     for (any, log) in Any::both() {
-        let gate = Arc::new(AtomicBool::new(false));
-        if let Any::Real(runtime) = &any {
-            let (sender, told) = told();
-            runtime.spawn("gate", Class::Control, Gate { told: sender, gate: Arc::clone(&gate) });
-            next(&told);
-        }
+        let gate = any.hold();
         let notes: Vec<_> = (0..20).map(|number| spawn_full(&any.handle(), number)).collect();
         any.handle().shutdown_with(Stop::after(Class::Routing, Duration::from_secs(3600)));
         gate.store(true, Ordering::Relaxed);

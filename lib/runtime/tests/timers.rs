@@ -17,7 +17,7 @@ use std::sync::{
 
 use common::{burn, eventually, next, runtime, told};
 use dunlin_runtime::{
-    Address, Cancel, Class, Context, Duration, EventId, Loop, Runtime, Time, TimerId,
+    Address, Cancel, Class, Context, Duration, EventId, Loop, Runtime, Stats, Time, TimerId,
 };
 
 /// After how many milliseconds each timer is due; the third is of liveness.
@@ -275,13 +275,20 @@ fn bulk_gets_its_floor_and_times_add_up() {
         }
     }
     let runtime = runtime(1);
+    let first = runtime.stats();
     runtime.spawn("flood", Class::Control, Flood(EventId::NONE));
     let bulk = bulk(&runtime, 10, &Arc::default());
     eventually("bulk has run", || {
         let stats = runtime.stats();
         stats.loops.iter().any(|one| one.id == bulk.loop_id() && one.handlers[3] == 10)
     });
-    let worker = runtime.stats().workers[0];
+    let then = runtime.stats();
+    let worker = then.workers[0];
     println!("{worker:?}");
     assert!(worker.busy > worker.overhead);
+    let spent = |stats: &Stats| {
+        let worker = stats.workers[0];
+        worker.busy + worker.overhead + worker.idle
+    };
+    assert_eq!(spent(&then) - spent(&first), then.now.since(first.now));
 }

@@ -2,6 +2,9 @@
 //! user would be in one.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops where something fails")]
 
+#[path = "../../../tests/skipped.rs"]
+mod skipped;
+
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -26,7 +29,7 @@ fn is_inside(test: &str) -> bool {
         .stderr(Stdio::null())
         .status();
     if !possible.is_ok_and(|status| status.success()) {
-        eprintln!("not run: no namespaces here (unshare -rn ip link)");
+        skipped::skip(test, "no namespaces here (unshare -rn ip link)");
         return false;
     }
     let status = Command::new("unshare")

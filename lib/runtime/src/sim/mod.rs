@@ -14,6 +14,7 @@ mod moves;
 mod net;
 mod recording;
 mod sched;
+mod spent;
 mod stats;
 mod stream;
 mod wire;

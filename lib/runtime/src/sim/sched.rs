@@ -12,6 +12,7 @@ use super::{
     dispatch::{Injected, SimDispatch},
     engine::Engine,
     net::SimNet,
+    spent::Spent,
 };
 use crate::{
     dispatch::{Dispatch, RunEntry, look_at_clocks},
@@ -53,6 +54,7 @@ pub(super) struct Scheduler {
 pub(super) struct Worker {
     /// When what it is doing ends.
     free_at: Time,
+    pub(super) spent: Spent,
     /// It runs nothing any more.
     pub(super) ended: bool,
     pub(super) turns: Turns,
@@ -146,7 +148,9 @@ impl Scheduler {
     pub(super) fn block(&mut self, index: usize, span: Duration) {
         let now = self.now;
         if let Some(worker) = self.workers.get_mut(index) {
+            worker.spent.wakes(now);
             worker.free_at = worker.free_at.max(now) + span;
+            worker.spent.sleeps_from(worker.free_at);
         }
     }
 
@@ -217,6 +221,7 @@ impl Scheduler {
         self.engine.worker = index;
         self.engine.now = self.now;
         self.engine.consumed = Duration::ZERO;
+        self.workers[index].spent.wakes(self.now);
         if self.workers[index].free_at < self.now {
             self.workers[index].fares.rest(self.now);
         }
@@ -232,6 +237,7 @@ impl Scheduler {
         if self.workers[index].turn.is_none() && !self.begin_turn(index) {
             // Nothing after all; time goes on so that a mistake cannot stop the clock.
             self.workers[index].free_at = now + IDLE_STEP;
+            self.workers[index].spent.sleeps_from(now + IDLE_STEP);
             return;
         }
         self.run_handler(index);
@@ -377,6 +383,7 @@ impl Scheduler {
         let took = self.engine.consumed;
         let jobs = core::mem::take(&mut self.engine.jobs);
         self.count(index, cell, took);
+        self.workers[index].spent.runs_until(self.now + took);
         self.workers[index].queue.charge(turn.from, nanos(took));
         self.workers[index].free_at = self.now + took;
         self.engine.net.reap(self.now, &mut self.engine.chance);
@@ -471,6 +478,7 @@ impl Worker {
     pub(super) fn new(index: usize, now: Time, turns: Turns) -> Self {
         Self {
             free_at: now,
+            spent: Spent::new(now),
             ended: false,
             turns,
             fares: Fares::new(now),

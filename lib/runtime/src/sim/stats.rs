@@ -37,7 +37,11 @@ impl Scheduler {
 
     fn worker_stats(&self, index: usize) -> WorkerStats {
         let worker = &self.workers[index];
+        let (busy, overhead, idle) = worker.spent.until(self.now, worker.counts.busy);
         let mut stats = WorkerStats {
+            busy,
+            overhead,
+            idle,
             group: self.groups.of_worker(index as u16),
             loops: self.count_of(index),
             liveness_late: self.engine.liveness_late,
@@ -71,7 +75,9 @@ impl Scheduler {
         }
         for worker in &mut self.workers {
             let index = worker.counts.index;
-            worker.counts = WorkerStats { index, ..WorkerStats::default() };
+            // What is still to come of the running handler belongs to the time after this.
+            let busy = worker.spent.clear(self.now);
+            worker.counts = WorkerStats { index, busy, ..WorkerStats::default() };
         }
         for resident in self.loops.iter().flatten() {
             resident.cell.clear_stats();

@@ -149,7 +149,8 @@ impl Meter {
         }
     }
 
-    /// It has ended, of the loop whose timings these are; false if that is [of note](Self::end_of_note), and nothing has been done about it.
+    /// It has ended, of the loop whose timings these are; false if that is [of note](Self::end_of_note), and
+    /// nothing has been done about it.
     #[inline(always)] // as `begin`
     pub(crate) fn end(&mut self, handler: &Done, now: Time, timings: &mut LoopTimings) -> bool {
         let (took, waited) = (handler.took(now), handler.waited());

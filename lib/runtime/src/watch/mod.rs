@@ -15,7 +15,7 @@ use core::{
 };
 use std::{
     io,
-    sync::Arc,
+    sync::{Arc, mpsc},
     thread::{JoinHandle, Thread},
 };
 
@@ -83,7 +83,14 @@ impl WatchThread {
     /// Starts watching.
     pub(crate) fn start(pool: &Arc<Pool>) -> io::Result<Self> {
         let mut watcher = Watcher::new(Arc::clone(pool));
-        let join = thread::spawn("watcher", Some(STACK), move || watcher.run())?;
+        let (ready, is_ready) = mpsc::channel();
+        let join = thread::spawn("watcher", Some(STACK), move || {
+            watcher.pulse.begins();
+            drop(ready);
+            watcher.run();
+        })?;
+        // Whoever counts the process's descriptors from now on finds those of the watcher among them.
+        let _: Result<(), _> = is_ready.recv();
         Ok(Self { thread: join.thread().clone(), join: Some(join) })
     }
 

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use dunlin_os::{
-    task::{Task, TaskTimes},
+    task::{Task, TaskMeter, TaskTimes},
     thread,
 };
 
@@ -16,12 +16,19 @@ pub(super) struct Pulse {
     last: (Time, Option<TaskTimes>),
     /// For how long it wanted to sleep after that.
     pause: Duration,
+    /// Of the watcher's thread, if the kernel tells; asked at each look, many times a second for ever.
+    meter: Option<TaskMeter>,
 }
 
 impl Pulse {
     /// Of a thread that is about to start.
     pub(super) fn new(now: Time) -> Self {
-        Self { last: (now, Some(TaskTimes::default())), pause: Duration::ZERO }
+        Self { last: (now, Some(TaskTimes::default())), pause: Duration::ZERO, meter: None }
+    }
+
+    /// This is the thread.
+    pub(super) fn begins(&mut self) {
+        self.meter = Task::new(thread::id()).meter().ok();
     }
 
     /// The look is over, and the watcher sleeps for so long, or until somebody wakes it.
@@ -33,7 +40,7 @@ impl Pulse {
     /// suspended machine. It is the time that the watcher neither wanted to sleep nor ran nor waited for a
     /// processor. Nothing if the kernel does not tell: it may have been as on any machine with much to do.
     pub(super) fn goes_on(&mut self, now: Time) -> Duration {
-        let times = Task::new(thread::id()).times().ok();
+        let times = self.meter.as_ref().and_then(|meter| meter.times().ok());
         let (since, before) = core::mem::replace(&mut self.last, (now, times));
         let over = now.since(since).saturating_sub(self.pause);
         match (before, times) {

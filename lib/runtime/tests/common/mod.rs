@@ -3,6 +3,8 @@
 #![allow(clippy::disallowed_methods, reason = "tests watch workers from outside")]
 
 pub(crate) mod script;
+#[path = "../../../../tests/skipped.rs"]
+pub(crate) mod skipped;
 
 use std::{
     sync::mpsc::{Receiver, Sender, channel},
