@@ -40,6 +40,16 @@ pub(super) fn jittered(span: Duration, random: u64) -> Duration {
     span.saturating_sub(Duration::from_nanos(u64::try_from(less).unwrap_or(0)))
 }
 
+/// The last moment up to `moment` at which the KEEPALIVEs of all sessions with such a `period` may go, too, so that
+/// a worker wakes up once for many: at most a sixteenth of the period and an eighth of a second earlier.
+pub(super) fn together(moment: Time, period: Duration) -> Time {
+    let most = (period / 16).min(Duration::from_millis(125));
+    let Some(power) = u64::try_from(most.as_nanos()).unwrap_or(u64::MAX).checked_ilog2() else {
+        return moment;
+    };
+    Time::from_nanos(moment.as_nanos() >> power << power)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,5 +73,23 @@ mod tests {
     fn jitter_takes_a_quarter_at_most() {
         assert_eq!(jittered(4 * S, 0), 4 * S);
         assert!(jittered(4 * S, u64::MAX) - 3 * S < Duration::from_micros(1));
+    }
+
+    #[test]
+    fn keepalives_of_many_sessions_go_together_and_none_later_or_much_earlier() {
+        let sessions = 500u64;
+        let due = |i: u64| Time::from_nanos(7_000_000_000 + i * 6_000_011); // within 3 s
+        for period in [S, 3 * S, 60 * S] {
+            let most = (period / 16).min(Duration::from_millis(125));
+            let mut moments: Vec<_> = (0..sessions).map(|i| together(due(i), period)).collect();
+            for (i, moment) in (0..).zip(&moments) {
+                assert!(*moment <= due(i) && due(i).since(*moment) < most, "{period:?}, {i}");
+            }
+            moments.dedup();
+            let slots = (3 * S).as_nanos() / (most / 2).as_nanos() + 1;
+            assert!(moments.len() as u128 <= slots, "{period:?}: {}", moments.len());
+        }
+        let moment = Time::from_nanos(12_345);
+        assert_eq!(together(moment, Duration::ZERO), moment);
     }
 }

@@ -3,7 +3,7 @@
 use dunlin_runtime::Time;
 
 use super::super::connection::{Connection, Side};
-use super::super::timing::jittered;
+use super::super::timing::{jittered, together};
 use super::{Action, Actions, Fsm, Message, Phase};
 use crate::wire::Notification;
 use crate::wire::notification::code;
@@ -89,7 +89,7 @@ impl Fsm {
     pub(super) fn keepalive(&mut self, side: Side, now: Time, random: u64, actions: &mut Actions) {
         let Some(live) = self.connection_mut(side).live_mut() else { return };
         let wait = jittered(live.agreed.keepalive, random);
-        live.keepalive_at = (!wait.is_zero()).then(|| now + wait);
+        live.keepalive_at = (!wait.is_zero()).then(|| together(now + wait, live.agreed.keepalive));
         actions.push(Action::Send(side, Message::Keepalive));
     }
 
