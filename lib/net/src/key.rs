@@ -4,6 +4,7 @@ use core::fmt;
 use core::hash::Hash;
 
 use crate::hash::{hash_u64, hash_u128};
+use crate::network::Network;
 use crate::prefix::{Prefix, Prefix4, Prefix6};
 
 /// What tables are keyed by. Sealed: the net types are this crate's.
@@ -13,11 +14,14 @@ pub trait NetKey:
     /// The net type of tables with this key.
     const NET_TYPE: NetType;
 
-    /// The address part as a prefix.
+    /// The address part as a prefix; a key without an address makes one up.
     fn prefix(self) -> Prefix;
 
-    /// The key of a plain prefix, if it is of this family.
-    fn from_prefix(prefix: Prefix) -> Option<Self>;
+    /// The key as a network of any type.
+    fn network(self) -> Network;
+
+    /// The key of a network, if it is of this type.
+    fn from_network(network: Network) -> Option<Self>;
 
     /// The seeded hash of the whole key.
     fn hash(self) -> u64;
@@ -41,8 +45,13 @@ impl NetKey for Prefix4 {
     }
 
     #[inline]
-    fn from_prefix(prefix: Prefix) -> Option<Self> {
-        if let Prefix::V4(prefix) = prefix { Some(prefix) } else { None }
+    fn network(self) -> Network {
+        Network::V4(self)
+    }
+
+    #[inline]
+    fn from_network(network: Network) -> Option<Self> {
+        if let Network::V4(prefix) = network { Some(prefix) } else { None }
     }
 
     #[inline]
@@ -65,8 +74,13 @@ impl NetKey for Prefix6 {
     }
 
     #[inline]
-    fn from_prefix(prefix: Prefix) -> Option<Self> {
-        if let Prefix::V6(prefix) = prefix { Some(prefix) } else { None }
+    fn network(self) -> Network {
+        Network::V6(self)
+    }
+
+    #[inline]
+    fn from_network(network: Network) -> Option<Self> {
+        if let Network::V6(prefix) = network { Some(prefix) } else { None }
     }
 
     #[inline]
@@ -144,7 +158,7 @@ impl fmt::Display for NetType {
 
 /// The slice number must not share bits with the table index (low bits) or the map tag (top bits).
 #[inline]
-const fn fold(hash: u64) -> u32 {
+pub(crate) const fn fold(hash: u64) -> u32 {
     (hash >> 24) as u32
 }
 
@@ -152,6 +166,8 @@ mod sealed {
     pub trait Sealed {}
     impl Sealed for crate::Prefix4 {}
     impl Sealed for crate::Prefix6 {}
+    impl<A: crate::RoaAddress> Sealed for crate::Roa<A> {}
+    impl Sealed for crate::Aspa {}
 }
 
 #[cfg(test)]

@@ -13,9 +13,11 @@ pub mod as_path;
 pub mod community;
 pub mod hash;
 mod key;
+mod network;
 pub mod prefix;
 pub mod trie;
 pub mod wire;
 
 pub use key::{NetKey, NetType};
+pub use network::{Aspa, Network, Roa, Roa4, Roa6, RoaAddress};
 pub use prefix::{ParsePrefixError, Prefix, Prefix4, Prefix6};

@@ -294,7 +294,7 @@ impl FromStr for Prefix4 {
     type Err = ParsePrefixError;
 
     fn from_str(text: &str) -> Result<Self, ParsePrefixError> {
-        Self::from_prefix(text.parse()?).ok_or(ParsePrefixError::Syntax)
+        Self::from_network(text.parse::<Prefix>()?.into()).ok_or(ParsePrefixError::Syntax)
     }
 }
 
@@ -302,7 +302,7 @@ impl FromStr for Prefix6 {
     type Err = ParsePrefixError;
 
     fn from_str(text: &str) -> Result<Self, ParsePrefixError> {
-        Self::from_prefix(text.parse()?).ok_or(ParsePrefixError::Syntax)
+        Self::from_network(text.parse::<Prefix>()?.into()).ok_or(ParsePrefixError::Syntax)
     }
 }
 

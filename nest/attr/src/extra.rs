@@ -134,6 +134,8 @@ pub enum Value {
     ExtCommunities(Arc<[u8]>),
     /// `lclist`
     LargeCommunities(Arc<[u8]>),
+    /// Numbers of ASes; filters cannot look at them.
+    Asns(Arc<[u32]>),
 }
 
 /// As in `show route all`: bare, without the filter language's parentheses around lists.
@@ -156,6 +158,12 @@ impl fmt::Display for Value {
             Self::Communities(value) => fmt::Display::fmt(&Communities::new(value), f),
             Self::ExtCommunities(value) => fmt::Display::fmt(&ExtCommunities::new(value), f),
             Self::LargeCommunities(value) => fmt::Display::fmt(&LargeCommunities::new(value), f),
+            Self::Asns(numbers) => {
+                for (index, number) in numbers.iter().enumerate() {
+                    write!(f, "{}{number}", if index == 0 { "" } else { ", " })?;
+                }
+                Ok(())
+            }
         }
     }
 }

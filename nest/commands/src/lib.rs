@@ -190,7 +190,7 @@ pub const COMMANDS: &[Command] = &[
     command(&["debug"], TRACED, "Trace what protocols do, in the log"),
     command(
         &["clear", "statistics"],
-        "",
+        "[json]",
         "Forget what show threads, loops and events have counted",
     ),
     command(

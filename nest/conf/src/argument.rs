@@ -80,17 +80,28 @@ impl<S: Payload> Parser<S> {
         fits(value).ok_or_else(|| self.error(span, format!("{what} expected")).into())
     }
 
+    /// The value of the constant whose name is at the cursor.
+    #[must_use]
+    pub fn named_constant(&self) -> Option<Argument> {
+        self.symbol().and_then(|symbol| symbol.value.constant())
+    }
+
+    /// A number, or a name that is as good as one.
+    fn number_literal(&mut self, kind: TokenKind) -> Option<u32> {
+        match kind {
+            TokenKind::Number(number) => Some(number),
+            _ => self.word().and_then(S::number),
+        }
+    }
+
     /// A number.
     ///
     /// # Errors
     /// If there is none; so with all that follow. The diagnostic is recorded.
     pub fn integer(&mut self) -> Parsed<u32> {
-        self.argument(
-            &["NUM", "CF_SYM_KNOWN", "'('"],
-            "Number",
-            |_, kind| if let TokenKind::Number(number) = kind { Some(number) } else { None },
-            |value| if let Argument::Int(number) = value { Some(number) } else { None },
-        )
+        self.argument(&["NUM", "CF_SYM_KNOWN", "'('"], "Number", Self::number_literal, |value| {
+            if let Argument::Int(number) = value { Some(number) } else { None }
+        })
     }
 
     /// A number in a range; `what` names the option in the message.
@@ -284,10 +295,9 @@ impl<S: Payload> Parser<S> {
         self.argument(
             &[],
             "Number or IPv4 address",
-            |_, kind| match kind {
-                TokenKind::Number(number) => Some(number),
+            |parser, kind| match kind {
                 TokenKind::Ip4(ip) => Some(u32::from(ip)),
-                _ => None,
+                _ => parser.number_literal(kind),
             },
             |value| match value {
                 Argument::Int(number) | Argument::Quad(number) => Some(number),

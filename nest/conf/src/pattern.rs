@@ -5,6 +5,7 @@ use std::{net::IpAddr, sync::Arc};
 use dunlin_net::Prefix;
 
 use crate::{
+    argument::Argument,
     glob,
     parser::{Parsed, Parser},
     symbols::Payload,
@@ -41,6 +42,12 @@ impl InterfacePattern {
         };
         self.clauses.iter().find(fits).is_some_and(|clause| clause.positive)
     }
+
+    /// Whether addresses of interfaces matter.
+    #[must_use]
+    pub fn has_prefixes(&self) -> bool {
+        self.clauses.iter().any(|clause| clause.prefix.is_some())
+    }
 }
 
 impl<S: Payload> Parser<S> {
@@ -74,13 +81,30 @@ impl<S: Payload> Parser<S> {
         let positive = !self.eat(TokenKind::Minus);
         let is_ip =
             |parser: &Self| matches!(parser.token().kind, TokenKind::Ip4(_) | TokenKind::Ip6(_));
-        let name = if prefixes && is_ip(self) { None } else { Some(self.string()?) };
-        let prefix = if prefixes && is_ip(self) { Some(self.prefix_or_ip()?) } else { None };
+        let addresses = |argument| matches!(argument, Argument::Ip(_) | Argument::Prefix(_));
+        let is_first = prefixes && (is_ip(self) || self.named_constant().is_some_and(addresses));
+        let name = if is_first { None } else { Some(self.string()?) };
+        // A name can only be that of a constant here.
+        let is_there = is_first || prefixes && (is_ip(self) || self.symbol().is_some());
+        let prefix = if is_there { Some(self.prefix_or_ip()?) } else { None };
         Ok(InterfaceClause { positive, name, prefix })
     }
 
-    /// A prefix, or an address as the prefix of just itself.
+    /// A prefix, or an address as the prefix of just itself; or a constant that is one of them.
     fn prefix_or_ip(&mut self) -> Parsed<Prefix> {
+        let span = self.token().span;
+        if self.symbol().is_some() {
+            let prefix = match self.named_constant() {
+                Some(Argument::Ip(ip)) => Prefix::host(ip),
+                Some(Argument::Prefix(prefix)) => prefix,
+                _ => {
+                    let text = "IP address or network constant expected";
+                    return Err(self.error(span, text).into());
+                }
+            };
+            self.advance();
+            return Ok(prefix);
+        }
         let ip = self.ip()?;
         if self.at(TokenKind::Slash) { self.prefix_after(ip) } else { Ok(Prefix::host(ip)) }
     }

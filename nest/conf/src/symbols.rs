@@ -18,6 +18,11 @@ pub trait Payload: Clone + Sized {
     /// If there is none; the diagnostic is recorded.
     fn parse_expression(parser: &mut Parser<Self>) -> Parsed<Argument>;
 
+    /// The number that a name stands for without being defined.
+    fn number(_name: &str) -> Option<u32> {
+        None
+    }
+
     /// What kind of thing the symbol is, as `show symbols` names it.
     fn kind(&self) -> &'static str;
 

@@ -27,6 +27,10 @@ impl Payload for Meaning {
         Ok(Argument::Int(sum))
     }
 
+    fn number(name: &str) -> Option<u32> {
+        (name == "dozen").then_some(12)
+    }
+
     fn kind(&self) -> &'static str {
         if matches!(self, Self::Constant(_)) { "constant" } else { "protocol" }
     }
@@ -40,6 +44,7 @@ fn parser(text: &str) -> Parser<Meaning> {
         ("YES", Argument::Bool(true)),
         ("HOME", Argument::Ip(IpAddr::from([127, 0, 0, 1]))),
         ("TEXT", Argument::String("text".into())),
+        ("NET", Argument::Prefix("10.0.0.0/8".parse().unwrap())),
     ];
     for (name, value) in constants {
         parser.define(name, span, Meaning::Constant(value)).unwrap();
@@ -73,6 +78,9 @@ fn arguments_are_literals_constants_or_expressions() {
         "f:1:1 syntax error, unexpected CF_SYM_UNDEFINED, expecting NUM or CF_SYM_KNOWN or '('"
     );
     assert_eq!(one("(5;", Parser::integer), "f:1:3 syntax error, unexpected ';', expecting ')'");
+    assert_eq!(one("dozen;", Parser::integer), "12");
+    assert_eq!(one("(dozen + 1);", Parser::integer), "13");
+    assert_eq!(one("dozen;", Parser::id), "12");
     let range = |parser: &mut Parser<Meaning>| parser.integer_in("Limit", 1..=6);
     assert_eq!(one("SEVEN;", range), "f:1:1 Limit must be in range 1-6");
     assert_eq!(one("HOME;", Parser::ip), "127.0.0.1");
@@ -141,6 +149,27 @@ fn interface_patterns_take_the_first_clause_that_fits() {
     ] {
         assert_eq!(pattern.matches(name, addresses), expected, "{name}");
     }
+}
+
+#[test]
+fn interfaces_are_named_by_constants() {
+    let clauses = |text| {
+        let pattern = parser(text).interface_pattern().unwrap();
+        let shown = |prefix: dunlin_net::Prefix| prefix.to_string();
+        let parts =
+            pattern.clauses.into_iter().map(|clause| (clause.name, clause.prefix.map(shown)));
+        parts.collect::<Vec<_>>()
+    };
+    let (net, home) = (Some("10.0.0.0/8".to_owned()), Some("127.0.0.1/32".to_owned()));
+    let text = || Some("text".into());
+    assert_eq!(
+        clauses("NET, -HOME, TEXT, TEXT NET, \"text\" HOME;"),
+        [(None, net.clone()), (None, home.clone()), (text(), None), (text(), net), (text(), home)]
+    );
+    let wrong = |text| one(text, Parser::interface_pattern);
+    assert_eq!(wrong("SEVEN;"), "f:1:1 String expected");
+    assert_eq!(wrong("TEXT TEXT;"), "f:1:6 IP address or network constant expected");
+    assert_eq!(one("NET;", Parser::interface_names), "f:1:1 String expected");
 }
 
 /// Options `a NUMBER`, `b { ... }`, `name NAME`.

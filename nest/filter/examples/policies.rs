@@ -11,9 +11,7 @@ use std::{fmt::Write, hint::black_box, net::IpAddr, sync::Arc};
 
 use dunlin_attr::{Attrs, AttrsBuilder, BgpNextHop, NextHop, Origin, Rts};
 use dunlin_conf::{TokenKind, lexer};
-use dunlin_filter::{
-    ChannelFilter, Parser, ResolvedHop, RouteInput, Scratch, Silent, Symbols, Verdict,
-};
+use dunlin_filter::{ChannelFilter, Parser, RouteInput, Scratch, Silent, Symbols, Verdict};
 use dunlin_net::{Prefix, Prefix4, as_path::AsPathBuf, community::CommunitiesBuf};
 
 const ORIGINS: u32 = 5000;
@@ -34,15 +32,7 @@ fn main() {
     let mut accepted = 0;
     for _ in 0..rounds {
         for (net, attrs) in &routes {
-            let input = RouteInput {
-                net: *net,
-                attrs,
-                protocol: "member",
-                from: None,
-                hop: ResolvedHop::default(),
-                interfaces: None,
-                validation: None,
-            };
+            let input = RouteInput::new(*net, attrs, "member");
             let verdict = dunlin_filter::apply(&filter, &mut scratch, &input, &mut Silent);
             accepted += u32::from(matches!(black_box(verdict), Verdict::Accept(_)));
         }

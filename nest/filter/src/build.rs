@@ -95,6 +95,8 @@ impl Builder {
 
     /// Drops the newest nodes.
     fn forget_from(&mut self, first: NodeId) {
+        // What is put in their place may be computed from the comparison, but is another value.
+        self.compared = None;
         self.nodes.truncate(first as usize);
         self.spots.truncate(first as usize);
     }
@@ -256,12 +258,15 @@ impl Builder {
             }
             let bump = &self.bump;
             let result = ops::binary(op, one, other, bump).map(|value| value.to_constant());
-            if let (Type::Bool, Some(one), Some(other)) =
-                (kind, self.constant_of(a).cloned(), self.constant_of(b).cloned())
-            {
-                self.compared = Some((a.node, op, one, other));
-            }
-            return self.fold(parser, result, a.node, span);
+            let compared = match (kind, self.constant_of(a), self.constant_of(b)) {
+                (Type::Bool, Some(one), Some(other)) => {
+                    Some((a.node, op, one.clone(), other.clone()))
+                }
+                _ => None,
+            };
+            let folded = self.fold(parser, result, a.node, span)?;
+            self.compared = compared;
+            return Ok(folded);
         }
         Ok(self.expr(parser, Node::Binary(op, a.node, b.node), kind, span))
     }

@@ -149,7 +149,6 @@ impl Hash for Place {
 pub(crate) struct Table {
     pub(crate) name: Arc<str>,
     pub(crate) net_type: NetType,
-    pub(crate) number: u32,
 }
 
 /// Part of a mask that is not constant.
@@ -393,6 +392,14 @@ impl Code {
 
     pub(crate) fn spot(&self, node: NodeId) -> Spot {
         self.spots.get(node as usize).copied().unwrap_or_default()
+    }
+
+    /// The ROA and ASPA tables that it asks, but for those that only what it calls asks.
+    pub(crate) fn asked(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.nodes.iter().filter_map(|node| match node {
+            Node::RoaCheck(table, ..) | Node::AspaCheck(table, ..) => Some(&table.name),
+            _ => None,
+        })
     }
 
     pub(crate) fn node(&self, node: NodeId) -> &Node {

@@ -3,13 +3,13 @@
 use std::{fmt, net::IpAddr, sync::Arc};
 
 use dunlin_attr::{Attrs, Iface};
-use dunlin_net::{Prefix, as_path::AsPath};
+use dunlin_net::{Network, Prefix, as_path::AsPath};
 
 /// A route as a filter sees it.
 #[derive(Debug, Clone, Copy)]
 pub struct RouteInput<'a> {
     /// `net`
-    pub net: Prefix,
+    pub net: Network,
     /// Its attributes.
     pub attrs: &'a Arc<Attrs>,
     /// `proto`: the name of the protocol that the route came from.
@@ -22,6 +22,23 @@ pub struct RouteInput<'a> {
     pub interfaces: Option<&'a dyn Interfaces>,
     /// What ROA and ASPA tables say; without it, checks against them fail.
     pub validation: Option<&'a dyn Validation>,
+}
+
+impl<'a> RouteInput<'a> {
+    /// A route of which nothing else is known: from no neighbour, its next hop not resolved, and no tables to ask.
+    #[must_use]
+    #[inline]
+    pub fn new(net: Prefix, attrs: &'a Arc<Attrs>, protocol: &'a str) -> Self {
+        Self {
+            net: net.into(),
+            attrs,
+            protocol,
+            from: None,
+            hop: ResolvedHop::default(),
+            interfaces: None,
+            validation: None,
+        }
+    }
 }
 
 /// How a next hop was resolved.
@@ -46,14 +63,14 @@ pub trait Interfaces: fmt::Debug {
     fn by_name(&self, name: &str) -> Option<Iface>;
 }
 
-/// What `roa_check` and `aspa_check` ask. Tables go by the numbers that their symbols have.
+/// What `roa_check` and `aspa_check` ask. Tables go by their names.
 pub trait Validation: fmt::Debug {
     /// Whether a ROA of the table lets this AS announce this prefix; the table is of its family.
-    fn origin(&self, table: u32, prefix: Prefix, asn: u32) -> Validity;
+    fn origin(&self, table: &str, prefix: Prefix, asn: u32) -> Validity;
 
     /// Whether the ASPA table lets a route have this path: one that came from a customer or peer,
     /// which had to come upstream all the way, or one that may have come down from a provider.
-    fn path(&self, table: u32, path: AsPath<'_>, upstream: bool) -> Validity;
+    fn path(&self, table: &str, path: AsPath<'_>, upstream: bool) -> Validity;
 }
 
 /// What a check finds. The numbers are those of `ROA_UNKNOWN` and so on.

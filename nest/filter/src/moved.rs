@@ -78,7 +78,7 @@ impl<'a> Mover<'a> {
                 let moved = self.both(&program.code, program.written.as_deref());
                 let moved = moved.map(|moved| {
                     let name = || program.name.clone();
-                    moved.map(|(code, written)| Arc::new(Program { name: name(), code, written }))
+                    moved.map(|(code, written)| Arc::new(Program::of(name(), code, written)))
                 });
                 self.programs.insert(key, moved.clone());
                 moved

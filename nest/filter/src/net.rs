@@ -3,7 +3,7 @@
 use std::{cmp::Ordering, fmt, net::IpAddr};
 
 use dunlin_conf::lexer::Rd;
-use dunlin_net::Prefix;
+use dunlin_net::{Network, Prefix};
 
 /// Numbers of `NET_IP4` and `NET_IP6`.
 const PLAIN: (u32, u32) = (1, 2);
@@ -46,6 +46,21 @@ pub(crate) fn plain_type(prefix: Prefix) -> u32 {
 }
 
 impl Net {
+    /// A network of a table, unless it is a plain prefix.
+    #[must_use]
+    pub(crate) fn of(network: Network) -> Option<Self> {
+        Some(match network {
+            Network::V4(_) | Network::V6(_) => return None,
+            Network::Roa4(roa) => {
+                Self::Roa { prefix: roa.prefix(), max_len: roa.max_len(), asn: roa.asn() }
+            }
+            Network::Roa6(roa) => {
+                Self::Roa { prefix: roa.prefix(), max_len: roa.max_len(), asn: roa.asn() }
+            }
+            Network::Aspa(aspa) => Self::Aspa(aspa.0),
+        })
+    }
+
     /// The number of its type: `NET_ROA4` and so on.
     #[must_use]
     pub fn net_type(&self) -> u32 {

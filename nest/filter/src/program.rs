@@ -18,12 +18,19 @@ pub struct Program {
     pub(crate) code: Code,
     /// As it was written, if folding made something else of it.
     pub(crate) written: Option<Box<Code>>,
+    /// The ROA and ASPA tables that it asks.
+    asked: Box<[Arc<str>]>,
 }
 
 impl Program {
     pub(crate) fn new(name: Option<Arc<str>>, written: Code) -> Self {
         let (code, written) = written.folded(0);
-        Self { name, code, written }
+        Self::of(name, code, written)
+    }
+
+    /// Of code that is folded.
+    pub(crate) fn of(name: Option<Arc<str>>, code: Code, written: Option<Box<Code>>) -> Self {
+        Self { name, asked: asked(&code), code, written }
     }
 
     /// Its code as it was written: for those who ask about lines and not about verdicts.
@@ -91,6 +98,12 @@ impl Program {
         self.code.reads.snapshot
     }
 
+    /// Whether the verdict may depend on this ROA or ASPA table.
+    #[must_use]
+    pub fn asks(&self, table: &str) -> bool {
+        self.asked.iter().any(|asked| **asked == *table)
+    }
+
     /// Whether a run may print: then one run cannot stand for several without losing messages.
     #[must_use]
     pub fn prints(&self) -> bool {
@@ -124,6 +137,30 @@ impl Program {
     pub fn memory(&self) -> usize {
         self.code.memory() + self.written.as_ref().map_or(0, |code| code.memory())
     }
+}
+
+/// The ROA and ASPA tables that code, or what it calls, asks: each once.
+fn asked(code: &Code) -> Box<[Arc<str>]> {
+    let mut found: Vec<Arc<str>> = Vec::new();
+    let (mut codes, mut seen) = (vec![code], Vec::new());
+    while let Some(code) = codes.pop() {
+        // Which says so of what it calls, too.
+        if !code.reads.snapshot {
+            continue;
+        }
+        for table in code.asked() {
+            if !found.contains(table) {
+                found.push(Arc::clone(table));
+            }
+        }
+        for function in &code.functions {
+            if !seen.contains(&Arc::as_ptr(function)) {
+                seen.push(Arc::as_ptr(function));
+                codes.push(&function.code);
+            }
+        }
+    }
+    found.into()
 }
 
 impl PartialEq for Program {
@@ -230,6 +267,12 @@ impl ChannelFilter {
     #[must_use]
     pub fn reads_prefix(&self) -> bool {
         matches!(self, Self::Program(program) if program.reads_prefix())
+    }
+
+    /// See [`Program::asks`].
+    #[must_use]
+    pub fn asks(&self, table: &str) -> bool {
+        matches!(self, Self::Program(program) if program.asks(table))
     }
 
     /// See [`Program::reads_source`].

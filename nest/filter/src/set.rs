@@ -4,6 +4,7 @@
 use std::{
     fmt,
     hash::{Hash, Hasher},
+    net::IpAddr,
     ops::RangeInclusive,
 };
 
@@ -205,6 +206,20 @@ impl Set {
         }
     }
 
+    /// A set of IPv4 addresses as one of quads.
+    pub(crate) fn as_quads(&self) -> Option<Self> {
+        let quad = |key| match key_ip(key) {
+            IpAddr::V4(ip) => Some(u128::from(ip.to_bits())),
+            IpAddr::V6(_) => None,
+        };
+        let range = |(low, high)| Some(Item::Range(quad(low)?, quad(high)?));
+        if self.element != Element::Ip {
+            return None;
+        }
+        let items: Option<Vec<Item>> = self.wide().into_iter().map(range).collect();
+        Some(Self::new(Element::Quad, items?))
+    }
+
     /// Items that a set of the same values can be made of.
     pub(crate) fn items(&self) -> Vec<Item> {
         let ranges = self.wide().into_iter().map(|(low, high)| Item::Range(low, high));
@@ -220,8 +235,9 @@ impl Set {
         }
     }
 
-    /// All of it as ranges.
-    fn ranges(&self) -> Vec<(u128, u128)> {
+    /// All of it as ranges of keys; rectangles are one range for each row.
+    #[must_use]
+    pub fn ranges(&self) -> Vec<(u128, u128)> {
         let mut ranges = self.wide();
         ranges.extend(self.rectangles.iter().flat_map(Rectangle::rows));
         ranges.sort_unstable();

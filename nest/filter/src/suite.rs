@@ -162,6 +162,27 @@ bt_test_suite(f, \"wrong\");";
     }
 
     #[test]
+    fn what_is_made_of_comparisons_of_constants_is_asserted_itself() {
+        let text = "define NETS = [10.0.0.0/8+];
+function f() { bt_assert(!(1 = 1)); bt_assert(!(1 = 2)); bt_assert(! (10.1.0.0/16 ~ NETS));
+  bt_assert(!(1 = 2) && true); bt_assert(1 = 2 || 2 = 2); bt_assert((1 = 1) = false);
+  bt_assert(!!(2 < 1)); bt_assert(! (10.1.0.0/16 !~ NETS)); bt_assert((1 = 2)); }
+bt_test_suite(f, \"folded\");";
+        let (_, report) = reports(text).remove(0);
+        assert_eq!(report.checks, 9);
+        assert_eq!(
+            report.failures,
+            [
+                "f:2:16: !(1 = 1)",
+                "f:2:58: ! (10.1.0.0/16 ~ NETS)",
+                "f:3:59: (1 = 1) = false: it is TRUE and FALSE",
+                "f:4:3: !!(2 < 1)",
+                "f:4:61: (1 = 2): it is 1 and 2",
+            ]
+        );
+    }
+
+    #[test]
     fn an_assignment_that_does_not_hold_fails() {
         let text = "function f() { bt_check_assign(weight, 300); }
             bt_test_suite(f, \"weight\");";

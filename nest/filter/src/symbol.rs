@@ -11,6 +11,7 @@ use crate::{
     code::Function,
     enums, parse,
     program::Program,
+    system::system_constant,
     types::Type,
     value::{Constant, Value},
 };
@@ -76,6 +77,10 @@ impl Payload for Symbol {
 
     fn parse_expression(parser: &mut Parser) -> Parsed<Argument> {
         parse::constant(parser).map(|constant| argument(&constant))
+    }
+
+    fn number(name: &str) -> Option<u32> {
+        system_constant(name)
     }
 
     fn words() -> Vec<&'static str> {

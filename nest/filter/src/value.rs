@@ -19,7 +19,7 @@ use crate::{
     net::Net,
     prefix_set::PrefixSet,
     set::Set,
-    types::{EnumType, Type},
+    types::{Element, EnumType, Type},
 };
 
 /// A value during a run. Texts, paths and lists are borrowed: from the route, from the program, or
@@ -341,13 +341,17 @@ impl Constant {
         }
     }
 
-    /// What the value becomes where another type is wanted: an IPv4 address a quad, `[]` a set of
-    /// any type.
+    /// What the value becomes where another type is wanted: an IPv4 address a quad, a set of them a
+    /// set of quads, `[]` a set of any type.
     #[must_use]
     pub fn promoted(self, wanted: Type) -> Self {
         match (self, wanted) {
             (Self::Ip(IpAddr::V4(ip)), Type::Quad) => Self::Quad(ip.to_bits()),
             (Self::EmptySet, Type::PrefixSet) => Self::PrefixSet(Arc::default()),
+            (Self::Set(set), Type::Set(Element::Quad)) => {
+                let quads = set.as_quads().map(Arc::new);
+                Self::Set(quads.unwrap_or(set))
+            }
             (value, _) => value,
         }
     }

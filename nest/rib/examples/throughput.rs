@@ -35,6 +35,7 @@ use dunlin_rib::registry::{
 use dunlin_rib::resolver::Resolver;
 use dunlin_rib::slice::{Slice, SliceMessage, SliceStatistics};
 use dunlin_rib::source::{ChannelEvents, SourceSpec};
+use dunlin_rib::validation::{Validated, ValidatedNow};
 use dunlin_rib::{Barrier, MemberId, Peer, SliceId, Source, SourceId, TableId};
 use dunlin_runtime::{Address, Class, Context, Loop, Runtime, RuntimeOptions, Time};
 
@@ -216,6 +217,7 @@ impl World {
         slices.send_all(Class::Routing, || SliceMessage::Start {
             slices: slices.clone(),
             resolver: resolver.clone(),
+            validated: ValidatedNow::new(Validated::default()),
         });
         let add = || SliceMessage::TableAdd { id: TABLE, net_type: NetType::Ip4 };
         slices.send_all(Class::Routing, add);

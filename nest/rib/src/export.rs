@@ -5,8 +5,8 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use dunlin_attr::Attrs;
-use dunlin_filter::{ChannelFilter, Cohort, Program, RouteInput, Scratch};
-use dunlin_net::{Prefix, Prefix4, Prefix6};
+use dunlin_filter::{ChannelFilter, Cohort, Program, RouteInput, Scratch, Validation};
+use dunlin_net::{Aspa, Network, Prefix, Prefix4, Prefix6, Roa4, Roa6};
 use dunlin_runtime::Time;
 
 use crate::counters::{ExportCounters, ExportDelta};
@@ -20,7 +20,7 @@ use crate::{ExporterId, SliceId, Source, TableId};
 #[derive(Clone, Copy, Debug)]
 pub struct RouteView<'a> {
     /// The network.
-    pub net: Prefix,
+    pub net: Network,
     /// Attributes after the import filter.
     pub attrs: &'a Arc<Attrs>,
     /// Where it came from.
@@ -29,6 +29,8 @@ pub struct RouteView<'a> {
     pub next_hop: &'a NextHopState,
     /// When the route last changed, rounded down to [`Self::PRECISION`].
     pub changed: Time,
+    /// What ROA and ASPA tables say.
+    pub validation: &'a dyn Validation,
 }
 
 impl<'a> RouteView<'a> {
@@ -41,7 +43,7 @@ impl<'a> RouteView<'a> {
             from: self.source.peer.as_ref().map(|peer| peer.address),
             hop,
             interfaces: None,
-            validation: None,
+            validation: Some(self.validation),
         }
     }
 }
@@ -86,6 +88,10 @@ pub trait ExportPolicy: Send + Sync {
     /// filter looks at, which the scratch knows, decides for what a verdict holds; and a verdict
     /// is worth remembering.
     fn is_remembered(&self) -> bool {
+        false
+    }
+    /// The verdict depends on what this ROA or ASPA table says, and is asked for again when that changes.
+    fn rechecks(&self, _table: &str) -> bool {
         false
     }
     /// The filter, if all that the policy does besides is what other policies with the same number do.
@@ -245,6 +251,12 @@ pub enum Deltas {
     V4(Vec<Delta<Prefix4>>),
     /// IPv6.
     V6(Vec<Delta<Prefix6>>),
+    /// Origins of IPv4 prefixes.
+    Roa4(Vec<Delta<Roa4>>),
+    /// Origins of IPv6 prefixes.
+    Roa6(Vec<Delta<Roa6>>),
+    /// Providers of ASes.
+    Aspa(Vec<Delta<Aspa>>),
 }
 
 impl Deltas {
@@ -253,6 +265,9 @@ impl Deltas {
         match self {
             Self::V4(deltas) => deltas.len(),
             Self::V6(deltas) => deltas.len(),
+            Self::Roa4(deltas) => deltas.len(),
+            Self::Roa6(deltas) => deltas.len(),
+            Self::Aspa(deltas) => deltas.len(),
         }
     }
 

@@ -5,7 +5,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
 
 use dunlin_attr::Attrs;
-use dunlin_net::{NetKey, NetType, Prefix, Prefix4, Prefix6};
+use dunlin_net::{Aspa, NetKey, NetType, Network, Prefix4, Prefix6, Roa4, Roa6};
 use dunlin_runtime::{
     Address, Class,
     kit::credit::{Credit, Held, Stage},
@@ -38,24 +38,37 @@ pub enum Ops {
     V4(Vec<Op<Prefix4>>),
     /// IPv6.
     V6(Vec<Op<Prefix6>>),
+    /// Origins of IPv4 prefixes.
+    Roa4(Vec<Op<Roa4>>),
+    /// Origins of IPv6 prefixes.
+    Roa6(Vec<Op<Roa6>>),
+    /// Providers of ASes.
+    Aspa(Vec<Op<Aspa>>),
+}
+
+/// Runs the same code on operations of any type.
+macro_rules! with_ops {
+    ($any:expr, $ops:ident => $body:expr) => {
+        match $any {
+            Ops::V4($ops) => $body,
+            Ops::V6($ops) => $body,
+            Ops::Roa4($ops) => $body,
+            Ops::Roa6($ops) => $body,
+            Ops::Aspa($ops) => $body,
+        }
+    };
 }
 
 impl Ops {
     /// How many.
     pub(crate) fn len(&self) -> usize {
-        match self {
-            Self::V4(ops) => ops.len(),
-            Self::V6(ops) => ops.len(),
-        }
+        with_ops!(self, ops => ops.len())
     }
 
     /// What is counted if none of it is taken.
     pub(crate) fn rejected(&self) -> ImportDelta {
         let all = self.len();
-        let withdrawals = match self {
-            Self::V4(ops) => ops.iter().filter(|op| op.attrs == NONE).count(),
-            Self::V6(ops) => ops.iter().filter(|op| op.attrs == NONE).count(),
-        };
+        let withdrawals = with_ops!(self, ops => ops.iter().filter(|op| op.attrs == NONE).count());
         let (updates, withdraws) = ((all - withdrawals) as u64, withdrawals as u64);
         ImportDelta {
             updates_received: updates,
@@ -71,45 +84,54 @@ impl Ops {
 pub trait TableKey: NetKey + Default {
     /// Wraps operations.
     fn ops(ops: Vec<Op<Self>>) -> Ops;
+    /// The operations, if they are of this type.
+    fn own_ops(ops: &Ops) -> Option<&[Op<Self>]>;
     /// Wraps deltas.
     fn deltas(deltas: Vec<Delta<Self>>) -> Deltas;
     /// The deltas, if they are of this type.
     fn own_deltas(deltas: &Deltas) -> Option<&[Delta<Self>]>;
+}
+
+macro_rules! table_keys {
+    ($($kind:ident $key:ty;)*) => {$(
+        impl TableKey for $key {
+            fn ops(ops: Vec<Op<Self>>) -> Ops {
+                Ops::$kind(ops)
+            }
+            fn own_ops(ops: &Ops) -> Option<&[Op<Self>]> {
+                if let Ops::$kind(ops) = ops { Some(ops) } else { None }
+            }
+            fn deltas(deltas: Vec<Delta<Self>>) -> Deltas {
+                Deltas::$kind(deltas)
+            }
+            fn own_deltas(deltas: &Deltas) -> Option<&[Delta<Self>]> {
+                if let Deltas::$kind(deltas) = deltas { Some(deltas) } else { None }
+            }
+        }
+    )*};
+}
+
+table_keys! {
+    V4 Prefix4;
+    V6 Prefix6;
+    Roa4 Roa4;
+    Roa6 Roa6;
+    Aspa Aspa;
+}
+
+/// Keys that neighbours are told of in messages.
+pub trait EncodedKey: TableKey {
     /// Wraps networks for an encoder.
     fn nets(nets: &[Self]) -> Nets<'_>;
 }
 
-impl TableKey for Prefix4 {
-    fn ops(ops: Vec<Op<Self>>) -> Ops {
-        Ops::V4(ops)
-    }
-    fn deltas(deltas: Vec<Delta<Self>>) -> Deltas {
-        Deltas::V4(deltas)
-    }
-    fn own_deltas(deltas: &Deltas) -> Option<&[Delta<Self>]> {
-        match deltas {
-            Deltas::V4(deltas) => Some(deltas),
-            Deltas::V6(_) => None,
-        }
-    }
+impl EncodedKey for Prefix4 {
     fn nets(nets: &[Self]) -> Nets<'_> {
         Nets::V4(nets)
     }
 }
 
-impl TableKey for Prefix6 {
-    fn ops(ops: Vec<Op<Self>>) -> Ops {
-        Ops::V6(ops)
-    }
-    fn deltas(deltas: Vec<Delta<Self>>) -> Deltas {
-        Deltas::V6(deltas)
-    }
-    fn own_deltas(deltas: &Deltas) -> Option<&[Delta<Self>]> {
-        match deltas {
-            Deltas::V6(deltas) => Some(deltas),
-            Deltas::V4(_) => None,
-        }
-    }
+impl EncodedKey for Prefix6 {
     fn nets(nets: &[Self]) -> Nets<'_> {
         Nets::V6(nets)
     }
@@ -188,13 +210,9 @@ impl Slices {
         &self.addresses[(index & self.mask()) as usize]
     }
 
-    /// The slice that owns a prefix.
-    pub fn of(&self, prefix: Prefix) -> &Address<SliceMessage> {
-        let mask = self.mask();
-        self.at(match prefix {
-            Prefix::V4(key) => key.slice(mask),
-            Prefix::V6(key) => key.slice(mask),
-        })
+    /// The slice that owns a network.
+    pub fn of(&self, network: impl Into<Network>) -> &Address<SliceMessage> {
+        self.at(network.into().slice(self.mask()))
     }
 
     /// Sends a message made by `make` to each slice. A slice that has stopped (shutdown) is passed

@@ -8,7 +8,8 @@
 //!   ([`export`]);
 //! * one [`egress`] loop per export group merges the deltas of all slices by attribute set, encodes
 //!   them once into a bounded log and lets every member of the group write from it;
-//! * the [`resolver`] loop answers which next hops can be reached.
+//! * the [`resolver`] loop answers which next hops can be reached;
+//! * the [`validation::validator`] loop publishes what ROA and ASPA tables say, for filters.
 //!
 //! # Invariants
 //!
@@ -41,6 +42,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 pub mod trace;
+pub mod validation;
 pub mod walk;
 
 pub use barrier::Barrier;

@@ -136,6 +136,9 @@ pub struct Source {
     pub events: Arc<dyn ChannelEvents>,
     /// What is traced of its routes.
     pub trace: Option<Arc<RouteTrace>>,
+    /// Its filter runs again when ROA or ASPA tables change that it asks. Written by the protocol, read by
+    /// slices (`Relaxed`: publishes nothing but itself).
+    rpki_reload: AtomicBool,
     /// False once the session is gone. Written once by the session's loop, read by slices (`Relaxed`:
     /// publishes nothing but itself).
     alive: AtomicBool,
@@ -188,6 +191,7 @@ impl Source {
             gauges: Arc::default(),
             events: spec.events,
             trace: None,
+            rpki_reload: AtomicBool::new(true),
             alive: AtomicBool::new(true),
             refused: AtomicBool::new(false),
         }
@@ -203,6 +207,16 @@ impl Source {
         if !self.refused.swap(true, Ordering::Relaxed) {
             self.events.refused(self.id, why);
         }
+    }
+
+    /// Whether its filter runs again when ROA or ASPA tables change that it asks: at first it does.
+    pub fn set_rpki_reload(&self, on: bool) {
+        self.rpki_reload.store(on, Ordering::Relaxed);
+    }
+
+    /// See [`set_rpki_reload`](Self::set_rpki_reload).
+    pub(crate) fn rpki_reload(&self) -> bool {
+        self.rpki_reload.load(Ordering::Relaxed)
     }
 
     /// Whether the session lives.

@@ -12,12 +12,13 @@ use core::sync::atomic::Ordering;
 use std::sync::Arc;
 
 use dunlin_filter::{ChannelFilter, RouteInput, Scratch};
-use dunlin_net::Prefix;
+use dunlin_net::Network;
 use dunlin_runtime::Time;
 use dunlin_sync::{FlagWord, Snapshot};
 
 use crate::SourceId;
 use crate::export::{ExportPolicy, OutRoute, SharingCounters};
+use crate::validation::Validated;
 
 /// Routes that come, change and go.
 pub const ROUTES: u32 = 1;
@@ -164,7 +165,7 @@ impl fmt::Display for Became {
 #[derive(Clone, Debug)]
 pub struct Told {
     /// The network.
-    pub net: Prefix,
+    pub net: Network,
     /// What became of it.
     pub became: Became,
     /// The route, or what was withdrawn.
@@ -179,11 +180,16 @@ pub struct Told {
 
 /// The policy that decided.
 #[derive(Clone)]
-pub struct Policy(pub Arc<dyn ExportPolicy>);
+pub struct Policy {
+    /// The policy.
+    pub policy: Arc<dyn ExportPolicy>,
+    /// What ROA and ASPA tables said then.
+    pub validated: Arc<Validated>,
+}
 
 impl fmt::Debug for Policy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Policy({})", self.0.key())
+        write!(f, "Policy({})", self.policy.key())
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use dunlin_attr::Attrs;
 use dunlin_filter::{ChannelFilter, ResolvedHop};
-use dunlin_net::Prefix;
+use dunlin_net::{Network, Prefix};
 use dunlin_runtime::Time;
 
 use crate::nexthop::NextHopState;
@@ -22,7 +22,7 @@ pub enum Walk {
         cursor: u32,
     },
     /// One network.
-    Exact(Prefix),
+    Exact(Network),
     /// The longest match of an address in this slice. Ask every slice.
     For(IpAddr),
     /// The longest match of a network in this slice. Ask every slice.
@@ -119,7 +119,7 @@ impl WalkCounts {
 #[derive(Debug)]
 pub struct NetRows {
     /// The network.
-    pub net: Prefix,
+    pub net: Network,
     /// Its routes, best first.
     pub rows: Vec<RouteRow>,
 }

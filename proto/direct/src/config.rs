@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use dunlin_conf::{InterfacePattern, Parsed};
 use dunlin_core::config::{ConfigParser, Globals};
-use dunlin_core::protocol::{InstanceConfig, ProtocolConfig, Section};
+use dunlin_core::protocol::{ChannelKind, InstanceConfig, OtherChannel, ProtocolConfig, Section};
 
 use crate::kind::UNBUILT;
 
@@ -49,6 +49,11 @@ impl Section for DirectConfig {
         _globals: &Globals,
         config: &mut InstanceConfig,
     ) -> Parsed<Arc<dyn ProtocolConfig>> {
+        let sadr = config.others.iter().any(|other| other.channel == OtherChannel::IPV6_SADR);
+        if sadr && config.channel(ChannelKind::Ipv6).is_some() {
+            let text = "Both ipv6 and ipv6-sadr channels specified";
+            return Err(parser.error(config.end, text).into());
+        }
         UNBUILT.warn(parser, config, "make routes of connected networks");
         Ok(Arc::new(self.clone()))
     }
@@ -85,6 +90,14 @@ mod tests {
         let config = parse_text("t.conf", "protocol direct d1 { ipv4; }", &kinds).unwrap();
         let warnings: Vec<String> = config.warnings.iter().map(ToString::to_string).collect();
         assert_eq!(warnings, ["t.conf:1:17: Protocol direct is not supported yet"]);
+    }
+
+    #[test]
+    fn there_is_one_channel_of_ipv6() {
+        let found =
+            load("ipv6 sadr table s; protocol direct { ipv4; ipv6; ipv6 sadr { table s; }; }");
+        assert_eq!(found.unwrap_err(), ["t.conf:1:74 Both ipv6 and ipv6-sadr channels specified"]);
+        assert!(load("ipv6 sadr table s; protocol direct { ipv4; ipv6 sadr; }").is_ok());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use dunlin_conf::{Parsed, TokenKind};
+use dunlin_conf::Parsed;
 use dunlin_core::config::{ConfigParser, Globals};
 use dunlin_core::protocol::{InstanceConfig, ProtocolConfig, Section};
 
@@ -85,18 +85,6 @@ impl KernelConfig {
         self.merge_paths = if on { limit } else { 0 };
         Ok(())
     }
-
-    fn table(&mut self, parser: &mut ConfigParser) -> Parsed<()> {
-        let name = parser.token();
-        let named = name.kind == TokenKind::Name && parser.symbol().is_none();
-        if named && parser.text(name.span).starts_with("ipt_") {
-            return Err(parser
-                .error(name.span, "Names of kernel tables are not supported yet")
-                .because("write the table's number, as in /etc/iproute2/rt_tables"));
-        }
-        self.table = parser.integer()?;
-        Ok(())
-    }
 }
 
 impl ProtocolConfig for KernelConfig {
@@ -123,7 +111,7 @@ impl Section for KernelConfig {
         } else if parser.eat_word("learn") {
             self.learn(parser)?;
         } else if parser.eat_words(&["kernel", "table"]) {
-            self.table(parser)?;
+            self.table = parser.integer()?;
         } else if parser.eat_word("metric") {
             self.metric = parser.integer()?;
         } else if parser.eat_words(&["merge", "paths"]) {
@@ -192,6 +180,17 @@ mod tests {
     }
 
     #[test]
+    fn names_of_the_system_are_numbers() {
+        for (table, number) in [("ipt_main", 254), ("ipt_local", 255), ("(ipt_default)", 253)] {
+            let config = load(&format!("disabled; ipv4; kernel table {table};")).unwrap();
+            assert_eq!(config.table, number, "{table}");
+        }
+        assert_eq!(load("disabled; ipv4; metric ipp_static;").unwrap().metric, 4);
+        let found = load("disabled; ipv4; kernel table ipt_nothing_of_this_name;").unwrap_err();
+        assert!(found[0].contains("unexpected CF_SYM_UNDEFINED"), "{found:?}");
+    }
+
+    #[test]
     fn a_section_that_would_be_started_is_accepted_with_a_warning() {
         let kinds: Kinds = Arc::new([Arc::new(crate::Kernel)]);
         let config = parse_text("t.conf", "protocol kernel { ipv4; }", &kinds).unwrap();
@@ -201,11 +200,30 @@ mod tests {
 
     #[test]
     fn mistakes_come_first() {
-        let found =
-            load("merge paths on limit 256; metric; kernel table ipt_main; nonsense;").unwrap_err();
-        assert_eq!(found.len(), 4, "{found:?}");
+        let found = load("merge paths on limit 256; metric; nonsense;").unwrap_err();
+        assert_eq!(found.len(), 3, "{found:?}");
         assert!(found[0].ends_with("Merge paths limit must be in range 1-255"), "{found:?}");
-        assert!(found[2].ends_with("Names of kernel tables are not supported yet"), "{found:?}");
+    }
+
+    #[test]
+    fn a_table_has_one_kernel_protocol() {
+        let refused = |text: &str| -> Vec<String> {
+            let kinds: Kinds = Arc::new([Arc::new(crate::Kernel)]);
+            let loaded = parse_text("t.conf", text, &kinds);
+            loaded.err().map(|rejected| rejected.lines().collect()).unwrap_or_default()
+        };
+        let text = "protocol kernel { disabled; ipv4; } protocol kernel { ipv4; kernel table 7; }";
+        let found = refused(text);
+        assert_eq!(
+            found,
+            ["t.conf:1:77 Kernel syncer (kernel1) already attached to table master4"]
+        );
+        let text = "mpls table m; protocol kernel a { mpls; } protocol kernel { mpls; }";
+        let found = refused(text);
+        assert!(found[0].ends_with("Kernel syncer (a) already attached to table m"), "{found:?}");
+        let text = "ipv4 table t; template kernel x { ipv4; } protocol kernel from x { } \
+                    protocol kernel { ipv6; } protocol kernel { ipv4 { table t; }; }";
+        assert!(refused(text).is_empty());
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The protocol type. No instance of it can be started yet.
 
 use dunlin_core::protocol::{
-    ChannelKind, ChannelRules, Needed, OtherChannel, Phase, ProtocolKind, Section, Service, Unbuilt,
+    ChannelKind, ChannelRules, InstanceConfig, Needed, OtherChannel, Phase, ProtocolKind, Section,
+    Service, Unbuilt,
 };
 use dunlin_filter::ChannelFilter;
 
@@ -9,6 +10,12 @@ use crate::config::KernelConfig;
 
 /// Stands in for it.
 pub(crate) const UNBUILT: Unbuilt = Unbuilt { keyword: "kernel" };
+
+/// The table that an instance gives to the kernel.
+fn table_of(config: &InstanceConfig) -> Option<&str> {
+    let own = config.channels.first().map(|channel| &channel.table);
+    own.or_else(|| config.others.first().map(|other| &other.table)).map(|table| &**table)
+}
 
 /// The kernel protocol.
 #[derive(Clone, Copy, Debug, Default)]
@@ -36,6 +43,13 @@ impl ProtocolKind for Kernel {
             import: ChannelFilter::Accept,
             export: ChannelFilter::Reject,
         }
+    }
+
+    fn clash(&self, earlier: &InstanceConfig, later: &InstanceConfig) -> Option<String> {
+        let table = table_of(later)?;
+        let name = &earlier.name;
+        (table_of(earlier)? == table)
+            .then(|| format!("Kernel syncer ({name}) already attached to table {table}"))
     }
 
     fn is_built(&self) -> bool {

@@ -31,6 +31,8 @@ pub struct PipeConfig {
     pub export_limit: Option<Limit>,
     /// Pipes that a route may pass.
     pub max_generation: u8,
+    /// Filters run again when ROA or ASPA tables change that they ask.
+    pub rpki_reload: bool,
 }
 
 impl PipeConfig {
@@ -49,6 +51,7 @@ impl ProtocolConfig for PipeConfig {
                 && self.import_limit == other.import_limit
                 && self.export_limit == other.export_limit
                 && self.max_generation == other.max_generation
+                && self.rpki_reload == other.rpki_reload
         })
     }
 
@@ -75,6 +78,7 @@ pub(crate) struct PipeSection {
     import_limit: Option<Limit>,
     export_limit: Option<Limit>,
     max_generation: u8,
+    rpki_reload: bool,
     /// See [`InstanceConfig::unbuilt`].
     unbuilt: Option<Arc<str>>,
 }
@@ -89,6 +93,7 @@ impl Default for PipeSection {
             import_limit: None,
             export_limit: None,
             max_generation: DEFAULT_GENERATIONS,
+            rpki_reload: true,
             unbuilt: None,
         }
     }
@@ -131,6 +136,8 @@ impl Section for PipeSection {
             self.import = parse_channel_filter(parser)?;
         } else if parser.eat_word("export") {
             self.export = parse_channel_filter(parser)?;
+        } else if parser.eat_words(&["rpki", "reload"]) {
+            self.rpki_reload = parser.switch()?;
         } else if parser.eat_words(&["max", "generation"]) {
             let most = parser.integer_in("Max generation", 1..=254)?;
             self.max_generation = u8::try_from(most).unwrap_or(DEFAULT_GENERATIONS);
@@ -174,6 +181,7 @@ impl Section for PipeSection {
             import_limit: self.import_limit,
             export_limit: self.export_limit,
             max_generation: self.max_generation,
+            rpki_reload: self.rpki_reload,
         }))
     }
 }
@@ -182,8 +190,7 @@ impl PipeSection {
     /// The pipe as a channel of its primary table: for `show route export`, and so that other tables
     /// are seen to need a restart.
     fn channel(&self, primary: &TableConfig, config: &InstanceConfig) -> Option<ChannelConfig> {
-        let kinds = [ChannelKind::Ipv4, ChannelKind::Ipv6];
-        let kind = kinds.into_iter().find(|kind| kind.net_type() == primary.net_type)?;
+        let kind = ChannelKind::of(primary.net_type)?;
         Some(ChannelConfig {
             kind,
             table: primary.name.clone(),
@@ -193,6 +200,7 @@ impl PipeSection {
             export_given: true,
             preference: 0,
             keep_filtered: false,
+            rpki_reload: self.rpki_reload,
             receive_limit: None,
             import_limit: self.import_limit,
             export_limit: self.export_limit,

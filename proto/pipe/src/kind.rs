@@ -150,7 +150,7 @@ impl PipeInstance {
                 exports: kind == LimitKind::Export,
                 counters: Arc::default(),
                 gauges: Arc::default(),
-                policy: policy(&environment, filter),
+                policy: policy(&environment, filter, config.rpki_reload),
                 exceeded: exceeded(&environment, kind, Arc::clone(&limit)),
                 limit,
             }
@@ -203,14 +203,15 @@ impl PipeInstance {
 
     /// Takes new filters; true for import and for export if it differs.
     fn take(&mut self, new: &PipeConfig) -> (bool, bool) {
-        let deeper = self.config.max_generation != new.max_generation;
+        let deeper = self.config.max_generation != new.max_generation
+            || self.config.rpki_reload != new.rpki_reload;
         let import = deeper || !self.config.import.means_the_same(&new.import);
         let export = deeper || !self.config.export.means_the_same(&new.export);
         if import {
-            self.import.policy = policy(&self.environment, &new.import);
+            self.import.policy = policy(&self.environment, &new.import, new.rpki_reload);
         }
         if export {
-            self.export.policy = policy(&self.environment, &new.export);
+            self.export.policy = policy(&self.environment, &new.export, new.rpki_reload);
         }
         let more_in = self.import.renew_limit(self.config.import_limit, new.import_limit);
         let more_out = self.export.renew_limit(self.config.export_limit, new.export_limit);
@@ -229,8 +230,9 @@ fn exceeded(
     Arc::new(move || limit_exceeded(&log, &reporter, "main", kind, (limit.max(), limit.action())))
 }
 
-fn policy(environment: &Environment, filter: &ChannelFilter) -> Arc<PipePolicy> {
-    Arc::new(PipePolicy::new(filter.clone(), environment.log.log().clone()))
+fn policy(environment: &Environment, filter: &ChannelFilter, reload: bool) -> Arc<PipePolicy> {
+    let policy = PipePolicy::new(filter.clone(), environment.log.log().clone());
+    Arc::new(policy.with_rpki_reload(reload))
 }
 
 impl Instance for PipeInstance {

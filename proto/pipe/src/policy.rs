@@ -8,6 +8,7 @@ use dunlin_rib::export::{Deciding, ExportPolicy, ExportVerdict, RouteView};
 #[derive(Debug)]
 pub struct PipePolicy {
     filter: ChannelFilter,
+    rpki_reload: bool,
     /// Where what the filter prints goes.
     log: Log,
 }
@@ -15,7 +16,13 @@ pub struct PipePolicy {
 impl PipePolicy {
     /// The policy of a filter.
     pub fn new(filter: ChannelFilter, log: Log) -> Self {
-        Self { filter, log }
+        Self { filter, rpki_reload: true, log }
+    }
+
+    /// The same; `on`: routes pass again when ROA or ASPA tables change that the filter asks.
+    #[must_use]
+    pub fn with_rpki_reload(self, on: bool) -> Self {
+        Self { rpki_reload: on, ..self }
     }
 }
 
@@ -40,6 +47,10 @@ impl ExportPolicy for PipePolicy {
     fn ignores_net(&self) -> bool {
         let prints = matches!(&self.filter, ChannelFilter::Program(program) if program.prints());
         !self.filter.reads_prefix() && !prints
+    }
+
+    fn rechecks(&self, table: &str) -> bool {
+        self.rpki_reload && self.filter.asks(table)
     }
 
     fn evaluate(&self, scratch: &mut Scratch, route: RouteView<'_>) -> ExportVerdict {

@@ -79,6 +79,7 @@ mod tests {
             import_limit: None,
             export_limit: None,
             max_generation: 16,
+            rpki_reload: true,
         }
     }
 

@@ -7,7 +7,7 @@ mod lab;
 use std::sync::Arc;
 
 use dunlin_attr::{Attrs, AttrsBuilder, Dest, Rts};
-use dunlin_net::Prefix4;
+use dunlin_net::{Prefix4, Roa4};
 use dunlin_rib::import::ImportBuilder;
 use dunlin_rib::limits::LimitKind;
 use dunlin_rib::source::{ChannelEvents, SourceSpec};
@@ -34,6 +34,18 @@ impl ChannelEvents for Deaf {
     fn filter_print(&self, _: SourceId, _: &str) {}
 }
 
+fn source(lab: &Lab, name: &str, table: u16) -> Arc<Source> {
+    let mut source = Source::new(SourceSpec {
+        id: lab.rib.source_id(),
+        table: TableId(table),
+        protocol: name.into(),
+        kind: Rts::Static,
+        events: Arc::new(Deaf),
+    });
+    source.preference = 200;
+    Arc::new(source)
+}
+
 /// Somebody who announces routes in a table.
 struct Feeder {
     builder: ImportBuilder<Prefix4>,
@@ -42,15 +54,7 @@ struct Feeder {
 
 impl Feeder {
     fn new(lab: &Lab, name: &str, table: u16) -> Self {
-        let mut source = Source::new(SourceSpec {
-            id: lab.rib.source_id(),
-            table: TableId(table),
-            protocol: name.into(),
-            kind: Rts::Static,
-            events: Arc::new(Deaf),
-        });
-        source.preference = 200;
-        let builder = ImportBuilder::new(lab.rib.slices.clone(), Arc::new(source), None);
+        let builder = ImportBuilder::new(lab.rib.slices.clone(), source(lab, name, table), None);
         let mut attrs = AttrsBuilder::new(Rts::Static);
         attrs.set_dest(Dest::Blackhole);
         attrs.set_preference(200);
@@ -73,10 +77,10 @@ impl Feeder {
 }
 
 /// The networks of a table and who brought each route, sorted.
-fn routes(lab: &Lab, table: &str) -> Vec<String> {
+fn routes(answer: &str) -> Vec<String> {
     let mut net = String::new();
     let mut list = Vec::new();
-    for line in lab.ask(&format!("show route table {table}")).lines() {
+    for line in answer.lines() {
         let Some((before, after)) = line.split_once(" [") else { continue };
         let text = before.trim_start_matches("1007-").trim_start();
         if text.contains('/') {
@@ -90,12 +94,7 @@ fn routes(lab: &Lab, table: &str) -> Vec<String> {
 
 #[track_caller]
 fn expect(lab: &Lab, table: &str, expected: &[&str]) {
-    let mut found = Vec::new();
-    lab.until("show status", |_| {
-        found = routes(lab, table);
-        found == expected
-    });
-    assert_eq!(found, expected, "table {table}");
+    lab.expect_read(&format!("show route table {table}"), routes, expected);
 }
 
 #[test]
@@ -133,6 +132,36 @@ fn what_passes_is_said_if_it_is_traced() {
     said("p.ipv4 < filtered out 10.2.2.0/24 blackhole");
     one.withdraw(&["10.1.0.0/16"]);
     said("p.ipv4 < removed [best] 10.1.0.0/16 blackhole");
+}
+
+#[test]
+fn origins_pass_and_what_asks_them_passes_anew() {
+    let text = "roa4 table ra { digest settle time 1 ms 5 ms; }; roa4 table rb; \
+                protocol pipe roas { table ra; peer table rb; import none; \
+                export where net.asn = 65001; } \
+                protocol pipe p { table a; peer table b; import none; \
+                export where roa_check(ra, net, 65001) != ROA_INVALID; } \
+                protocol pipe q { table a; peer table c; import none; rpki reload off; \
+                export where roa_check(ra, net, 65001) != ROA_INVALID; }";
+    let lab = start(text);
+    let mut one = Feeder::new(&lab, "one", A);
+    one.announce(&["10.1.0.0/16", "10.2.0.0/16"]);
+    let both = ["10.1.0.0/16 one", "10.2.0.0/16 one"];
+    expect(&lab, "b", &both);
+    // `ra` comes behind the three tables that each configuration here has.
+    let origins = source(&lab, "origins", B + 2);
+    let mut builder = ImportBuilder::<Roa4>::new(lab.rib.slices.clone(), origins, None);
+    let roa = |prefix: &str, asn: u32| Roa4::new(prefix.parse().unwrap(), 16, asn).unwrap();
+    builder.announce(roa("10.1.0.0/16", 65002), 0, &one.attrs);
+    builder.announce(roa("10.2.0.0/16", 65001), 0, &one.attrs);
+    builder.flush();
+    expect(&lab, "rb", &["10.2.0.0/16-16 origins"]);
+    expect(&lab, "b", &both[1..]);
+    expect(&lab, "c", &both);
+    builder.withdraw(roa("10.1.0.0/16", 65002), 0);
+    builder.flush();
+    expect(&lab, "b", &both);
+    lab.down();
 }
 
 #[test]

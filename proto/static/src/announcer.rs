@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use dunlin_attr::{Attrs, AttrsBuilder, Dest, NextHop, Rts};
+use dunlin_attr::{AttrId, Attrs, AttrsBuilder, Dest, NextHop, Rts, Value};
 use dunlin_core::config::DebugFlags;
 use dunlin_core::interfaces::Interfaces;
 use dunlin_core::log::LogClass;
@@ -82,6 +82,7 @@ struct Made {
     dest: Dest,
     next_hop: NextHop,
     preference: u32,
+    providers: Option<Arc<[u32]>>,
 }
 
 impl Made {
@@ -90,6 +91,9 @@ impl Made {
         builder.set_dest(self.dest);
         builder.set_next_hop(self.next_hop.clone());
         builder.set_preference(self.preference);
+        if let Some(providers) = &self.providers {
+            builder.set_extra(AttrId::AspaProviders, Value::Asns(Arc::clone(providers)));
+        }
         builder.finish()
     }
 }
@@ -114,7 +118,7 @@ impl Announcer {
             environment,
             source,
             feed: None,
-            entries: merge(Vec::new(), &section_of(&config).routes).0,
+            entries: Vec::new(),
             cursor: 0,
             work: WorkId::NONE,
             credit_event: EventId::NONE,
@@ -185,8 +189,8 @@ impl Announcer {
         let route = &self.entries.get(index)?.route;
         let (dest, next_hop) = reach::resolve(&route.destination, &self.interfaces, check_link)?;
         let usual = self.config.channels.first().map_or(0, |channel| channel.preference);
-        let made =
-            Made { dest, next_hop, preference: self.entries[index].preference.unwrap_or(usual) };
+        let preference = self.entries[index].preference.unwrap_or(usual);
+        let made = Made { dest, next_hop, preference, providers: route.providers() };
         let attrs = match &self.last {
             Some((last, attrs)) if *last == made => Arc::clone(attrs),
             _ => {
@@ -206,6 +210,7 @@ impl Announcer {
             net: route.net,
             name: &self.config.name,
             interfaces: &self.interfaces,
+            validation: &**self.environment.rib.validated.load(),
             log: &self.environment.log,
         };
         origin.run(program, &mut self.scratch, attrs)
@@ -221,6 +226,9 @@ impl Announcer {
             }
             _ => false,
         };
+        if let Some(channel) = self.config.channels.first() {
+            self.source.set_rpki_reload(channel.rpki_reload);
+        }
         if changed {
             self.keep_preference(&old, mode);
         }
@@ -384,9 +392,10 @@ impl Loop for Announcer {
         let credit = cx.credit("routes to the tables", CREDIT, self.credit_event);
         if let Some(channel) = self.config.channels.first() {
             let slices = self.environment.rib.slices.clone();
-            let net_type = channel.kind.net_type();
-            self.feed = Some(Feed::new(slices, Arc::clone(&self.source), net_type, credit));
+            self.feed = Some(Feed::new(slices, Arc::clone(&self.source), channel.kind, credit));
         }
+        // Here, and not where the loop is made: that is in a turn of the manager.
+        self.entries = merge(Vec::new(), &section_of(&self.config).routes).0;
         self.environment.reporter.state(ProtocolState::Up);
         self.begin(cx);
     }

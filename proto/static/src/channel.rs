@@ -83,5 +83,6 @@ pub(crate) fn source_of(
     source.preference = channel.preference;
     source.limits = channel.import_limits();
     source.trace = Some(environment.log.routes(channel.kind));
+    source.set_rpki_reload(channel.rpki_reload);
     source
 }

@@ -9,7 +9,7 @@ use dunlin_core::protocol::{
     Section,
 };
 use dunlin_net::hash::Map;
-use dunlin_net::{NetType, Prefix};
+use dunlin_net::{NetType, Network};
 
 use crate::route::{Missing, Read, StaticRoute};
 
@@ -44,7 +44,7 @@ impl ProtocolConfig for StaticConfig {
 
 /// How many routes come, go and change, in words. Several of one network are told apart by their place.
 fn changed_routes(old: &[StaticRoute], new: &[StaticRoute]) -> String {
-    let mut left: Map<Prefix, Vec<&StaticRoute>> = Map::default();
+    let mut left: Map<Network, Vec<&StaticRoute>> = Map::default();
     for route in old {
         left.entry(route.net).or_default().push(route);
     }
@@ -105,7 +105,12 @@ impl Section for StaticSection {
         } else if parser.eat_words(&["check", "link"]) {
             self.config.check_link = parser.switch()?;
         } else if parser.eat_words(&["igp", "table"]) {
-            self.config.igp_table = Some(parse_any_table(parser, globals)?.name);
+            let table = parse_any_table(parser, globals)?;
+            if !matches!(table.net_type, NetType::Ip4 | NetType::Ip6) {
+                let span = parser.previous().span;
+                return Err(parser.error(span, "Incompatible IGP table type").into());
+            }
+            self.config.igp_table = Some(table.name);
         } else {
             return Ok(false);
         }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use dunlin_attr::Attrs;
-use dunlin_net::{NetType, Prefix, Prefix4, Prefix6};
+use dunlin_core::protocol::ChannelKind;
+use dunlin_net::{Aspa, Network, Prefix4, Prefix6, Roa4, Roa6};
 use dunlin_rib::Source;
 use dunlin_rib::import::{ImportBuilder, ImportCredit, SESSION, Slices, TableKey};
 use dunlin_runtime::Time;
@@ -13,9 +14,9 @@ pub(crate) const CREDIT: usize = 1 << 20;
 
 /// See the module.
 #[derive(Debug)]
-pub(crate) enum Feed {
-    V4(ImportBuilder<Prefix4>, Arc<ImportCredit>),
-    V6(ImportBuilder<Prefix6>, Arc<ImportCredit>),
+pub(crate) struct Feed {
+    batches: Box<dyn Batches>,
+    credit: Arc<ImportCredit>,
 }
 
 impl Feed {
@@ -23,57 +24,69 @@ impl Feed {
     pub(crate) fn new(
         slices: Slices,
         source: Arc<Source>,
-        net_type: NetType,
+        kind: ChannelKind,
         credit: Arc<ImportCredit>,
     ) -> Self {
-        let shared = Some(Arc::clone(&credit));
-        match net_type {
-            NetType::Ip6 => Self::V6(ImportBuilder::new(slices, source, shared), credit),
-            _ => Self::V4(ImportBuilder::new(slices, source, shared), credit),
+        fn of<K: TableKey>(
+            slices: Slices,
+            source: Arc<Source>,
+            credit: &Arc<ImportCredit>,
+        ) -> Box<dyn Batches> {
+            Box::new(ImportBuilder::<K>::new(slices, source, Some(Arc::clone(credit))))
         }
+        let batches = match kind {
+            ChannelKind::Ipv4 => of::<Prefix4>(slices, source, &credit),
+            ChannelKind::Ipv6 => of::<Prefix6>(slices, source, &credit),
+            ChannelKind::Roa4 => of::<Roa4>(slices, source, &credit),
+            ChannelKind::Roa6 => of::<Roa6>(slices, source, &credit),
+            ChannelKind::Aspa => of::<Aspa>(slices, source, &credit),
+        };
+        Self { batches, credit }
     }
 
     /// Announces a route, or withdraws it if there are no attributes.
-    pub(crate) fn put(&mut self, net: Prefix, path_id: u32, attrs: Option<&Arc<Attrs>>) {
-        match (self, net) {
-            (Self::V4(builder, _), Prefix::V4(key)) => put(builder, key, path_id, attrs),
-            (Self::V6(builder, _), Prefix::V6(key)) => put(builder, key, path_id, attrs),
-            // The section's check keeps other networks out.
-            _ => {}
-        }
+    pub(crate) fn put(&mut self, net: Network, path_id: u32, attrs: Option<&Arc<Attrs>>) {
+        self.batches.put(net, path_id, attrs);
     }
 
     /// Operations that wait for [`Feed::flush`].
     pub(crate) fn queued(&self) -> usize {
-        match self {
-            Self::V4(builder, _) => builder.queued(),
-            Self::V6(builder, _) => builder.queued(),
-        }
+        self.batches.queued()
     }
 
     /// Sends what waits.
     pub(crate) fn flush(&mut self) {
-        match self {
-            Self::V4(builder, _) => builder.flush(),
-            Self::V6(builder, _) => builder.flush(),
-        }
+        self.batches.flush();
     }
 
     /// Whether to wait; then the event follows.
     pub(crate) fn is_full(&self, now: Time) -> bool {
-        let (Self::V4(_, credit) | Self::V6(_, credit)) = self;
-        credit.wait_if_full(SESSION, now)
+        self.credit.wait_if_full(SESSION, now)
     }
 }
 
-fn put<K: TableKey>(
-    builder: &mut ImportBuilder<K>,
-    key: K,
-    path_id: u32,
-    attrs: Option<&Arc<Attrs>>,
-) {
-    match attrs {
-        Some(attrs) => builder.announce(key, path_id, attrs),
-        None => builder.withdraw(key, path_id),
+/// Batches for tables of one type.
+trait Batches: core::fmt::Debug + Send {
+    fn put(&mut self, net: Network, path_id: u32, attrs: Option<&Arc<Attrs>>);
+    fn queued(&self) -> usize;
+    fn flush(&mut self);
+}
+
+impl<K: TableKey> Batches for ImportBuilder<K> {
+    fn put(&mut self, net: Network, path_id: u32, attrs: Option<&Arc<Attrs>>) {
+        match (K::from_network(net), attrs) {
+            (Some(key), Some(attrs)) => self.announce(key, path_id, attrs),
+            (Some(key), None) => self.withdraw(key, path_id),
+            // The section's check keeps other networks out.
+            (None, _) => {}
+        }
+    }
+
+    fn queued(&self) -> usize {
+        Self::queued(self)
+    }
+
+    fn flush(&mut self) {
+        Self::flush(self);
     }
 }

@@ -20,12 +20,9 @@ const OTHER_CHANNELS: &[OtherChannel] = &[
     OtherChannel::IPV6_SADR,
     OtherChannel::VPN4,
     OtherChannel::VPN6,
-    OtherChannel::ROA4,
-    OtherChannel::ROA6,
     OtherChannel::FLOW4,
     OtherChannel::FLOW6,
     OtherChannel::ETH,
-    OtherChannel::ASPA,
     OtherChannel::EVPN,
     OtherChannel::MPLS,
     OtherChannel::NEIGHBORS,
@@ -50,7 +47,7 @@ impl ProtocolKind for Static {
 
     fn channels(&self) -> ChannelRules {
         ChannelRules {
-            kinds: &[ChannelKind::Ipv4, ChannelKind::Ipv6],
+            kinds: &ChannelKind::ALL,
             others: OTHER_CHANNELS,
             needed: Needed::One,
             preference: 200,

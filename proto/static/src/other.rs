@@ -19,7 +19,6 @@ pub(crate) fn network(parser: &mut ConfigParser) -> Parsed<Option<NetType>> {
         return vpn(parser).map(Some);
     }
     let net_type = match parser.word() {
-        Some("aspa") => aspa(parser)?,
         Some("flow4") => flow::rule(parser, NetType::Flow4)?,
         Some("flow6") => flow::rule(parser, NetType::Flow6)?,
         Some("eth") => eth(parser)?,
@@ -41,23 +40,12 @@ pub(crate) fn network(parser: &mut ConfigParser) -> Parsed<Option<NetType>> {
     Ok(Some(net_type))
 }
 
-/// What may make a prefix more than that: `max N as ASN`, `from PREFIX`.
+/// `from PREFIX` behind an IPv6 prefix, if that is there.
 ///
 /// # Errors
 /// If it is wrong; the diagnostic is recorded.
-pub(crate) fn beyond_prefix(parser: &mut ConfigParser, net: Prefix) -> Parsed<Option<NetType>> {
+pub(crate) fn source(parser: &mut ConfigParser, net: Prefix) -> Parsed<Option<NetType>> {
     let ipv4 = net.addr().is_ipv4();
-    if parser.eat_word("max") {
-        let (least, most) = (u32::from(net.len()), if ipv4 { 32 } else { 128 });
-        let place = parser.token().span;
-        let length = parser.integer()?;
-        if !(least..=most).contains(&length) {
-            return Err(parser.error(place, format!("Invalid max prefix length {length}")).into());
-        }
-        parser.expect_word("as")?;
-        parser.integer()?;
-        return Ok(Some(if ipv4 { NetType::Roa4 } else { NetType::Roa6 }));
-    }
     if !ipv4 && parser.eat_word("from") {
         let place = parser.token().span;
         if parser.prefix()?.addr().is_ipv4() {
@@ -73,23 +61,6 @@ fn vpn(parser: &mut ConfigParser) -> Parsed<NetType> {
     parser.advance();
     let net = parser.prefix()?;
     Ok(if net.addr().is_ipv4() { NetType::Vpn4 } else { NetType::Vpn6 })
-}
-
-/// `aspa ASN providers A, B` or `aspa ASN transit`
-fn aspa(parser: &mut ConfigParser) -> Parsed<NetType> {
-    parser.advance();
-    parser.integer()?;
-    if parser.eat_word("transit") {
-        return Ok(NetType::Aspa);
-    }
-    if !parser.eat_word("providers") && !parser.eat_word("provider") {
-        return Err(parser.unexpected(&["PROVIDERS", "TRANSIT"]));
-    }
-    parser.integer()?;
-    while parser.eat(TokenKind::Comma) {
-        parser.integer()?;
-    }
-    Ok(NetType::Aspa)
 }
 
 /// `eth MAC [vlan N]`
@@ -170,25 +141,26 @@ fn evpn(parser: &mut ConfigParser) -> Parsed<NetType> {
 /// # Errors
 /// If it is wrong; the diagnostic is recorded.
 pub(crate) fn labels(parser: &mut ConfigParser) -> Parsed<()> {
-    loop {
+    /// A stack has room for so many.
+    const MOST: usize = 8;
+    let start = parser.token().span;
+    let mut count = 1;
+    parser.integer_in("MPLS label", 0..=MAX_LABEL)?;
+    while parser.eat(TokenKind::Slash) {
         parser.integer_in("MPLS label", 0..=MAX_LABEL)?;
-        if !parser.eat(TokenKind::Slash) {
-            return Ok(());
-        }
+        count += 1;
     }
+    if count > MOST {
+        let span = start.to(parser.previous().span);
+        return Err(parser.error(span, "Too many labels in stack").into());
+    }
+    Ok(())
 }
 
 /// Whether routes of a type can do without a destination.
 pub(crate) const fn needs_no_destination(net_type: NetType) -> bool {
     matches!(
         net_type,
-        NetType::Roa4
-            | NetType::Roa6
-            | NetType::Aspa
-            | NetType::Flow4
-            | NetType::Flow6
-            | NetType::Eth
-            | NetType::Evpn
-            | NetType::Neighbor
+        NetType::Flow4 | NetType::Flow6 | NetType::Eth | NetType::Evpn | NetType::Neighbor
     )
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use dunlin_attr::Attrs;
-use dunlin_net::Prefix;
+use dunlin_net::Network;
 use dunlin_net::hash::Map;
 
 use crate::route::StaticRoute;
@@ -27,14 +27,17 @@ pub struct Entry {
 #[derive(Clone, Debug, Default)]
 pub struct Leftover {
     /// Network and path id of those that are announced.
-    pub withdraw: Vec<(Prefix, u32)>,
+    pub withdraw: Vec<(Network, u32)>,
 }
 
 /// Fits a new list of routes onto the old one: a route that is in both stays as it is; one that takes
 /// the place of another of its network takes over what was announced, so that the network does not
 /// go away in between.
 pub fn merge(old: Vec<Entry>, new: &[StaticRoute]) -> (Vec<Entry>, Leftover) {
-    let mut by_net: Map<Prefix, Vec<Entry>> = Map::default();
+    if old.is_empty() {
+        return (first(new), Leftover::default());
+    }
+    let mut by_net: Map<Network, Vec<Entry>> = Map::default();
     for entry in old {
         by_net.entry(entry.route.net).or_default().push(entry);
     }
@@ -47,7 +50,7 @@ pub fn merge(old: Vec<Entry>, new: &[StaticRoute]) -> (Vec<Entry>, Leftover) {
             Some(candidates.remove(same))
         })
         .collect();
-    let mut taken: Map<Prefix, Vec<u32>> = Map::default();
+    let mut taken: Map<Network, Vec<u32>> = Map::default();
     for (entry, route) in entries.iter_mut().zip(new) {
         if entry.is_none()
             && let Some(candidates) = by_net.get_mut(&route.net)
@@ -61,15 +64,30 @@ pub fn merge(old: Vec<Entry>, new: &[StaticRoute]) -> (Vec<Entry>, Leftover) {
         }
     }
     let entries = entries.into_iter().zip(new).map(|(entry, route)| {
-        entry.unwrap_or_else(|| {
-            let path_id = free_id(taken.entry(route.net).or_default());
-            Entry { route: route.clone(), path_id, announced: None, again: false, preference: None }
-        })
+        entry.unwrap_or_else(|| fresh(route, free_id(taken.entry(route.net).or_default())))
     });
     let entries = entries.collect();
     let gone = by_net.into_values().flatten().filter(|entry| entry.announced.is_some());
     let withdraw = gone.map(|entry| (entry.route.net, entry.path_id)).collect();
     (entries, Leftover { withdraw })
+}
+
+/// The first list: routes of one network are numbered in its order.
+fn first(routes: &[StaticRoute]) -> Vec<Entry> {
+    let mut taken: Map<Network, u32> = Map::default();
+    taken.reserve(routes.len());
+    let entries = routes.iter().map(|route| {
+        let next = taken.entry(route.net).or_default();
+        let path_id = *next;
+        *next += 1;
+        fresh(route, path_id)
+    });
+    entries.collect()
+}
+
+/// A route of which nothing is announced.
+fn fresh(route: &StaticRoute, path_id: u32) -> Entry {
+    Entry { route: route.clone(), path_id, announced: None, again: false, preference: None }
 }
 
 /// The lowest number that is not taken; takes it.
@@ -84,9 +102,10 @@ mod tests {
     use super::{Entry, merge};
     use crate::route::{Destination, StaticRoute};
     use dunlin_attr::{AttrsBuilder, Dest, Rts};
+    use dunlin_net::Prefix;
 
     fn route(net: &str, dest: Dest) -> StaticRoute {
-        let net = net.parse().unwrap();
+        let net = net.parse::<Prefix>().unwrap().into();
         StaticRoute { net, destination: Destination::Sink(dest), statements: None }
     }
 
@@ -133,7 +152,7 @@ mod tests {
         let expected =
             [("10.3.0.0/16", 0, false), ("10.0.0.0/8", 1, true), ("10.0.0.0/8", 0, true)];
         assert_eq!(ids(&entries), expected.map(|(net, id, on)| (net.to_owned(), id, on)));
-        assert_eq!(leftover.withdraw, [("10.2.0.0/16".parse().unwrap(), 0)]);
+        assert_eq!(leftover.withdraw, [("10.2.0.0/16".parse::<Prefix>().unwrap().into(), 0)]);
         assert_eq!(entries[2].route, second[2], "the new route in the old one's place");
     }
 

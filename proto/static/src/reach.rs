@@ -14,6 +14,7 @@ pub fn resolve(
     check_link: bool,
 ) -> Option<(Dest, NextHop)> {
     match destination {
+        Destination::None | Destination::Providers(_) => Some((Dest::Unicast, NextHop::None)),
         Destination::Sink(dest) => Some((*dest, NextHop::None)),
         Destination::Recursive(address) => Some((Dest::Unicast, NextHop::Recursive(*address))),
         Destination::Hops(hops) => {

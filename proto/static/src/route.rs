@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use dunlin_attr::Dest;
 use dunlin_conf::{Parsed, TokenKind};
-use dunlin_core::config::{ConfigParser, no_effect, no_effect_yet, unbuilt};
+use dunlin_core::config::{ConfigParser, no_effect, no_effect_yet, parse_roa, unbuilt};
 use dunlin_core::interfaces::is_link_local;
 use dunlin_filter::{Program, parse_route_statements};
-use dunlin_net::{NetType, Prefix};
+use dunlin_net::{Aspa, NetType, Network};
 
 use crate::other;
 
@@ -16,7 +16,7 @@ use crate::other;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StaticRoute {
     /// The network.
-    pub net: Prefix,
+    pub net: Network,
     /// Where packets go.
     pub destination: Destination,
     /// What is done to it before it is announced.
@@ -32,6 +32,10 @@ pub enum Destination {
     Recursive(IpAddr),
     /// Nowhere.
     Sink(Dest),
+    /// No packets are meant.
+    None,
+    /// No packets are meant: these are the providers of an AS.
+    Providers(Arc<[u32]>),
 }
 
 /// One hop, as written.
@@ -65,34 +69,73 @@ impl StaticRoute {
     /// # Errors
     /// If it is wrong; the diagnostic is recorded.
     pub(crate) fn parse(parser: &mut ConfigParser, missing: &mut Missing) -> Parsed<Read> {
-        let mut net = Prefix::host(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED));
-        let mut other = other::network(parser)?;
-        if other.is_none() {
-            net = parser.prefix()?;
-            other = other::beyond_prefix(parser, net)?;
+        if parser.at_word("aspa") {
+            return Self::aspa(parser).map(Read::Route);
         }
+        let net = match other::network(parser)? {
+            Some(other) => Err(other),
+            None => {
+                let prefix = parser.prefix()?;
+                match parse_roa(parser, prefix)? {
+                    Some(roa) => Ok(roa),
+                    None => other::source(parser, prefix)?.map_or(Ok(prefix.into()), Err),
+                }
+            }
+        };
         if parser.at_word("mpls") {
             read_labels(parser, missing)?;
         }
         let bare = parser.at(TokenKind::Semicolon) || parser.at(TokenKind::OpenBrace);
-        let destination = match other {
-            Some(net_type) if bare && other::needs_no_destination(net_type) => None,
-            _ => Some(Destination::parse(parser, missing)?),
+        let needs_none = match net {
+            Ok(net) => net.plain().is_none(),
+            Err(other) => other::needs_no_destination(other),
         };
-        let statements = match parser.at(TokenKind::OpenBrace) {
-            true => Some(parse_route_statements(parser)?),
-            false => None,
+        let destination = match bare && needs_none {
+            true => Destination::None,
+            false => Destination::parse(parser, missing)?,
         };
-        Ok(match (other, destination) {
-            (None, Some(destination)) => Read::Route(Self { net, destination, statements }),
-            (other, _) => Read::Other(other.unwrap_or(net.net_type())),
+        let statements = statements(parser)?;
+        Ok(match net {
+            Ok(net) => Read::Route(Self { net, destination, statements }),
+            Err(other) => Read::Other(other),
         })
+    }
+
+    /// `aspa ASN providers A, B` or `aspa ASN transit`
+    fn aspa(parser: &mut ConfigParser) -> Parsed<Self> {
+        parser.advance();
+        let net = Network::Aspa(Aspa(parser.integer()?));
+        // Who has no provider says so with the AS that nobody has.
+        let mut providers = vec![0];
+        if !parser.eat_word("transit") {
+            if !parser.eat_word("providers") && !parser.eat_word("provider") {
+                return Err(parser.unexpected(&["PROVIDERS", "TRANSIT"]));
+            }
+            providers = vec![parser.integer()?];
+            while parser.eat(TokenKind::Comma) {
+                providers.push(parser.integer()?);
+            }
+        }
+        let destination = Destination::Providers(providers.into());
+        Ok(Self { net, destination, statements: statements(parser)? })
+    }
+
+    /// The providers, if it is about them.
+    pub(crate) fn providers(&self) -> Option<Arc<[u32]>> {
+        match &self.destination {
+            Destination::Providers(providers) => Some(Arc::clone(providers)),
+            _ => None,
+        }
     }
 
     /// The lines of `show static`; `usable` tells which hops are in use.
     pub fn show(&self, usable: impl Fn(&Via) -> bool, lines: &mut Vec<String>) {
         let net = self.net;
         match &self.destination {
+            Destination::None => lines.push(format!("{net}\t")),
+            Destination::Providers(providers) => {
+                lines.push(format!("{net}\t{}", dunlin_attr::Value::Asns(Arc::clone(providers))));
+            }
             Destination::Sink(dest) => lines.push(format!("{net}\t{dest}")),
             Destination::Recursive(address) => lines.push(format!("{net}\trecursive {address}")),
             Destination::Hops(hops) => {
@@ -221,6 +264,14 @@ impl Via {
             text.push_str(" onlink");
         }
         text
+    }
+}
+
+/// Statements behind a route, if there are some.
+fn statements(parser: &mut ConfigParser) -> Parsed<Option<Arc<Program>>> {
+    match parser.at(TokenKind::OpenBrace) {
+        true => parse_route_statements(parser).map(Some),
+        false => Ok(None),
     }
 }
 

@@ -7,15 +7,17 @@ use dunlin_attr::{Attrs, Iface};
 use dunlin_core::interfaces::Interfaces;
 use dunlin_core::log::LogClass;
 use dunlin_core::protocol::ProtocolLog;
-use dunlin_filter::{Program, ResolvedHop, RouteInput, Scratch, Sink, Verdict, run};
-use dunlin_net::Prefix;
+use dunlin_filter::{Program, ResolvedHop, RouteInput, Scratch, Sink, Validation, Verdict, run};
+use dunlin_net::Network;
 
 /// A route on its way out of the configuration.
 pub(crate) struct Origination<'a> {
-    pub(crate) net: Prefix,
+    pub(crate) net: Network,
     /// Name of the protocol instance.
     pub(crate) name: &'a str,
     pub(crate) interfaces: &'a Interfaces,
+    /// What ROA and ASPA tables say.
+    pub(crate) validation: &'a dyn Validation,
     pub(crate) log: &'a ProtocolLog,
 }
 
@@ -39,7 +41,7 @@ impl Origination<'_> {
                 ..ResolvedHop::default()
             },
             interfaces: Some(&Known(self.interfaces)),
-            validation: None,
+            validation: Some(self.validation),
         };
         match run(program, scratch, &input, &mut ToLog(self.log)) {
             Verdict::Accept(None) => Some(attrs),

@@ -17,8 +17,7 @@ fn config(section: &str) -> String {
 }
 
 /// The networks of a table with their destinations, sorted.
-fn routes(lab: &Lab, command: &str) -> Vec<String> {
-    let answer = lab.ask(command);
+fn routes(answer: &str) -> Vec<String> {
     let mut list: Vec<String> = Vec::new();
     for line in answer.lines() {
         let text = line.get(1..).unwrap_or_default().trim_start_matches("007-");
@@ -38,12 +37,7 @@ fn routes(lab: &Lab, command: &str) -> Vec<String> {
 
 #[track_caller]
 fn expect(lab: &Lab, command: &str, expected: &[&str]) {
-    let mut found = Vec::new();
-    lab.until(command, |_| {
-        found = routes(lab, command);
-        found == expected
-    });
-    assert_eq!(found, expected, "{}", lab.ask(command));
+    lab.expect_read(command, routes, expected);
 }
 
 #[test]

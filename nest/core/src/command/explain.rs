@@ -9,6 +9,7 @@ use std::sync::Arc;
 use dunlin_filter::{ChannelFilter, Explanation, RouteInput, Scratch, Verdict};
 use dunlin_rib::export::{Deciding, ExportPolicy, RouteView};
 use dunlin_rib::slice::import_input;
+use dunlin_rib::validation::Validated;
 use dunlin_rib::walk::{NetRows, RouteRow, Shown};
 use dunlin_runtime::Context;
 
@@ -36,6 +37,8 @@ pub(super) struct ExplainRoute {
     at: usize,
     told: u64,
     scratch: Scratch,
+    /// What ROA and ASPA tables say, for filters: the same for all routes.
+    validated: Arc<Validated>,
     teller: Teller,
 }
 
@@ -67,12 +70,14 @@ impl ExplainRoute {
             at: 0,
             told: 0,
             scratch: Scratch::default(),
+            validated: Arc::default(),
             teller: Teller::new(json),
         }
     }
 
     /// Asks who has to be known, or chooses tables at once.
     fn begin(&mut self, desk: &Desk) -> Result<(), String> {
+        self.validated = desk.shared().rib.validated.load_full();
         match &self.way {
             Some(way) => {
                 let name = way.protocol.clone();
@@ -190,7 +195,8 @@ impl ExplainRoute {
         let Some(received) = row.received.as_ref().filter(|_| row.pipe.is_none()) else {
             return Judgement::Piped;
         };
-        let input = import_input(&row.source, net.net, &row.attrs, received.hop);
+        let validated = Arc::clone(&self.validated);
+        let input = import_input(&row.source, net.net, &row.attrs, received.hop, &*validated);
         let filter = &received.filter;
         let (explanation, known) = self.explain(config, &row.source.protocol, filter, &input);
         let accepts = matches!(explanation.verdict, Verdict::Accept(_));
@@ -217,12 +223,14 @@ impl ExplainRoute {
         if self.found.as_ref().is_some_and(|found| found.brought(row)) {
             return Judgement::Rules("it came from there");
         }
+        let validated = Arc::clone(&self.validated);
         let view = RouteView {
             net: net.net,
             attrs: &row.attrs,
             source: &row.source,
             next_hop: &row.next_hop,
             changed: row.changed,
+            validation: &*validated,
         };
         match policy.deciding(view) {
             Deciding::Rules(why) => Judgement::Rules(why),

@@ -2,7 +2,7 @@
 
 use dunlin_conf::SourceMap;
 use dunlin_filter::{ChannelFilter, Explanation, Verdict, place};
-use dunlin_net::Prefix;
+use dunlin_net::Network;
 
 use super::output::Output;
 use super::runtime::Json;
@@ -12,7 +12,7 @@ use crate::protocol::Direction;
 #[derive(Debug)]
 pub(super) struct Decision<'a> {
     pub(super) table: &'a str,
-    pub(super) net: Prefix,
+    pub(super) net: Network,
     /// The protocol that it came from.
     pub(super) from: &'a str,
     /// The protocol that it would be exported to.

@@ -37,14 +37,17 @@ impl Task for ShowMemory {
         if self.slices.len() < slices.count() {
             return Step::Waiting;
         }
-        lines(&self.slices, desk.shared().host.memory(), output);
+        let shared = desk.shared();
+        let validated = shared.rib.validated.load().memory() as u64;
+        lines(&self.slices, validated, shared.host.memory(), output);
         Step::Done
     }
 }
 
-fn lines(slices: &[SliceStatistics], memory: MemoryReport, output: &mut Output) {
+/// `validated`: what is published of ROA and ASPA tables.
+fn lines(slices: &[SliceStatistics], validated: u64, memory: MemoryReport, output: &mut Output) {
     let sum = |part: fn(&SliceStatistics) -> usize| slices.iter().map(part).sum::<usize>() as u64;
-    let tables = sum(|slice| slice.table_bytes);
+    let tables = sum(|slice| slice.table_bytes) + validated;
     let attributes = sum(|slice| slice.attribute_bytes);
     let rest = memory.allocated.saturating_sub(tables + attributes);
     // Stacks, and what the allocator needs for itself.

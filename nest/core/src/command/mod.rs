@@ -45,5 +45,5 @@ pub const COMPATIBLE: &str = "3.3.2";
 /// # Errors
 /// What a client is told if it is none.
 pub fn check(line: &str, config: &Config) -> Result<(), String> {
-    parse::parse(line, config).map(drop)
+    parse::parse(line, config, None).map(drop)
 }

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use dunlin_conf::lexer::lex_text;
 use dunlin_conf::{Parsed, Symbols, TokenKind};
-use dunlin_net::Prefix;
+use dunlin_filter::Validation;
+use dunlin_net::{Aspa, Network, Prefix};
 use dunlin_trace::LoopChoice;
 
 use super::query::{
@@ -16,18 +17,23 @@ use super::query::{
 };
 use super::runtime::{Listed, Which};
 use crate::config::{
-    Config, ConfigParser, DebugFlags, Globals, Meaning, parse_any_table, parse_threads,
+    Config, ConfigParser, DebugFlags, Globals, Meaning, parse_any_table, parse_roa, parse_threads,
 };
 use crate::manager::{Action, ConfigureCommand, Selection};
 use crate::protocol::{ChannelKind, Direction};
 
 /// Parses a line. The error is the text behind the code 9001.
-pub(super) fn parse(line: &str, config: &Config) -> Result<Command, String> {
+pub(super) fn parse(
+    line: &str,
+    config: &Config,
+    validation: Option<&dyn Validation>,
+) -> Result<Command, String> {
     let symbols: Symbols<Meaning> = Symbols::over(Arc::clone(&config.symbols));
     let line = line.trim();
     if let Some(rest) = line.strip_prefix("eval").filter(|rest| rest.starts_with([' ', '\t', '(']))
     {
-        return dunlin_filter::evaluate(rest, Arc::clone(&config.symbols)).map(Command::Eval);
+        let symbols = Arc::clone(&config.symbols);
+        return dunlin_filter::evaluate(rest, symbols, validation).map(Command::Eval);
     }
     let mut commands = Commands { parser: ConfigParser::new(lex_text("", line), symbols), config };
     let command = commands.command();
@@ -70,7 +76,7 @@ impl Commands<'_> {
             "filter" => self.filter(),
             "clear" => {
                 self.parser.expect_one_of(&[("statistics", ())])?;
-                Ok(Command::ClearStatistics)
+                Ok(Command::ClearStatistics { json: self.parser.eat_word("json") })
             }
             _ => {
                 let text = format!("syntax error, unexpected {}", word.to_uppercase());
@@ -374,11 +380,20 @@ impl Commands<'_> {
         } else if self.parser.eat_word("in") {
             query.what = Wanted::In(self.parser.prefix()?);
         } else if query.what == Wanted::All {
-            query.what = Wanted::Exact(self.parser.prefix()?);
+            query.what = Wanted::Exact(self.network()?);
         } else {
             return Err(self.parser.unexpected(&["END"]));
         }
         Ok(())
+    }
+
+    /// `PREFIX`, `PREFIX max N as ASN` or `aspa ASN`.
+    fn network(&mut self) -> Parsed<Network> {
+        if self.parser.eat_word("aspa") {
+            return Ok(Network::Aspa(Aspa(self.parser.integer()?)));
+        }
+        let prefix = self.parser.prefix()?;
+        Ok(parse_roa(&mut self.parser, prefix)?.unwrap_or(prefix.into()))
     }
 
     fn table(&mut self, query: &mut RouteQuery) -> Parsed<()> {
@@ -395,14 +410,13 @@ impl Commands<'_> {
         Ok(Export { kind, protocol, channel: self.channel()? })
     }
 
-    /// `.ipv4` or `.ipv6` behind a protocol, if it is there.
+    /// `.ipv4` and the like behind a protocol, if it is there.
     fn channel(&mut self) -> Parsed<Option<ChannelKind>> {
-        const CHANNELS: &[(&str, ChannelKind)] =
-            &[("ipv4", ChannelKind::Ipv4), ("ipv6", ChannelKind::Ipv6)];
+        let channels = ChannelKind::ALL.map(|kind| (kind.keyword(), kind));
         if !self.parser.eat(TokenKind::Dot) {
             return Ok(None);
         }
-        self.parser.expect_one_of(CHANNELS).map(Some)
+        self.parser.expect_one_of(&channels).map(Some)
     }
 
     fn address_or_net(&mut self) -> Parsed<Wanted> {

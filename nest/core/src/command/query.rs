@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use dunlin_filter::ChannelFilter;
-use dunlin_net::Prefix;
+use dunlin_net::{NetType, Network, Prefix};
 use dunlin_runtime::Threads;
 use dunlin_trace::Filter;
 
@@ -61,7 +61,9 @@ pub(super) enum Command {
     ShowPlaces {
         json: bool,
     },
-    ClearStatistics,
+    ClearStatistics {
+        json: bool,
+    },
     ShowTrace(TraceQuery),
     /// A command of a protocol that does not run here.
     NotRunning(&'static str),
@@ -101,7 +103,7 @@ impl Command {
             Self::Configure(command) => !matches!(command, ConfigureCommand::Status),
             Self::Impact { .. }
             | Self::Threads { .. }
-            | Self::ClearStatistics
+            | Self::ClearStatistics { .. }
             | Self::CountFilters(_)
             | Self::Control { .. }
             | Self::Debug { .. }
@@ -197,19 +199,20 @@ pub(super) struct Way {
 pub(super) enum Wanted {
     #[default]
     All,
-    Exact(Prefix),
+    Exact(Network),
     ForNet(Prefix),
     For(IpAddr),
     In(Prefix),
 }
 
 impl Wanted {
-    /// Whether the networks are of IPv6; nothing if any will do.
-    pub(super) fn is_ipv6(&self) -> Option<bool> {
+    /// What the networks are; nothing if any will do.
+    pub(super) fn net_type(&self) -> Option<NetType> {
         match self {
             Self::All => None,
-            Self::Exact(net) | Self::ForNet(net) | Self::In(net) => Some(!net.is_v4()),
-            Self::For(address) => Some(address.is_ipv6()),
+            Self::Exact(net) => Some(net.net_type()),
+            Self::ForNet(net) | Self::In(net) => Some(net.net_type()),
+            Self::For(address) => Some(Prefix::host(*address).net_type()),
         }
     }
 

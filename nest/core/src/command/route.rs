@@ -6,6 +6,7 @@ use dunlin_attr::Attrs;
 use dunlin_attr::display::Style;
 use dunlin_filter::Scratch;
 use dunlin_rib::export::{ExportPolicy, ExportVerdict, RouteView};
+use dunlin_rib::validation::Validated;
 use dunlin_rib::walk::{NetRows, RouteRow, Shown, WalkCounts};
 use dunlin_runtime::{Context, Time};
 
@@ -28,6 +29,8 @@ pub(super) struct ShowRoute {
     tables: Vec<Table>,
     at: usize,
     look: Look,
+    /// What ROA and ASPA tables say, for filters: the same for the whole listing.
+    validated: Arc<Validated>,
     scratch: Scratch,
     clock: Clock,
     total: Counts,
@@ -109,6 +112,7 @@ impl ShowRoute {
             tables: Vec::new(),
             at: 0,
             look,
+            validated: Arc::default(),
             scratch: Scratch::default(),
             clock,
             total: Counts::default(),
@@ -118,6 +122,7 @@ impl ShowRoute {
 
     fn begin(&mut self, cx: &Context<'_>, desk: &Desk) -> Result<(), String> {
         let shared = desk.shared();
+        self.validated = shared.rib.validated.load_full();
         let wall = shared.host.now();
         let format = desk.format(|formats| &formats.route);
         self.clock = Clock { format, wall, now: cx.now(), zone: shared.host.zone(wall) };
@@ -248,7 +253,7 @@ impl ShowRoute {
         }
         if self.query.stats != Stats::Only {
             let time = self.clock.show(row.changed);
-            route(output, self.look, first.then_some(net.net), row, attrs, &time);
+            route(output, self.look, (net.net, first), row, attrs, &time);
         }
     }
 
@@ -260,7 +265,8 @@ impl ShowRoute {
         let attrs = self.exported(net, row)?;
         match &self.query.filter {
             Some(filter) => {
-                super::route_filter::apply(filter, &mut self.scratch, net.net, row, &attrs)
+                let (scratch, validated) = (&mut self.scratch, &*self.validated);
+                super::route_filter::apply(filter, scratch, net.net, row, &attrs, validated)
             }
             None => Some(attrs),
         }
@@ -279,6 +285,7 @@ impl ShowRoute {
             source: &row.source,
             next_hop: &row.next_hop,
             changed: row.changed,
+            validation: &*self.validated,
         };
         let verdict = policy.evaluate(&mut self.scratch, view);
         match (export.kind, verdict) {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use dunlin_attr::Attrs;
-use dunlin_filter::{ChannelFilter, ResolvedHop, RouteInput, Scratch, Silent, Verdict};
-use dunlin_net::Prefix;
+use dunlin_filter::{ChannelFilter, ResolvedHop, RouteInput, Scratch, Silent, Validation, Verdict};
+use dunlin_net::Network;
 use dunlin_rib::nexthop::NextHopState;
 use dunlin_rib::walk::RouteRow;
 
@@ -12,9 +12,10 @@ use dunlin_rib::walk::RouteRow;
 pub(super) fn apply(
     filter: &ChannelFilter,
     scratch: &mut Scratch,
-    net: Prefix,
+    net: Network,
     row: &RouteRow,
     attrs: &Arc<Attrs>,
+    validation: &dyn Validation,
 ) -> Option<Arc<Attrs>> {
     let input = RouteInput {
         net,
@@ -23,7 +24,7 @@ pub(super) fn apply(
         from: row.source.peer.as_ref().map(|peer| peer.address),
         hop: hop(&row.next_hop),
         interfaces: None,
-        validation: None,
+        validation: Some(validation),
     };
     match dunlin_filter::apply(filter, scratch, &input, &mut Silent) {
         Verdict::Accept(changed) => Some(changed.unwrap_or_else(|| Arc::clone(attrs))),

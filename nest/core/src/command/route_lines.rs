@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use dunlin_attr::display::{Style, lines, type_line};
 use dunlin_attr::{Attrs, Dest, Hop, NextHop, Rts};
-use dunlin_net::Prefix;
+use dunlin_net::Network;
 use dunlin_rib::nexthop::NextHopState;
 use dunlin_rib::walk::RouteRow;
 use dunlin_rib::{Resolve, Source};
@@ -21,18 +21,21 @@ pub(super) struct Look {
     pub(super) style: Style,
 }
 
-/// Shows one route. `net` is left out for the further routes of a network; `time` is ready to
-/// show; `through` names the table of a recursive next hop.
+/// Shows one route. The network is named with the first of its routes; `time` is ready to show.
 pub(super) fn route(
     output: &mut Output,
     look: Look,
-    net: Option<Prefix>,
+    (net, is_first): (Network, bool),
     row: &RouteRow,
     attrs: &Attrs,
     time: &str,
 ) {
-    let (kind, hops) = destination(attrs, &row.next_hop);
-    let net = net.map(|net| net.to_string()).unwrap_or_default();
+    let (mut kind, hops) = destination(attrs, &row.next_hop);
+    if net.plain().is_none() {
+        // No packets go anywhere by it.
+        kind.clear();
+    }
+    let net = if is_first { net.to_string() } else { String::new() };
     let mut line = format!("{net:<20} {kind} [{} {time}", row.source.protocol);
     if let Some(from) = from(row, attrs, hops) {
         // Writing to a string cannot fail.

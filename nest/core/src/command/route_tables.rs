@@ -42,12 +42,11 @@ fn fitting(
     explicit: bool,
 ) -> Result<Option<TableEntry>, String> {
     let Some(entry) = known.named(name) else { return Ok(None) };
-    let ipv6 = entry.net_type == dunlin_net::NetType::Ip6;
-    match what.is_ipv6() {
-        Some(wanted) if wanted != ipv6 && explicit => {
+    match what.net_type() {
+        Some(wanted) if wanted != entry.net_type && explicit => {
             Err(format!("Incompatible type of prefix/ip in table {name}"))
         }
-        Some(wanted) if wanted != ipv6 => Ok(None),
+        Some(wanted) if wanted != entry.net_type => Ok(None),
         _ => Ok(Some(entry.clone())),
     }
 }

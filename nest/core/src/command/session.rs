@@ -208,7 +208,8 @@ impl Session {
         if published.config.globals.debug.commands >= 2 {
             self.desk.shared().log.write(LogClass::Trace, format_args!("CLI: {line}"));
         }
-        match parse::parse(line, &published.config) {
+        let validated = self.desk.shared().rib.validated.load_full();
+        match parse::parse(line, &published.config, Some(&*validated)) {
             Err(error) => self.output.last(9001, &error),
             Ok(command) if self.desk.parts.restricted && command.changes() => {
                 self.output.last(8007, "Access denied");
@@ -318,7 +319,7 @@ impl Session {
                 self.start(cx, runtime::ShowEvents::new(all, json));
             }
             Command::ShowPlaces { json } => runtime::show_places(cx, output, json),
-            Command::ClearStatistics => runtime::clear(cx, output),
+            Command::ClearStatistics { json } => runtime::clear(cx, json, output),
             Command::Configure(command) => {
                 configure::announce(desk, output, &command);
                 let notice = desk.notice();

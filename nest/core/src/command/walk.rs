@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use dunlin_net::Prefix;
 use dunlin_rib::TableId;
 use dunlin_rib::slice::SliceMessage;
 use dunlin_rib::walk::{NetRows, Shown, Walk, WalkCounts, WalkReply, WalkRequest};
@@ -142,7 +143,7 @@ impl Walker {
             }
             Wanted::For(_) | Wanted::ForNet(_) => {
                 for net in reply.nets {
-                    let length = |rows: &NetRows| rows.net.len();
+                    let length = |rows: &NetRows| rows.net.prefix().map(Prefix::len);
                     if self.longest.as_ref().is_none_or(|old| length(&net) > length(old)) {
                         self.longest = Some(net);
                     }

@@ -6,7 +6,7 @@ use dunlin_conf::{Parsed, Span, TokenKind};
 use dunlin_filter::parse_channel_filter;
 use dunlin_net::NetType;
 
-use super::unsupported::{no_effect, no_effect_yet, unbuilt};
+use super::unsupported::{no_effect_yet, unbuilt};
 use super::{ConfigParser, DebugDefaults, DebugFlags, Globals, TableConfig, mpls, names};
 use crate::protocol::{
     ChannelConfig, ChannelKind, ChannelRules, Limit, LimitAction, OtherChannel, OtherChannelConfig,
@@ -31,8 +31,7 @@ impl AnyChannel {
             let fitting = others.iter().filter(fits);
             fitting.max_by_key(|other| other.words.len()).copied().map(Self::Other)
         };
-        let built = [ChannelKind::Ipv4, ChannelKind::Ipv6];
-        let built = || built.into_iter().find(|kind| parser.at_word(kind.keyword()));
+        let built = || ChannelKind::ALL.into_iter().find(|kind| parser.at_word(kind.keyword()));
         let any = longest(own).or_else(|| longest(OtherChannel::ALL));
         any.or_else(|| built().map(Self::Built))
     }
@@ -69,6 +68,8 @@ pub(super) struct ChannelDraft {
     table: Option<Arc<str>>,
     /// See [`InstanceConfig::unbuilt`](crate::protocol::InstanceConfig::unbuilt).
     pub(super) unbuilt: Option<Arc<str>>,
+    /// Its routes are to have a label for each VRF, as is said here.
+    pub(super) labels_vrfs: Option<Span>,
     /// It was opened in this section, not inherited: opening it again is a mistake.
     pub(super) own: bool,
 }
@@ -81,19 +82,21 @@ impl ChannelDraft {
         };
         let config = ChannelConfig {
             kind,
-            table: Arc::from(kind.default_table()),
+            table: Arc::default(),
             import: rules.import.clone(),
             export: rules.export.clone(),
             import_given: false,
             export_given: false,
             preference: rules.preference,
             keep_filtered: false,
+            rpki_reload: true,
             receive_limit: None,
             import_limit: None,
             export_limit: None,
             debug: debug.channels,
         };
-        Self { channel, config, table: None, unbuilt: None, own: true }
+        let (table, unbuilt, labels_vrfs) = (None, None, None);
+        Self { channel, config, table, unbuilt, labels_vrfs, own: true }
     }
 
     /// As an heir of its section has it.
@@ -101,12 +104,30 @@ impl ChannelDraft {
         Self { own: false, ..self.clone() }
     }
 
-    /// The configuration of a channel that carries routes.
-    pub(super) fn built(&self) -> Option<ChannelConfig> {
+    /// The configuration of a channel that carries routes; `end`: the end of its section.
+    pub(super) fn built(
+        &self,
+        parser: &mut ConfigParser,
+        globals: &Globals,
+        end: Span,
+    ) -> Option<Parsed<ChannelConfig>> {
         let AnyChannel::Built(_) = self.channel else { return None };
-        let mut config = self.config.clone();
-        config.table.clone_from(self.table.as_ref().unwrap_or(&self.config.table));
-        Some(config)
+        let table = self.table(parser, globals, end);
+        Some(table.map(|table| ChannelConfig { table, ..self.config.clone() }))
+    }
+
+    /// The table that is named, or the first of its type.
+    fn table(&self, parser: &mut ConfigParser, globals: &Globals, end: Span) -> Parsed<Arc<str>> {
+        let net_type = self.channel.net_type();
+        let of_type = |table: &&TableConfig| table.net_type == net_type;
+        let first = || globals.tables.iter().find(of_type).map(|table| table.name.clone());
+        // Neighbours that were discovered are in a table that the daemon has by itself.
+        let neighbors = AnyChannel::Other(OtherChannel::NEIGHBORS);
+        let implicit = || (self.channel == neighbors).then(|| Arc::from("neighbors"));
+        self.table.clone().or_else(first).or_else(implicit).ok_or_else(|| {
+            let hint = format!("write `{net_type} table NAME;` before, and `table NAME;`");
+            parser.error(end, "Routing table not specified").because(hint)
+        })
     }
 
     /// The configuration of one that does not; `end`: the end of its section.
@@ -117,17 +138,9 @@ impl ChannelDraft {
         end: Span,
     ) -> Option<Parsed<OtherChannelConfig>> {
         let AnyChannel::Other(channel) = self.channel else { return None };
-        let of_type = |table: &&TableConfig| table.net_type == channel.net_type;
-        let first = || globals.tables.iter().find(of_type).map(|table| table.name.clone());
-        // Neighbours that were discovered are in a table that the daemon has by itself.
-        let implicit = || (channel == OtherChannel::NEIGHBORS).then(|| Arc::from("neighbors"));
-        let Some(table) = self.table.clone().or_else(first).or_else(implicit) else {
-            let hint =
-                format!("write `{} table NAME;` before, and `table NAME;`", channel.net_type);
-            return Some(Err(parser.error(end, "Routing table not specified").because(hint)));
-        };
         let ChannelConfig { import_given, export_given, .. } = self.config;
-        Some(Ok(OtherChannelConfig { channel, table, import_given, export_given }))
+        let table = self.table(parser, globals, end);
+        Some(table.map(|table| OtherChannelConfig { channel, table, import_given, export_given }))
     }
 
     /// Reads the block behind the channel's name; without one the channel is as it is by default.
@@ -173,7 +186,8 @@ impl ChannelDraft {
             parser.advance();
             parser.known("MPLS domain", names::as_mpls_domain)
         } else if is_mpls && parser.at_word("label") {
-            mpls::labels(parser)
+            self.labels_vrfs = mpls::labels(parser)?.or(self.labels_vrfs);
+            Ok(())
         } else {
             option(parser, &mut self.config)
         }
@@ -199,14 +213,8 @@ fn option(parser: &mut ConfigParser, config: &mut ChannelConfig) -> Parsed<()> {
         config.preference = parser.integer_in("Preference", 0..=65535)?;
     } else if parser.eat_word("debug") {
         config.debug = DebugFlags::parse(parser)?;
-    } else if parser.at_words(&["rpki", "reload"]) {
-        let place = parser.token().span;
-        parser.advance();
-        parser.advance();
-        if parser.switch()? {
-            let reason = "filters cannot ask ROA or ASPA tables, so nothing they read changes";
-            no_effect(parser, place, "rpki reload", reason);
-        }
+    } else if parser.eat_words(&["rpki", "reload"]) {
+        config.rpki_reload = parser.switch()?;
     } else {
         return Err(parser.unexpected(&[]));
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use dunlin_conf::InterfacePattern;
 use dunlin_net::NetType;
+use dunlin_rib::validation::validator::Settle;
 use dunlin_runtime::Threads;
 
 use super::{CliConfig, DebugFlags, LogConfig, ThreadGroups, Watchdog};
@@ -32,23 +33,35 @@ pub struct TableConfig {
     pub trie: bool,
     /// Trace flags, if it has its own.
     pub debug: Option<DebugFlags>,
+    /// How long changes of a ROA or ASPA table wait until filters see them.
+    pub settle: Settle,
+    /// How long they wait until routes are judged again.
+    pub digest: Settle,
 }
 
 impl TableConfig {
     /// A table without options.
     pub const fn new(name: Arc<str>, net_type: NetType) -> Self {
-        Self { name, net_type, sorted: false, trie: false, debug: None }
+        let (settle, digest) = (Settle::EXPORT, Settle::DIGEST);
+        Self { name, net_type, sorted: false, trie: false, debug: None, settle, digest }
+    }
+
+    /// Whether filters can ask it.
+    pub const fn is_asked(&self) -> bool {
+        matches!(self.net_type, NetType::Roa4 | NetType::Roa6 | NetType::Aspa)
     }
 
     /// Whether something can be in it: other types are read, and nothing fills them yet.
-    pub const fn is_built(&self) -> bool {
-        matches!(self.net_type, NetType::Ip4 | NetType::Ip6)
+    pub fn is_built(&self) -> bool {
+        ChannelKind::of(self.net_type).is_some()
     }
 
     /// Whether the other one is the table of this name that is always there.
     pub(super) fn is_default_like(&self, other: &Self) -> bool {
-        let names = [ChannelKind::Ipv4, ChannelKind::Ipv6].map(ChannelKind::default_table);
-        names.contains(&&*self.name) && self.name == other.name && self.net_type == other.net_type
+        let mut names = ChannelKind::DEFAULT_TABLES.iter().map(|(_, name)| *name);
+        names.any(|name| name == &*self.name)
+            && self.name == other.name
+            && self.net_type == other.net_type
     }
 }
 

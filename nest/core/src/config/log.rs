@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use dunlin_conf::{Parsed, TokenKind};
+use dunlin_conf::{Argument, Parsed, TokenKind};
 
 use super::{ConfigParser, no_effect_yet};
 use crate::log::{LogClass, LogClasses};
@@ -57,7 +57,7 @@ impl LogConfig {
             parser.integer()?;
             no_effect_yet(parser, place, "log fixed");
         } else if parser.eat_word("udp") {
-            match parser.at(TokenKind::String) {
+            match at_string(parser) {
                 true => parser.string().map(drop)?,
                 false => parser.ip().map(drop)?,
             }
@@ -79,7 +79,7 @@ impl LogConfig {
             let name = if parser.eat_word("name") { parser.string()? } else { Arc::from("dunlin") };
             return Ok(LogDestination::Syslog(name));
         }
-        if parser.at(TokenKind::String) {
+        if at_string(parser) {
             let path = PathBuf::from(&*parser.string()?);
             return Ok(LogDestination::File(LogFile { path, rotate: Self::rotation(parser)? }));
         }
@@ -87,7 +87,8 @@ impl LogConfig {
     }
 
     fn rotation(parser: &mut ConfigParser) -> Parsed<Option<(u32, PathBuf)>> {
-        if !matches!(parser.token().kind, TokenKind::Number(_)) {
+        let is_named = matches!(parser.named_constant(), Some(Argument::Int(_)));
+        if !is_named && !matches!(parser.token().kind, TokenKind::Number(_)) {
             return Ok(None);
         }
         let limit = parser.integer_in("Log file size limit", 16384..=u32::MAX)?;
@@ -108,4 +109,9 @@ impl LogConfig {
         parser.expect(TokenKind::CloseBrace)?;
         Ok(classes)
     }
+}
+
+/// Whether a string is at the cursor, or the name of one.
+fn at_string(parser: &ConfigParser) -> bool {
+    parser.at(TokenKind::String) || matches!(parser.named_constant(), Some(Argument::String(_)))
 }

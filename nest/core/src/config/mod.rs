@@ -14,6 +14,7 @@ mod mpls;
 mod names;
 mod parse;
 mod reading;
+mod roa;
 mod section;
 mod table;
 mod unsupported;
@@ -31,6 +32,7 @@ pub use parse::{
     Loaded, Rejected, load, load_again, load_changed, load_to_run, load_with_sources, parse_text,
     parse_text_with_sources,
 };
+pub use roa::parse_roa;
 pub use unsupported::{no_effect, no_effect_yet, refuse, unbuilt};
 pub use watchdog::Watchdog;
 

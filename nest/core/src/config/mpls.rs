@@ -1,6 +1,6 @@
 //! Labels of MPLS: domains, ranges and what channels say of them. They are read; nothing uses them yet.
 
-use dunlin_conf::{Parsed, TokenKind};
+use dunlin_conf::{Parsed, Span, TokenKind};
 
 use super::parse::Loader;
 use super::unsupported::no_effect_yet;
@@ -25,20 +25,23 @@ impl Loader {
     }
 }
 
-/// `label range NAME|static|dynamic` and `label policy P`, of channels of MPLS labels.
-pub(super) fn labels(parser: &mut ConfigParser) -> Parsed<()> {
+/// `label range NAME|static|dynamic` and `label policy P`, of channels of MPLS labels. Gives the place of a
+/// policy that only some protocols have.
+pub(super) fn labels(parser: &mut ConfigParser) -> Parsed<Option<Span>> {
     parser.advance();
     if parser.eat_word("range") {
         if parser.eat_one_of(&[("static", ()), ("dynamic", ())]).is_some() {
-            return Ok(());
+            return Ok(None);
         }
-        return parser.known("MPLS label range", names::as_mpls_range);
+        return parser.known("MPLS label range", names::as_mpls_range).map(|()| None);
     }
     if !parser.eat_word("policy") {
         return Err(parser.unexpected(&["RANGE", "POLICY"]));
     }
-    let policies = [("static", ()), ("prefix", ()), ("aggregate", ()), ("vrf", ())];
-    parser.expect_one_of(&policies)
+    let place = parser.token().span;
+    let policies = [("static", false), ("prefix", false), ("aggregate", false), ("vrf", true)];
+    let is_vrf = parser.expect_one_of(&policies)?;
+    Ok(is_vrf.then_some(place))
 }
 
 /// `NAME|static|dynamic { start N; length N; }` behind `label range`.

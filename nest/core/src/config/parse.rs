@@ -186,8 +186,8 @@ impl Loader {
     /// Defines the tables that are always there; `begin` is where the text begins.
     pub(super) fn implicit_tables(&mut self, begin: Span) {
         self.notes.begin = begin;
-        for kind in [ChannelKind::Ipv4, ChannelKind::Ipv6] {
-            let table = TableConfig::new(kind.default_table().into(), kind.net_type());
+        for (kind, name) in ChannelKind::DEFAULT_TABLES {
+            let table = TableConfig::new(name.into(), kind.net_type());
             // The namespace is empty, so the names are free.
             let index = self.globals.tables.len();
             let _ = self.parser.symbols.define(&table.name, begin, names::table(&table, index));
@@ -261,6 +261,10 @@ impl Loader {
             "thread" => self.thread_group(),
             "slices" => self.slices(),
             "debug" => self.debug(),
+            "watchdog" => {
+                self.parser.advance();
+                self.globals.watchdog.parse(&mut self.parser)
+            }
             _ => {
                 self.simple_statement(&word)?;
                 self.parser.semicolon()
@@ -291,10 +295,6 @@ impl Loader {
             }
             "timeformat" => self.time_format(),
             "cli" => self.cli(),
-            "watchdog" => {
-                self.parser.advance();
-                self.globals.watchdog.parse(&mut self.parser)
-            }
             "mrtdump" => self.mrtdump(),
             "graceful" => self.graceful_restart(),
             _ => Err(self.parser.unexpected_because(&[], advice::top_level(&self.parser))),

@@ -148,7 +148,11 @@ impl Draft {
             no_effect_yet(parser, span, &format!("channel {other}"));
         }
         self.channels[index].own = true;
-        self.channels[index].block(parser, globals, &mut *self.section)
+        self.channels[index].block(parser, globals, &mut *self.section)?;
+        if let Some(place) = self.channels[index].labels_vrfs.filter(|_| !self.kind.labels_vrfs()) {
+            parser.error(place, "Label policy vrf is limited to L3VPN");
+        }
+        Ok(())
     }
 
     /// Makes the configuration of a protocol.
@@ -172,15 +176,18 @@ impl Draft {
             hostname: self.hostname.clone(),
             restart_time: self.restart_time,
             thread_group: self.thread_group.clone(),
-            channels: self.channels.iter().filter_map(ChannelDraft::built).collect(),
+            channels: Vec::new(),
             others: Vec::new(),
             specific: Arc::new(NoConfig),
             parent: None,
         };
         let drafts = self.channels.iter();
         let others: Parsed<Vec<_>> =
-            drafts.filter_map(|draft| draft.other(parser, globals, end)).collect();
+            drafts.clone().filter_map(|draft| draft.other(parser, globals, end)).collect();
         config.others = others?;
+        let built: Parsed<Vec<_>> =
+            drafts.filter_map(|draft| draft.built(parser, globals, end)).collect();
+        config.channels = built?;
         config.unbuilt = self.unbuilt();
         config.specific = self.section.finish(parser, globals, &mut config)?;
         self.check_channels(parser, &config)?;
@@ -259,7 +266,7 @@ impl Loader {
         if !template && clean {
             let config = draft.finish(&mut self.parser, &self.globals, name.clone(), (span, end));
             if let Ok(config) = config {
-                self.check_single(&*kind, span);
+                self.check_others(&config);
                 self.protocols.push(Arc::new(config));
             }
         }
@@ -269,13 +276,19 @@ impl Loader {
         Ok(())
     }
 
-    /// A second instance of a type that has only one is an error.
-    pub(super) fn check_single(&mut self, kind: &dyn ProtocolKind, span: Span) {
-        let keyword = kind.keyword();
-        let other = self.protocols.iter().find(|other| other.kind.keyword() == keyword);
-        if let Some(other) = other.filter(|_| kind.is_single()) {
-            let (place, text) = (other.span, format!("Kernel {keyword} protocol already defined"));
-            self.parser.error(span, text).related(place, "here");
+    /// A second instance of a type that has only one is an error, and so is one that takes from an
+    /// earlier one what only one can have.
+    pub(super) fn check_others(&mut self, config: &InstanceConfig) {
+        let (kind, keyword) = (&config.kind, config.kind.keyword());
+        let mut others = self.protocols.iter().filter(|other| other.kind.keyword() == keyword);
+        let clash = if kind.is_single() {
+            let text = || format!("Kernel {keyword} protocol already defined");
+            others.next().map(|other| (other.span, config.span, text()))
+        } else {
+            others.find_map(|other| Some((other.span, config.end, kind.clash(other, config)?)))
+        };
+        if let Some((earlier, place, text)) = clash {
+            self.parser.error(place, text).related(earlier, "here");
         }
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use dunlin_conf::{Parsed, Span, TokenKind};
 use dunlin_net::NetType;
+use dunlin_rib::validation::validator::Settle;
 
 use super::globals::TablesGroup;
 use super::groups::parse_group;
@@ -33,6 +34,8 @@ struct Idle {
 const NOTHING_TO_COLLECT: &str = "what is withdrawn is freed at once, there is nothing to collect";
 const NO_SETTLING: &str = "changes leave with the batch that brought them, none waits to settle";
 
+const ONLY_ASKED: &str = "only changes of ROA and ASPA tables, which filters ask, have to settle";
+
 const IDLE: [Idle; 9] = [
     Idle {
         words: &["trie"],
@@ -52,13 +55,9 @@ const IDLE: [Idle; 9] = [
         reason: NO_SETTLING,
     },
     Idle { words: &["export", "settle", "time"], value: Value::Times, reason: NO_SETTLING },
-    Idle { words: &["min", "settle", "time"], value: Value::Time, reason: NO_SETTLING },
-    Idle { words: &["max", "settle", "time"], value: Value::Time, reason: NO_SETTLING },
-    Idle {
-        words: &["digest", "settle", "time"],
-        value: Value::Times,
-        reason: "there are no ROA or ASPA tables whose changes could settle",
-    },
+    Idle { words: &["min", "settle", "time"], value: Value::Time, reason: ONLY_ASKED },
+    Idle { words: &["max", "settle", "time"], value: Value::Time, reason: ONLY_ASKED },
+    Idle { words: &["digest", "settle", "time"], value: Value::Times, reason: ONLY_ASKED },
 ];
 
 const UNSORTED: &str = "a network's best route comes first, the others have no order";
@@ -157,9 +156,12 @@ fn option(
     let place = parser.token().span;
     if parser.eat_words(&["thread", "group"]) {
         *group = Some((parse_group(parser, globals)?, place));
+    } else if table.is_asked() && settle(parser, table)? {
+        // It is read.
     } else if let Some(idle) = IDLE.iter().find(|idle| parser.eat_words(idle.words)) {
         let on = idle.value.read(parser)?;
         if idle.words == ["trie"] {
+            check_trie(parser, place, table.net_type)?;
             table.trie = on;
         }
         no_effect(parser, place, &idle.words.join(" "), idle.reason);
@@ -174,6 +176,34 @@ fn option(
         return Err(parser.unexpected(&[]));
     }
     Ok(())
+}
+
+/// How long changes of a table settle that filters ask; false if something else is there.
+fn settle(parser: &mut ConfigParser, table: &mut TableConfig) -> Parsed<bool> {
+    if parser.eat_words(&["export", "settle", "time"]) {
+        table.settle = Settle { quiet: parser.time()?, most: parser.time()? };
+    } else if parser.eat_words(&["digest", "settle", "time"]) {
+        table.digest = Settle { quiet: parser.time()?, most: parser.time()? };
+    } else if parser.eat_words(&["min", "settle", "time"]) {
+        table.digest.quiet = parser.time()?;
+    } else if parser.eat_words(&["max", "settle", "time"]) {
+        table.digest.most = parser.time()?;
+    } else {
+        return Ok(false);
+    }
+    Ok(true)
+}
+
+/// Only of prefixes are there longest matches to find.
+fn check_trie(parser: &mut ConfigParser, place: Span, net_type: NetType) -> Parsed<()> {
+    match net_type {
+        NetType::Ip4 | NetType::Ip6 | NetType::Vpn4 | NetType::Vpn6 => Ok(()),
+        NetType::Roa4 | NetType::Roa6 | NetType::Ip6Sadr => Ok(()),
+        _ => {
+            let text = format!("Trie option not supported for {net_type} table");
+            Err(parser.error(place, text).into())
+        }
+    }
 }
 
 impl Value {

@@ -8,7 +8,7 @@ use dunlin_filter::ChannelFilter;
 use dunlin_runtime::Threads;
 
 use super::{
-    Config, ConfigParser, DebugFlags, Globals, Kinds, LogDestination, RouterId, parse_text,
+    Config, ConfigParser, DebugFlags, Globals, Kinds, LogDestination, LogFile, RouterId, parse_text,
 };
 use crate::log::LogClass;
 use crate::protocol::{
@@ -203,10 +203,9 @@ fn what_has_nothing_to_change_says_why() {
             "route refresh export settle time",
             "none waits",
         ),
-        ("ipv4 table t { min settle time 1 s; };", 16, "min settle time", "none waits"),
-        ("ipv4 table t { max settle time 1 s; };", 16, "max settle time", "none waits"),
+        ("ipv4 table t { min settle time 1 s; };", 16, "min settle time", "ROA"),
+        ("ipv4 table t { max settle time 1 s; };", 16, "max settle time", "ROA"),
         ("ipv4 table t { digest settle time 1 s 20 s; };", 16, "digest settle time", "ROA"),
-        ("protocol static { ipv4 { rpki reload; }; }", 26, "rpki reload", "ROA"),
     ] {
         let config = good(&format!("{text}\nprotocol static {{ ipv4; }}"));
         let warnings: Vec<_> = config.warnings.iter().map(ToString::to_string).collect();
@@ -215,8 +214,7 @@ fn what_has_nothing_to_change_says_why() {
         assert!(said.starts_with(&start) && said.contains(reason), "{text}: {said}");
     }
     // What asks for no more than there is needs no warning.
-    for text in ["ipv4 table t { sorted off; };", "protocol static { ipv4 { rpki reload off; }; }"]
-    {
+    for text in ["ipv4 table t { sorted off; };", "protocol static { ipv4 { rpki reload on; }; }"] {
         let config = good(&format!("{text}\nprotocol static {{ ipv4; }}"));
         assert!(config.warnings.is_empty(), "{text}: {:?}", config.warnings);
     }
@@ -269,9 +267,8 @@ fn templates_give_options_and_channels() {
 #[test]
 fn what_is_not_built_is_named_with_its_place() {
     for (text, place, option) in [
-        ("roa4 table r;", "1:1", "table of type roa4"),
-        ("roa6 table r sorted;", "1:1", "table of type roa6"),
-        ("flow4 table r { trie; };", "1:1", "table of type flow4"),
+        ("vpn4 table r;", "1:1", "table of type vpn4"),
+        ("flow4 table r { gc threshold 5; };", "1:1", "table of type flow4"),
         ("ipv6 sadr table r;", "1:1", "table of type ipv6 sadr"),
         ("mpls table r;", "1:1", "table of type mpls"),
         ("neighbor table r;", "1:1", "table of type neighbors"),
@@ -360,7 +357,7 @@ fn the_grammar_of_what_is_not_built_is_checked() {
 }
 
 #[test]
-fn a_check_of_origins_is_read_and_warned_of() {
+fn a_check_of_origins_is_read() {
     let text = "roa4 table r; roa6 table r6; aspa table a; define ASN = 65001;\n\
                 filter f { if roa_check(r, net, ASN) = ROA_INVALID then reject; \
                 if roa_check(r6) != ROA_UNKNOWN then reject; \
@@ -368,9 +365,26 @@ fn a_check_of_origins_is_read_and_warned_of() {
                 if aspa_check_downstream(a) = ASPA_VALID then reject; accept; }\n\
                 protocol static { ipv4; }";
     let config = good(text);
-    let said: Vec<_> = config.warnings.iter().filter(|w| w.line == 2).map(|w| &w.message).collect();
-    assert_eq!(said.len(), 4, "{said:?}");
-    assert!(said.iter().all(|said| said.contains("tables hold nothing yet")), "{said:?}");
+    assert!(config.warnings.is_empty(), "{:?}", config.warnings);
+}
+
+#[test]
+fn tables_that_filters_ask_have_times_to_settle() {
+    use core::time::Duration;
+    let settled = "roa4 table r { export settle time 2 ms 3 ms; digest settle time 4 s 5 s; };\n\
+                   roa6 table old { min settle time 1 ms; max settle time 2 s; };\n\
+                   aspa table plain; protocol static { ipv4 { rpki reload off; }; }";
+    let config = good(settled);
+    assert!(config.warnings.is_empty(), "{:?}", config.warnings);
+    let times = |name: &str| {
+        let table = config.globals.table(name).unwrap();
+        [table.settle, table.digest].map(|settle| [settle.quiet, settle.most])
+    };
+    let (ms, s) = (Duration::from_millis, Duration::from_secs);
+    assert_eq!(times("r"), [[ms(2), ms(3)], [s(4), s(5)]]);
+    assert_eq!(times("old"), [[ms(1), ms(100)], [ms(1), s(2)]]);
+    assert_eq!(times("plain"), [[ms(1), ms(100)], [s(1), s(20)]]);
+    assert!(!config.protocols[0].channels[0].rpki_reload);
 }
 
 #[test]
@@ -423,8 +437,11 @@ fn thread_groups_and_who_is_in_them() {
     assert_eq!(groups[0].max_time, Duration::from_millis(2));
     assert_eq!(groups[1].threads, Threads::Auto { min: 1, max: 3 });
     assert_eq!(groups[1].max_latency, Duration::from_millis(20));
+    assert_eq!(groups[1].min_time, Duration::from_micros(100));
     assert_eq!(groups[2].wakeup_time, Duration::from_secs(5));
+    assert_eq!(groups[2].min_time, Duration::from_millis(10));
     assert_eq!(groups[2].max_time, Duration::from_millis(300));
+    assert_eq!(groups[2].max_latency, Duration::from_secs(1));
     let of = |name: &str| config.protocol(name).unwrap().thread_group.clone();
     assert_eq!(of("a").as_deref(), Some("express"));
     assert_eq!(of("b").as_deref(), Some("slow"));
@@ -498,6 +515,35 @@ fn thread_groups_that_make_no_sense_are_refused() {
 }
 
 #[test]
+fn logs_are_named_by_constants() {
+    let config = good(
+        "define FILE = \"/tmp/x\"; define SIZE = 20000; define HOST = \"h\"; define IP = 10.0.0.1;
+         log FILE all; log FILE SIZE FILE all; log udp HOST all; log udp IP all;
+         protocol static { ipv4; }",
+    );
+    let file = |rotate| LogDestination::File(LogFile { path: "/tmp/x".into(), rotate });
+    let found: Vec<_> = config.globals.logs.iter().map(|log| log.destination.clone()).collect();
+    assert_eq!(found, [file(None), file(Some((20000, "/tmp/x".into())))]);
+    let refused = bad("define N = 5; log N all; protocol static { ipv4; }");
+    assert!(refused[0].starts_with("t:1:19 syntax error"), "{refused:?}");
+}
+
+#[test]
+fn only_tables_of_prefixes_have_a_trie() {
+    for table in ["ipv4", "ipv6", "ipv6 sadr", "vpn4", "vpn6", "roa4", "roa6"] {
+        let config = good(&format!("{table} table t {{ trie; }} protocol static {{ ipv4; }}"));
+        assert!(config.globals.tables.last().unwrap().trie, "{table}");
+    }
+    for table in ["flow4", "flow6", "mpls", "eth", "evpn", "aspa", "neighbors"] {
+        for switch in ["", " off"] {
+            let text = format!("{table} table t {{ trie{switch}; }} protocol static {{ ipv4; }}");
+            let message = format!("Trie option not supported for {table} table");
+            assert!(bad(&text)[0].ends_with(&message), "{table}: {:?}", bad(&text));
+        }
+    }
+}
+
+#[test]
 fn the_watchdog_says_what_is_reported() {
     use dunlin_runtime::{Class, Watch};
     let watch =
@@ -508,6 +554,9 @@ fn the_watchdog_says_what_is_reported() {
     assert_eq!(warned.stall, Some(Duration::from_millis(300)));
     assert_eq!(warned.abort, Some(Duration::from_secs(20)));
     assert_eq!(watch("watchdog warning off;").overrun, [None; 4]);
+    // As `debug` and `threads`, it needs no semicolon.
+    let bare = watch("watchdog warning 300 ms watchdog timeout 20 s");
+    assert_eq!((bare.overrun, bare.abort), (warned.overrun, warned.abort));
     assert_eq!(watch("debug latency off;"), Watch::default());
     let second = Some(Duration::from_secs(1));
     assert_eq!(watch("debug latency all;").late, [second; 4]);

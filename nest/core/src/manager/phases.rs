@@ -4,6 +4,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use dunlin_rib::slice::SliceMessage;
+use dunlin_rib::validation::validator::{ValidatedTable, ValidatorMessage};
 use dunlin_runtime::{Class, Context, GroupId};
 
 use super::entry::{Entry, Wanted};
@@ -13,7 +14,7 @@ use crate::interfaces::Interfaces;
 use crate::log::LogClass;
 use crate::protocol::{
     Automatic, Environment, InstanceConfig, InstanceId, Phase, ProtocolLog, ProtocolState,
-    Reporter, StartError, StopCause,
+    Reporter, StartError, StopCause, TableEntry,
 };
 
 /// How long protocols may take to say goodbye when the daemon ends. With what comes after it
@@ -237,10 +238,22 @@ impl Manager {
                 id: table.id,
                 trace: Arc::clone(&trace),
             });
+            let TableEntry { id, name, net_type } = table;
+            self.tell_validator(ValidatorMessage::Add(ValidatedTable { id, name, net_type }));
         }
         self.table_traces.configure(&self.config.globals);
         self.view = self.tables.view(&self.config.globals.tables);
+        for table in self.config.globals.tables.iter().filter(|table| table.is_asked()) {
+            if let Some(id) = self.view.id(&table.name) {
+                self.tell_validator(ValidatorMessage::Settle(id, table.settle, table.digest));
+            }
+        }
         self.publish();
+    }
+
+    fn tell_validator(&self, message: ValidatorMessage) {
+        // A validator that has stopped means that the daemon is going down.
+        let _ = self.rib.validator.send(Class::Routing, message);
     }
 
     /// Has the slices run in the thread group that a table names.
@@ -255,6 +268,7 @@ impl Manager {
     fn remove_tables(&mut self) {
         for table in self.tables.remove(&self.config.globals.tables) {
             self.table_traces.remove(table.id);
+            self.tell_validator(ValidatorMessage::Remove(table.id));
             self.rib.slices.send_all(Class::Routing, || SliceMessage::TableRemove(table.id));
         }
     }

@@ -14,17 +14,30 @@ pub enum ChannelKind {
     Ipv4,
     /// `ipv6`
     Ipv6,
+    /// `roa4`
+    Roa4,
+    /// `roa6`
+    Roa6,
+    /// `aspa`
+    Aspa,
 }
 
 impl ChannelKind {
-    /// All kinds.
-    pub const ALL: [Self; 2] = [Self::Ipv4, Self::Ipv6];
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Ipv4, Self::Ipv6, Self::Roa4, Self::Roa6, Self::Aspa];
+
+    /// Those whose tables are always there, with the names of these.
+    pub const DEFAULT_TABLES: [(Self, &str); 2] =
+        [(Self::Ipv4, "master4"), (Self::Ipv6, "master6")];
 
     /// The word in the configuration and in `show protocols all`.
     pub const fn keyword(self) -> &'static str {
         match self {
             Self::Ipv4 => "ipv4",
             Self::Ipv6 => "ipv6",
+            Self::Roa4 => "roa4",
+            Self::Roa6 => "roa6",
+            Self::Aspa => "aspa",
         }
     }
 
@@ -33,15 +46,15 @@ impl ChannelKind {
         match self {
             Self::Ipv4 => NetType::Ip4,
             Self::Ipv6 => NetType::Ip6,
+            Self::Roa4 => NetType::Roa4,
+            Self::Roa6 => NetType::Roa6,
+            Self::Aspa => NetType::Aspa,
         }
     }
 
-    /// The table used if none is named.
-    pub const fn default_table(self) -> &'static str {
-        match self {
-            Self::Ipv4 => "master4",
-            Self::Ipv6 => "master6",
-        }
+    /// The kind whose tables hold this, if there is one.
+    pub fn of(net_type: NetType) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.net_type() == net_type)
     }
 }
 
@@ -86,12 +99,9 @@ other_channels! {
     VPN6_MULTICAST "vpn6 multicast" Vpn6;
     VPN4 "vpn4" Vpn4;
     VPN6 "vpn6" Vpn6;
-    ROA4 "roa4" Roa4;
-    ROA6 "roa6" Roa6;
     FLOW4 "flow4" Flow4;
     FLOW6 "flow6" Flow6;
     ETH "eth" Eth;
-    ASPA "aspa" Aspa;
     EVPN "evpn" Evpn;
     MPLS "mpls" Mpls;
     NEIGHBORS "neighbors" Neighbor;
@@ -183,6 +193,8 @@ pub struct ChannelConfig {
     pub preference: u32,
     /// Rejected routes stay in the table, hidden.
     pub keep_filtered: bool,
+    /// Filters run again when ROA or ASPA tables change that they ask.
+    pub rpki_reload: bool,
     /// Limit of routes received.
     pub receive_limit: Option<Limit>,
     /// Limit of routes accepted.

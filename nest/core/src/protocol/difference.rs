@@ -157,6 +157,10 @@ impl ChannelConfig {
         note(self.import_limit != new.import_limit, "import limit", Effect::Live);
         note(self.export_limit != new.export_limit, "export limit", Effect::Live);
         note(self.debug != new.debug, "debug", Effect::Live);
+        let reloads = self.rpki_reload != new.rpki_reload;
+        note(reloads, "rpki reload", Effect::Live);
+        // It is part of the rules that are exported by.
+        note(reloads && new.export.reads_snapshot(), "rpki reload", Effect::Export);
         found.note_filter(channel, (&self.import, &new.import), "import", Effect::Import);
         found.note_filter(channel, (&self.export, &new.export), "export", Effect::Export);
     }

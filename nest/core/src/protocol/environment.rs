@@ -9,6 +9,7 @@ use dunlin_rib::import::Slices;
 use dunlin_rib::registry::RegistryMessage;
 use dunlin_rib::resolver::{Connected, ResolverMessage};
 use dunlin_rib::trace::RouteTrace;
+use dunlin_rib::validation::{ValidatedNow, validator::ValidatorMessage};
 use dunlin_rib::{SourceId, TableId};
 use dunlin_runtime::{Address, Class};
 
@@ -55,6 +56,10 @@ pub struct Rib {
     pub registry: Address<RegistryMessage>,
     /// Knows which next hops can be reached.
     pub resolver: Address<ResolverMessage>,
+    /// What ROA and ASPA tables say.
+    pub validated: ValidatedNow,
+    /// Publishes that.
+    pub validator: Address<ValidatorMessage>,
     /// Next source id. Read and written (`Relaxed`: only uniqueness matters) by whoever starts an
     /// import channel.
     next_source: Arc<AtomicU32>,
@@ -66,8 +71,10 @@ impl Rib {
         slices: Slices,
         registry: Address<RegistryMessage>,
         resolver: Address<ResolverMessage>,
+        (validated, validator): (ValidatedNow, Address<ValidatorMessage>),
     ) -> Self {
-        Self { slices, registry, resolver, next_source: Arc::new(AtomicU32::new(1)) }
+        let next_source = Arc::new(AtomicU32::new(1));
+        Self { slices, registry, resolver, validated, validator, next_source }
     }
 
     /// Tells the resolver of the networks that usable interfaces are on.

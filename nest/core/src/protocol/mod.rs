@@ -83,6 +83,10 @@ pub trait ProtocolKind: Send + Sync + 'static {
     fn is_single(&self) -> bool {
         false
     }
+    /// Why this instance cannot be beside an earlier one of its type, if it cannot.
+    fn clash(&self, _earlier: &InstanceConfig, _later: &InstanceConfig) -> Option<String> {
+        None
+    }
     /// Whether core shows the channels; if not, the protocol's own lines do.
     fn has_channel_blocks(&self) -> bool {
         true
@@ -105,6 +109,11 @@ pub trait ProtocolKind: Send + Sync + 'static {
     /// Whether there are templates of it, and instances inherit from others.
     fn has_templates(&self) -> bool {
         true
+    }
+
+    /// Whether its routes can have a label for each VRF.
+    fn labels_vrfs(&self) -> bool {
+        false
     }
 
     /// What all instances share; made once, when the first instance starts.

@@ -51,10 +51,13 @@ impl ChannelTraces {
     }
 
     fn at(&self, kind: ChannelKind) -> &Channel {
-        let [ipv4, ipv6] = &*self.channels;
+        let [ipv4, ipv6, roa4, roa6, aspa] = &*self.channels;
         match kind {
             ChannelKind::Ipv4 => ipv4,
             ChannelKind::Ipv6 => ipv6,
+            ChannelKind::Roa4 => roa4,
+            ChannelKind::Roa6 => roa6,
+            ChannelKind::Aspa => aspa,
         }
     }
 

@@ -25,6 +25,8 @@ use dunlin_rib::import::Slices;
 use dunlin_rib::registry::{Registry, RegistryMessage};
 use dunlin_rib::resolver::{Resolver, ResolverMessage};
 use dunlin_rib::slice::{Slice, SliceMessage};
+use dunlin_rib::validation::validator::{Validator, ValidatorMessage};
+use dunlin_rib::validation::{Validated, ValidatedNow};
 use dunlin_runtime::{Address, Class, Context, Loop, Runtime, RuntimeOptions};
 use dunlin_trace::{Options, Recorder};
 
@@ -175,6 +177,13 @@ impl Lab {
         assert_eq!(answer, expected, "{line}");
     }
 
+    /// Asks until what is read in the answer is this.
+    #[track_caller]
+    pub fn expect_read(&self, line: &str, read: fn(&str) -> Vec<String>, expected: &[&str]) {
+        let answer = self.until(line, |answer| read(answer) == expected);
+        assert_eq!(read(&answer), expected, "{line}: {answer}");
+    }
+
     /// Asks until the answer is right; the last answer at any rate.
     pub fn until(&self, line: &str, mut right: impl FnMut(&str) -> bool) -> String {
         let mut answer = String::new();
@@ -262,13 +271,18 @@ fn start_rib(runtime: &Runtime, sources: usize) -> Rib {
     let slices = Slices::new((0..4).map(spawn).collect());
     let resolver = runtime.spawn("resolver", Class::Routing, Resolver::new());
     let registry = runtime.spawn("registry", Class::Control, Registry::default());
+    let validated = ValidatedNow::new(Validated::default());
+    let validator = runtime.spawn("validator", Class::Routing, Validator::new(validated.clone()));
     slices.send_all(Class::Routing, || SliceMessage::Start {
         slices: slices.clone(),
         resolver: resolver.clone(),
+        validated: validated.clone(),
     });
     resolver.send(Class::Routing, ResolverMessage::Start(slices.clone())).unwrap();
     registry.send(Class::Control, RegistryMessage::Start(slices.clone())).unwrap();
-    Rib::new(slices, registry, resolver)
+    let start = ValidatorMessage::Start(slices.clone(), validator.clone());
+    validator.send(Class::Routing, start).unwrap();
+    Rib::new(slices, registry, resolver, (validated, validator))
 }
 
 enum TerminalMessage {

@@ -4,7 +4,7 @@ use dunlin_attr::Attrs;
 use proptest::prelude::*;
 
 use crate::{
-    ChannelFilter, Program, ResolvedHop, RouteInput, Scratch, Verdict, apply,
+    ChannelFilter, Program, RouteInput, Scratch, Verdict, apply,
     code::Node,
     parse::tests::parse,
     random::{Maker, routes},
@@ -345,15 +345,7 @@ fn seen(
     attrs: &Arc<Attrs>,
     scratch: &mut Scratch,
 ) -> (String, Vec<String>) {
-    let input = RouteInput {
-        net: "10.1.0.0/16".parse().unwrap(),
-        attrs,
-        protocol: "peer1",
-        from: None,
-        hop: ResolvedHop::default(),
-        interfaces: None,
-        validation: None,
-    };
+    let input = RouteInput::new("10.1.0.0/16".parse().unwrap(), attrs, "peer1");
     let mut printed: Vec<String> = Vec::new();
     let filter = ChannelFilter::Program(Arc::clone(program));
     let verdict = match apply(&filter, scratch, &input, &mut printed) {

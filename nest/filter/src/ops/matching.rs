@@ -54,6 +54,9 @@ pub(crate) fn matches(a: Value<'_>, b: Value<'_>) -> Result<bool, Fault> {
         (Value::Quad(quad), Value::Set(set)) if set.element() == Element::Ip => {
             set.contains(quad_key(quad))
         }
+        (Value::Ip(IpAddr::V4(ip)), Value::Set(set)) if set.element() == Element::Quad => {
+            set.contains_u32(ip.to_bits())
+        }
         (Value::Void, _) => return Err(UNKNOWN.into()),
         (_, Value::EmptySet) => false,
         (_, Value::Set(set)) if set.element().of() == a.kind() => {
@@ -83,7 +86,8 @@ pub(crate) fn can_match(a: Type, b: Type) -> bool {
         (Type::Ec, Type::Eclist) | (Type::Lc, Type::Lclist) => true,
         (Type::Clist, Type::Set(Element::Pair | Element::Quad | Element::Ip)) => true,
         (Type::Eclist, Type::Set(Element::Ec)) | (Type::Lclist, Type::Set(Element::Lc)) => true,
-        (Type::String, Type::String) | (Type::Quad, Type::Set(Element::Ip)) => true,
+        (Type::String, Type::String) => true,
+        (Type::Quad, Type::Set(Element::Ip)) | (Type::Ip, Type::Set(Element::Quad)) => true,
         (_, Type::Set(element)) => element.of() == a,
         _ => false,
     }

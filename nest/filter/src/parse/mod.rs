@@ -23,7 +23,7 @@ use crate::{
     Parser, Symbols,
     build::{Builder, Owner},
     code::{List, Node},
-    input::{RunError, Silent},
+    input::{RunError, Silent, Validation},
     program::{ChannelFilter, Program},
     run::{Scratch, evaluate_code},
     symbol::Symbol,
@@ -98,6 +98,11 @@ fn condition(parser: &mut Parser) -> Parsed<Program> {
 
 /// Parses an expression and evaluates it without a route.
 pub(crate) fn constant(parser: &mut Parser) -> Parsed<Constant> {
+    constant_by(parser, None)
+}
+
+/// As [`constant`], with ROA and ASPA tables that can be asked.
+fn constant_by(parser: &mut Parser, validation: Option<&dyn Validation>) -> Parsed<Constant> {
     let start = parser.token().span;
     let mut builder = Builder::new(Owner::Filter);
     let expr = expression::expression(parser, &mut builder)?;
@@ -107,7 +112,7 @@ pub(crate) fn constant(parser: &mut Parser) -> Parsed<Constant> {
     let code = builder.finish(expr.node);
     let mut scratch = Scratch::default();
     work::spend(parser, start, 0)?;
-    let result = evaluate_code(&code, &mut scratch, &mut Silent);
+    let result = evaluate_code(&code, &mut scratch, validation, &mut Silent);
     work::spend(parser, start, scratch.turns)?;
     match result {
         Ok(constant) => Ok(constant),
@@ -119,14 +124,19 @@ pub(crate) fn constant(parser: &mut Parser) -> Parsed<Constant> {
     }
 }
 
-/// Evaluates an expression over the names of a configuration, as the command `eval` does.
+/// Evaluates an expression over the names of a configuration, as the command `eval` does. Without
+/// `validation` checks against ROA and ASPA tables fail.
 ///
 /// # Errors
 /// The message for the user, without a place.
-pub fn evaluate(text: &str, symbols: Arc<Symbols>) -> Result<String, String> {
+pub fn evaluate(
+    text: &str,
+    symbols: Arc<Symbols>,
+    validation: Option<&dyn Validation>,
+) -> Result<String, String> {
     let lexed = lexer::lex_text("", text);
     let mut parser = Parser::new(lexed, Symbols::over(symbols));
-    let result = constant(&mut parser);
+    let result = constant_by(&mut parser, validation);
     if result.is_ok() && !parser.at_end() {
         let _: Failed = parser.unexpected(&[]);
     }

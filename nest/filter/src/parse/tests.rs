@@ -67,7 +67,7 @@ pub(super) fn messages(text: &str, severity: Severity) -> Vec<String> {
 }
 
 pub(super) fn eval(text: &str) -> String {
-    evaluate(text, Arc::default()).unwrap_or_else(|error| format!("error: {error}"))
+    evaluate(text, Arc::default(), None).unwrap_or_else(|error| format!("error: {error}"))
 }
 
 #[test]
@@ -346,10 +346,6 @@ fn traps_get_warnings() {
         ("import where net ~ [1];", "f:1:14: ~ applied on prefix and int set"),
         ("define a = [5..1];", "f:1:16: The range is empty"),
         (
-            "import where roa_check(roas4) = ROA_VALID;",
-            "f:1:24: ROA tables hold nothing yet: this check fails when it runs",
-        ),
-        (
             "import where roa_check(plain) = ROA_VALID;",
             "f:1:24: The table is of type ipv4, not ROA",
         ),
@@ -464,6 +460,12 @@ fn programs_know_what_they_read() {
     assert!(filter("import where roa_check(roas4) = ROA_VALID;").reads_prefix());
     assert!(filter("import where roa_check(roas4) = ROA_VALID;").reads_snapshot());
     assert!(!filter("import where net.len = 4;").reads_snapshot());
+    let called =
+        "function f() -> enum roa { return roa_check(roas4); } import where f() = ROA_VALID;";
+    for text in ["import where roa_check(roas4) = ROA_VALID;", called] {
+        assert!(filter(text).asks("roas4") && !filter(text).asks("roas6"));
+    }
+    assert!(filter("import where aspa_check_upstream(aspas) != ASPA_INVALID;").asks("aspas"));
     assert!(filter("import where true;").is_accept_all());
     assert!(!filter("import filter { if false then reject; accept; };").reads_prefix());
     assert!(filter("import filter { accept; };").is_accept_all());
@@ -475,9 +477,9 @@ fn programs_know_what_they_read() {
 fn eval_sees_the_configuration() {
     let (outcome, _) = parse("define A = 5; function f(int x) -> int { return x * A; }");
     let symbols = Arc::new(outcome.symbols);
-    assert_eq!(evaluate("f(A) + 1", symbols.clone()), Ok("26".to_owned()));
+    assert_eq!(evaluate("f(A) + 1", symbols.clone(), None), Ok("26".to_owned()));
     assert_eq!(
-        evaluate("f(1, 2)", symbols).unwrap_err(),
+        evaluate("f(1, 2)", symbols, None).unwrap_err(),
         "Function 'f' expects 1 arguments, got 2 arguments"
     );
 }

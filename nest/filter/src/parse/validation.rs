@@ -50,8 +50,8 @@ pub(super) fn check(parser: &mut Parser, builder: &mut Builder, word: &str) -> P
 fn table(parser: &mut Parser, kind: EnumType) -> Parsed<Table> {
     let span = parser.token().span;
     let name = parser.symbol().map(|symbol| symbol.name.clone());
-    let (net_type, number) = parser.known("Table", |symbol| match symbol {
-        Symbol::Table(net_type, number) => Some((*net_type, *number)),
+    let net_type = parser.known("Table", |symbol| match symbol {
+        Symbol::Table(net_type, _) => Some(*net_type),
         _ => None,
     })?;
     let fits = match net_type {
@@ -59,14 +59,12 @@ fn table(parser: &mut Parser, kind: EnumType) -> Parsed<Table> {
         NetType::Aspa => kind == EnumType::Aspa,
         _ => false,
     };
-    let wanted = if kind == EnumType::Roa { "ROA" } else { "ASPA" };
-    let message = if fits {
-        format!("{wanted} tables hold nothing yet: this check fails when it runs")
-    } else {
-        format!("The table is of type {}, not {wanted}", net_type.name())
-    };
-    parser.warning(span, message).hint("a route that it is run for is rejected");
-    Ok(Table { name: name.unwrap_or_else(|| "".into()), net_type, number })
+    if !fits {
+        let wanted = if kind == EnumType::Roa { "ROA" } else { "ASPA" };
+        let message = format!("The table is of type {}, not {wanted}", net_type.name());
+        parser.warning(span, message).hint("a route that it is run for is rejected");
+    }
+    Ok(Table { name: name.unwrap_or_else(|| "".into()), net_type })
 }
 
 /// `, FIRST, SECOND)`

@@ -2,15 +2,17 @@
 
 use dunlin_attr::{AttrId, Attrs, Dest, Hop, Present, kind};
 use dunlin_net::{
+    Network,
     as_path::AsPath,
     community::{Communities, ExtCommunities, LargeCommunities},
 };
 
-use super::{Machine, extra, tracer::Tracer};
+use super::{Machine, extra, lists::wire, tracer::Tracer};
 use crate::{
     attribute::Attribute,
     flat::Place,
     input::{RouteInput, Seen},
+    net::Net,
     ops::Fault,
     types::{EnumType, Type},
     value::Value,
@@ -67,7 +69,7 @@ impl<'s, T: Tracer> Machine<'s, '_, T> {
         let attrs: &'s Attrs = input.attrs;
         self.saw_attribute(attribute);
         match attribute {
-            Attribute::Net => Value::Prefix(input.net),
+            Attribute::Net => self.network(input.net),
             Attribute::Proto => Value::String(input.protocol),
             Attribute::Source => Value::Enum(EnumType::Rts, attrs.source() as u32),
             Attribute::Dest => Value::Enum(EnumType::Rtd, dest(input) as u32),
@@ -127,6 +129,14 @@ impl<'s, T: Tracer> Machine<'s, '_, T> {
         }
     }
 
+    /// A network as filters see it.
+    fn network(&self, network: Network) -> Value<'s> {
+        match network.plain() {
+            Some(prefix) => Value::Prefix(prefix),
+            None => Net::of(network).map_or(Value::Void, |net| Value::Net(self.bump.alloc(net))),
+        }
+    }
+
     /// Sets an attribute, if the value is one that it can have.
     pub(super) fn set(&mut self, attribute: &'s Attribute, value: Value<'s>) -> Result<(), Fault> {
         let Some(input) = self.input else { return Err("No route to access".into()) };
@@ -135,7 +145,7 @@ impl<'s, T: Tracer> Machine<'s, '_, T> {
         match (attribute, value) {
             // Nothing was added or deleted.
             (_, Value::Clist(_) | Value::Eclist(_) | Value::Lclist(_))
-                if self.has_list(input, attribute, value) =>
+                if self.has_list(attribute, value) =>
             {
                 return Ok(());
             }
@@ -179,19 +189,13 @@ impl<'s, T: Tracer> Machine<'s, '_, T> {
     }
 
     /// Whether a list is the route's own, unchanged: the same bytes in the same place.
-    fn has_list(&self, input: &'s RouteInput<'s>, attribute: &Attribute, value: Value<'s>) -> bool {
-        let Attribute::Bgp(number, kind) = attribute else { return false };
+    fn has_list(&self, attribute: &Attribute, value: Value<'s>) -> bool {
+        let Some(place) = Place::of(attribute) else { return false };
         if !self.is_untouched(attribute) {
             return false;
         }
-        let wire = |value: Value<'s>| match value {
-            Value::Clist(list) => list.wire(),
-            Value::Eclist(list) => list.wire(),
-            Value::Lclist(list) => list.wire(),
-            _ => &[],
-        };
-        let (is, was) = (wire(value), wire(bgp(input.attrs, *number, *kind)));
-        if is.is_empty() { self.lacks(attribute) } else { std::ptr::eq(is, was) }
+        let is = wire(value);
+        if is.is_empty() { self.lacks(attribute) } else { std::ptr::eq(is, self.bytes(place)) }
     }
 
     /// Whether the route came without this list, and has got none.

@@ -177,10 +177,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{
-        ChannelFilter, ResolvedHop, RouteInput, Scratch, Verdict, apply_for, parse::tests::parse,
-        run,
-    };
+    use crate::{ChannelFilter, RouteInput, Scratch, Verdict, apply_for, parse::tests::parse, run};
 
     fn program(text: &str) -> Arc<Program> {
         let (outcome, mut filters) = parse(text);
@@ -203,15 +200,7 @@ mod tests {
     }
 
     fn input(attrs: &Arc<Attrs>) -> RouteInput<'_> {
-        RouteInput {
-            net: "10.1.0.0/16".parse().unwrap(),
-            attrs,
-            protocol: "peer1",
-            from: None,
-            hop: ResolvedHop::default(),
-            interfaces: None,
-            validation: None,
-        }
+        RouteInput::new("10.1.0.0/16".parse().unwrap(), attrs, "peer1")
     }
 
     fn told(verdict: &Verdict) -> String {

@@ -48,6 +48,7 @@ pub(super) fn read(value: &attr::Value) -> Value<'_> {
         attr::Value::Communities(value) => Value::Clist(Communities::new(value)),
         attr::Value::ExtCommunities(value) => Value::Eclist(ExtCommunities::new(value)),
         attr::Value::LargeCommunities(value) => Value::Lclist(LargeCommunities::new(value)),
+        attr::Value::Asns(_) => Value::Opaque,
     }
 }
 

@@ -128,11 +128,11 @@ impl<'s, T: Tracer> Machine<'s, '_, T> {
             },
             Test::NetType(wanted) => {
                 self.saw(Seen::NET);
-                Some(plain_type(self.input?.net) == *wanted)
+                Some(plain_type(self.input?.net.plain()?) == *wanted)
             }
             Test::NetIn(set) => {
                 self.saw(Seen::NET);
-                Some(set.contains(self.input?.net))
+                Some(set.contains(self.input?.net.plain()?))
             }
             Test::Source(wanted) => {
                 let attrs = self.input?.attrs;
@@ -173,7 +173,7 @@ impl<'s, T: Tracer> Machine<'s, '_, T> {
             },
             Number::NetLen => {
                 self.saw(Seen::NET);
-                Some(u32::from(self.input?.net.len()))
+                Some(u32::from(self.input?.net.plain()?.len()))
             }
             Number::PathLen => u32::try_from(self.path().hops()).ok(),
             Number::PathFirst => Some(self.path().first().unwrap_or(0)),

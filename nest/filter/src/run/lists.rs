@@ -44,13 +44,17 @@ impl<'s, T: Tracer> Machine<'s, '_, T> {
         if !self.lists.known.get() {
             self.find_lists();
         }
-        let bytes = match value {
-            Value::Path(path) => path.wire(),
-            Value::Clist(list) => list.wire(),
-            Value::Eclist(list) => list.wire(),
-            Value::Lclist(list) => list.wire(),
-            _ => &[],
-        };
-        self.lists.bytes[place as usize].set(bytes);
+        self.lists.bytes[place as usize].set(wire(value));
+    }
+}
+
+/// The bytes of a path or list.
+pub(super) fn wire(value: Value<'_>) -> &[u8] {
+    match value {
+        Value::Path(path) => path.wire(),
+        Value::Clist(list) => list.wire(),
+        Value::Eclist(list) => list.wire(),
+        Value::Lclist(list) => list.wire(),
+        _ => &[],
     }
 }

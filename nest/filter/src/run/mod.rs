@@ -1,8 +1,8 @@
 //! Runs programs.
 //!
-//! Evaluation walks the tree, or goes over its operations if it is flat. Values live in the arena of the run or are borrowed from the route
-//! and the program; changes of attributes are collected beside the route, so nothing that was read
-//! changes under the run, and applied only if the route is accepted.
+//! Evaluation walks the tree, or goes over its operations if it is flat. Values live in the arena of
+//! the run or are borrowed from the route and the program; changes of attributes are collected beside
+//! the route, so nothing that was read changes under the run, and applied only if the route is accepted.
 
 mod attributes;
 mod changes;
@@ -43,7 +43,7 @@ use self::{
 use crate::{
     attribute::Attribute,
     code::{Code, List, NodeId},
-    input::{RouteInput, RunError, Seen, Sink, Verdict},
+    input::{RouteInput, RunError, Seen, Sink, Validation, Verdict},
     ops::{self, Fault},
     program::{ChannelFilter, Program},
     set::Set,
@@ -274,6 +274,7 @@ fn run_in<'s, T: Tracer>(
 pub(crate) fn evaluate_code(
     code: &Code,
     scratch: &mut Scratch,
+    validation: Option<&dyn Validation>,
     sink: &mut dyn Sink,
 ) -> Result<Constant, RunError> {
     let result = {
@@ -281,6 +282,7 @@ pub(crate) fn evaluate_code(
         let bump: &Bump = bump;
         let mut untraced = Untraced;
         let mut machine = Machine::new(None, bump, kept, text, sink, &mut untraced);
+        machine.validation = validation;
         let slots = machine.slots(code);
         let mut frame = Frame { code, slots };
         let value = machine.evaluate(&mut frame, code.body);
@@ -317,6 +319,8 @@ struct Frame<'s> {
 /// One run.
 struct Machine<'s, 'io, T> {
     input: Option<&'s RouteInput<'s>>,
+    /// What ROA and ASPA tables say, where there is no route.
+    validation: Option<&'s dyn Validation>,
     bump: &'s Bump,
     kept: &'s Keep,
     /// Changes, one for each attribute; void for those that were removed.
@@ -354,6 +358,7 @@ impl<'s, 'io, T: Tracer> Machine<'s, 'io, T> {
         text.clear();
         Self {
             input,
+            validation: None,
             bump,
             kept,
             changes: SmallVec::new(),

@@ -169,7 +169,7 @@ impl<'s, T: Tracer> Machine<'s, '_, T> {
                 if matches!(frame.code.node(*on), Node::Attribute(Attribute::Net)) =>
             {
                 self.saw(Seen::NET);
-                plain_type(self.input?.net)
+                plain_type(self.input?.net.plain()?)
             }
             _ => return None,
         };
@@ -192,7 +192,7 @@ impl<'s, T: Tracer> Machine<'s, '_, T> {
             Constant::PrefixSet(set) => match frame.code.node(a) {
                 Node::Attribute(Attribute::Net) => {
                     self.saw(Seen::NET);
-                    Some(set.contains(self.input?.net))
+                    Some(set.contains(self.input?.net.plain()?))
                 }
                 _ => None,
             },
@@ -218,35 +218,6 @@ impl<'s, T: Tracer> Machine<'s, '_, T> {
         }
     }
 
-    /// Whether a value is the attribute without elements that it does not have: setting it to that
-    /// changes nothing.
-    pub(super) fn deletes_nothing(
-        &self,
-        frame: &Frame<'s>,
-        attribute: &'s Attribute,
-        value: NodeId,
-    ) -> bool {
-        let node = |id: NodeId| frame.code.node(id);
-        let Node::Method(Method::Delete, on, Some(which)) = node(value) else { return false };
-        let (Node::Attribute(list), Node::Constant(Constant::Set(set))) = (node(*on), node(*which))
-        else {
-            return false;
-        };
-        if self.cohort.is_some() || list != attribute || matches!(attribute.kind(), Type::Path) {
-            return false;
-        }
-        if self.lacks(list) {
-            return true;
-        }
-        match self.read(list) {
-            Ok(Value::Clist(list)) if list.is_empty() => false,
-            Ok(Value::Eclist(list)) if list.is_empty() => false,
-            Ok(Value::Lclist(list)) if list.is_empty() => false,
-            Ok(list) => matches!(ops::matches(list, Value::Set(set)), Ok(false)),
-            Err(_) => false,
-        }
-    }
-
     /// A number that is at hand.
     fn quick_int(&self, frame: &Frame<'s>, id: NodeId) -> Option<u32> {
         match frame.code.node(id) {
@@ -268,7 +239,7 @@ impl<'s, T: Tracer> Machine<'s, '_, T> {
                 if matches!(frame.code.node(*on), Node::Attribute(Attribute::Net)) =>
             {
                 self.saw(Seen::NET);
-                Some(u32::from(self.input?.net.len()))
+                Some(u32::from(self.input?.net.plain()?.len()))
             }
             Node::Method(method, on, None) => {
                 let path = self.quick_path(frame, *on)?;

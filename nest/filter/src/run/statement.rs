@@ -48,9 +48,6 @@ impl<'s, T: Tracer> Machine<'s, '_, T> {
             Node::For(list, slot, body) => self.for_loop(frame, id, *list, *slot, *body),
             Node::SetVariable(slot, value) => self.set_variable(frame, id, *slot, *value),
             Node::SetAttribute(attribute, value) => {
-                if !T::VALUES && self.deletes_nothing(frame, attribute, *value) {
-                    return Ok(());
-                }
                 self.tracer.begin(What::Set, code, id);
                 let value = self.evaluate(frame, *value)?;
                 self.set(attribute, value).map_err(|fault| self.stop(frame, id, fault))?;

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     code::{Code, Function, Node, NodeId},
-    input::{ResolvedHop, RouteInput, Sink},
+    input::{RouteInput, Sink},
     ops::{self, Fault},
     suite::Report,
     value::Value,
@@ -32,15 +32,7 @@ pub(crate) fn run_suite(
 }
 
 fn route<'a>(net: Prefix, attrs: &'a Arc<dunlin_attr::Attrs>) -> RouteInput<'a> {
-    RouteInput {
-        net,
-        attrs,
-        protocol: "test",
-        from: None,
-        hop: ResolvedHop::default(),
-        interfaces: None,
-        validation: None,
-    }
+    RouteInput::new(net, attrs, "test")
 }
 
 fn run_in<'s>(

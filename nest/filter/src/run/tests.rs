@@ -35,13 +35,13 @@ fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
 
-/// ROA table 0 and ASPA table 2: one origin, and paths of at most two.
+/// A ROA table and an ASPA table: one origin, and paths of at most two.
 #[derive(Debug)]
-struct Tables;
+pub(super) struct Tables;
 
 impl Validation for Tables {
-    fn origin(&self, table: u32, prefix: dunlin_net::Prefix, asn: u32) -> Validity {
-        assert_eq!(table, 0);
+    fn origin(&self, table: &str, prefix: dunlin_net::Prefix, asn: u32) -> Validity {
+        assert_eq!(table, "roas4");
         match (prefix.to_string().as_str(), asn) {
             ("10.1.0.0/16", 65003) => Validity::Valid,
             ("10.1.0.0/16", _) => Validity::Invalid,
@@ -49,8 +49,8 @@ impl Validation for Tables {
         }
     }
 
-    fn path(&self, table: u32, path: dunlin_net::as_path::AsPath<'_>, upstream: bool) -> Validity {
-        assert_eq!(table, 2);
+    fn path(&self, table: &str, path: dunlin_net::as_path::AsPath<'_>, upstream: bool) -> Validity {
+        assert_eq!(table, "aspas");
         if upstream && path.hops() > 2 { Validity::Invalid } else { Validity::Valid }
     }
 }
@@ -68,7 +68,7 @@ fn run_text(text: &str, scratch: &mut Scratch) -> Run {
     let filter = filters.pop().unwrap();
     let attrs = route();
     let input = RouteInput {
-        net: "10.1.0.0/16".parse().unwrap(),
+        net: "10.1.0.0/16".parse::<dunlin_net::Prefix>().unwrap().into(),
         attrs: &attrs,
         protocol: "peer1",
         from: Some(ip("192.0.2.9")),
@@ -153,6 +153,32 @@ fn attributes_read_as_the_route_has_them() {
     ] {
         assert_eq!(shown(expression), expected, "{expression}");
     }
+}
+
+#[test]
+fn sets_of_addresses_become_sets_of_quads() {
+    let text = |body: &str| {
+        format!(
+            "define IDS = [1.2.3.4, 10.0.0.1 .. 10.0.0.9];
+             function mine(quad set ids) -> bool {{ return bgp_originator_id ~ ids; }}
+             function ids() -> quad set {{ return [1.2.3.4]; }}
+             function near(quad set ids) -> bool {{ return 10.0.0.5 ~ ids; }}
+             import filter {{ bgp_originator_id = 10.0.0.7; {body} accept; }};"
+        )
+    };
+    for (body, shown) in [
+        ("quad set x = IDS; print mine(x);", "TRUE"),
+        ("quad set x; x = [1.2.3.4]; print mine(x);", "FALSE"),
+        ("print mine(IDS), mine(ids()), near(IDS), near(ids());", "TRUEFALSETRUEFALSE"),
+        ("quad set x = []; print mine(x);", "FALSE"),
+        ("quad set x = IDS; print x;", "[1.2.3.4, 10.0.0.1..10.0.0.9]"),
+    ] {
+        let run = run_text(&text(body), &mut Scratch::default());
+        assert_eq!(run.printed, [shown], "{body}");
+    }
+    let (outcome, _) = parse(&text("quad set x = [2001:db8::1];"));
+    let errors: Vec<String> = outcome.diagnostics.errors().map(ToString::to_string).collect();
+    assert!(errors[0].ends_with("must be of type quad set, got type ip set"), "{errors:?}");
 }
 
 #[test]
@@ -320,15 +346,7 @@ fn checks_ask_the_tables() {
 fn without_tables_a_check_fails_and_rejects() {
     let (_, mut filters) = parse("import where roa_check(roas4) != ROA_INVALID;");
     let attrs = route();
-    let input = RouteInput {
-        net: "10.1.0.0/16".parse().unwrap(),
-        attrs: &attrs,
-        protocol: "peer1",
-        from: None,
-        hop: ResolvedHop::default(),
-        interfaces: None,
-        validation: None,
-    };
+    let input = RouteInput::new("10.1.0.0/16".parse().unwrap(), &attrs, "peer1");
     let verdict = apply(&filters.remove(0), &mut Scratch::default(), &input, &mut Silent);
     let Verdict::Error(error) = verdict else { panic!("{verdict:?}") };
     assert_eq!(error.message, "Table roas4 holds nothing to check by");
@@ -467,15 +485,7 @@ fn what_nobody_wants_to_see_is_evaluated_and_fails_as_if_it_were() {
     );
     assert!(!outcome.diagnostics.errors().any(|_| true));
     let attrs = route();
-    let input = RouteInput {
-        net: "10.1.0.0/16".parse().unwrap(),
-        attrs: &attrs,
-        protocol: "peer1",
-        from: None,
-        hop: ResolvedHop::default(),
-        interfaces: None,
-        validation: None,
-    };
+    let input = RouteInput::new("10.1.0.0/16".parse().unwrap(), &attrs, "peer1");
     let fails = filters.pop().unwrap();
     let prints = filters.pop().unwrap();
     for filter in [fails, prints] {

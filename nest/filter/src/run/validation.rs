@@ -33,7 +33,7 @@ impl<'s, T: Tracer> Machine<'s, '_, T> {
             _ => return Err("Table type must be either ROA4 or ROA6".into()),
         };
         let validity = match prefix.filter(|prefix| prefix.is_v4() == v4) {
-            Some(prefix) => self.validation(table)?.origin(table.number, prefix, asn),
+            Some(prefix) => self.validation(table)?.origin(&table.name, prefix, asn),
             None => Validity::Unknown,
         };
         Ok(Value::Enum(EnumType::Roa, validity as u32))
@@ -59,13 +59,13 @@ impl<'s, T: Tracer> Machine<'s, '_, T> {
         let validity = if path.is_empty() || path.has_set() || path.has_confed() {
             Validity::Invalid
         } else {
-            self.validation(table)?.path(table.number, path, upstream)
+            self.validation(table)?.path(&table.name, path, upstream)
         };
         Ok(Value::Enum(EnumType::Aspa, validity as u32))
     }
 
     fn validation(&self, table: &Table) -> Result<&'s dyn Validation, Fault> {
-        let found = self.input.and_then(|input| input.validation);
+        let found = self.input.map_or(self.validation, |input| input.validation);
         found.ok_or_else(|| Fault::from(format!("Table {} holds nothing to check by", table.name)))
     }
 }

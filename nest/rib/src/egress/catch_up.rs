@@ -13,7 +13,7 @@ use super::{Egress, Lane, Pending};
 use crate::MemberId;
 use crate::chunk::{Chunk, Recipients};
 use crate::export::QueryRequest;
-use crate::import::TableKey;
+use crate::import::EncodedKey;
 use crate::slice::SliceMessage;
 
 /// Networks asked for in one query.
@@ -41,7 +41,7 @@ impl Off {
     }
 }
 
-impl<K: TableKey> Egress<K> {
+impl<K: EncodedKey> Egress<K> {
     /// Members far behind leave the log.
     pub(super) fn drop_laggards(&mut self) {
         let max_lag = self.spec.max_lag;

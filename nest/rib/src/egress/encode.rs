@@ -9,12 +9,12 @@ use super::{Egress, Few, NETS_PER_STEP, Taken};
 use crate::MemberId;
 use crate::chunk::Recipients;
 use crate::export::OutRoute;
-use crate::import::TableKey;
+use crate::import::EncodedKey;
 
 /// Networks encoded before the budget is looked at.
 const NETS_PER_LOOK: usize = 512;
 
-impl<K: TableKey> Egress<K> {
+impl<K: EncodedKey> Egress<K> {
     /// Encodes while some member can take bytes.
     pub(super) fn encode(&mut self, cx: &mut Context<'_>) {
         let mut nets = 0;

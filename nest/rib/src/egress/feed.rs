@@ -13,7 +13,7 @@ use super::{Egress, FEED_PATIENCE, Lane, Pending, STALL};
 use crate::chunk::Recipients;
 use crate::counters::{ExportDelta, OwnRoutes};
 use crate::export::{BANDS, FeedReply, FeedRequest};
-use crate::import::TableKey;
+use crate::import::EncodedKey;
 use crate::slice::SliceMessage;
 use crate::{MemberId, SliceId};
 
@@ -58,7 +58,7 @@ pub(super) struct Feed {
     held_up: Duration,
 }
 
-impl<K: TableKey> Egress<K> {
+impl<K: EncodedKey> Egress<K> {
     /// Begins a feed if members wait and none is under way.
     pub(super) fn start_feed(&mut self) {
         if self.feed.is_some() {

@@ -8,7 +8,7 @@ use dunlin_runtime::Context;
 use super::pending::PIECE;
 use super::{Egress, Few, Pending};
 use crate::export::{Delta, DeltaBatch, To};
-use crate::import::{Burst, NONE, TableKey};
+use crate::import::{Burst, EncodedKey, NONE};
 
 /// How long a read burst's missing parts are waited for. They always come, but for slices that
 /// heard of this group in between.
@@ -60,7 +60,7 @@ pub(super) struct Place<'a, K> {
     awaited: bool,
 }
 
-impl<K: TableKey> Egress<K> {
+impl<K: EncodedKey> Egress<K> {
     pub(super) fn deltas(&mut self, batch: &DeltaBatch, cx: &mut Context<'_>) {
         let burst = batch.burst.map_or(0, |burst| self.bursts.note(burst));
         if burst != 0 && cx.expires(self.patience).is_none() {

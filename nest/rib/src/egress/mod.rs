@@ -53,7 +53,7 @@ use crate::chunk::Chunk;
 use crate::counters::ExportDelta;
 use crate::encode::Encoder;
 use crate::export::{DeltaBatch, SharingCounters};
-use crate::import::{Slices, TableKey};
+use crate::import::{EncodedKey, Slices};
 use crate::limits::TooMany;
 use crate::registry::RegistryMessage;
 use crate::slice::SliceMessage;
@@ -176,7 +176,7 @@ struct Lane<K> {
 
 /// See the module.
 #[derive(Debug)]
-pub struct Egress<K: TableKey> {
+pub struct Egress<K: EncodedKey> {
     spec: GroupSpec,
     live: Pending<K>,
     /// The feed's lane, if a feed is under way, and those of queries.
@@ -207,7 +207,7 @@ pub struct Egress<K: TableKey> {
     backlog: Arc<Backlog>,
 }
 
-impl<K: TableKey> Egress<K> {
+impl<K: EncodedKey> Egress<K> {
     /// A group without members.
     pub fn new(spec: GroupSpec) -> Self {
         Self {
@@ -371,7 +371,7 @@ fn forget<T: Hash + Eq>(index: &mut Map<T, Few>, key: &T, id: MemberId) {
     }
 }
 
-impl<K: TableKey> Loop for Egress<K> {
+impl<K: EncodedKey> Loop for Egress<K> {
     type Message = EgressMessage;
 
     fn is_essential(&self) -> bool {

@@ -12,7 +12,7 @@ use dunlin_runtime::{Address, Class};
 use super::{Egress, EgressMessage};
 use crate::MemberId;
 use crate::export::QueryRequest;
-use crate::import::TableKey;
+use crate::import::EncodedKey;
 use crate::slice::SliceMessage;
 
 /// A move under way.
@@ -26,7 +26,7 @@ pub(super) struct Moving {
     missing: usize,
 }
 
-impl<K: TableKey> Egress<K> {
+impl<K: EncodedKey> Egress<K> {
     pub(super) fn begin_move(
         &mut self,
         id: MemberId,

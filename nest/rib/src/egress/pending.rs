@@ -11,7 +11,7 @@ use dunlin_net::hash::hash_u64;
 
 use crate::SourceId;
 use crate::export::{Delta, OutRoute};
-use crate::import::TableKey;
+use crate::import::EncodedKey;
 use crate::index::Index;
 use crate::slice::store::Store;
 
@@ -112,7 +112,7 @@ pub(crate) struct Pending<K> {
     awaited: usize,
 }
 
-impl<K: TableKey> Pending<K> {
+impl<K: EncodedKey> Pending<K> {
     pub(crate) fn new() -> Self {
         Self {
             entries: Store::new(),

@@ -8,10 +8,10 @@ use super::Egress;
 use super::members::Member;
 use crate::MemberId;
 use crate::export::{Deciding, RouteView};
-use crate::import::TableKey;
-use crate::trace::{Became, RouteTrace, Told};
+use crate::import::EncodedKey;
+use crate::trace::{Became, Policy, RouteTrace, Told};
 
-impl<K: TableKey> Egress<K> {
+impl<K: EncodedKey> Egress<K> {
     /// Says what became of networks to the members that want to know.
     #[cold]
     pub(super) fn say(&mut self, told: &[Told]) {
@@ -69,13 +69,14 @@ fn say_to(member: &Member, trace: &RouteTrace, flags: u32, told: &Told, scratch:
 
 /// Which rule of the protocol, or which place of the configuration, has rejected a route.
 fn why(trace: &RouteTrace, told: &Told, scratch: &mut Scratch) -> Option<String> {
-    let policy = &told.policy.as_ref()?.0;
+    let Policy { policy, validated } = told.policy.as_ref()?;
     let view = RouteView {
         net: told.net,
         attrs: &told.route.attrs,
         source: &told.route.source,
         next_hop: &told.route.next_hop,
         changed: told.changed,
+        validation: &**validated,
     };
     match policy.deciding(view) {
         Deciding::Rules(reason) => Some(format!("({reason})")),

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use dunlin_attr::Attrs;
-use dunlin_filter::{ChannelFilter, Scratch, Silent, Verdict, apply};
-use dunlin_net::Prefix;
+use dunlin_filter::{ChannelFilter, RouteInput, Scratch, Silent, Verdict, apply};
 use dunlin_net::hash::Map;
 use dunlin_runtime::kit::walk::{Below, Walk};
 
@@ -13,11 +12,9 @@ use super::pipes::NO_PIPE;
 use super::policy::{hop_for_filters, import_input};
 use super::read::time_of;
 use super::table::{Env, GENERATION_SHIFT, Table};
-use crate::Source;
 use crate::assess::{Answer, Ask, AssessReply, Changes};
 use crate::export::{ExportPolicy, ExportVerdict, RouteView};
 use crate::import::TableKey;
-use crate::nexthop::NextHopState;
 
 /// Filters run for one answer, about: what a fresh update may have to wait for.
 const RUNS: usize = 512;
@@ -121,8 +118,9 @@ impl<K: TableKey> Table<K> {
         };
         let received = preferred(self.sets.set(route.received), *preference);
         let hop = self.hop_of(route.received);
-        let net = self.nets[route.net].key.prefix();
-        let then = imported(filter, &source, env.scratch, (net, &received), hop);
+        let net = self.nets[route.net].key.network();
+        let input = import_input(&source, net, &received, hop_for_filters(hop), &**env.validated);
+        let then = imported(filter, env.scratch, &input);
         let now = (route.accepted != NIL).then(|| self.sets.set(route.accepted));
         if let Some(answer) = answers.get_mut(place) {
             count(&mut answer.all, now, then.as_ref(), false);
@@ -197,9 +195,10 @@ impl<K: TableKey> Table<K> {
         let route = self.routes[at];
         let source = &env.sources.at(route.source).source;
         let (attrs, next_hop) = (self.sets.set(route.accepted), self.hop_state(route.accepted));
-        let net = self.nets[route.net].key.prefix();
+        let net = self.nets[route.net].key.network();
         let changed = time_of(route.changed);
-        let view = RouteView { net, attrs, source, next_hop: &next_hop, changed };
+        let validation = &**env.validated;
+        let view = RouteView { net, attrs, source, next_hop: &next_hop, changed, validation };
         let internal = source.peer.as_ref().is_some_and(|peer| peer.internal);
         let anew = sent_anew[usize::from(internal)];
         let mut ask = |policy: &Arc<dyn ExportPolicy>| match policy.evaluate(env.scratch, view) {
@@ -215,14 +214,11 @@ impl<K: TableKey> Table<K> {
 /// What an import filter makes of a set.
 fn imported(
     filter: &ChannelFilter,
-    source: &Source,
     scratch: &mut Scratch,
-    (net, attrs): (Prefix, &Arc<Attrs>),
-    hop: Option<&NextHopState>,
+    input: &RouteInput<'_>,
 ) -> Option<Arc<Attrs>> {
-    let input = import_input(source, net, attrs, hop_for_filters(hop));
-    match apply(filter, scratch, &input, &mut Silent) {
-        Verdict::Accept(None) => Some(Arc::clone(attrs)),
+    match apply(filter, scratch, input, &mut Silent) {
+        Verdict::Accept(None) => Some(Arc::clone(input.attrs)),
         Verdict::Accept(Some(changed)) => Some(changed),
         Verdict::Reject | Verdict::Error(_) => None,
     }

@@ -59,7 +59,7 @@ impl Slice {
             Progress::Done,
             |table| with_table!(table, t => t.piece(&job.task, &mut job.walk, &mut env)),
         );
-        let again = matches!(job.task, Task::Import(_) | Task::Decide(_));
+        let again = matches!(job.task, Task::Import(_) | Task::Decide(_) | Task::Recheck(..));
         finish(tables, id, &Trailer { again, ..Trailer::default() }, &mut env);
         if progress == Progress::Done {
             (job.table, job.walk) = (job.table + 1, FROM_FIRST);
@@ -82,6 +82,9 @@ impl Slice {
                     }
                     claimed
                 });
+            }
+            Task::Recheck(recheck, list) => {
+                *list = self.sources.claim(|local| local.rechecks(&recheck.table));
             }
             Task::Import(list) => {
                 *list = self.sources.claim(|local| core::mem::take(&mut local.stale_filter));

@@ -39,7 +39,7 @@ impl<K: TableKey> Table<K> {
     /// Decides all networks that were touched, and queues what exporters must hear.
     pub(crate) fn decide_all(&mut self, env: &mut Env<'_>) {
         let mut dirty = core::mem::take(&mut self.dirty);
-        let traced = self.is_traced();
+        let traced = !dirty.is_empty() && self.is_traced();
         for before in dirty.drain(..) {
             self.decide(before, traced, env);
         }
@@ -47,6 +47,7 @@ impl<K: TableKey> Table<K> {
             self.say_seen();
         }
         self.best_left = false;
+        self.exports.end_recheck();
         self.clear_row(env);
         self.exports.count_turn();
         self.report_watches(env);

@@ -134,7 +134,7 @@ impl<K: TableKey> Table<K> {
     /// Answers a query.
     pub(crate) fn query(&mut self, request: &QueryRequest, env: &mut Env<'_>) {
         let Some(group) = self.exports.find_group(request.exporter) else { return };
-        for key in request.nets.iter().filter_map(|&net: &Prefix| K::from_prefix(net)) {
+        for key in request.nets.iter().filter_map(|&net: &Prefix| K::from_network(net.into())) {
             match self.find_net(key) {
                 Some(net) => self.tell_token(net, group, request.token, true, env),
                 None => self.tell_absent(group, key, request.token),

@@ -9,9 +9,10 @@ use super::attrs::NIL;
 use super::pipes::NO_PIPE;
 use super::policy::{ImportResult, import_verdict};
 use super::table::{Env, Place, Route, RouteId, Table};
+use super::traced::is_traced;
 use super::verdicts::{Key, Known};
 use super::warm;
-use crate::import::{NONE, Op, TableKey};
+use crate::import::{ImportBatch, NONE, Op, TableKey};
 
 /// What a batch's attribute set has come to.
 #[derive(Clone, Copy, Default)]
@@ -22,8 +23,16 @@ struct Prepared {
 }
 
 impl<K: TableKey> Table<K> {
-    /// Applies a batch of a living source.
-    pub(crate) fn import(
+    /// Applies a batch of a living source, if it is of the table's type.
+    pub(crate) fn import_own(&mut self, source: u16, batch: &ImportBatch, env: &mut Env<'_>) {
+        let Some(ops) = K::own_ops(&batch.ops) else { return };
+        match is_traced(&batch.source) {
+            false => self.import(source, &batch.attrs, ops, env),
+            true => self.import_traced(source, &batch.attrs, ops, env),
+        }
+    }
+
+    pub(super) fn import(
         &mut self,
         source: u16,
         attrs: &[Arc<Attrs>],
@@ -118,8 +127,8 @@ impl<K: TableKey> Table<K> {
             return set;
         }
         let (set, hop) = (self.sets.set(received), self.hop_of(received));
-        let net = key.prefix();
-        let verdict = import_verdict(program, &local.source, env.scratch, net, set, hop);
+        let (net, own, tables) = (key.network(), &local.source, &**env.validated);
+        let verdict = import_verdict(program, own, env.scratch, net, set, hop, tables);
         let resolve = local.source.resolve;
         env.sources.at_mut(source).delta.filter_runs += 1;
         let accepted = match verdict.result {

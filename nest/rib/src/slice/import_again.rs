@@ -19,8 +19,24 @@ pub(crate) struct Memo {
 }
 
 impl<K: TableKey> Table<K> {
+    /// As [`again`](Self::again); notes what becomes of the route if its source may be traced.
+    pub(crate) fn import_again(
+        &mut self,
+        at: u32,
+        sources: &[u16],
+        traced: bool,
+        memo: &mut Memo,
+        env: &mut Env<'_>,
+    ) {
+        let before = if traced { self.before_again(at, env) } else { None };
+        self.again(at, sources, memo, env);
+        if let Some(before) = before {
+            self.note_again(at, &before, env);
+        }
+    }
+
     /// Runs the import filter over one route again, if it is of one of these sources.
-    pub(crate) fn again(&mut self, at: u32, sources: &[u16], memo: &mut Memo, env: &mut Env<'_>) {
+    fn again(&mut self, at: u32, sources: &[u16], memo: &mut Memo, env: &mut Env<'_>) {
         let route = self.routes[at];
         if route.net == NIL
             || route.via != NO_PIPE

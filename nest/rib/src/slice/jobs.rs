@@ -12,9 +12,10 @@ use super::table::{Env, Table};
 use super::traced::is_traced;
 use crate::barrier::Barrier;
 use crate::import::TableKey;
+use crate::validation::Recheck;
 use crate::{ExporterId, TableId};
 
-/// Records looked at in one piece.
+/// Records looked at in one piece; a network whose routes are judged again counts as each of them, too.
 pub(crate) const PIECE: u32 = 1024;
 
 /// Record 0 of a store is none.
@@ -37,13 +38,15 @@ pub(crate) enum Task {
     Unpipe(TableId, u16),
     /// Run all routes of a table through its pipes.
     Repipe(TableId),
+    /// Run filters again that have asked a ROA or ASPA table, import filters of these sources.
+    Recheck(Arc<Recheck>, Vec<u16>),
 }
 
 impl Task {
     /// Whether a table is concerned.
     pub(crate) fn concerns(&self, table: TableId) -> bool {
         match self {
-            Self::Sweep(_) | Self::Import(_) => true,
+            Self::Sweep(_) | Self::Import(_) | Self::Recheck(..) => true,
             Self::Decide(id)
             | Self::Forget(id)
             | Self::Follow(id, _)
@@ -81,6 +84,17 @@ impl<K: TableKey> Table<K> {
         walk: &mut Walk<u32>,
         env: &mut Env<'_>,
     ) -> Progress {
+        let depends = match task {
+            Task::Recheck(recheck, sources) => match self.depends(recheck, sources) {
+                Some(depends) => {
+                    self.exports.begin_recheck(&recheck.table);
+                    self.pipes.begin_recheck(&recheck.table);
+                    Some(depends)
+                }
+                None => return Progress::Done,
+            },
+            _ => None,
+        };
         let mut memo = Memo::default();
         let mut budget = Pieces(PIECE);
         let mut progress = Progress::Done;
@@ -94,17 +108,15 @@ impl<K: TableKey> Table<K> {
                     self.sweep(at, |source, _| sources.contains(&source), env);
                 }
                 Task::Unpipe(_, pipe) => self.sweep(at, |_, via| via == *pipe, env),
-                Task::Import(sources) => {
-                    let before = if traced { self.before_again(at, env) } else { None };
-                    self.again(at, sources, &mut memo, env);
-                    if let Some(before) = before {
-                        self.note_again(at, &before, env);
-                    }
-                }
+                Task::Import(sources) => self.import_again(at, sources, traced, &mut memo, env),
                 Task::Decide(_) => self.touch_live(at),
                 Task::Forget(_) => self.forget_gone(at, env),
                 Task::Follow(_, follower) => self.follow(at, *follower, env),
                 Task::Repipe(_) => self.repipe(at, env),
+                Task::Recheck(..) => {
+                    let judged = self.recheck(at, depends.as_ref(), traced, &mut memo, env);
+                    budget.0 = budget.0.saturating_sub(judged);
+                }
             }
             if budget.is_spent() {
                 progress = Progress::More;
@@ -117,7 +129,9 @@ impl<K: TableKey> Table<K> {
 
     fn end_for(&self, task: &Task) -> u32 {
         match task {
-            Task::Decide(_) | Task::Forget(_) | Task::Follow(..) => self.nets.end(),
+            Task::Decide(_) | Task::Forget(_) | Task::Follow(..) | Task::Recheck(..) => {
+                self.nets.end()
+            }
             _ => self.routes.end(),
         }
     }
@@ -132,7 +146,7 @@ impl<K: TableKey> Table<K> {
         }
     }
 
-    fn touch_live(&mut self, net: u32) {
+    pub(crate) fn touch_live(&mut self, net: u32) {
         let record = self.nets[net];
         if record.first != NIL || record.out != 0 {
             self.touch(net);
@@ -145,7 +159,7 @@ impl<K: TableKey> Table<K> {
         }
     }
 
-    fn repipe(&mut self, at: u32, env: &Env<'_>) {
+    pub(crate) fn repipe(&mut self, at: u32, env: &Env<'_>) {
         let route = self.routes[at];
         if route.net != NIL && route.accepted != NIL && !env.sources.is_dead(route.source) {
             self.note_piped(at, route.accepted);
@@ -155,7 +169,9 @@ impl<K: TableKey> Table<K> {
 
 /// Whether a task is about routes of which some are traced.
 fn task_is_traced(task: &Task, env: &Env<'_>) -> bool {
-    let (Task::Sweep(sources) | Task::Import(sources)) = task else { return false };
+    let (Task::Sweep(sources) | Task::Import(sources) | Task::Recheck(_, sources)) = task else {
+        return false;
+    };
     sources
         .iter()
         .any(|&index| env.sources.get(index).is_some_and(|local| is_traced(&local.source)))

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use dunlin_filter::{ChannelFilter, Counters};
 use dunlin_net::NetType;
 use dunlin_runtime::Address;
+use dunlin_sync::Snapshot;
 
 use crate::assess::AssessRequest;
 use crate::barrier::Barrier;
@@ -16,6 +17,7 @@ use crate::import::{ImportBatch, Slices};
 use crate::nexthop::{NextHopKey, NextHopState};
 use crate::resolver::ResolverMessage;
 use crate::trace::RouteTrace;
+use crate::validation::{Recheck, Validated};
 use crate::walk::WalkRequest;
 use crate::{ExporterId, PipeId, SourceId, TableId};
 
@@ -28,6 +30,8 @@ pub enum SliceMessage {
         slices: Slices,
         /// Answers for next hops.
         resolver: Address<ResolverMessage>,
+        /// What ROA and ASPA tables say.
+        validated: Snapshot<Validated>,
     },
     /// Announcements and withdrawals.
     Import(Box<ImportBatch>),
@@ -119,6 +123,13 @@ pub enum SliceMessage {
     },
     /// A pipe goes with the routes that came through it.
     PipeRemove(PipeId),
+    /// A ROA or ASPA table has changed: filters that have asked it run again.
+    Recheck {
+        /// What has changed.
+        recheck: Arc<Recheck>,
+        /// Told when all routes concerned have been judged.
+        done: Arc<Barrier>,
+    },
     /// Answers of the resolver.
     Resolved(Vec<(NextHopKey, NextHopState)>),
     /// Tell the resolver of the longest match of an address, now and when it changes.
@@ -167,6 +178,7 @@ impl fmt::Debug for SliceMessage {
             Self::PipePolicy { .. } => "PipePolicy",
             Self::OwnRoutes { .. } => "OwnRoutes",
             Self::PipeRemove(_) => "PipeRemove",
+            Self::Recheck { .. } => "Recheck",
             Self::Resolved(_) => "Resolved",
             Self::Watch { .. } => "Watch",
             Self::Unwatch { .. } => "Unwatch",

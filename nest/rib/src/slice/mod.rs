@@ -23,6 +23,7 @@ mod pipes;
 mod policy;
 mod read;
 mod reads;
+mod recheck;
 mod sources;
 pub(crate) mod store;
 mod table;
@@ -39,6 +40,8 @@ use std::sync::Arc;
 use dunlin_filter::Scratch;
 use dunlin_runtime::kit::queue::{QueueOptions, WorkQueue};
 use dunlin_runtime::{Address, Class, Context, Loop, Progress, Time, WorkId};
+use dunlin_sync::Snapshot;
+use dunlin_sync::snapshot::Cache;
 
 pub use message::{
     FilterCounting, Pipe, PipeTrace, SliceMessage, SliceStatistics, TableStatistics,
@@ -48,9 +51,10 @@ pub(crate) use read::TICK;
 
 use crate::counters::OwnRoutes;
 use crate::export::ExportPolicy;
-use crate::import::{ImportBatch, Ops, Slices};
+use crate::import::{ImportBatch, Slices};
 use crate::nexthop::{NextHopKey, NextHopState};
 use crate::resolver::{ResolverMessage, WatchReport};
+use crate::validation::Validated;
 use crate::{ExporterId, SliceId, SourceId, TableId};
 use exports::Trailer;
 use jobs::{Job, Task};
@@ -68,6 +72,8 @@ pub struct Slice {
     tables: Vec<Option<AnyTable>>,
     sources: Sources,
     scratch: Scratch,
+    /// What ROA and ASPA tables say.
+    validated: Cache<Validated>,
     jobs: WorkQueue<Job>,
     /// Jobs of this turn, on their way there.
     new_jobs: Vec<Job>,
@@ -95,6 +101,7 @@ impl Slice {
             tables: Vec::new(),
             sources: Sources::with_room(sources),
             scratch: Scratch::default(),
+            validated: Snapshot::new(Validated::default()).cache(),
             jobs: WorkQueue::default(),
             new_jobs: Vec::new(),
             reads: Reads::default(),
@@ -111,6 +118,7 @@ impl Slice {
             slice: self.id,
             sources: &mut self.sources,
             scratch: &mut self.scratch,
+            validated: self.validated.load(),
             now: self.now,
             asks: &mut self.asks,
             forgets: &mut self.forgets,
@@ -126,7 +134,8 @@ impl Slice {
     /// Does what a message says. What the resolver must hear waits for the end of the turn.
     fn handle(&mut self, message: SliceMessage) {
         match message {
-            SliceMessage::Start { slices, resolver } => {
+            SliceMessage::Start { slices, resolver, validated } => {
+                self.validated = validated.cache();
                 self.slices = Some(slices);
                 self.resolver = Some(resolver);
             }
@@ -187,6 +196,9 @@ impl Slice {
                 }
             }
             SliceMessage::PipeRemove(id) => self.remove_pipe(id),
+            SliceMessage::Recheck { recheck, done } => {
+                self.add_job(Task::Recheck(recheck, Vec::new()), Some(done));
+            }
             SliceMessage::Resolved(answers) => self.resolved(&answers),
             SliceMessage::Watch { table, address } => self.watch(table, address),
             SliceMessage::Unwatch { table, address } => {
@@ -210,20 +222,9 @@ impl Slice {
         let trailer = Trailer { burst: batch.burst, ..Trailer::default() };
         // A dead source's batch is dropped, but its part of the burst is waited for no longer.
         let source = if batch.source.is_alive() { self.source_of(batch) } else { None };
-        let traced = traced::is_traced(&batch.source);
         let (tables, mut env) = self.parts();
-        if let Some(source) = source {
-            match (find(tables, id), &batch.ops) {
-                (Some(AnyTable::V4(table)), Ops::V4(ops)) => match traced {
-                    false => table.import(source, &batch.attrs, ops, &mut env),
-                    true => table.import_traced(source, &batch.attrs, ops, &mut env),
-                },
-                (Some(AnyTable::V6(table)), Ops::V6(ops)) => match traced {
-                    false => table.import(source, &batch.attrs, ops, &mut env),
-                    true => table.import_traced(source, &batch.attrs, ops, &mut env),
-                },
-                _ => {}
-            }
+        if let Some((source, table)) = source.zip(find(tables, id)) {
+            with_table!(table, t => t.import_own(source, batch, &mut env));
         }
         finish(tables, id, &trailer, &mut env);
     }

@@ -27,6 +27,8 @@ pub(crate) struct PipedChange<K> {
     generation: u8,
     /// Accepted set, none if the route went or was rejected.
     set: Option<Arc<Attrs>>,
+    /// The route is the same: a ROA or ASPA table has changed, which some pipes depend on.
+    recheck: bool,
 }
 
 /// A change on its way into the other table.
@@ -52,6 +54,8 @@ pub(crate) struct PipedOp<K> {
 pub(crate) struct Pipes {
     out: Vec<Pipe>,
     inward: Vec<Option<Inward>>,
+    /// The ROA or ASPA table because of which routes are judged again.
+    rechecked: Option<Arc<str>>,
 }
 
 /// A pipe that puts into a table.
@@ -80,6 +84,16 @@ impl Pipes {
     #[inline]
     pub(crate) fn any_out(&self) -> bool {
         !self.out.is_empty()
+    }
+
+    /// Whether what passes some pipe out of the table depends on a ROA or ASPA table.
+    pub(crate) fn rechecks(&self, table: &str) -> bool {
+        self.out.iter().any(|pipe| pipe.policy.rechecks(table))
+    }
+
+    /// Routes are judged again because of this table, by the pipes that depend on it.
+    pub(crate) fn begin_recheck(&mut self, table: &Arc<str>) {
+        self.rechecked = Some(Arc::clone(table));
     }
 
     /// Adds or replaces a pipe that takes from the table.
@@ -181,17 +195,27 @@ impl<K: TableKey> Table<K> {
             via: route.via,
             generation: (route.flags >> GENERATION_SHIFT) as u8,
             set: (accepted != NIL).then(|| Arc::clone(self.sets.set(accepted))),
+            recheck: false,
         });
+    }
+
+    /// As [`note_piped`](Self::note_piped), of a route that is the same as before.
+    pub(crate) fn note_rechecked(&mut self, handle: u32, env: &Env<'_>) {
+        let noted = self.piped.len();
+        self.repipe(handle, env);
+        self.piped.iter_mut().skip(noted).for_each(|change| change.recheck = true);
     }
 
     /// Runs the waiting changes through all pipes of this table.
     pub(crate) fn run_pipes(&mut self, env: &mut Env<'_>) -> Vec<PipedOp<K>> {
         let mut ops = Vec::new();
         let changes = core::mem::take(&mut self.piped);
+        let rechecked = self.pipes.rechecked.take();
         for pipe in &self.pipes.out {
+            let depends = rechecked.as_ref().is_some_and(|table| pipe.policy.rechecks(table));
             let mut counted = ImportDelta::default();
             let traced = flags_of(pipe.trace.as_ref().map(|pipe| &pipe.trace)) != 0;
-            for change in &changes {
+            for change in changes.iter().filter(|change| depends || !change.recheck) {
                 let came = self.pipes.inward(change.via);
                 let back = came.is_some_and(|came| came.instance == pipe.instance);
                 if back || change.generation >= pipe.max_generation {
@@ -337,10 +361,17 @@ fn through<K: TableKey>(
 ) -> Option<Arc<Attrs>> {
     let source = Arc::clone(&env.sources.at(change.source).source);
     let next_hop = super::hops::own_state(set);
-    let net = change.key.prefix();
+    let net = change.key.network();
     // A pipe is asked when something changes.
     let changed = time_of(env.now);
-    let view = RouteView { net, attrs: set, source: &source, next_hop: &next_hop, changed };
+    let view = RouteView {
+        net,
+        attrs: set,
+        source: &source,
+        next_hop: &next_hop,
+        changed,
+        validation: &**env.validated,
+    };
     match pipe.policy.evaluate(env.scratch, view) {
         ExportVerdict::Refused | ExportVerdict::Filtered => None,
         ExportVerdict::AsIs => Some(Arc::clone(set)),

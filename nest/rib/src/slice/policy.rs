@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use dunlin_attr::Attrs;
-use dunlin_filter::{Program, ResolvedHop, RouteInput, Scratch, Sink, Verdict, run};
-use dunlin_net::Prefix;
+use dunlin_filter::{Program, ResolvedHop, RouteInput, Scratch, Sink, Validation, Verdict, run};
+use dunlin_net::Network;
 
 use crate::Source;
 use crate::nexthop::NextHopState;
@@ -33,11 +33,12 @@ pub(crate) fn import_verdict(
     program: &Program,
     source: &Source,
     scratch: &mut Scratch,
-    net: Prefix,
+    net: Network,
     attrs: &Arc<Attrs>,
     hop: Option<&NextHopState>,
+    validation: &dyn Validation,
 ) -> ImportVerdict {
-    let input = import_input(source, net, attrs, hop_for_filters(hop));
+    let input = import_input(source, net, attrs, hop_for_filters(hop), validation);
     let result = match run(program, scratch, &input, &mut Prints(source)) {
         Verdict::Accept(changed) => ImportResult::Accept(changed),
         Verdict::Reject => ImportResult::Reject,
@@ -52,9 +53,10 @@ pub(crate) fn import_verdict(
 /// A route as the import filter of its source sees it.
 pub fn import_input<'a>(
     source: &'a Source,
-    net: Prefix,
+    net: Network,
     attrs: &'a Arc<Attrs>,
     hop: ResolvedHop,
+    validation: &'a dyn Validation,
 ) -> RouteInput<'a> {
     RouteInput {
         net,
@@ -63,7 +65,7 @@ pub fn import_input<'a>(
         from: source.peer.as_ref().map(|peer| peer.address),
         hop,
         interfaces: None,
-        validation: None,
+        validation: Some(validation),
     }
 }
 

@@ -71,7 +71,7 @@ impl<K: TableKey> Table<K> {
             Walk::In { prefix, cursor } => {
                 self.walk_from(Some(*prefix), *cursor, max_nets, shown, &mut effort, env)
             }
-            Walk::Exact(prefix) => one(K::from_prefix(*prefix).and_then(|key| self.find_net(key))),
+            Walk::Exact(net) => one(K::from_network(*net).and_then(|key| self.find_net(key))),
             Walk::For(address) => one(self.longest(Prefix::host(*address), shown, env)),
             Walk::ForNet(prefix) => one(self.longest(*prefix, shown, env)),
             // Counts are kept by who does the pieces.
@@ -96,7 +96,7 @@ impl<K: TableKey> Table<K> {
         let mut rows = 0;
         while let Some(at) = walk.advance(&records) {
             effort.records += 1;
-            let wanted = inside.is_none_or(|prefix| prefix.contains(self.nets[at].key.prefix()));
+            let wanted = is_inside(self.nets[at].key, inside);
             if wanted && let Some(net) = self.rows(at, shown, env) {
                 rows += net.rows.len();
                 reply.nets.push(net);
@@ -129,7 +129,7 @@ impl<K: TableKey> Table<K> {
         while let Some(at) = walk.advance(&records) {
             effort.records += 1;
             let net = &self.nets[at];
-            if inside.is_none_or(|prefix| prefix.contains(net.key.prefix())) {
+            if is_inside(net.key, *inside) {
                 self.count_net(net.first, request.shown, protocol.as_deref(), counts, env);
             }
             if budget.is_spent() {
@@ -189,7 +189,7 @@ impl<K: TableKey> Table<K> {
             }
             at = route.next;
         }
-        (!rows.is_empty()).then(|| NetRows { net: record.key.prefix(), rows })
+        (!rows.is_empty()).then(|| NetRows { net: record.key.network(), rows })
     }
 
     fn row(&self, route: &Route, shown: Shown, env: &Env<'_>) -> RouteRow {
@@ -218,7 +218,7 @@ impl<K: TableKey> Table<K> {
     /// The longest network that contains a prefix and has something to show.
     fn longest(&self, prefix: Prefix, shown: Shown, env: &Env<'_>) -> Option<u32> {
         (0..=prefix.len()).rev().find_map(|len| {
-            let key = K::from_prefix(Prefix::new(prefix.addr(), len)?)?;
+            let key = K::from_network(Prefix::new(prefix.addr(), len)?.into())?;
             let net = self.find_net(key)?;
             self.rows(net, shown, env).is_some().then_some(net)
         })
@@ -228,7 +228,7 @@ impl<K: TableKey> Table<K> {
     pub(crate) fn report(&self, address: IpAddr, env: &mut Env<'_>) {
         let host = Prefix::host(address);
         let found = (0..=host.len()).rev().find_map(|len| {
-            let key = K::from_prefix(Prefix::new(address, len)?)?;
+            let key = K::from_network(Prefix::new(address, len)?.into())?;
             let route = self.best(self.find_net(key)?)?;
             let set = self.routes[route].accepted;
             // A route that is itself recursive does not resolve others.
@@ -263,6 +263,11 @@ impl<K: TableKey> Table<K> {
             self.report(address, env);
         }
     }
+}
+
+/// Whether a network is inside a prefix, if there is one.
+fn is_inside<K: TableKey>(key: K, outer: Option<Prefix>) -> bool {
+    outer.is_none_or(|outer| key.network().prefix().is_some_and(|prefix| outer.contains(prefix)))
 }
 
 /// The metric that a route has inside the IGP, for those that are resolved through it.

@@ -107,6 +107,11 @@ impl Local {
         }
     }
 
+    /// Whether its routes are to be evaluated again when this ROA or ASPA table has changed.
+    pub(crate) fn rechecks(&self, table: &str) -> bool {
+        self.life == Life::Alive && self.source.rpki_reload() && self.filter.asks(table)
+    }
+
     fn flush(&mut self) {
         self.noted = false;
         self.source.counters.add(&core::mem::take(&mut self.delta));

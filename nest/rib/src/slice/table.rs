@@ -22,6 +22,7 @@ use crate::index::Index;
 use crate::nexthop::{NextHopKey, NextHopState};
 use crate::resolver::WatchReport;
 use crate::trace::RouteTrace;
+use crate::validation::Validated;
 use crate::{Resolve, SliceId, TableId};
 
 /// Set in [`Net::out`] while the network waits for its decision.
@@ -84,6 +85,8 @@ pub(crate) struct Env<'a> {
     pub(crate) slice: SliceId,
     pub(crate) sources: &'a mut Sources,
     pub(crate) scratch: &'a mut Scratch,
+    /// What ROA and ASPA tables say now.
+    pub(crate) validated: &'a Arc<Validated>,
     /// Hundredths of a second.
     pub(crate) now: u32,
     /// Next hops that the resolver must be asked about.

@@ -1,6 +1,6 @@
 //! The tables of a slice: found by id, of any net type; what ends every change of one.
 
-use dunlin_net::{NetType, Prefix4, Prefix6};
+use dunlin_net::{Aspa, NetType, Prefix4, Prefix6, Roa4, Roa6};
 
 use super::Slice;
 use super::exports::{Slot, Trailer};
@@ -15,6 +15,9 @@ use crate::{ExporterId, PipeId, TableId};
 pub(super) enum AnyTable {
     V4(Table<Prefix4>),
     V6(Table<Prefix6>),
+    Roa4(Table<Roa4>),
+    Roa6(Table<Roa6>),
+    Aspa(Table<Aspa>),
 }
 
 /// Runs the same code on whichever table it is.
@@ -23,10 +26,31 @@ macro_rules! with_table {
         match $any {
             AnyTable::V4($table) => $body,
             AnyTable::V6($table) => $body,
+            AnyTable::Roa4($table) => $body,
+            AnyTable::Roa6($table) => $body,
+            AnyTable::Aspa($table) => $body,
         }
     };
 }
 pub(super) use with_table;
+
+/// Puts what has changed in a table into those that its pipes lead to, which are of its type.
+macro_rules! pass_on {
+    ($($kind:ident)*; $tables:ident, $id:ident, $waiting:ident, $env:ident) => {
+        match find($tables, $id) {
+            $(Some(AnyTable::$kind(table)) if !table.piped.is_empty() => {
+                for op in table.run_pipes($env) {
+                    let target = target_of($tables, op.pipe);
+                    if let Some(AnyTable::$kind(other)) = target.and_then(|id| find($tables, id)) {
+                        other.apply_from_pipe(&op, $env);
+                        $waiting.extend(target.filter(|id| !$waiting.contains(id)));
+                    }
+                }
+            })*
+            _ => {}
+        }
+    };
+}
 
 pub(super) fn find(tables: &mut [Option<AnyTable>], id: TableId) -> Option<&mut AnyTable> {
     tables.get_mut(usize::from(id.0))?.as_mut()
@@ -49,27 +73,7 @@ pub(super) fn finish(
             t.exports.send(env, &trailer, None);
         });
         trailer = Trailer { again: trailer.again, ..Trailer::default() };
-        match table {
-            AnyTable::V4(table) if !table.piped.is_empty() => {
-                for op in table.run_pipes(env) {
-                    let target = target_of(tables, op.pipe);
-                    if let Some(AnyTable::V4(other)) = target.and_then(|id| find(tables, id)) {
-                        other.apply_from_pipe(&op, env);
-                        waiting.extend(target.filter(|id| !waiting.contains(id)));
-                    }
-                }
-            }
-            AnyTable::V6(table) if !table.piped.is_empty() => {
-                for op in table.run_pipes(env) {
-                    let target = target_of(tables, op.pipe);
-                    if let Some(AnyTable::V6(other)) = target.and_then(|id| find(tables, id)) {
-                        other.apply_from_pipe(&op, env);
-                        waiting.extend(target.filter(|id| !waiting.contains(id)));
-                    }
-                }
-            }
-            _ => {}
-        }
+        pass_on!(V4 V6 Roa4 Roa6 Aspa; tables, id, waiting, env);
     }
 }
 
@@ -85,6 +89,9 @@ impl Slice {
         let table = match net_type {
             NetType::Ip4 => AnyTable::V4(Table::new(id)),
             NetType::Ip6 => AnyTable::V6(Table::new(id)),
+            NetType::Roa4 => AnyTable::Roa4(Table::new(id)),
+            NetType::Roa6 => AnyTable::Roa6(Table::new(id)),
+            NetType::Aspa => AnyTable::Aspa(Table::new(id)),
             _ => return,
         };
         let index = usize::from(id.0);

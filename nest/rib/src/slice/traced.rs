@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use dunlin_attr::{Attrs, Dest};
-use dunlin_net::Prefix;
+use dunlin_net::Network;
 
 use super::attrs::NIL;
 use super::decide::{Best, Change};
@@ -179,7 +179,8 @@ impl<K: TableKey> Table<K> {
     ) -> Option<String> {
         let local = env.sources.at(source);
         let hop = route.and_then(|at| self.hop_of(self.routes[at].received));
-        let input = import_input(&local.source, key.prefix(), set, hop_for_filters(hop));
+        let hop = hop_for_filters(hop);
+        let input = import_input(&local.source, key.network(), set, hop, &**env.validated);
         trace.decided(&local.filter, env.scratch, &input)
     }
 
@@ -278,7 +279,7 @@ impl<K: TableKey> Table<K> {
                 _ => self.is_best(seen.key, seen.id),
             };
             let best = if is_best { " [best]" } else { "" };
-            let net = Net(seen.key.prefix(), seen.id.path_id);
+            let net = Net(seen.key.network(), seen.id.path_id);
             let (way, text, dest) = (seen.way, seen.became.text(), seen.dest);
             match seen.place {
                 Some(place) => {
@@ -301,14 +302,14 @@ impl<K: TableKey> Table<K> {
         if trace.flags() & ROUTES == 0 || change.old == change.new {
             return;
         }
-        let prefix = self.nets[net].key.prefix();
+        let net = self.nets[net].key.network();
         match change.new {
             Some(Best { set, source }) => {
                 let dest = self.sets.set(set).dest();
                 let from = &env.sources.at(source).source.protocol;
-                trace.line(format_args!("best {prefix} {dest} from {from}"));
+                trace.line(format_args!("best {net} {dest} from {from}"));
             }
-            None => trace.line(format_args!("no route {prefix}")),
+            None => trace.line(format_args!("no route {net}")),
         }
     }
 
@@ -319,7 +320,7 @@ impl<K: TableKey> Table<K> {
 }
 
 /// A network and, if there is one, the path identifier.
-struct Net(Prefix, u32);
+struct Net(Network, u32);
 
 impl core::fmt::Display for Net {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use dunlin_conf::{Symbols, lexer};
+use dunlin_conf::{Span, Symbols, lexer};
 use dunlin_filter::{
-    ChannelFilter, Cohort, Parser, Program, RouteInput, Scratch, Silent, Verdict, apply_for,
-    parse_channel_filter,
+    ChannelFilter, Cohort, Parser, Program, RouteInput, Scratch, Silent, Symbol, Verdict,
+    apply_for, parse_channel_filter,
 };
-use dunlin_net::{Prefix, Prefix4};
+use dunlin_net::{NetType, Network, Prefix4};
 
 use super::{Look, attrs, look_of};
 use crate::SourceId;
@@ -75,9 +75,11 @@ pub(crate) struct TestPolicy {
     filter: Option<ChannelFilter>,
 }
 
-/// The channel filter of a text.
+/// The channel filter of a text, which may ask a table `roas`.
 pub(crate) fn filter(text: &str) -> ChannelFilter {
     let mut parser = Parser::new(lexer::lex_text("test", text), Symbols::default());
+    let table = Symbol::Table(NetType::Roa4, 0);
+    parser.define("roas", Span::default(), table).expect("the only name");
     parse_channel_filter(&mut parser).expect("a filter")
 }
 
@@ -110,7 +112,7 @@ impl TestPolicy {
             from: None,
             hop: route.next_hop.for_filters(),
             interfaces: None,
-            validation: None,
+            validation: Some(route.validation),
         };
         match apply_for(filter, cohort, scratch, &input, &mut Silent) {
             Verdict::Accept(None) => ExportVerdict::AsIs,
@@ -133,7 +135,7 @@ impl ExportPolicy for TestPolicy {
         if let Some(filter) = &self.filter {
             return self.run(filter, None, scratch, route);
         }
-        let Prefix::V4(net) = route.net else { return ExportVerdict::Refused };
+        let Network::V4(net) = route.net else { return ExportVerdict::Refused };
         let look = look_of(route.attrs);
         match self.kind.apply(net, route.source.id, look) {
             None if matches!(self.kind, Kind::RefuseHops(_)) => ExportVerdict::Refused,

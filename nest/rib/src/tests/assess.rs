@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use dunlin_attr::Attrs;
 use dunlin_filter::ChannelFilter;
-use dunlin_net::{Prefix, Prefix4};
+use dunlin_net::{Network, Prefix4};
 use dunlin_runtime::Class;
 
 use super::pipes::{OTHER, add_pipe, add_table};
@@ -92,7 +92,7 @@ fn some_world(seed: u64) -> World {
 }
 
 /// The routes that a peer has in the table.
-fn routes(world: &mut World, peer: usize) -> BTreeMap<Prefix, Arc<Attrs>> {
+fn routes(world: &mut World, peer: usize) -> BTreeMap<Network, Arc<Attrs>> {
     let id = world.peers[peer].source.id;
     let found = world.walk(TABLE, &Walk::All { cursor: 0 }, Shown::Accepted);
     let rows = found.iter().flat_map(|net| net.rows.iter().map(|row| (net.net, row)));

@@ -51,7 +51,7 @@ fn program(world: &mut World, text: &str, preference: u32) {
 fn accepted(world: &mut World) -> Vec<(usize, Look)> {
     let found = world.walk(TABLE, &Walk::All { cursor: 0 }, Shown::Accepted);
     let place = |net: &crate::walk::NetRows| {
-        (0..NETS).find(|&n| dunlin_net::Prefix::V4(super::super::testing::net(n)) == net.net)
+        (0..NETS).find(|&n| dunlin_net::Network::V4(super::super::testing::net(n)) == net.net)
     };
     found.iter().map(|net| (place(net).unwrap(), look_of(&net.rows[0].attrs))).collect()
 }

@@ -20,5 +20,6 @@ mod sharing;
 mod stalls;
 mod support;
 mod traces;
+mod validation;
 mod walks;
 pub(crate) mod world;

@@ -4,7 +4,7 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use dunlin_net::{NetType, Prefix};
+use dunlin_net::{NetType, Network};
 use dunlin_runtime::Class;
 
 use super::world::{TABLE, World};
@@ -75,14 +75,14 @@ fn put_pipe(world: &mut World, id: u32, (from, to): (TableId, TableId), kind: Ki
     world.run(20);
 }
 
-fn nets(world: &mut World, table: TableId) -> BTreeSet<Prefix> {
+fn nets(world: &mut World, table: TableId) -> BTreeSet<Network> {
     let found = world.walk(table, &Walk::All { cursor: 0 }, Shown::Accepted);
     assert!(found.iter().all(|net| net.rows.len() == 1), "no route comes back: {found:?}");
     found.iter().map(|net| net.net).collect()
 }
 
-fn set(range: impl Iterator<Item = usize>) -> BTreeSet<Prefix> {
-    range.map(|n| Prefix::V4(net(n))).collect()
+fn set(range: impl Iterator<Item = usize>) -> BTreeSet<Network> {
+    range.map(|n| Network::V4(net(n))).collect()
 }
 
 fn two_peers(world: &mut World) -> (usize, usize) {

@@ -39,6 +39,7 @@ impl DeltaSink for Follower {
         match &batch.deltas {
             Deltas::V4(deltas) => deltas.iter().for_each(|d| apply(Prefix::V4(d.key), d.route)),
             Deltas::V6(deltas) => deltas.iter().for_each(|d| apply(Prefix::V6(d.key), d.route)),
+            other => panic!("no routes: {other:?}"),
         }
         if batch.feed.is_some() {
             self.complete.fetch_add(1, Ordering::Relaxed);

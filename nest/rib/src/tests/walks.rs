@@ -1,7 +1,7 @@
 //! Reading tables.
 
 use dunlin_filter::ChannelFilter;
-use dunlin_net::Prefix;
+use dunlin_net::{Network, Prefix};
 
 use super::world::{TABLE, World};
 use crate::testing::{Kind, Look, address, look_of, net};
@@ -34,7 +34,7 @@ fn a_walk_goes_through_all_networks_with_the_best_first() {
     let found = world.walk(TABLE, &Walk::All { cursor: 0 }, Shown::Accepted);
     assert_eq!(found.len(), 50);
     for (n, found) in found.iter().enumerate() {
-        assert_eq!(found.net, Prefix::V4(net(n)));
+        assert_eq!(found.net, Network::V4(net(n)));
         let looks: Vec<Look> = found.rows.iter().map(|row| look_of(&row.attrs)).collect();
         let expected = if n % 2 == 0 { vec![BETTER, LOOK] } else { vec![LOOK] };
         assert_eq!(looks, expected);
@@ -45,10 +45,10 @@ fn a_walk_goes_through_all_networks_with_the_best_first() {
 #[test]
 fn a_walk_finds_one_network_or_those_inside_a_prefix() {
     let mut world = world();
-    let exact = world.walk(TABLE, &Walk::Exact(Prefix::V4(net(7))), Shown::Accepted);
-    assert_eq!(exact.iter().map(|net| net.net).collect::<Vec<_>>(), [Prefix::V4(net(7))]);
+    let exact = world.walk(TABLE, &Walk::Exact(Network::V4(net(7))), Shown::Accepted);
+    assert_eq!(exact.iter().map(|net| net.net).collect::<Vec<_>>(), [Network::V4(net(7))]);
     let absent: Prefix = "0.7.0.0/25".parse().unwrap();
-    assert!(world.walk(TABLE, &Walk::Exact(absent), Shown::Accepted).is_empty());
+    assert!(world.walk(TABLE, &Walk::Exact(absent.into()), Shown::Accepted).is_empty());
     let prefix: Prefix = "0.16.0.0/12".parse().unwrap();
     let inside = world.walk(TABLE, &Walk::In { prefix, cursor: 0 }, Shown::Accepted);
     assert_eq!(inside.len(), 16);
@@ -62,13 +62,13 @@ fn a_walk_finds_the_longest_match_of_each_slice() {
     world.flush(0);
     world.settle();
     let found = world.walk(TABLE, &Walk::For("0.7.0.9".parse().unwrap()), Shown::Accepted);
-    let longest = found.iter().max_by_key(|net| net.net.len()).unwrap();
-    assert_eq!(longest.net, Prefix::V4(net(7)));
+    let longest = found.iter().max_by_key(|net| net.net.prefix().map(Prefix::len)).unwrap();
+    assert_eq!(longest.net, Network::V4(net(7)));
     let found = world.walk(TABLE, &Walk::For("9.9.9.9".parse().unwrap()), Shown::Accepted);
     assert_eq!(found.len(), 1);
     let inside: Prefix = "0.7.0.128/25".parse().unwrap();
     let found = world.walk(TABLE, &Walk::ForNet(inside), Shown::Accepted);
-    assert!(found.iter().any(|found| found.net == Prefix::V4(net(7))));
+    assert!(found.iter().any(|found| found.net == Network::V4(net(7))));
 }
 
 #[test]

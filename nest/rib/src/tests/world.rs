@@ -8,6 +8,7 @@ use dunlin_filter::ChannelFilter;
 use dunlin_net::{NetType, Prefix4};
 use dunlin_runtime::sim::{SimOptions, SimRuntime};
 use dunlin_runtime::{Address, Class};
+use dunlin_sync::Snapshot;
 
 use super::encoder::{OWN_HOP, UNSENDABLE, next_hop_member};
 use super::session::{Seen, Session, SessionMessage};
@@ -19,6 +20,7 @@ use crate::testing::{
     Events, Kind, Look, Model, ModelRoute, Rng, address, attrs, bgp_source, fix_hashes,
 };
 use crate::trace::{FILTERS, ROUTES, RouteTrace, TraceSink};
+use crate::validation::Validated;
 use crate::{SliceId, Source, SourceId, TableId};
 
 pub(super) const TABLE: TableId = TableId(0);
@@ -40,6 +42,8 @@ pub(crate) struct World {
     pub(crate) slices: Slices,
     pub(super) registry: Address<RegistryMessage>,
     pub(super) resolver: Address<ResolverMessage>,
+    /// What ROA and ASPA tables say: nothing, unless a test has somebody say it.
+    pub(super) validated: Snapshot<Validated>,
     pub(super) peers: Vec<Peer>,
     pub(super) model: Model,
     pub(super) events: Arc<Events>,
@@ -71,9 +75,11 @@ impl World {
         resolver.send(Class::Routing, ResolverMessage::Start(slices.clone())).unwrap();
         let registry = sim.spawn("registry", Class::Routing, Registry::with_max_lag(max_lag));
         registry.send(Class::Routing, RegistryMessage::Start(slices.clone())).unwrap();
+        let validated = Snapshot::new(Validated::default());
         slices.send_all(Class::Routing, || SliceMessage::Start {
             slices: slices.clone(),
             resolver: resolver.clone(),
+            validated: validated.clone(),
         });
         slices.send_all(Class::Routing, || SliceMessage::TableAdd {
             id: TABLE,
@@ -84,6 +90,7 @@ impl World {
             slices,
             registry,
             resolver,
+            validated,
             peers: Vec::new(),
             model: Model::default(),
             events: Arc::default(),

@@ -3,15 +3,18 @@
 use core::net::IpAddr;
 use std::sync::Arc;
 
-use dunlin_conf::{Parsed, TokenKind};
+use dunlin_conf::{Parsed, Span, TokenKind};
 use dunlin_core::config::{
-    ConfigParser, Globals, no_effect, no_effect_yet, parse_table, parse_table_of,
+    ConfigParser, Globals, TableConfig, no_effect, no_effect_yet, parse_any_table,
 };
 use dunlin_core::protocol::{ChannelConfig, ChannelKind, OtherChannel};
 use dunlin_net::NetType;
 
 use super::unbuilt::Unbuilt;
 use super::{BgpConfig, ChannelOptions, Gateway, Scope};
+
+/// A table that next hops of the channel's routes cannot be resolved in.
+pub(super) const MISMATCHED_IGP_TABLE: &str = "Mismatched IGP table type";
 
 /// A channel while its block is read.
 #[derive(Clone, Debug)]
@@ -22,6 +25,8 @@ pub(super) struct ChannelDraft {
     next_hop_address: Option<IpAddr>,
     pub(super) gateway: Option<Gateway>,
     igp_table: Option<Arc<str>>,
+    /// Where a table for next hops of the other family is named.
+    pub(super) other_igp_table: Option<Span>,
     mandatory: bool,
     /// Routes are kept as they were received, rejected ones too.
     pub(super) import_table: bool,
@@ -38,6 +43,7 @@ impl ChannelDraft {
             next_hop_address: None,
             gateway: None,
             igp_table: None,
+            other_igp_table: None,
             mandatory: false,
             import_table: false,
             unbuilt: Unbuilt::default(),
@@ -59,7 +65,7 @@ impl ChannelDraft {
             let ways = [("direct", Gateway::Direct), ("recursive", Gateway::Recursive)];
             self.gateway = Some(parser.expect_one_of(&ways)?);
         } else if parser.eat_words(&["igp", "table"]) {
-            self.igp_table = Some(parse_table(parser, globals, self.kind)?.name);
+            self.read_igp_table(parser, globals)?;
         } else if parser.eat_word("mandatory") {
             self.mandatory = parser.switch()?;
         } else if parser.eat_words(&["import", "table"]) {
@@ -90,6 +96,24 @@ impl ChannelDraft {
         Ok(true)
     }
 
+    /// A table for each family that next hops may be of.
+    fn read_igp_table(&mut self, parser: &mut ConfigParser, globals: &Globals) -> Parsed<()> {
+        let place = parser.token().span;
+        let table = parse_igp_table(parser, globals)?;
+        if table.net_type == self.kind.net_type() {
+            self.igp_table = Some(table.name);
+        } else {
+            no_effect_yet(parser, place, "igp table of the other family");
+            self.other_igp_table = Some(place);
+        }
+        Ok(())
+    }
+
+    /// Whether it names a table for next hops that its routes cannot have.
+    pub(super) fn has_idle_igp_table(&self) -> bool {
+        self.other_igp_table.is_some() && !self.unbuilt.said.is_on("extended next hop", false)
+    }
+
     /// Reads a statement of a channel that carries nothing yet, which has been said of the channel.
     pub(super) fn read_other(
         parser: &mut ConfigParser,
@@ -98,14 +122,17 @@ impl ChannelDraft {
         unbuilt: &mut Unbuilt,
     ) -> Parsed<bool> {
         if parser.eat_words(&["igp", "table"]) {
-            let is_ipv6 = matches!(channel.net_type, NetType::Ip6 | NetType::Vpn6 | NetType::Flow6);
-            let net_type = if is_ipv6 { NetType::Ip6 } else { NetType::Ip4 };
-            parse_table_of(parser, globals, net_type)?;
+            if matches!(channel.net_type, NetType::Flow4 | NetType::Flow6) {
+                let place = parser.previous().span;
+                return Err(parser.error(place, "IGP table not allowed here").into());
+            }
+            parse_igp_table(parser, globals)?;
             return Ok(true);
         }
         let mut scratch = Self::new(ChannelKind::Ipv4);
+        core::mem::swap(&mut scratch.unbuilt, unbuilt);
         let read = scratch.read_statement(parser, globals);
-        *unbuilt = scratch.unbuilt;
+        core::mem::swap(&mut scratch.unbuilt, unbuilt);
         read
     }
 
@@ -129,6 +156,16 @@ impl ChannelDraft {
             mandatory: self.mandatory,
         }
     }
+}
+
+/// The name of a table that next hops can be resolved in.
+fn parse_igp_table(parser: &mut ConfigParser, globals: &Globals) -> Parsed<TableConfig> {
+    let table = parse_any_table(parser, globals)?;
+    if !matches!(table.net_type, NetType::Ip4 | NetType::Ip6) {
+        let (place, why) = (parser.previous().span, format!("`{}` has no such routes", table.name));
+        return Err(parser.error(place, MISMATCHED_IGP_TABLE).because(why));
+    }
+    Ok(table)
 }
 
 fn scope(parser: &mut ConfigParser) -> Parsed<Scope> {

@@ -7,7 +7,8 @@ use dunlin_core::config::{ConfigParser, Globals};
 use dunlin_core::interfaces::is_link_local;
 use dunlin_core::protocol::{InstanceConfig, OtherChannel};
 
-use super::channel::ChannelDraft;
+use super::channel::{ChannelDraft, MISMATCHED_IGP_TABLE};
+use super::fit::validation_misfit;
 use super::{BgpConfig, BgpSection, Gateway, Remote};
 use crate::fsm::Neighbor;
 
@@ -32,7 +33,7 @@ impl BgpSection {
             parser.error(span, problem);
         }
         self.check_channels(parser, globals, &mut bgp, instance);
-        self.check_others(parser, &bgp, instance);
+        self.check_others(parser, globals, &bgp, instance);
         self.warn(parser, &bgp, span, instance.end);
         if parser.diagnostics().error_count() > before {
             return Err(dunlin_conf::Failed);
@@ -54,7 +55,6 @@ impl BgpSection {
     fn problems(&self, bgp: &BgpConfig) -> Vec<&'static str> {
         let internal = bgp.is_internal();
         let multihop = bgp.multihop.is_some();
-        let said_multihop = self.hops.is_some_and(|hops| hops > 0);
         let link_local = match &bgp.remote {
             Remote::Address(address) => is_link_local(*address),
             Remote::Range(_) => false,
@@ -74,10 +74,10 @@ impl BgpSection {
                 link_local && bgp.interface.is_none(),
                 "Link-local neighbor address requires specified interface",
             ),
-            (said_multihop && link_local, "Multihop BGP cannot be used with link-local addresses"),
-            (said_multihop && bgp.interface.is_some(), "Multihop BGP cannot be bound to interface"),
+            (multihop && link_local, "Multihop BGP cannot be used with link-local addresses"),
+            (multihop && bgp.interface.is_some(), "Multihop BGP cannot be bound to interface"),
             (multihop && self.check_link == Some(true), "Multihop BGP cannot depend on link state"),
-            (said_multihop && bgp.onlink, "Multihop BGP cannot be used with onlink"),
+            (multihop && bgp.onlink, "Multihop BGP cannot be used with onlink"),
             (bgp.rr_client && !internal, "Only internal neighbor can be RR client"),
             (bgp.rs_client && internal, "Only external neighbor can be RS client"),
             (bgp.role.is_some() && internal, "Local role cannot be set on IBGP sessions"),
@@ -142,6 +142,11 @@ impl BgpSection {
                     .error(instance.end, "EBGP requires explicit import and export policy")
                     .hint(format!("the channel {} needs both import and export", channel.kind));
             }
+            if let Some(place) = draft.other_igp_table.filter(|_| draft.has_idle_igp_table()) {
+                parser
+                    .error(place, MISMATCHED_IGP_TABLE)
+                    .hint("only with `extended next hop` are next hops of the other family");
+            }
             if draft.gateway == Some(Gateway::Direct) && bgp.multihop.is_some() {
                 parser.error(instance.end, "Multihop BGP cannot use direct gateway mode");
             }
@@ -154,7 +159,13 @@ impl BgpSection {
     }
 
     /// Channels that carry nothing yet.
-    fn check_others(&self, parser: &mut ConfigParser, bgp: &BgpConfig, instance: &InstanceConfig) {
+    fn check_others(
+        &self,
+        parser: &mut ConfigParser,
+        globals: &Globals,
+        bgp: &BgpConfig,
+        instance: &InstanceConfig,
+    ) {
         let free = [OtherChannel::MPLS, OtherChannel::NEIGHBORS];
         for other in &instance.others {
             let explicit =
@@ -165,8 +176,10 @@ impl BgpSection {
                     .hint(format!("the channel {} needs both import and export", other.channel));
             }
         }
-        for text in &self.other_misfits {
-            parser.error(instance.end, *text);
+        for (channel, unbuilt) in &self.others {
+            if let Some(text) = validation_misfit(&unbuilt.said, channel.net_type, globals) {
+                parser.error(instance.end, text);
+            }
         }
     }
 
@@ -179,21 +192,33 @@ impl BgpSection {
             let span = self.keepalive_span.unwrap_or(span);
             parser.warning(span, "Keepalive time is more than half of hold time");
         }
-        let (announced, required) = (bgp.announced, bgp.required);
-        let pairs = [
-            (required.route_refresh && !announced.route_refresh, "Route refresh"),
-            (required.as4 && !announced.as4, "AS4 support"),
-            (required.extended_message && !announced.extended_message, "Extended messages"),
-            (required.hostname && !announced.hostname, "Hostname"),
-        ];
-        for (_, what) in pairs.iter().filter(|(odd, _)| *odd) {
-            parser.warning(span, format!("{what} required but disabled"));
-        }
+        self.warn_of_requirements(parser, bgp, end);
         if bgp.password.is_some()
             && self.md5.is_none()
             && !self.unbuilt.said.has("authentication ao")
         {
             parser.warning(end, "Missing authentication option, assuming MD5");
+        }
+    }
+
+    /// A neighbour is not to be without what it will not be told of.
+    fn warn_of_requirements(&self, parser: &mut ConfigParser, bgp: &BgpConfig, end: Span) {
+        let (announced, required) = (bgp.announced, bgp.required);
+        let graceful = self.unbuilt.is_announced("graceful restart", true);
+        let long_lived = self.unbuilt.is_announced("long lived graceful restart", graceful);
+        let pairs = [
+            (required.route_refresh, announced.route_refresh, "Route refresh"),
+            (required.enhanced_refresh, self.enhanced_refresh, "Enhanced route refresh"),
+            (required.as4, announced.as4, "AS4 support"),
+            (required.extended_message, announced.extended_message, "Extended messages"),
+            (required.hostname, announced.hostname, "Hostname"),
+            (required.graceful_restart, graceful, "Graceful restart"),
+            (required.long_lived, long_lived, "Long-lived graceful restart"),
+        ];
+        for (required, announced_itself, what) in pairs {
+            if required && !(announced_itself && announced.any) {
+                parser.warning(end, format!("{what} required but disabled"));
+            }
         }
     }
 }

@@ -2,11 +2,14 @@
 
 use dunlin_core::config::grammar::{Given, Said, Statements};
 use dunlin_core::config::{ConfigParser, Globals};
-use dunlin_core::protocol::{ChannelConfig, InstanceConfig, OtherChannel};
+use dunlin_core::protocol::{ChannelConfig, ChannelKind, InstanceConfig, OtherChannel};
 use dunlin_net::NetType;
 
 use super::channel::ChannelDraft;
 use super::{BgpConfig, BgpSection, Gateway, Remote};
+
+const ONLY_FLOWS_ARE_VALIDATED: &str = "Validate option limited to flowspec channels";
+const ONLY_FLOWS_HAVE_A_BASE: &str = "Base table option limited to flowspec channels";
 
 /// A mistake, if the condition holds.
 type Rule = (bool, &'static str);
@@ -40,7 +43,7 @@ impl BgpSection {
                 "Confederation ID must be set for member sessions",
             ),
             (lived && no_graceful, "Long-lived graceful restart requires basic graceful restart"),
-            (ao && !said.has("keys"), "Authentication keys must be set for TCP-AO"),
+            (ao && keys_of(said).next().is_none(), "Authentication keys must be set for TCP-AO"),
             (ao && is_range, "TCP-AO cannot be used with dynamic BGP"),
             (said.has("keys") && !ao, "Authentication keys require TCP-AO authentication"),
             (ao && bgp.password.is_some(), "Password cannot be used with TCP-AO authentication"),
@@ -73,7 +76,9 @@ impl BgpSection {
         let recursive = draft.gateway.unwrap_or(usual) == Gateway::Recursive;
         let med = self.unbuilt.said.is_on("deterministic med", false);
         let secondary = said.is_on("secondary", false);
-        let rules: [Rule; 4] = [
+        let rules: [Rule; 6] = [
+            (said.has("validate"), ONLY_FLOWS_ARE_VALIDATED),
+            (said.has("base table"), ONLY_FLOWS_HAVE_A_BASE),
             (secondary && !sorted, "BGP with secondary option requires sorted table"),
             (recursive && sorted, "BGP in recursive mode prohibits sorted table"),
             (med && sorted, "BGP with deterministic MED prohibits sorted table"),
@@ -98,32 +103,44 @@ impl BgpSection {
     }
 }
 
-/// A base table needs a trie, and the family of what is validated by it.
-pub(super) fn base_table_misfit(
+/// Only flow specifications are validated: by a base table with a trie, of their family.
+pub(super) fn validation_misfit(
     said: &Statements,
     net_type: NetType,
     globals: &Globals,
-) -> Option<&'static str> {
-    let Given::Table(name) = said.last("base table")?.values.first()? else { return None };
-    let table = globals.table(name)?;
-    let wanted = match net_type {
-        NetType::Flow6 => NetType::Ip6,
-        _ => NetType::Ip4,
+) -> Option<String> {
+    let [ipv4, ipv6] = ChannelKind::DEFAULT_TABLES;
+    let (family, default_table) = match net_type {
+        NetType::Flow4 => ipv4,
+        NetType::Flow6 => ipv6,
+        _ if said.has("validate") => return Some(ONLY_FLOWS_ARE_VALIDATED.into()),
+        _ if said.has("base table") => return Some(ONLY_FLOWS_HAVE_A_BASE.into()),
+        _ => return None,
     };
-    if table.net_type != wanted {
-        return Some("Mismatched base table type");
+    let name = match said.last("base table").and_then(|said| said.values.first()) {
+        Some(Given::Table(name)) => &**name,
+        _ if said.is_on("validate", false) => default_table,
+        _ => return None,
+    };
+    let table = globals.table(name)?;
+    if table.net_type != family.net_type() {
+        return Some("Mismatched base table type".into());
     }
-    (!table.trie).then_some("Flowspec validation requires base table with trie")
+    (!table.trie).then(|| format!("Flowspec validation requires base table ({name}) with trie"))
 }
 
 fn exceeds(said: &Statements, least: &str, most: &str) -> bool {
     matches!((said.number(least), said.number(most)), (Some(least), Some(most)) if least > most)
 }
 
+/// The keys of the session.
+fn keys_of(said: &Statements) -> impl Iterator<Item = &Statements> {
+    said.all("keys").flat_map(|keys| &keys.block().0).map(Said::block)
+}
+
 /// Every key has a secret, and an id of its own in each direction.
 fn keys(said: &Statements) -> Option<&'static str> {
-    let keys: Vec<&Statements> =
-        said.all("keys").flat_map(|keys| &keys.block().0).map(Said::block).collect();
+    let keys: Vec<&Statements> = keys_of(said).collect();
     for (n, key) in keys.iter().enumerate() {
         if !key.has("secret") {
             return Some("Missing secret key");

@@ -9,7 +9,6 @@ use dunlin_core::protocol::{ChannelKind, InstanceConfig, OtherChannel, ProtocolC
 use dunlin_net::Prefix;
 
 use super::channel::ChannelDraft;
-use super::fit;
 use super::unbuilt::Unbuilt;
 use super::{Announced, BgpConfig, PORT, Remote, Requirements};
 use crate::fsm::{CeaseMask, Neighbor, Timers};
@@ -27,12 +26,14 @@ pub struct BgpSection {
     pub(super) hops: Option<u8>,
     pub(super) check_link: Option<bool>,
     pub(super) md5: Option<bool>,
+    /// Enhanced route refresh was not switched off.
+    pub(super) enhanced_refresh: bool,
     pub(super) keepalive_span: Option<Span>,
     pub(super) channels: Vec<ChannelDraft>,
     /// What does nothing yet.
     pub(super) unbuilt: Unbuilt,
-    /// Mistakes in channels that carry nothing yet, that show when the section is whole.
-    pub(super) other_misfits: Vec<&'static str>,
+    /// What was said of channels that carry nothing yet.
+    pub(super) others: Vec<(OtherChannel, Unbuilt)>,
 }
 
 impl Default for BgpSection {
@@ -46,10 +47,11 @@ impl Default for BgpSection {
             hops: None,
             check_link: None,
             md5: None,
+            enhanced_refresh: true,
             keepalive_span: None,
             channels: Vec::new(),
             unbuilt: Unbuilt::default(),
-            other_misfits: Vec::new(),
+            others: Vec::new(),
         }
     }
 }
@@ -162,10 +164,12 @@ impl Section for BgpSection {
         globals: &Globals,
         channel: OtherChannel,
     ) -> Parsed<bool> {
-        let mut unbuilt = Unbuilt::default();
-        let read = ChannelDraft::read_other(parser, globals, channel, &mut unbuilt)?;
-        self.other_misfits.extend(fit::base_table_misfit(&unbuilt.said, channel.net_type, globals));
-        Ok(read)
+        let known = self.others.iter().position(|(other, _)| *other == channel);
+        let index = known.unwrap_or_else(|| {
+            self.others.push((channel, Unbuilt::default()));
+            self.others.len() - 1
+        });
+        ChannelDraft::read_other(parser, globals, channel, &mut self.others[index].1)
     }
 
     fn finish(

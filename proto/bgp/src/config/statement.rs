@@ -196,7 +196,8 @@ impl BgpSection {
             config.disable_after_cease = read_ceases(parser)?;
         } else if parser.eat_words(&["enable", "enhanced", "route", "refresh"]) {
             let span = parser.previous().span;
-            if parser.switch()? {
+            self.enhanced_refresh = parser.switch()?;
+            if self.enhanced_refresh {
                 no_effect_yet(parser, span, "enable enhanced route refresh");
             }
         } else if parser.eat_words(&["tx", "size", "warning"]) {

@@ -216,10 +216,118 @@ fn tables_fit_the_options_that_need_or_exclude_their_order() {
             "",
             "BGP with deterministic MED prohibits sorted table",
         ),
-        ("sorted", "", "", "Flowspec validation requires base table with trie"),
+        ("sorted", "", "", "Flowspec validation requires base table (t) with trie"),
     ] {
         let found = section(table, more, channel);
         assert!(found.ends_with(text), "{table} {more} {channel}: {found}");
+    }
+}
+
+#[test]
+fn next_hops_of_each_family_have_a_table() {
+    let section = |statements: &str| {
+        let text = format!(
+            "ipv4 table igp4; roa4 table r; flow4 table f; vpn4 table v; protocol bgp b {{ \
+             local as 1; neighbor 192.0.2.2 internal; {statements} }}"
+        );
+        load(&text).map(|mut list| list.remove(0).specific::<BgpConfig>().cloned().unwrap())
+    };
+    for order in ["igp table igp4; igp table master6;", "igp table master6; igp table igp4;"] {
+        let bgp = section(&format!("ipv4 {{ extended next hop; {order} }};")).unwrap();
+        assert_eq!(&*bgp.channel(ChannelKind::Ipv4).unwrap().igp_table, "igp4");
+    }
+    let bgp = section("ipv4 { igp table master6; extended next hop; };").unwrap();
+    assert_eq!(&*bgp.channel(ChannelKind::Ipv4).unwrap().igp_table, "master4");
+    assert!(section("vpn4 mpls { table v; extended next hop; igp table master6; };").is_ok());
+    for (statements, text) in [
+        ("ipv4 { igp table master6; };", "Mismatched IGP table type"),
+        ("ipv6 { igp table igp4; };", "Mismatched IGP table type"),
+        (
+            "ipv4 { extended next hop; igp table master6; extended next hop off; };",
+            "Mismatched IGP table type",
+        ),
+        ("ipv4 { igp table r; };", "Mismatched IGP table type"),
+        ("flow4 { table f; igp table igp4; };", "IGP table not allowed here"),
+    ] {
+        let found = section(statements).unwrap_err().join("\n");
+        assert!(found.ends_with(text), "{statements}: {found}");
+    }
+}
+
+#[test]
+fn a_requirement_that_is_disabled_here_is_warned_of() {
+    for (more, what) in [
+        (
+            "enable enhanced route refresh off; require enhanced route refresh;",
+            "Enhanced route refresh",
+        ),
+        ("graceful restart off; require graceful restart;", "Graceful restart"),
+        (
+            "graceful restart off; require long lived graceful restart;",
+            "Long-lived graceful restart",
+        ),
+        (
+            "long lived graceful restart off; require long lived graceful restart;",
+            "Long-lived graceful restart",
+        ),
+        ("capabilities off; require as4;", "AS4 support"),
+        ("capabilities off; require graceful restart;", "Graceful restart"),
+    ] {
+        let (found, text) = (warnings(more), format!("{what} required but disabled"));
+        assert!(found.iter().any(|line| line.ends_with(&text)), "{more}: {found:?}");
+    }
+    let fine = "graceful restart aware; require graceful restart; require as4; require route refresh; \
+                require enhanced route refresh; require long lived graceful restart;";
+    let found = warnings(fine);
+    assert!(!found.iter().any(|line| line.contains("required but")), "{found:?}");
+}
+
+#[test]
+fn flow_specifications_are_validated_by_a_table_with_a_trie() {
+    let section = |table: &str, channel: &str| {
+        let text = format!(
+            "{table} ipv6 table six {{ trie; }}; ipv4 table bare; flow4 table f; vpn4 table v; \
+             protocol bgp b {{ local as 1; neighbor 192.0.2.2 internal; {channel} }}"
+        );
+        load(&text).map_or_else(|lines| lines.join("\n"), |_| String::new())
+    };
+    assert_eq!(section("ipv4 table master4 { trie; };", "flow4 { validate; };"), "");
+    assert_eq!(section("", "flow4 { validate off; };"), "");
+    assert_eq!(section("", "flow4;"), "");
+    for (channel, text) in [
+        ("flow4 { validate; };", "Flowspec validation requires base table (master4) with trie"),
+        (
+            "flow4 { validate; base table bare; };",
+            "Flowspec validation requires base table (bare) with trie",
+        ),
+        ("flow4 { base table bare; };", "Flowspec validation requires base table (bare) with trie"),
+        ("flow4 { base table six; validate; };", "Mismatched base table type"),
+        ("ipv4 { validate; };", "Validate option limited to flowspec channels"),
+        ("ipv4 { base table master4; };", "Base table option limited to flowspec channels"),
+        ("vpn4 mpls { validate; };", "Validate option limited to flowspec channels"),
+    ] {
+        let found = section("", channel);
+        assert!(found.ends_with(text), "{channel}: {found}");
+    }
+}
+
+#[test]
+fn what_only_direct_sessions_can_have_is_refused_of_internal_ones_too() {
+    let section = |session: &str| {
+        let text = format!("protocol bgp b {{ local as 1; {session} ipv6; }}");
+        load(&text).map_or_else(|lines| lines.join("\n"), |_| String::new())
+    };
+    for (session, text) in [
+        ("neighbor fe80::1%eth0 as 1;", "Multihop BGP cannot be used with link-local addresses"),
+        (
+            "neighbor 192.0.2.2 as 1; interface \"eth0\";",
+            "Multihop BGP cannot be bound to interface",
+        ),
+        ("neighbor 192.0.2.2 internal onlink;", "Multihop BGP cannot be used with onlink"),
+    ] {
+        let found = section(session);
+        assert!(found.contains(text), "{session}: {found}");
+        assert_eq!(section(&format!("{session} direct;")), "", "{session}");
     }
 }
 
@@ -269,6 +377,7 @@ fn what_does_not_fit_together_is_refused() {
             "Long-lived graceful restart requires basic graceful restart",
         ),
         ("authentication ao;", "Authentication keys must be set for TCP-AO"),
+        ("authentication ao; keys { };", "Authentication keys must be set for TCP-AO"),
         (
             "authentication ao; keys { key { id 1; secret \"a\"; }; key { id 1; secret \"b\"; }; };",
             "Duplicate key ID",

@@ -122,6 +122,11 @@ impl Unbuilt {
         self.read(parser, globals, SESSION)
     }
 
+    /// Whether a capability is announced as far as is said; `usual` if nothing is.
+    pub(super) fn is_announced(&self, words: &str, usual: bool) -> bool {
+        self.said.last(words).map_or(usual, |said| !said.is_off())
+    }
+
     /// Reads a statement of a channel.
     pub(super) fn channel(&mut self, parser: &mut ConfigParser, globals: &Globals) -> Parsed<bool> {
         self.read(parser, globals, CHANNEL)

@@ -49,6 +49,8 @@ pub(crate) struct Rules {
     interpret_communities: bool,
     /// The neighbour is no customer of ours: what only customers may get stays here (RFC 9234).
     above: bool,
+    /// What the filter has said stays when ROA or ASPA tables change that it asks.
+    keeps_verdicts: bool,
     /// Sets this policy apart from all others; an export limit counts one session's routes.
     apart: Option<u32>,
 }
@@ -61,6 +63,7 @@ impl Rules {
             rr_client: bgp.rr_client,
             interpret_communities: bgp.interpret_communities,
             above: bgp.role.is_some_and(Role::takes_for_customers),
+            keeps_verdicts: false,
             apart,
         }
     }
@@ -104,6 +107,12 @@ impl BgpPolicy {
     /// As [`new`](Self::new), but older routes go by former filters, the oldest first.
     pub(crate) fn with_former(mut self, former: Vec<Former>) -> Self {
         self.former = former;
+        self
+    }
+
+    /// As [`new`](Self::new); `on`: the filter runs again when ROA or ASPA tables change that it asks.
+    pub(crate) fn with_rpki_reload(mut self, on: bool) -> Self {
+        self.rules.keeps_verdicts = !on && self.filter.reads_snapshot();
         self
     }
 
@@ -157,6 +166,11 @@ impl ExportPolicy for BgpPolicy {
 
     fn is_remembered(&self) -> bool {
         matches!(&self.filter, ChannelFilter::Program(_)) && self.former.is_empty()
+    }
+
+    fn rechecks(&self, table: &str) -> bool {
+        let former = || self.former.iter().any(|former| former.filter.asks(table));
+        !self.rules.keeps_verdicts && (self.filter.asks(table) || former())
     }
 
     fn filter(&self) -> Option<(u64, &Arc<Program>)> {

@@ -226,10 +226,7 @@ fn describe_channel(view: &SessionView<'_>, channel: &ChannelView<'_>) -> Channe
         below.push(format!("    BGP Next hop:   {next_hop}"));
     }
     if let Some(options) = view.bgp.channel(kind).filter(|_| view.bgp.multihop.is_some()) {
-        let family = match kind {
-            ChannelKind::Ipv4 => "IPv4",
-            ChannelKind::Ipv6 => "IPv6",
-        };
+        let family = if kind == ChannelKind::Ipv6 { "IPv6" } else { "IPv4" };
         below.push(format!("    IGP {family} table: {}", options.igp_table));
     }
     let Some(live) = &channel.channel else {

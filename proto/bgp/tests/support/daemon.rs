@@ -21,6 +21,8 @@ use dunlin_rib::import::Slices;
 use dunlin_rib::registry::{Registry, RegistryMessage};
 use dunlin_rib::resolver::{Resolver, ResolverMessage};
 use dunlin_rib::slice::{Slice, SliceMessage};
+use dunlin_rib::validation::validator::{Validator, ValidatorMessage};
+use dunlin_rib::validation::{Validated, ValidatedNow};
 use dunlin_runtime::{Address, Class, Context, Runtime, RuntimeOptions};
 
 pub(crate) struct Daemon {
@@ -185,13 +187,18 @@ fn start_rib(runtime: &Runtime, sources: usize, members: usize) -> Rib {
     let slices = Slices::new(slices.collect());
     let resolver = runtime.spawn("resolver", Class::Routing, Resolver::new());
     let registry = runtime.spawn("exports", Class::Control, Registry::with_max_members(members));
+    let validated = ValidatedNow::new(Validated::default());
+    let validator = runtime.spawn("validator", Class::Routing, Validator::new(validated.clone()));
     slices.send_all(Class::Routing, || SliceMessage::Start {
         slices: slices.clone(),
         resolver: resolver.clone(),
+        validated: validated.clone(),
     });
     resolver.send(Class::Routing, ResolverMessage::Start(slices.clone())).unwrap();
     registry.send(Class::Control, RegistryMessage::Start(slices.clone())).unwrap();
-    Rib::new(slices, registry, resolver)
+    let start = ValidatorMessage::Start(slices.clone(), validator.clone());
+    validator.send(Class::Routing, start).unwrap();
+    Rib::new(slices, registry, resolver, (validated, validator))
 }
 
 /// A loop that logs this panics.

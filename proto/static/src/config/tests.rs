@@ -94,6 +94,7 @@ fn every_mistake_has_its_place() {
         ("route 10.0.0.0/8 max 7 as 1;", "7 as", "Invalid max prefix length 7"),
         ("route aspa 65001 transit;", "aspa", "Incompatible network type"),
         ("route 10.0.0.0/8 max 24 as 1;", "10.0", "Incompatible network type"),
+        ("route 2001:db8::/32 max 48 as 1 from ::/0;", "from", "Unexpected or missing nexthop/type"),
         ("route eth 00:11:22:33:44:55 vlan 4096;", "4096", "VLAN must be in range 1-4095"),
         ("route flow4 { dst 2001:db8::/32; };", "2001", "IPv4 prefix expected"),
         ("route flow4 { proto 256; };", "256", "Value must be in range 0-255"),
@@ -111,12 +112,19 @@ fn every_mistake_has_its_place() {
         ),
         ("route 10.0.0.0/8 via 10.0.0.1%lo dev \"lo\";", "\"lo\"", "The interface is given twice"),
         ("route 2001:db8::/32 drop;", "2001", "Incompatible network type"),
+        (
+            "route 10.0.0.0/8 via 10.0.0.1 mpls 1/2/3/4/5/6/7/8/9;",
+            "1/2",
+            "Too many labels in stack",
+        ),
     ];
     for (statement, place, message) in cases {
         let text = format!("protocol static {{ {statement} ipv4; }}");
         let column = text.find(place).unwrap() + 1;
         assert_eq!(parse(&text).unwrap_err(), [format!("t.conf:1:{column} {message}")], "{text}");
     }
+    let text = "roa4 table r; protocol static { ipv4; igp table r; }";
+    assert_eq!(parse(text).unwrap_err(), ["t.conf:1:49 Incompatible IGP table type"]);
     assert_eq!(load("ipv4; igp table nowhere; route; foo;").unwrap_err().len(), 3);
 }
 
@@ -127,15 +135,33 @@ fn exactly_one_channel() {
 }
 
 #[test]
+fn origins_and_providers() {
+    let tables = "roa4 table r4; roa6 table r6; aspa table a;";
+    for (channel, route, net, shown) in [
+        ("roa4", "10.0.0.0/8 max 24 as 65001", "10.0.0.0/8-24 AS65001", ""),
+        ("roa6", "2001:db8::/32 max 48 as 1 { preference = 5; }", "2001:db8::/32-48 AS1", ""),
+        ("aspa", "aspa 65001 providers 65002, 65003", "65001", "65002, 65003"),
+        ("aspa", "aspa 65001 provider 65002", "65001", "65002"),
+        ("aspa", "aspa 65001 transit", "65001", "0"),
+    ] {
+        let text = format!("{tables}\nprotocol static p {{ {channel}; route {route}; }}");
+        let config = parse(&text).unwrap_or_else(|lines| panic!("{route}: {lines:?}"));
+        assert!(config.warnings.is_empty() && config.protocols[0].unbuilt.is_none());
+        let config = config.protocols[0].specific::<StaticConfig>().unwrap();
+        let mut lines = Vec::new();
+        config.routes[0].show(|_| true, &mut lines);
+        assert_eq!(lines, [format!("{net}\t{shown}")]);
+    }
+    let missing = parse("protocol static p { roa4; }").unwrap_err();
+    assert_eq!(missing, ["t.conf:1:27 Routing table not specified"]);
+}
+
+#[test]
 fn routes_of_other_types_are_read() {
-    let tables = "roa4 table r4; roa6 table r6; aspa table a; flow4 table f4; flow6 table f6; \
+    let tables = "flow4 table f4; flow6 table f6; \
                   eth table e; evpn table ev; vpn4 table v4; vpn6 table v6; mpls table m; \
                   ipv6 sadr table s; mpls domain d;";
     for (channel, route) in [
-        ("roa4", "10.0.0.0/8 max 24 as 65001"),
-        ("roa6", "2001:db8::/32 max 48 as 65001"),
-        ("aspa", "aspa 65001 providers 65002, 65003"),
-        ("aspa", "aspa 65001 transit"),
         ("flow4", "flow4 { dst 10.0.0.0/8; proto = 6; dport > 24 && < 30 || 40..50,60; }"),
         ("flow4", "flow4 { tcp flags 0x03/0x0f && !0/0xff; fragment !dont_fragment; }"),
         ("flow6", "flow6 { src ::1:0/112 offset 64; next header 17; label 5; }"),

@@ -8,6 +8,7 @@ use super::json::Json;
 use super::listing::Silent;
 use super::loops::class;
 use super::table::{Cell, Column, column, write_head, write_members, write_row};
+use super::timings::quantiles;
 use super::worst::{Names, View};
 
 /// Shows what handlers took and how long they waited; with `all` and in JSON also the worst of each.
@@ -83,31 +84,22 @@ const COLUMNS: &[Column] = &[
 ];
 
 fn row(one: &HandlerStats) -> Vec<Cell> {
-    // The maximum is exact, and a bucket reaches beyond it.
-    let most = |worst: Option<Worst>| worst.map(|worst| worst.span);
-    let (longest, latest) = (most(one.longest), most(one.latest));
-    let run = |share| Cell::Span(one.run.per_mille(share).min(longest.unwrap_or_default()));
-    let waited = one.wait.count() > 0;
-    let wait = |share| {
-        let span = one.wait.per_mille(share).min(latest.unwrap_or_default());
-        Cell::span(waited.then_some(span))
-    };
-    vec![
+    let [p50, p99, p999, _] = quantiles(&one.run, one.longest);
+    let mut row = vec![
         Cell::text(one.kind),
         Cell::text(one.handler.name()),
         class(one.class),
         Cell::count(one.run.count()),
         Cell::Span(one.run.sum()),
-        run(500),
-        run(990),
-        run(999),
-        Cell::span(longest),
-        wait(500),
-        wait(990),
-        wait(999),
-        Cell::span(waited.then_some(latest.unwrap_or_default())),
-        Cell::count(one.wait.count()),
-    ]
+        p50,
+        p99,
+        p999,
+        // None if it took no time that can be measured.
+        Cell::span(one.longest.map(|worst| worst.span)),
+    ];
+    row.extend(quantiles(&one.wait, one.latest));
+    row.push(Cell::count(one.wait.count()));
+    row
 }
 
 fn table(view: &View<'_>, all: bool, output: &mut Output) {

@@ -9,9 +9,31 @@ use super::loops::{self, Rows};
 use super::table::{Column, span, write_head, write_row};
 use super::{Listed, Which};
 
+/// What a listing shows of a page of loops.
+pub(in super::super) trait Page: Send {
+    /// Which listing it is.
+    fn listed(&self) -> Listed;
+
+    /// Its columns, for people.
+    fn columns(&self) -> Vec<Column>;
+
+    /// Whether timers, events, jobs, sockets and timings of loops are wanted, too.
+    fn has_details(&self) -> bool;
+
+    /// An answer: a page, or what had to be asked for to show one. The page, once it has been shown.
+    fn show(
+        &mut self,
+        stats: Stats,
+        cx: &Context<'_>,
+        desk: &Desk,
+        json: Option<&mut Json>,
+        output: &mut Output,
+    ) -> Option<Stats>;
+}
+
 /// Lists something of every loop that is wanted.
-pub(in super::super) struct ShowLoops {
-    listed: Listed,
+pub(in super::super) struct Paged<P> {
+    page: P,
     which: Which,
     json: Option<Json>,
     after: Option<LoopId>,
@@ -20,10 +42,10 @@ pub(in super::super) struct ShowLoops {
     silent: Silent,
 }
 
-impl ShowLoops {
-    pub(in super::super) fn new(listed: Listed, which: Which, json: bool) -> Self {
+impl<P: Page> Paged<P> {
+    pub(super) fn over(page: P, which: Which, json: bool) -> Self {
         Self {
-            listed,
+            page,
             which,
             json: json.then(Json::default),
             after: None,
@@ -33,40 +55,60 @@ impl ShowLoops {
         }
     }
 
-    fn ask(&mut self, cx: &mut Context<'_>, desk: &Desk) {
+    fn ask(&mut self, cx: &Context<'_>, desk: &Desk) {
         self.asked = true;
-        let loops = Loops::Page {
-            after: self.after,
-            most: PAGE,
-            wanted: self.which.wanted(),
-            details: matches!(self.listed, Listed::Timers | Listed::Sockets | Listed::Jobs),
-        };
+        let (after, wanted) = (self.after, self.which.wanted());
+        let loops = Loops::Page { after, most: PAGE, wanted, details: self.page.has_details() };
         desk.survey(cx, Survey { loops, handlers: false });
     }
+}
 
-    fn begin(&mut self, output: &mut Output) {
-        begin(self.json.as_mut(), self.listed, loops::columns(self.listed), output);
+/// What each loop has: timers, sockets ...
+pub(in super::super) struct LoopRows(Listed);
+
+/// Lists that.
+pub(in super::super) type ShowLoops = Paged<LoopRows>;
+
+impl ShowLoops {
+    pub(in super::super) fn new(listed: Listed, which: Which, json: bool) -> Self {
+        Self::over(LoopRows(listed), which, json)
+    }
+}
+
+impl Page for LoopRows {
+    fn listed(&self) -> Listed {
+        self.0
     }
 
-    fn page(&mut self, stats: &Stats, output: &mut Output) {
+    fn columns(&self) -> Vec<Column> {
+        loops::columns(self.0).to_vec()
+    }
+
+    fn has_details(&self) -> bool {
+        matches!(self.0, Listed::Timers | Listed::Sockets | Listed::Jobs)
+    }
+
+    fn show(
+        &mut self,
+        stats: Stats,
+        _: &Context<'_>,
+        _: &Desk,
+        mut json: Option<&mut Json>,
+        output: &mut Output,
+    ) -> Option<Stats> {
         for one in &stats.loops {
             let mut rows = Rows::default();
-            loops::rows(self.listed, one, stats.now, &mut rows);
+            loops::rows(self.0, one, stats.now, &mut rows);
             for cells in rows.0 {
-                write_row(loops::columns(self.listed), &cells, self.json.as_mut(), output);
+                write_row(loops::columns(self.0), &cells, json.as_deref_mut(), output);
             }
         }
-        self.silent.say(stats, self.json.is_some(), output);
+        Some(stats)
     }
 }
 
 /// Begins a listing for programs, or for people one with these columns.
-pub(super) fn begin(
-    json: Option<&mut Json>,
-    listed: Listed,
-    columns: &[Column],
-    output: &mut Output,
-) {
+fn begin(json: Option<&mut Json>, listed: Listed, columns: &[Column], output: &mut Output) {
     match json {
         Some(json) => {
             json.object(output);
@@ -78,7 +120,7 @@ pub(super) fn begin(
 }
 
 /// Ends a listing and the answer.
-pub(super) fn end(json: Option<&mut Json>, silent: &Silent, output: &mut Output) {
+fn end(json: Option<&mut Json>, silent: &Silent, output: &mut Output) {
     if let Some(json) = json {
         json.end_array();
         silent.write(json, output);
@@ -135,7 +177,7 @@ pub(in super::super) fn silence(worker: &WorkerStats, stats: &Stats) -> String {
     }
 }
 
-impl Task for ShowLoops {
+impl<P: Page> Task for Paged<P> {
     fn step(
         &mut self,
         cx: &mut Context<'_>,
@@ -144,12 +186,14 @@ impl Task for ShowLoops {
         answer: Option<Payload>,
     ) -> Step {
         if !core::mem::replace(&mut self.begun, true) {
-            self.begin(output);
+            begin(self.json.as_mut(), self.page.listed(), &self.page.columns(), output);
         }
-        if let Some(Payload::Runtime(stats)) = answer {
+        if let Some(Payload::Runtime(stats)) = answer
+            && let Some(shown) = self.page.show(*stats, cx, desk, self.json.as_mut(), output)
+        {
             self.asked = false;
-            self.page(&stats, output);
-            self.after = stats.next;
+            self.silent.say(&shown, self.json.is_some(), output);
+            self.after = shown.next;
             if self.after.is_none() {
                 end(self.json.as_mut(), &self.silent, output);
                 return Step::Done;

@@ -1,57 +1,55 @@
 //! `show loops all`: how long the handlers of each loop took and waited, and the worst with who was to blame.
 
-use dunlin_runtime::{Context, LoopId, LoopStats, Loops, Stats, Survey, Timings};
+use dunlin_runtime::{Context, LoopStats, Stats, Timings};
 
 use super::super::output::Output;
-use super::super::session::{Desk, ENOUGH, Payload, Step, Task};
+use super::super::session::Desk;
 use super::json::Json;
-use super::listing::{self, Silent};
+use super::listing::{Page, Paged};
 use super::loops::class;
 use super::table::{Cell, Column, column, write_members, write_row};
 use super::timings;
 use super::worst::{Names, View};
 use super::{Listed, Which, loops};
 
-/// Lists loops page by page: the loops, then the names of those that kept them waiting.
-pub(in super::super) struct ShowLoopTimings {
-    which: Which,
-    json: Option<Json>,
+/// A page of loops, and the names of those that kept them waiting.
+#[derive(Default)]
+pub(in super::super) struct LoopTimings {
     /// The page under way, while names are asked for.
     page: Option<Stats>,
     names: Names,
-    after: Option<LoopId>,
-    asked: bool,
-    begun: bool,
-    silent: Silent,
 }
+
+/// Lists loops with their timings.
+pub(in super::super) type ShowLoopTimings = Paged<LoopTimings>;
 
 impl ShowLoopTimings {
     pub(in super::super) fn new(which: Which, json: bool) -> Self {
-        Self {
-            which,
-            json: json.then(Json::default),
-            page: None,
-            names: Names::default(),
-            after: None,
-            asked: false,
-            begun: false,
-            silent: Silent::default(),
-        }
+        Self::over(LoopTimings::default(), which, json)
+    }
+}
+
+impl Page for LoopTimings {
+    fn listed(&self) -> Listed {
+        Listed::Loops
     }
 
-    fn ask(&mut self, cx: &Context<'_>, desk: &Desk) {
-        self.asked = true;
-        let (after, wanted) = (self.after, self.which.wanted());
-        let loops = Loops::Page { after, most: PAGE, wanted, details: true };
-        desk.survey(cx, Survey { loops, handlers: false });
+    fn columns(&self) -> Vec<Column> {
+        columns()
     }
 
-    fn begin(&mut self, output: &mut Output) {
-        listing::begin(self.json.as_mut(), Listed::Loops, &columns(), output);
+    fn has_details(&self) -> bool {
+        true
     }
 
-    /// An answer: a page, or names for one. True once a page has been shown.
-    fn take(&mut self, stats: Stats, cx: &Context<'_>, desk: &Desk, output: &mut Output) -> bool {
+    fn show(
+        &mut self,
+        stats: Stats,
+        cx: &Context<'_>,
+        desk: &Desk,
+        mut json: Option<&mut Json>,
+        output: &mut Output,
+    ) -> Option<Stats> {
         let is_first = self.page.is_none();
         if is_first {
             let worst = stats.loops.iter().filter_map(timings_of).flat_map(timings::worst);
@@ -60,46 +58,17 @@ impl ShowLoopTimings {
         if let Some(survey) = self.names.learn(&stats, is_first) {
             desk.survey(cx, survey);
             self.page.get_or_insert(stats);
-            return false;
+            return None;
         }
         let page = self.page.take().unwrap_or(stats);
         let view = View { desk, stats: &page, names: &self.names, runtime: &cx.runtime() };
         for one in &page.loops {
-            match &mut self.json {
+            match json.as_deref_mut() {
                 Some(json) => write_json(&view, one, json, output),
                 None => write_lines(&view, one, output),
             }
         }
-        self.silent.say(&page, self.json.is_some(), output);
-        self.after = page.next;
-        true
-    }
-}
-
-impl Task for ShowLoopTimings {
-    fn step(
-        &mut self,
-        cx: &mut Context<'_>,
-        desk: &mut Desk,
-        output: &mut Output,
-        answer: Option<Payload>,
-    ) -> Step {
-        if !core::mem::replace(&mut self.begun, true) {
-            self.begin(output);
-        }
-        if let Some(Payload::Runtime(stats)) = answer
-            && self.take(*stats, cx, desk, output)
-        {
-            self.asked = false;
-            if self.after.is_none() {
-                listing::end(self.json.as_mut(), &self.silent, output);
-                return Step::Done;
-            }
-        }
-        if !self.asked && output.len() < ENOUGH {
-            self.ask(cx, desk);
-        }
-        Step::Waiting
+        Some(page)
     }
 }
 
@@ -144,6 +113,3 @@ fn write_json(view: &View<'_>, one: &LoopStats, json: &mut Json, output: &mut Ou
     json.end_object();
     json.end_object();
 }
-
-/// Loops in one question, as in other listings.
-const PAGE: usize = 64;

@@ -74,7 +74,21 @@ impl Which {
 }
 
 /// Has the runtime forget what it has measured.
-pub(super) fn clear(cx: &mut Context<'_>, output: &mut Output) {
+pub(super) fn clear(cx: &mut Context<'_>, json: bool, output: &mut Output) {
     cx.runtime().clear_stats();
+    if !json {
+        return output.last(0, "");
+    }
+    let json = &mut Json::default();
+    json.object(output);
+    json.key(output, "cleared");
+    json.array(output);
+    FORGETFUL.iter().for_each(|command| json.string(output, command));
+    json.end_array();
+    json.end_object();
+    json.finish(output);
     output.last(0, "");
 }
+
+/// The listings whose figures `clear statistics` clears.
+const FORGETFUL: [&str; 3] = ["threads", "loops", "events"];

@@ -1,6 +1,6 @@
 //! How long handlers took, waited and were late, as a part of a row: `show threads all`, `show loops all`.
 
-use dunlin_runtime::{Profile, Timings, Worst};
+use dunlin_runtime::{Histogram, Timings, Worst};
 
 use super::super::output::Output;
 use super::json::Json;
@@ -31,16 +31,16 @@ pub(in super::super) const COLUMNS: [Column; 16] = [
 pub(in super::super) fn cells(timings: &Timings) -> Vec<Cell> {
     let Timings { run, wait, late } = timings;
     let mut cells = vec![Cell::count(run.spans.count()), Cell::Span(run.spans.sum())];
-    cells.extend(quantiles(run));
+    cells.extend(quantiles(&run.spans, run.worst));
     for profile in [wait, late] {
         cells.push(Cell::count(profile.spans.count()));
-        cells.extend(quantiles(profile));
+        cells.extend(quantiles(&profile.spans, profile.worst));
     }
     cells
 }
 
-fn quantiles(profile: &Profile) -> [Cell; 4] {
-    let Profile { spans, worst } = profile;
+/// Median, p99, p99.9 and the longest of spans; nothing if there are none.
+pub(super) fn quantiles(spans: &Histogram, worst: Option<Worst>) -> [Cell; 4] {
     if spans.count() == 0 {
         return [const { Cell::None }; 4];
     }

@@ -178,7 +178,7 @@ impl<'a> Again<'a> {
             loader.parser.symbols.adopt(symbol).then_some(())?;
         }
         for protocol in protocols {
-            loader.check_single(&*protocol.kind, protocol.span);
+            loader.check_others(&protocol);
             loader.protocols.push(protocol);
         }
         for warning in warnings {

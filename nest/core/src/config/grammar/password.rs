@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use dunlin_conf::{Parsed, TokenKind};
 
-use super::{Part, Rule, rule};
+use super::{Given, Part, Rule, Said, rule};
 use crate::config::ConfigParser;
 
 /// Ways to sign a packet.
@@ -45,6 +45,27 @@ pub const PASSWORDS: [Rule; 3] = [
     rule("key", PASSWORD),
     rule("passwords", &[Part::Block(&[rule("password", PASSWORD), rule("key", PASSWORD)])]),
 ];
+
+/// The longest keys of algorithms that do not take longer ones, and their names.
+const LONGEST: [(&str, usize, &str); 4] = [
+    ("blake2s128", 32, "Blake2s-128"),
+    ("blake2s256", 32, "Blake2s-256"),
+    ("blake2b256", 64, "Blake2b-256"),
+    ("blake2b512", 64, "Blake2b-512"),
+];
+
+/// What is wrong with the length of a password, if this is one.
+pub(super) fn wrong_length(said: &Said) -> Option<String> {
+    let length = match said.values.first()? {
+        Given::Text(text) => text.len(),
+        Given::Bytes(bytes) => bytes.len(),
+        _ => return None,
+    };
+    let algorithm = said.block().last("algorithm")?;
+    let (_, most, name) = LONGEST.iter().find(|(word, ..)| algorithm.has_word(word))?;
+    (length > *most)
+        .then(|| format!("Key length ({length} B) exceeds maximum length of {most} B for {name}"))
+}
 
 /// A date in a string.
 pub(super) fn date(parser: &mut ConfigParser) -> Parsed<Arc<str>> {

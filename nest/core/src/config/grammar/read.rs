@@ -2,9 +2,10 @@
 
 use core::time::Duration;
 
-use dunlin_conf::{Failed, Parsed, TokenKind};
+use dunlin_conf::{Argument, Failed, Parsed, TokenKind};
 use dunlin_filter::parse_channel_filter;
 
+use super::password::wrong_length;
 use super::{Given, Part, Rule, Said, Statements};
 use crate::config::{ConfigParser, Globals, parse_any_table, parse_limit};
 
@@ -79,6 +80,9 @@ impl Reader<'_> {
         let mut said = Said { words: rule.words, place: start, values: Vec::new() };
         self.parts(rule, rule.parts, &mut said.values)?;
         said.place = start.to(self.parser.previous().span);
+        if let Some(text) = wrong_length(&said) {
+            return Err(self.parser.error(said.place, text).into());
+        }
         Ok(said)
     }
 
@@ -156,7 +160,10 @@ impl Reader<'_> {
             Part::Id => Given::Number(parser.id()?),
             Part::Text => Given::Text(parser.string()?),
             Part::Bytes => Given::Bytes(parser.bytes()?),
-            Part::Secret if matches!(parser.token().kind, TokenKind::Bytes(_)) => {
+            Part::Secret
+                if matches!(parser.token().kind, TokenKind::Bytes(_))
+                    || matches!(parser.named_constant(), Some(Argument::Bytes(_))) =>
+            {
                 Given::Bytes(parser.bytes()?)
             }
             Part::Secret => Given::Text(parser.string()?),

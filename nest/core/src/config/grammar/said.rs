@@ -77,7 +77,12 @@ impl Said {
 
     /// The first number behind the words.
     pub fn number(&self) -> Option<u32> {
-        self.values.iter().find_map(|given| match given {
+        self.numbers().next()
+    }
+
+    /// All numbers behind the words.
+    pub fn numbers(&self) -> impl Iterator<Item = u32> {
+        self.values.iter().filter_map(|given| match given {
             Given::Number(number) => Some(*number),
             _ => None,
         })
@@ -99,6 +104,22 @@ impl Said {
         })
     }
 
+    /// The first string behind the words.
+    pub fn text(&self) -> Option<&str> {
+        self.values.iter().find_map(|given| match given {
+            Given::Text(text) => Some(&**text),
+            _ => None,
+        })
+    }
+
+    /// The interfaces behind the words.
+    pub fn interfaces(&self) -> Option<&InterfacePattern> {
+        self.values.iter().find_map(|given| match given {
+            Given::Interfaces(pattern) => Some(pattern),
+            _ => None,
+        })
+    }
+
     /// The block at the end; empty if there is none.
     pub fn block(&self) -> &Statements {
         static NONE: Statements = Statements(Vec::new());
@@ -109,6 +130,14 @@ impl Said {
                 _ => None,
             })
             .unwrap_or(&NONE)
+    }
+
+    /// The first keyword among the values.
+    pub fn word(&self) -> Option<&'static str> {
+        self.values.iter().find_map(|given| match given {
+            Given::Word(word) => Some(*word),
+            _ => None,
+        })
     }
 
     /// Whether this keyword stands among the values.

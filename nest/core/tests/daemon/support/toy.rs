@@ -288,14 +288,14 @@ impl ExportPolicy for SmallOnly {
         false
     }
     fn evaluate(&self, _scratch: &mut Scratch, route: RouteView<'_>) -> ExportVerdict {
-        match route.net.len() {
+        match route.net.prefix().map_or(0, Prefix::len) {
             0..10 => ExportVerdict::Refused,
             10..24 => ExportVerdict::Filtered,
             _ => ExportVerdict::AsIs,
         }
     }
     fn deciding<'a>(&'a self, route: RouteView<'a>) -> Deciding<'a> {
-        match route.net.len() {
+        match route.net.prefix().map_or(0, Prefix::len) {
             0..10 => Deciding::Rules("it is too large"),
             10..24 => Deciding::Filter(&ChannelFilter::Reject, route.input(ResolvedHop::default())),
             _ => Deciding::Filter(&self.0, route.input(ResolvedHop::default())),
@@ -391,6 +391,7 @@ impl ToyLoop {
             routes.push((*net, bgp.finish()));
         }
         match kind {
+            ChannelKind::Roa4 | ChannelKind::Roa6 | ChannelKind::Aspa => {}
             ChannelKind::Ipv4 => {
                 let mut builder = ImportBuilder::<Prefix4>::new(slices, source, None);
                 for (net, attrs) in &routes {

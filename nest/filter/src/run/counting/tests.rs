@@ -4,7 +4,7 @@ use dunlin_attr::{AttrsBuilder, Rts};
 
 use super::*;
 use crate::{
-    input::{ResolvedHop, RouteInput, Silent},
+    input::{RouteInput, Silent},
     parse::tests::parse,
     program::ChannelFilter,
     run::{Scratch, apply},
@@ -39,15 +39,7 @@ fn run_over(program: &Arc<Program>, scratch: &mut Scratch, lengths: &[u8]) {
     let attrs = AttrsBuilder::new(Rts::Static).finish();
     let filter = ChannelFilter::Program(Arc::clone(program));
     for length in lengths {
-        let input = RouteInput {
-            net: format!("0.0.0.0/{length}").parse().unwrap(),
-            attrs: &attrs,
-            protocol: "peer1",
-            from: None,
-            hop: ResolvedHop::default(),
-            interfaces: None,
-            validation: None,
-        };
+        let input = RouteInput::new(format!("0.0.0.0/{length}").parse().unwrap(), &attrs, "peer1");
         apply(&filter, scratch, &input, &mut Silent);
     }
 }

@@ -4,7 +4,7 @@ use dunlin_attr::{Attrs, AttrsBuilder, BgpNextHop, NextHop, Origin, Rts};
 use dunlin_net::as_path::AsPathBuf;
 
 use super::*;
-use crate::{explanation::place, input::ResolvedHop, parse::tests::parse};
+use crate::{explanation::place, parse::tests::parse};
 
 fn route() -> Arc<Attrs> {
     let mut builder = AttrsBuilder::new(Rts::Bgp);
@@ -21,15 +21,7 @@ fn route() -> Arc<Attrs> {
 }
 
 fn input(attrs: &Arc<Attrs>) -> RouteInput<'_> {
-    RouteInput {
-        net: "10.1.0.0/16".parse().unwrap(),
-        attrs,
-        protocol: "peer1",
-        from: None,
-        hop: ResolvedHop::default(),
-        interfaces: None,
-        validation: None,
-    }
+    RouteInput::new("10.1.0.0/16".parse().unwrap(), attrs, "peer1")
 }
 
 /// The steps of the last channel filter, a line each behind its place, and where it was decided.

@@ -1,14 +1,16 @@
 use std::sync::Arc;
 
 use dunlin_attr::Attrs;
+use dunlin_net::{Aspa, Network, Prefix, Roa4};
 use proptest::prelude::*;
 
 use super::super::{
     Scratch, run_in,
+    tests::Tables,
     tracer::{Tracer, Untraced, What},
 };
 use crate::{
-    Program, ResolvedHop, RouteInput, Verdict,
+    Program, RouteInput, Verdict,
     code::{Code, NodeId},
     flat::{Operation, Test},
     fold::tests::program,
@@ -36,19 +38,12 @@ impl<const VALUES: bool> Tracer for Tree<VALUES> {
 /// All that can be seen of a run: the verdict with line and message, what it printed, what it looked at.
 fn seen<T: Tracer>(
     program: &Program,
-    (net, attrs): (&str, &Arc<Attrs>),
+    (net, attrs): (Network, &Arc<Attrs>),
     scratch: &mut Scratch,
     tracer: &mut T,
 ) -> (String, Vec<String>, String) {
-    let input = RouteInput {
-        net: net.parse().unwrap(),
-        attrs,
-        protocol: "peer1",
-        from: None,
-        hop: ResolvedHop::default(),
-        interfaces: None,
-        validation: None,
-    };
+    let nothing_else = RouteInput::new("0.0.0.0/0".parse().unwrap(), attrs, "peer1");
+    let input = RouteInput { net, validation: Some(&Tables), ..nothing_else };
     let mut printed: Vec<String> = Vec::new();
     let verdict = match run_in(program, None, scratch, &input, &mut printed, tracer) {
         Verdict::Accept(None) => "accept".to_owned(),
@@ -61,12 +56,20 @@ fn seen<T: Tracer>(
     (verdict, printed, seen)
 }
 
+/// What routes are for: prefixes first, then what is more than a prefix.
+fn networks() -> [Network; 4] {
+    let prefix = |text: &str| text.parse::<Prefix>().unwrap();
+    let (v4, v6) = (prefix("10.1.0.0/16"), prefix("2001:db8:1::/48"));
+    let roa = Roa4::new(v4, 24, 65003).unwrap();
+    [v4.into(), v6.into(), Network::Roa4(roa), Network::Aspa(Aspa(65001))]
+}
+
 /// Runs a program in each way over each route. What it says, route by route.
 fn in_all_ways(text: &str, program: &Program) -> Vec<String> {
     let mut scratch = Scratch::default();
     let mut said = Vec::new();
     for attrs in routes() {
-        for net in ["10.1.0.0/16", "2001:db8:1::/48"] {
+        for net in networks() {
             let route = (net, &attrs);
             let flat = seen(program, route, &mut scratch, &mut Untraced);
             let values = seen(program, route, &mut scratch, &mut Tree::<true>);
@@ -167,6 +170,11 @@ fn what_is_unusual_takes_the_general_way() {
         ("bgp_community.add((7, 7)); if (7, 7) ~ bgp_community then accept; reject;", "accept"),
         ("bgp_community.empty; if (1, 1) ~ bgp_community then accept; reject;", "reject"),
         ("unset(bgp_community); if bgp_community ~ [(*, *)] then accept; reject;", "reject"),
+        // What asks tables.
+        ("if roa_check(roas4) = ROA_INVALID then reject; accept;", "reject"),
+        ("bool b = roa_check(roas4, net, 65003) != ROA_VALID; if b then reject; accept;", "accept"),
+        ("if net.len > 8 && !(roa_check(roas4) = ROA_UNKNOWN) then reject; accept;", "reject"),
+        ("if aspa_check(aspas, bgp_path, true) = ASPA_INVALID then reject; accept;", "reject"),
         // What does not nest as deep is no reason to fail.
         (
             "int n = 0; for int a in bgp_path do if a > 1 then n = n + 1; if n = 2 then accept;",

@@ -62,7 +62,8 @@ impl<K: TableKey> Table<K> {
             }
             return;
         }
-        let list = matches!(out, Out::List(_));
+        // As when each group holds something else: those that keep theirs are looked at by themselves.
+        let list = matches!(out, Out::List(_)) || self.exports.rechecking;
         match change.new {
             Some(best) if row.all_as_is && !self.exports.limited && !list => {
                 self.export_best(net, change, best, env);
@@ -123,6 +124,10 @@ impl<K: TableKey> Table<K> {
     fn export_to(&mut self, group: usize, net: u32, change: Change, env: &Env<'_>) -> Option<Best> {
         let key = self.nets[net].key;
         let old = self.exports.old.get(group).copied().flatten();
+        let slot = self.exports.groups[group].as_ref()?;
+        if slot.keeps && !change.is_news() && !(slot.feeding && change.moved) {
+            return old;
+        }
         let verdict = self.exports.row.verdict(group).unwrap_or(Verdict::Refused);
         let result = change.new.and_then(|best| verdict.result(best));
         let slot = self.exports.groups[group].as_mut()?;

@@ -57,6 +57,8 @@ pub(crate) struct Slot<K> {
     fed: bool,
     /// Members that may hold what this group does not.
     resyncs: u32,
+    /// In this turn: routes that are the same are not judged again.
+    keeps: bool,
     routes: Vec<OutRoute>,
     deltas: Vec<Delta<K>>,
     /// How many the last batch had.
@@ -85,6 +87,8 @@ pub(crate) struct Exports<K> {
     generation: u32,
     /// The highest generation of a group that is still there.
     newest: u32,
+    /// In this turn routes are judged again, for some groups.
+    rechecking: bool,
     /// Some group has an export limit.
     limited: bool,
     /// Some group has a member that may hold what the group does not.
@@ -112,6 +116,7 @@ impl<K: TableKey> Slot<K> {
             feeding: false,
             fed: false,
             resyncs: 0,
+            keeps: false,
             exporter,
             routes: Vec::new(),
             deltas: Vec::new(),
@@ -219,6 +224,7 @@ impl<K: TableKey> Exports<K> {
             live: 0,
             generation: 0,
             newest: 0,
+            rechecking: false,
             limited: false,
             resyncing: false,
             old: Vec::new(),
@@ -265,6 +271,27 @@ impl<K: TableKey> Exports<K> {
         }
         self.groups_changed();
         true
+    }
+
+    /// Whether what some group is told depends on a ROA or ASPA table.
+    pub(crate) fn rechecks(&self, table: &str) -> bool {
+        self.groups.iter().flatten().any(|slot| slot.exporter.policy.rechecks(table))
+    }
+
+    /// Routes are judged again in this turn because a ROA or ASPA table has changed: for the groups that
+    /// want that.
+    pub(crate) fn begin_recheck(&mut self, table: &str) {
+        self.rechecking = true;
+        for slot in self.groups.iter_mut().flatten() {
+            slot.keeps = !slot.exporter.policy.rechecks(table);
+        }
+    }
+
+    /// The turn ends.
+    pub(crate) fn end_recheck(&mut self) {
+        if core::mem::take(&mut self.rechecking) {
+            self.groups.iter_mut().flatten().for_each(|slot| slot.keeps = false);
+        }
     }
 
     pub(crate) fn find_group(&self, id: ExporterId) -> Option<usize> {

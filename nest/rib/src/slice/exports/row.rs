@@ -194,11 +194,12 @@ impl<K: TableKey> Table<K> {
         let source = &env.sources.at(best.source).source;
         let next_hop = self.hop_state(best.set);
         let view = RouteView {
-            net: self.nets[net].key.prefix(),
+            net: self.nets[net].key.network(),
             attrs: self.sets.set(best.set),
             source,
             next_hop: &next_hop,
             changed: time_of(self.best(net).map_or(0, |route| self.routes[route].changed)),
+            validation: &**env.validated,
         };
         let policy = &slot.exporter.policy;
         env.scratch.look_away();

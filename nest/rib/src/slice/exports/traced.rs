@@ -69,11 +69,11 @@ impl<K: TableKey> Table<K> {
                 Some(Became::Removed) => former,
                 _ => new.map(|best| self.out_route(best, env)),
             };
-            self.note_told(net, group, became, route, 0);
+            self.note_told(net, group, became, route, 0, env);
             let is_news = change.is_news() || old.is_some();
             if new.is_none() && change.new.is_some() && is_news {
                 let route = change.new.map(|best| self.out_route(best, env));
-                self.note_told(net, group, self.rejection(group), route, 0);
+                self.note_told(net, group, self.rejection(group), route, 0, env);
             }
         }
     }
@@ -85,7 +85,7 @@ impl<K: TableKey> Table<K> {
         let held = self.held_by(net, group, best);
         let became = if held.is_some() { Some(Became::Added) } else { self.rejection(group) };
         let route = held.or(best).map(|best| self.out_route(best, env));
-        self.note_told(net, group, became, route, token);
+        self.note_told(net, group, became, route, token, env);
     }
 
     /// Why a group does not get the best route.
@@ -104,14 +104,18 @@ impl<K: TableKey> Table<K> {
         became: Option<Became>,
         route: Option<OutRoute>,
         token: u32,
+        env: &Env<'_>,
     ) {
         let changed = self.best_changed(net);
-        let net = self.nets[net].key.prefix();
+        let net = self.nets[net].key.network();
         let (Some(became), Some(route)) = (became, route) else { return };
         let Some(Some(slot)) = self.exports.groups.get_mut(group) else { return };
         if slot.is_traced() {
             let by_policy = matches!(became, Became::Refused | Became::Filtered);
-            let policy = by_policy.then(|| Policy(Arc::clone(&slot.exporter.policy)));
+            let policy = by_policy.then(|| Policy {
+                policy: Arc::clone(&slot.exporter.policy),
+                validated: Arc::clone(env.validated),
+            });
             slot.told.push(Told { net, became, route, changed, token, policy });
         }
     }

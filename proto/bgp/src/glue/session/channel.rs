@@ -264,6 +264,7 @@ impl Session {
         source.preference = config.preference;
         source.limits = config.import_limits();
         source.trace = Some(self.environment.log.routes(config.kind));
+        source.set_rpki_reload(config.rpki_reload);
         source.counters = Arc::clone(self.import_counters(config.kind));
         source
     }
@@ -282,10 +283,7 @@ impl Session {
 
     pub(super) fn import_counters(&self, kind: ChannelKind) -> &Arc<ImportCounters> {
         let [ipv4, ipv6] = &self.counters;
-        match kind {
-            ChannelKind::Ipv4 => ipv4,
-            ChannelKind::Ipv6 => ipv6,
-        }
+        if kind == ChannelKind::Ipv6 { ipv6 } else { ipv4 }
     }
 
     /// The session is no more: takes everything out of the tables.

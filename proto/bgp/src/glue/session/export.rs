@@ -230,6 +230,7 @@ impl Session {
         let log = self.environment.log.log().clone();
         let policy =
             BgpPolicy::new(rules, config.export.clone(), log).with_former(channel.former.clone());
+        let policy = policy.with_rpki_reload(config.rpki_reload);
         Some((policy, self.encoder(up, channel, options), self.neighbor()?))
     }
 

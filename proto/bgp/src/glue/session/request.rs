@@ -43,6 +43,9 @@ impl Session {
                 differences.iter().any(|difference| difference.reloads(kind.keyword(), effect))
             };
             let (import, export) = (reloads(Effect::Import), reloads(Effect::Export));
+            if let Some(live) = self.up.as_deref().and_then(|up| up.channel(family)) {
+                live.source.set_rpki_reload(channel.rpki_reload);
+            }
             match soft {
                 None => {
                     if import {

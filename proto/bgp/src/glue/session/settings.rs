@@ -12,12 +12,9 @@ use crate::wire::decode::DecodeRules;
 use crate::wire::encode::PeerKind;
 use crate::wire::{Carried, FamilySet};
 
-/// The family of a channel.
+/// The family of a channel, which is of one of the two kinds that BGP has.
 pub(super) const fn family(kind: ChannelKind) -> Carried {
-    match kind {
-        ChannelKind::Ipv4 => Carried::Ipv4,
-        ChannelKind::Ipv6 => Carried::Ipv6,
-    }
+    if matches!(kind, ChannelKind::Ipv6) { Carried::Ipv6 } else { Carried::Ipv4 }
 }
 
 /// The channel of a family.
