@@ -56,6 +56,20 @@ impl fmt::Debug for Grammar {
     }
 }
 
+/// All passwords of a block, in `passwords` or not.
+pub(crate) fn passwords(block: &Statements) -> Vec<&Said> {
+    let plain = block.all("password").chain(block.all("key"));
+    plain.chain(block.all("passwords").flat_map(|all| &all.block().0)).collect()
+}
+
+/// Passwords whose algorithm begins with one of these words.
+pub(crate) fn signed_by<'a>(block: &'a Statements, words: &[&str]) -> Option<&'a Said> {
+    passwords(block).into_iter().find(|password| {
+        let algorithm = password.block().last("algorithm").and_then(Said::word);
+        algorithm.is_some_and(|name| words.iter().any(|word| name.starts_with(word)))
+    })
+}
+
 /// A section that has been read, on its way to be checked as a whole.
 #[derive(Debug)]
 pub struct Check<'a> {

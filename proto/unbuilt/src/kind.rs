@@ -55,6 +55,10 @@ impl ProtocolKind for Declared {
         self.0.templates
     }
 
+    fn labels_vrfs(&self) -> bool {
+        self.0.keyword == "l3vpn"
+    }
+
     fn section(&self) -> Box<dyn Section> {
         let (head, said) = (None, Statements::default());
         Box::new(Reading { kind: *self, head, said })

@@ -1,9 +1,9 @@
 //! Babel (RFC 8966).
 
-use dunlin_core::config::grammar::{PASSWORDS, Part, Rule, rule, switch};
+use dunlin_core::config::grammar::{PASSWORDS, Part, Rule, Said, rule, switch};
 use dunlin_core::protocol::{ChannelKind, Needed, OtherChannel, Phase};
 
-use crate::grammar::{Channels, Check, Grammar};
+use crate::grammar::{Channels, Check, Grammar, passwords, signed_by};
 
 /// Intervals fit into 16 bits of centiseconds.
 const INTERVAL: Part = Part::Time(10, 655_350);
@@ -71,10 +71,21 @@ fn check(check: &mut Check<'_>) {
         {
             check.error_at(interface.place, "Min RTT must be smaller than max RTT");
         }
-        let passwords = ["password", "key", "passwords"].iter().any(|words| block.has(words));
+        let passwords = !passwords(block).is_empty();
         let signed = block.last("authentication").is_some_and(|said| !said.has_word("none"));
         if signed && !passwords {
             check.error_at(interface.place, "No passwords specified for authentication");
         }
+        if passwords && !signed {
+            let text = "Authentication and password options should be used together";
+            check.error_at(interface.place, text);
+        }
+        let keyed = signed_by(block, &["keyed"]);
+        check.forbid_said(keyed, "Only HMAC and Blake2 algorithms are supported");
+        let of_family = |said: &&Said, ipv6| said.ip().is_some_and(|ip| ip.is_ipv6() == ipv6);
+        let wrong = block.last("next hop ipv4").filter(|said| of_family(said, true));
+        check.forbid_said(wrong, "Must be an IPv4 address");
+        let wrong = block.last("next hop ipv6").filter(|said| of_family(said, false));
+        check.forbid_said(wrong, "Must be an IPv6 address");
     }
 }

@@ -3,7 +3,7 @@
 use dunlin_core::config::grammar::{PASSWORDS, Part, Rule, Said, Statements, rule, switch};
 use dunlin_core::protocol::Phase;
 
-use crate::grammar::{Channels, Check, Grammar};
+use crate::grammar::{Channels, Check, Grammar, passwords};
 
 const AUTHENTICATION: &[&str] =
     &["none", "simple", "keyed md5", "keyed sha1", "meticulous keyed md5", "meticulous keyed sha1"];
@@ -81,9 +81,6 @@ fn check_neighbor(check: &mut Check<'_>, neighbor: &Said) {
 
 /// Packets of BFD say by themselves how they are signed.
 fn check_session(check: &mut Check<'_>, session: &Statements) {
-    let passwords = session.all("password").chain(session.all("key"));
-    let wrapped = session.all("passwords").flat_map(|all| &all.block().0);
-    let named = |said: &&Said| said.block().has("algorithm");
-    let wrong: Vec<&Said> = passwords.chain(wrapped).filter(named).collect();
-    check.forbid_said(wrong, "Password algorithm option not available in BFD protocol");
+    let named = passwords(session).into_iter().filter(|said| said.block().has("algorithm"));
+    check.forbid_said(named, "Password algorithm option not available in BFD protocol");
 }

@@ -1,9 +1,13 @@
 //! OSPF, versions 2 (RFC 2328) and 3 (RFC 5340).
 
+use dunlin_conf::InterfacePattern;
 use dunlin_core::config::grammar::{PASSWORDS, Part, Rule, Said, rule, switch};
-use dunlin_core::protocol::{ChannelKind, Needed, OtherChannel, Phase};
+use dunlin_core::protocol::{
+    ChannelConfig, ChannelKind, Needed, OtherChannel, OtherChannelConfig, Phase,
+};
+use dunlin_filter::ChannelFilter;
 
-use crate::grammar::{Channels, Check, Grammar};
+use crate::grammar::{Channels, Check, Grammar, signed_by};
 
 const TYPES: &[&str] = &[
     "broadcast",
@@ -143,6 +147,11 @@ fn check(check: &mut Check<'_>) {
     let is_v3 = check.head == Some("v3");
     check.one_channel();
     let ipv6 = check.config.channel(ChannelKind::Ipv6).is_some();
+    let own = |channel: &OtherChannelConfig| channel.channel != OtherChannel::IPV6_MULTICAST;
+    let other = check.config.channel(ChannelKind::Ipv4).is_some()
+        || check.config.others.iter().filter(|other| other.channel != OtherChannel::MPLS).any(own);
+    let only_ipv6 = is_v3 && !check.said.is_on("rfc5838", true);
+    check.forbid(only_ipv6 && other, "Different channel type");
     check.forbid(!is_v3 && ipv6, "OSPFv2 cannot have an ipv6 channel");
     check.need("area", "No configured areas in OSPF");
     let (wrong, text): (&[&str], &str) = match is_v3 {
@@ -160,6 +169,10 @@ fn check(check: &mut Check<'_>) {
         }
         check_area(check, area, is_v3);
     }
+    let exports = |channel: &ChannelConfig| !matches!(channel.export, ChannelFilter::Reject);
+    let lone_stub = matches!(&areas[..], [area] if area.block().is_on("stub", false));
+    let asbr = lone_stub && check.config.channels.iter().any(exports);
+    check.forbid(asbr, "ASBR must be in non-stub area");
     let links = areas.iter().any(|area| area.block().has("virtual link"));
     check.forbid(links && areas.len() < 2, "Vlinks cannot be used on single area router");
 }
@@ -171,28 +184,75 @@ fn check_area(check: &mut Check<'_>, area: &Said, is_v3: bool) {
     if backbone && special {
         check.error_at(area.place, "Backbone area cannot be stub/NSSA");
     }
+    let summed = block.is_on("nssa", false) && block.is_on("summary", false);
+    if block.is_on("default nssa", false) && !summed {
+        let text = "Only NSSA areas with summary propagation can use NSSA default route";
+        check.error_at(area.place, text);
+    }
     let links: Vec<&Said> = block.all("virtual link").collect();
     if backbone || special {
         check.forbid_said(links.iter().copied(), "Vlinks cannot be used in this area");
     }
     for interface in block.all("interface").chain(links) {
-        let options = interface.block();
-        if is_v3 {
-            let simple = options.last("authentication").filter(|said| said.has_word("simple"));
-            check.forbid_said(simple, "Plaintext authentication not supported in OSPFv3");
-            for words in ["ptp netmask", "real broadcast"] {
-                check.forbid_said(options.last(words), "This option requires OSPFv2");
-            }
-        } else {
-            let words = ["link lsa suppression"];
-            check
-                .forbid_said(options.last(words[0]), "Link LSA suppression option requires OSPFv3");
+        check_timers(check, interface);
+        match is_v3 {
+            true => check_interface_v3(check, interface),
+            false => check.forbid_said(
+                interface.block().last("link lsa suppression"),
+                "Link LSA suppression option requires OSPFv3",
+            ),
         }
-        let (hello, dead) = (options.number("hello"), options.number("dead"));
-        if let (Some(hello), Some(dead)) = (hello, dead)
-            && dead <= hello
-        {
-            check.error_at(interface.place, "Dead time must be greater than hello time");
+    }
+}
+
+fn check_timers(check: &mut Check<'_>, interface: &Said) {
+    let options = interface.block();
+    for (words, name) in
+        [("dead", "Dead interval"), ("wait", "Wait interval"), ("retransmit", "Retransmit int")]
+    {
+        if options.number(words) == Some(1) {
+            check.error_at(interface.place, &format!("{name} must be greater than one"));
         }
+    }
+    let (hello, dead) = (options.number("hello"), options.number("dead"));
+    if let (Some(hello), Some(dead)) = (hello, dead)
+        && dead <= hello
+    {
+        check.error_at(interface.place, "Dead time must be greater than hello time");
+    }
+}
+
+fn check_interface_v3(check: &mut Check<'_>, interface: &Said) {
+    let options = interface.block();
+    // It speaks by link-local addresses: which others an interface has is nothing to it.
+    let by_address = interface.interfaces().is_some_and(InterfacePattern::has_prefixes);
+    let by_address = Some(interface).filter(|_| by_address);
+    check.forbid_said(by_address, "Interface name/mask expected, not IP prefix");
+    let simple = options.last("authentication").filter(|said| said.has_word("simple"));
+    check.forbid_said(simple, "Plaintext authentication not supported in OSPFv3");
+    for words in ["ptp netmask", "ptp address", "real broadcast"] {
+        check.forbid_said(options.last(words), "This option requires OSPFv2");
+    }
+    let keyed = signed_by(options, &["keyed", "blake2"]);
+    check.forbid_said(keyed, "Keyed hash algorithms are not allowed, use HMAC algorithms");
+    check_instance(check, interface);
+}
+
+/// Each family has instance ids of its own (RFC 5838, section 2.1).
+fn check_instance(check: &mut Check<'_>, interface: &Said) {
+    if !check.said.is_on("rfc5838", true) {
+        return;
+    }
+    let multicast = [OtherChannel::IPV4_MULTICAST, OtherChannel::IPV6_MULTICAST];
+    let is_multicast = check.config.others.iter().any(|other| multicast.contains(&other.channel));
+    let ipv4 = check.config.channel(ChannelKind::Ipv4).is_some()
+        || check.config.others.iter().any(|other| other.channel == multicast[0]);
+    let first = 64 * u32::from(ipv4) + 32 * u32::from(is_multicast);
+    // A virtual link has its neighbour's id in front.
+    let at = usize::from(interface.words == "virtual link");
+    let id = interface.numbers().nth(at).or(check.said.number("instance id")).unwrap_or(first);
+    if !(first..first + 32).contains(&id) {
+        let text = format!("Instance ID {id} invalid for given channel type");
+        check.error_at(interface.place, &text);
     }
 }

@@ -1,6 +1,6 @@
 //! Router advertisements (RFC 4861).
 
-use dunlin_core::config::grammar::{Part, Rule, rule, switch};
+use dunlin_core::config::grammar::{Given, Part, Rule, Said, Statements, rule, switch};
 use dunlin_core::protocol::{ChannelKind, Needed, OtherChannel, Phase};
 
 use crate::grammar::{Channels, Check, Grammar};
@@ -94,6 +94,10 @@ pub(super) static GRAMMAR: Grammar = Grammar {
     check,
 };
 
+/// Zero, or so long that the next advertisement comes in time.
+const LIFETIMES: [&str; 4] =
+    ["default lifetime", "route lifetime", "prefix linger time", "route linger time"];
+
 fn check(check: &mut Check<'_>) {
     let discovers = check.config.others.iter().any(|o| o.channel == OtherChannel::NEIGHBORS);
     for interface in check.said.all("interface") {
@@ -103,20 +107,53 @@ fn check(check: &mut Check<'_>) {
             check
                 .error_at(interface.place, "Min RA interval must be at most 3/4 * Max RA interval");
         }
-        if block.number("default lifetime").is_some_and(|life| life != 0 && life < max) {
-            check.error_at(
-                interface.place,
-                "Default lifetime must be either 0 or at least Max RA interval",
-            );
+        for words in LIFETIMES {
+            if block.number(words).is_some_and(|life| life != 0 && life < max) {
+                let name = format!("{}{}", words[..1].to_uppercase(), &words[1..]);
+                let text = format!("{name} must be either 0 or at least Max RA interval");
+                check.error_at(interface.place, &text);
+            }
         }
+        check_advertised(check, block);
         if block.is_on("router discovery", false) && !discovers {
             check.error_at(interface.place, "Router discovery requires the neighbors channel");
         }
     }
-    if let Some(trigger) = check.said.last("trigger") {
-        let wrong = trigger.values.iter().any(|given| {
-            matches!(given, dunlin_core::config::grammar::Given::Prefix(p) if p.addr().is_ipv4())
-        });
-        check.forbid_said(Some(trigger).filter(|_| wrong), "Trigger prefix must be IPv6");
+    check_advertised(check, check.said);
+    let trigger = check.said.last("trigger").filter(|said| has_ipv4(said));
+    check.forbid_said(trigger, "Trigger prefix must be IPv6");
+}
+
+/// What an interface has of its own, or all have.
+fn check_advertised(check: &mut Check<'_>, block: &Statements) {
+    for prefix in block.all("prefix") {
+        check.forbid_said(Some(prefix).filter(|said| has_ipv4(said)), "Prefix must be IPv6");
+        let times = prefix.block();
+        let valid = times.number("valid lifetime").unwrap_or(86_400);
+        if times.number("preferred lifetime").unwrap_or(14_400) > valid {
+            check.error_at(prefix.place, "Preferred lifetime must be at most Valid lifetime");
+        }
     }
+    for (words, item, text) in [
+        ("rdnss", "ns", "No nameserver in RDNSS section"),
+        ("dnssl", "domain", "No domain in DNSSL section"),
+    ] {
+        let sections = block.all(words).filter(|said| matches!(said.values[..], [Given::Block(_)]));
+        check.forbid_said(sections.filter(|said| !said.block().has(item)), text);
+    }
+    let lists = block.all("dnssl");
+    let domains = lists.flat_map(|said| core::iter::once(said).chain(said.block().all("domain")));
+    let wrong = domains.filter(|said| said.text().is_some_and(|name| !is_domain(name)));
+    check.forbid_said(wrong, "Invalid domain name");
+}
+
+fn has_ipv4(said: &Said) -> bool {
+    said.values
+        .iter()
+        .any(|given| matches!(given, Given::Prefix(prefix) if prefix.addr().is_ipv4()))
+}
+
+/// Labels of 1 to 63 bytes that fit into a message (RFC 1035, section 3.1), without a dot behind the last.
+fn is_domain(name: &str) -> bool {
+    name.len() <= 253 && name.split('.').all(|label| (1..=63).contains(&label.len()))
 }

@@ -1,9 +1,9 @@
 //! RIP (RFC 2453) and RIPng (RFC 2080).
 
-use dunlin_core::config::grammar::{PASSWORDS, Part, Rule, rule, switch};
+use dunlin_core::config::grammar::{PASSWORDS, Part, Rule, Said, rule, switch};
 use dunlin_core::protocol::{ChannelKind, Needed, OtherChannel, Phase};
 
-use crate::grammar::{Channels, Check, Grammar};
+use crate::grammar::{Channels, Check, Grammar, passwords};
 
 /// Seconds, as timers have them.
 const SECONDS: Part = Part::Number(1, 65535);
@@ -75,7 +75,12 @@ fn check(check: &mut Check<'_>) {
             for words in ["mode", "version", "version only", "check zero", "authentication"] {
                 check.forbid_said(block.last(words), "This option requires RIPv2");
             }
+            let passwords = passwords(block);
+            check.forbid_said(passwords, "Authentication not supported in RIPng");
         }
+        let other_family = |said: &&Said| said.ip().is_some_and(|ip| ip.is_ipv6() != is_ng);
+        let address = block.last("address").filter(other_family);
+        check.forbid_said(address, "IP address version mismatch");
         let (update, timeout) = (block.number("update time"), block.number("timeout time"));
         if let (Some(update), Some(timeout)) = (update, timeout)
             && timeout < update

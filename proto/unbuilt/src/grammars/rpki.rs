@@ -1,7 +1,7 @@
 //! The client of a cache of route origins (RFC 8210).
 
 use dunlin_core::config::grammar::{Part, Rule, rule, switch};
-use dunlin_core::protocol::{Needed, OtherChannel, Phase};
+use dunlin_core::protocol::{ChannelKind, Needed, Phase};
 
 use crate::grammar::{Channels, Check, Grammar};
 
@@ -44,8 +44,8 @@ pub(super) static GRAMMAR: Grammar = Grammar {
     heads: &[],
     templates: true,
     channels: Channels {
-        kinds: &[],
-        others: &[OtherChannel::ROA4, OtherChannel::ROA6, OtherChannel::ASPA],
+        kinds: &[ChannelKind::Roa4, ChannelKind::Roa6, ChannelKind::Aspa],
+        others: &[],
         needed: Needed::Some,
         preference: 100,
         export: false,
@@ -57,6 +57,7 @@ pub(super) static GRAMMAR: Grammar = Grammar {
 fn check(check: &mut Check<'_>) {
     let said = check.said;
     check.need("remote", "IP address or hostname of cache server must be set");
+    check.forbid_said(said.all("remote").nth(1), "Only one cache server per protocol allowed");
     let (min, max) = (said.number("min version"), said.number("max version"));
     check.ordered(min, max.or(Some(2)), "Min version exceeds max version");
     if let Some(ssh) = said.last("transport ssh") {

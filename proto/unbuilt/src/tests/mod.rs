@@ -89,6 +89,18 @@ fn a_section_that_would_be_started_is_warned_of() {
 }
 
 #[test]
+fn secrets_are_named_by_constants() {
+    for key in ["\"text\"", "hex:01:02:03", "from_hex(\"010203\")"] {
+        let text = format!(
+            "define KEY = {key}; protocol rip {{ interface \"x\" {{ password KEY; key KEY; }}; }}"
+        );
+        assert!(load(&text).is_ok(), "{key}");
+    }
+    let refused = load("define KEY = 5; protocol rip { interface \"x\" { password KEY; }; }");
+    assert_eq!(refused.unwrap_err().lines().next().unwrap(), "t.conf:1:57 String expected");
+}
+
+#[test]
 fn a_disabled_one_is_not_warned_of() {
     let config = load("protocol bfd { disabled; interface \"x\" { interval 1 s; }; }").unwrap();
     assert!(config.warnings.is_empty(), "{:?}", config.warnings);
