@@ -102,6 +102,7 @@ UP_CHANNEL = {
     ("every channel", "import limit"): ("", "import limit 90;"),
     ("every channel", "export limit"): ("export limit 80;", "export limit 90;"),
     ("every channel", "debug"): ("", "debug all;"),
+    ("every channel", "rpki reload"): ("", "rpki reload off;"),
     ("bgp channel", "next hop self"): ("", "next hop self;"),
     ("bgp channel", "next hop keep"): ("", "next hop keep;"),
     ("bgp channel", "mandatory"): ("", "mandatory;"),

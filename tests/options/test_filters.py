@@ -3,7 +3,8 @@
 from harness.lab import wait_for
 from harness.routes import Route
 from harness.runner import require, test
-from world import DUT_AS, World, settle
+from harness.wire import OPTIONAL, PARTIAL, TRANSITIVE, attribute, attributes, nlri, update
+from world import DUT_AS, P, Q, World, settle
 
 # The /16 that the routes are in; what shows that all of them have passed is let through.
 INSIDE = ("10.0", "10.1", "172.16", "192.168", "198.51")
@@ -218,3 +219,43 @@ def filters_on_ipv6():
         require(told.communities == ("65001:6",) and told.next_hop == world.here.local6, f"{told}")
         require(six.wait_route("2001:db8:1::/48").med == 48, f"{six.routes}")
         require("fd00::/16" not in six.table, "a rejected route is sent")
+
+
+@test(timeout=40)
+def attributes_of_bgp_by_number():
+    # What nobody knows but those who give it a name: it comes, is read, changed and removed, and goes.
+    given = "attribute bgp 99 bytestring x_given; attribute bgp 254 bytestring x_own;"
+    known, way = OPTIONAL | TRANSITIVE | PARTIAL, 99
+    with World() as world:
+        channel = lambda body: f"import none; export filter {{ {body} accept; }};"
+        peers = {name: world.peer(name, channel=channel(body)) for name, body in {
+            "as_it_is": "",
+            "by_value": "if x_given != hex:de:ad then reject;",
+            "without": "if defined(x_given) then reject;",
+            "changed": "x_given = hex:01:02:03;",
+            "made": "x_own = hex:be:ef;",
+            "removed": "unset(x_given);",
+        }.items()}
+        feed = world.feeder()
+        world.start(extra=given)
+        attrs = attributes(feed.route())
+        local = attribute(OPTIONAL, 98, b"here")
+        with_it = attrs + local + attribute(known, way, b"\xde\xad")
+        # Networks of one /16 go out in the order in which they came.
+        last = "198.18.3.0/24"
+        feed.send(update(with_it, nlri(P)) + update(attrs, nlri(Q)) + update(with_it, nlri(last)))
+
+        def sent(name, prefix, number=way):
+            world.peers[name].wait_route(prefix)
+            return dict(peers[name].table[prefix]).get(number)
+
+        require(sent("as_it_is", P) == (known, b"\xde\xad"), "what came does not go on")
+        require(sent("as_it_is", Q) is None and sent("as_it_is", P, 98) is None, "what did not come, or must not, goes on")
+        require(sent("by_value", last) == (known, b"\xde\xad") and Q not in peers["by_value"].table, "it is not read")
+        require(sent("without", Q) is None and P not in peers["without"].table, "that it is there does not show")
+        for prefix in (P, Q):
+            flags, value = sent("changed", prefix)
+            require(flags & (OPTIONAL | TRANSITIVE) == OPTIONAL | TRANSITIVE and value == b"\1\2\3", f"{flags:#x} {value!r}")
+            require(sent("made", prefix, 254) == (OPTIONAL | TRANSITIVE, b"\xbe\xef"), f"{sent('made', prefix, 254)}")
+            require(sent("removed", prefix) is None, "what is removed is sent")
+        require("bgp_unknown_0x63: de:ad" in world.ask(f"show route {P} all"), world.ask(f"show route {P} all"))

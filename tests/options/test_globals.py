@@ -1,6 +1,7 @@
 """What stands outside protocols."""
 
 import json
+import pathlib
 import re
 import socket
 import subprocess
@@ -10,6 +11,8 @@ from harness.dut import Dut, binary
 from harness.lab import Lab, wait_for
 from harness.runner import require, test
 from world import DUT_AS, P, Q, World, quiet
+
+MANUAL = pathlib.Path(__file__).resolve().parents[2] / "doc" / "manual" / "configuration.md"
 
 IDLE = "protocol device { }"
 
@@ -261,6 +264,23 @@ def debug_of_routes_and_filters():
         log = world.dut.log.read_text()
         for odd in ["x_filters.ipv4 > added", "x_filtering.ipv4 < added", "x_routes.ipv4 < "]:
             require(odd not in log, f"{odd} though its flag is off")
+
+
+@test(timeout=40)
+def traces_of_routes_as_in_the_manual():
+    text = MANUAL.read_text().split("\n### Tracing\n", 1)[1].split("\n### ", 1)[0]
+    lines = re.findall(r"^    (\w.*)$", text, re.M)
+    require(len(lines) > 4, "the manual shows no traces")
+    with World() as world:
+        world.add("protocol static x_static1 { ipv4; route 198.51.100.0/24 blackhole; }")
+        feed = world.feeder("peer1", channel="import where net != 10.9.0.0/16; export all;")
+        world.peer("peer2", channel="import none; export where net != 10.20.0.0/16;")
+        world.start(extra="debug protocols { routes, filters }; debug tables { routes };")
+        feed.feed("10.9.0.0/16", "10.20.0.0/16")
+        for line in lines:
+            named = re.sub(r"(?=(static1|peer[12])\b)", "x_", line)
+            text, _, place = named.partition(" at ")
+            world.wait_log("<TRACE> " + re.escape(text) + (r" at \S+:\d+:\d+$" if place else "$"))
 
 
 @test(timeout=40)

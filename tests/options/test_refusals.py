@@ -29,6 +29,8 @@ REFUSED = {
     "channel": {
         "secondary on;": "BGP with secondary option requires sorted table",
         "export block x;": "syntax error, unexpected CF_SYM_UNDEFINED, expecting NUM or CF_SYM_KNOWN or '('",
+        "validate on;": "Validate option limited to flowspec channels",
+        "base table master4;": "Base table option limited to flowspec channels",
         "add paths maybe;": "syntax error, unexpected CF_SYM_UNDEFINED, expecting NUM or CF_SYM_KNOWN or '('",
     },
     "static": {
@@ -43,15 +45,14 @@ REFUSED = {
 }
 # Read, checked, and said to do nothing yet; a daemon starts only without them.
 SAID = {
-    "top": ["roa4 table r;", "flow4 table f;", "vpn4 table v;", "eth table e;", "ipv6 sadr table s;", "mrtdump \"x\";",
+    "top": ["mpls table m;", "flow4 table f;", "vpn4 table v;", "eth table e;", "ipv6 sadr table s;", "mrtdump \"x\";",
             "graceful restart wait 1;", "mpls domain d;", "log udp 192.0.2.1 all;", "log fixed \"x\" 1000 all;",
             "debug show route all;"],
     "own": ["enable enhanced route refresh;", "tx size warning 9;", "graceful restart aware;", "bfd on;", "bfd graceful;",
             "graceful restart on;", "long lived graceful restart on;", "mrtdump all;", "deterministic med on;",
             "ipv6 multicast { import all; export all; };", "disable rx on;"],
     "channel": ["export block 5;", "export table on;", "add paths on;", "add paths rx;", "extended next hop on;", "aigp on;",
-                "cost 5;", "graceful restart on;", "long lived graceful restart on;", "validate on;",
-                "base table master4;"],
+                "cost 5;", "graceful restart on;", "long lived graceful restart on;"],
     "static": ["route 192.0.2.0/24 via 192.0.2.1 bfd;"],
 }
 # Read and checked; a protocol does not start with them in any case, because it would not do what is written.
@@ -83,12 +84,12 @@ IDLE = {
         "sorted": (";", "order"), "trie": (";", "without a trie"), "gc threshold": ("5;", "nothing to collect"),
         "gc period": ("60 s;", "nothing to collect"), "cork threshold": ("1 2;", "each session"),
         "export settle time": ("1 s 2 s;", "none waits"), "route refresh export settle time": ("1 s 2 s;", "none waits"),
-        "min settle time": ("1 s;", "none waits"), "max settle time": ("1 s;", "none waits"),
-        "digest settle time": ("1 s 2 s;", "no ROA"),
+        "min settle time": ("1 s;", "ROA"), "max settle time": ("1 s;", "ROA"),
+        "digest settle time": ("1 s 2 s;", "ROA"),
     },
     "table_word": {"sorted": (";", "order")},
     "own": {"setkey": ("off;", "own socket")},
-    "channel": {"rpki reload": ("on;", "ROA"), "export settle time": ("1 s 2 s;", "none waits"),
+    "channel": {"export settle time": ("1 s 2 s;", "none waits"),
                 "missing lladdr": ("self;", "link-local")},
     "static_channel": {"export": ("all;", "static takes no routes"), "export limit": ("9;", "static takes no routes")},
     "static_hop": {"onlink": (";", "interface itself")},

@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops where something fails")]
 
+#[path = "../../../tests/skipped.rs"]
+mod skipped;
+
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
@@ -167,8 +170,7 @@ fn start_bird(scratch: &Scratch) -> Option<Bird> {
 fn works_with_bird() {
     let scratch = Scratch::new("bird");
     let Some(mut bird) = start_bird(&scratch) else {
-        eprintln!("not run: BIRD is not installed (Debian: bird2)");
-        return;
+        return skipped::skip("works_with_bird", "BIRD is not installed (Debian: bird2)");
     };
     let socket = scratch.file("bird.ctl");
     let mut tries = 0;

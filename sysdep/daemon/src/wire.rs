@@ -16,6 +16,8 @@ use dunlin_rib::import::Slices;
 use dunlin_rib::registry::{Registry, RegistryMessage};
 use dunlin_rib::resolver::{Resolver, ResolverMessage};
 use dunlin_rib::slice::{Slice, SliceMessage};
+use dunlin_rib::validation::validator::{Validator, ValidatorMessage};
+use dunlin_rib::validation::{Validated, ValidatedNow};
 use dunlin_runtime::{
     Address, Class, GroupOptions, LogLevel, LogRecord, Runtime, RuntimeHandle, RuntimeOptions,
     Threads,
@@ -122,14 +124,19 @@ pub(crate) fn rib(runtime: &RuntimeHandle, slices: u32) -> Rib {
         runtime.spawn(&format!("slice{number}"), Class::Routing, Slice::new(id))
     };
     let slices = Slices::new((0..slices).map(slice).collect());
+    let validated = ValidatedNow::new(Validated::default());
+    let validator = runtime.spawn("validator", Class::Routing, Validator::new(validated.clone()));
     slices.send_all(Class::Routing, || SliceMessage::Start {
         slices: slices.clone(),
         resolver: resolver.clone(),
+        validated: validated.clone(),
     });
     // Loops that have just been started take messages.
     let _ = resolver.send(Class::Routing, ResolverMessage::Start(slices.clone()));
     let _ = registry.send(Class::Control, RegistryMessage::Start(slices.clone()));
-    Rib::new(slices, registry, resolver)
+    let start = ValidatorMessage::Start(slices.clone(), validator.clone());
+    let _ = validator.send(Class::Routing, start);
+    Rib::new(slices, registry, resolver, (validated, validator))
 }
 
 /// Starts the manager and with it everything that the configuration names. `system` is given the

@@ -53,9 +53,16 @@ fn after_a_kill_the_records_are_read_and_the_next_daemon_names_them() {
     let some = trace(&place, &["-n", "3", "--class", "control", "dunlin.trace"]);
     assert_eq!(some.lines().count(), 5, "{some}");
     assert!(some.lines().skip(2).all(|line| line.contains(" control ")), "{some}");
-    for form in ["--json", "--chrome"] {
-        assert!(trace(&place, &[form, "dunlin.trace"]).starts_with('{'), "{form}");
-    }
+    let records = dead.lines().count() - 2;
+    let json = trace(&place, &["--json", "dunlin.trace"]);
+    let lines = json.lines().map(|line| serde_json::from_str(line).unwrap());
+    let lines: Vec<serde_json::Value> = lines.collect();
+    assert_eq!((lines.len(), &lines[0]["records"]), (records + 1, &records.into()));
+    let chrome = trace(&place, &["--chrome", "dunlin.trace"]);
+    let chrome: serde_json::Value = serde_json::from_str(&chrome).unwrap();
+    let slices = chrome["traceEvents"].as_array().unwrap().iter();
+    let slices = slices.filter(|event| ["X", "B", "i"].iter().any(|phase| event["ph"] == *phase));
+    assert_eq!(slices.count(), records);
 
     let mut next = start(&place, "ctl", &[]);
     let dead_again = trace(&place, &["dunlin.trace.1"]);
@@ -157,6 +164,32 @@ fn a_report_names_functions_and_lines() {
     assert_eq!(std::fs::read_to_string(&old).unwrap(), shown);
     next.signal("TERM");
     assert_eq!(next.wait().code(), Some(0));
+}
+
+/// The versions of the program, and the hash of the configuration in force, as one who asks is told them.
+fn facts(daemon: &Daemon) -> (String, String) {
+    let answer = daemon.ask("show trace 1");
+    let said = answer.lines().find_map(|line| line.trim().split_once(", configuration "));
+    let (program, hash) = said.unwrap();
+    (program.to_owned(), hash.to_owned())
+}
+
+#[test]
+fn a_report_says_which_program_it_was_and_which_configuration_was_in_force() {
+    let place = Place::new("facts");
+    let mut daemon = start(&place, "ctl", &[]);
+    let first = facts(&daemon);
+    place.write("dunlin.conf", &SMALL.replace("192.0.2.0", "198.51.100.0"));
+    daemon.ask("configure");
+    assert!(wait_for(|| facts(&daemon).1 != first.1), "{first:?}");
+    let (program, hash) = facts(&daemon);
+    crash(&mut daemon, "SEGV", 11);
+    let report = std::fs::read_to_string(place.path("dunlin.crash")).unwrap();
+    let own = format!("Dunlin {}, rustc ", env!("CARGO_PKG_VERSION"));
+    assert!(program.starts_with(&own) && program.contains(", Linux "), "{program}");
+    assert!(report.contains(&format!("\nProgram: {program}\n")), "{program}: {report}");
+    assert_eq!(hash.len(), 16, "{hash}");
+    assert!(report.contains(&format!("\nConfiguration: {hash}\n")), "{hash}: {report}");
 }
 
 #[test]

@@ -4,10 +4,13 @@
 
 mod common;
 
+use std::fs::File;
 use std::net::TcpListener;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use common::{Client, Place, SMALL, free_port, wait_for};
+use common::{Client, Daemon, Place, SMALL, free_port, wait_for};
 
 /// A configuration with a BGP listener on a port of its own.
 fn with_bgp(port: u16) -> String {
@@ -63,7 +66,7 @@ fn a_neighbour_that_says_nothing_does_not_hold_up_the_end() {
     let mut waited = 0;
     let ended = wait_for(|| {
         waited += 20;
-        !std::path::Path::new(&format!("/proc/{}/fd/0", daemon.pid())).exists()
+        !Path::new(&format!("/proc/{}/fd/0", daemon.pid())).exists()
     });
     assert!(ended && waited < 4000, "{waited}");
     daemon.wait();
@@ -140,6 +143,77 @@ fn workers_change_by_command_and_configuration() {
     assert!(daemon.ask("show route").contains("192.0.2.0/24"));
 }
 
+/// A move in `show threads all`, and the same in JSON: from, to, why, the loop's number and name.
+type Move = [String; 5];
+
+fn moves(daemon: &Daemon) -> Vec<Move> {
+    let text = daemon.ask("show threads all");
+    let rows = text.lines().skip_while(|line| !line.contains("Moved          From   To     Why"));
+    let words = rows.skip(1).map(|row| Vec::from_iter(row.split_whitespace()));
+    let words = words.take_while(|words| words.get(1..3) == Some(&["s", "ago"]));
+    words.map(|words| [3, 4, 5, 6, 7].map(|at| words[at].to_owned())).collect()
+}
+
+fn moves_in_json(daemon: &Daemon) -> Vec<Move> {
+    let all = daemon.ask_json("show threads all json");
+    let rows = all["moves"].as_array().unwrap().iter();
+    rows.map(|row| {
+        assert!(row["ago_ns"].is_u64(), "{row}");
+        ["from", "to", "why", "loop", "name"].map(|key| match &row[key] {
+            serde_json::Value::String(text) => text.clone(),
+            number => number.to_string(),
+        })
+    })
+    .collect()
+}
+
+/// Each is of a loop that is there, between workers that are, for a reason.
+#[test]
+fn moves_are_shown_with_their_reason() {
+    let place = Place::new("moves");
+    let daemon = place.daemon(&format!("threads 1;\n{SMALL}"), &[]);
+    assert_eq!(moves(&daemon), Vec::<Move>::new());
+    assert_eq!(moves_in_json(&daemon), Vec::<Move>::new());
+
+    daemon.ask("threads 4");
+    let why = |wanted: &str| {
+        let mut rows = moves(&daemon);
+        rows.retain(|[_, _, why, ..]| why == wanted);
+        rows
+    };
+    assert!(wait_for(|| !why("grown").is_empty()), "{}", daemon.ask("show threads all"));
+    let grown = why("grown");
+    for [from, to, ..] in &grown {
+        assert_eq!(from, "0001", "{grown:?}");
+        assert!(["0002", "0003", "0004"].contains(&to.as_str()), "{grown:?}");
+    }
+    // A client's loop may be gone by now.
+    let is_there = |[.., number, name]: &Move| {
+        let rows = daemon.ask_json(&format!("show loops {number} json"));
+        rows["loops"][0]["name"] == name.as_str()
+    };
+    assert!(grown.iter().any(is_there), "{grown:?}");
+
+    // Loops with little to do may have left the other workers by themselves.
+    let retired = || {
+        daemon.ask("threads 4");
+        daemon.ask("threads 1");
+        !why("retired").is_empty()
+    };
+    assert!(wait_for(retired), "{}", daemon.ask("show threads all"));
+    for [from, to, ..] in why("retired") {
+        assert_ne!(from, "0001");
+        assert_ne!(from, to);
+    }
+
+    // Both forms say the same, once nothing moves any more.
+    let same = || {
+        let before = moves(&daemon);
+        moves_in_json(&daemon) == before && moves(&daemon) == before
+    };
+    assert!(wait_for(same), "{:?}, {:?}", moves(&daemon), moves_in_json(&daemon));
+}
+
 #[test]
 fn thread_groups_change_by_configuration_and_the_protocols_in_them() {
     let place = Place::new("groups");
@@ -183,30 +257,93 @@ fn thread_groups_change_by_configuration_and_the_protocols_in_them() {
     assert_eq!(daemon.ask("show protocols s4"), since);
 }
 
+/// What is in force of each group, by name: threads, and times in nanoseconds.
+fn groups(daemon: &Daemon) -> Vec<(String, [u64; 6])> {
+    let all = daemon.ask_json("show threads all json");
+    let of = |group: &serde_json::Value| {
+        let keys = ["least_workers", "most_workers", "max_latency_ns", "min_time_ns"];
+        let keys = [&keys[..], &["max_time_ns", "wakeup_time_ns"]].concat();
+        let figures = Vec::from_iter(keys.iter().map(|&key| group[key].as_u64().unwrap()));
+        (group["group"].as_str().unwrap().to_owned(), figures.try_into().unwrap())
+    };
+    let mut groups = Vec::from_iter(all["groups"].as_array().unwrap().iter().map(of));
+    groups.sort();
+    groups
+}
+
+#[test]
+fn every_option_of_a_thread_group_is_in_force_after_configure() {
+    let place = Place::new("group-options");
+    let daemon = place.daemon(&format!("threads 2;\n{SMALL}"), &[]);
+    let expected = |rows: &[(&str, [u64; 6])]| {
+        let named = |&(name, figures): &(&str, [u64; 6])| (name.to_owned(), figures);
+        let mut rows = Vec::from_iter(rows.iter().map(named));
+        rows.sort();
+        assert!(wait_for(|| groups(&daemon) == rows), "{:?}, not {rows:?}", groups(&daemon));
+    };
+    let [micro, milli, second] = [1000, 1_000_000, 1_000_000_000];
+    let express = ("express", [1, 1, 10 * milli, 50 * micro, 200 * micro, 60 * second]);
+    let worker = ("worker", [2, 2, second, 100 * micro, milli, 31_415 * second]);
+    expected(&[worker, express]);
+    let configure = |text: &str| {
+        place.write("dunlin.conf", &format!("{text}\n{SMALL}"));
+        let answer = daemon.ask("configure");
+        assert!(answer.contains("Reconfigured"), "{answer}");
+    };
+    configure(
+        "thread group main { threads 3; default yes; max latency 60 ms; min time 5 ms; \
+         max time 20 ms; wakeup time 7 s; }\n\
+         thread group slow { threads auto 1 2; min time 300 us; }",
+    );
+    let main = ("main", [3, 3, 60 * milli, 5 * milli, 20 * milli, 7 * second]);
+    let slow = ("slow", [1, 2, second, 300 * micro, milli, 31_415 * second]);
+    expected(&[main, slow, express]);
+    let shown = daemon.ask("show threads all");
+    let line = "Group main (default): 3 workers of 3, max latency 60ms, min time 5ms, \
+                max time 20ms, wakeup time 7s";
+    assert!(shown.contains(line), "{shown}");
+    // One option at a time, and what is not written is as usual again.
+    configure("thread group main { threads 3; default yes; max latency 60 ms; max time 20 ms; }");
+    expected(&[("main", [3, 3, 60 * milli, 100 * micro, 20 * milli, 31_415 * second]), express]);
+}
+
 fn is_number(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// A killed daemon leaves a recorder's file that can be read.
+/// The file that a daemon's recorder is in: it has it mapped, under the name that it was made with.
+fn recorder(daemon: &Daemon) -> PathBuf {
+    let maps = std::fs::read_to_string(format!("/proc/{}/maps", daemon.pid())).unwrap();
+    let words = maps.lines().map(|line| Vec::from_iter(line.split_whitespace()));
+    let made = |words: &Vec<&str>| words.get(5).is_some_and(|name| name.contains(".trace.new-"));
+    let [ref mapped] = words.filter(made).collect::<Vec<_>>()[..] else { panic!("{maps}") };
+    let path = PathBuf::from(mapped[5].split(".new-").next().unwrap());
+    assert_eq!(std::fs::metadata(&path).unwrap().ino().to_string(), mapped[4], "{maps}");
+    path
+}
+
+/// A killed daemon leaves a recorder's file that can be read, where nothing else was said as well. For root that is in
+/// /run, with those of other tests, any of which may move it away; so it is held open and read from a copy.
 #[test]
 fn what_a_killed_daemon_did_can_be_read() {
     let place = Place::new("killed");
     let mut daemon = place.daemon(SMALL, &[]);
     assert!(daemon.ask("show trace").contains("Flight recorder"));
-    let files = || {
-        let list = std::fs::read_dir(place.path("")).unwrap();
-        let names = list.map(|entry| entry.unwrap().path());
-        names.filter(|path| path.extension().is_some_and(|end| end == "trace")).collect()
+    let trace = |file: &Path| {
+        let out = place.command().arg("trace").args(["-n", "5"]).arg(file).output().unwrap();
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        String::from_utf8(out.stdout).unwrap()
     };
-    let found: Vec<_> = files();
+    let path = recorder(&daemon);
+    let mut file = File::open(&path).unwrap();
+    assert!(trace(&path).contains(&format!("process {} (running)", daemon.pid())));
     daemon.signal("KILL");
     daemon.wait();
-    // As root the file is in /run, where other tests have theirs.
-    if let [file] = found.as_slice() {
-        let out = place.command().arg("trace").args(["-n", "5"]).arg(file).output().unwrap();
-        let text = String::from_utf8(out.stdout).unwrap();
-        assert!(text.contains("(ended)") && text.lines().count() <= 6, "{text}");
-    }
+    let copy = place.path("copy.trace");
+    std::io::copy(&mut file, &mut File::create(&copy).unwrap()).unwrap();
+    let text = trace(&copy);
+    assert!(text.contains(&format!("process {} (ended)", daemon.pid())), "{text}");
+    assert_eq!(text.lines().count(), 7, "{text}");
 }
 
 #[test]

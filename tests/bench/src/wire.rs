@@ -214,11 +214,7 @@ pub fn parse_update(b: &[u8]) -> Option<Update<'_>> {
     u.attrs = a;
     u.eor = wlen == 0 && alen == 0 && u.announced4.is_empty();
     while !a.is_empty() {
-        let (flags, kind) = (*a.first()?, *a.get(1)?);
-        let (len, skip) =
-            if flags & 0x10 != 0 { (be16(a.get(2..4)?), 4) } else { (*a.get(2)? as usize, 3) };
-        let body = a.get(skip..skip + len)?;
-        a = &a[skip + len..];
+        let (kind, body) = next_attribute(&mut a)?;
         match kind {
             2 => {
                 let mut p = body;
@@ -250,21 +246,28 @@ pub fn parse_update(b: &[u8]) -> Option<Update<'_>> {
     Some(u)
 }
 
+/// Takes a path attribute off: its type and value. None when it is malformed.
+fn next_attribute<'a>(attributes: &mut &'a [u8]) -> Option<(u8, &'a [u8])> {
+    let a = *attributes;
+    let (flags, kind) = (*a.first()?, *a.get(1)?);
+    let (len, skip) =
+        if flags & 0x10 != 0 { (be16(a.get(2..4)?), 4) } else { (*a.get(2)? as usize, 3) };
+    let body = a.get(skip..skip + len)?;
+    *attributes = &a[skip + len..];
+    Some((kind, body))
+}
+
 /// A number for what attributes say: neither their order nor that of communities matters, nor their flags.
 pub fn digest(mut a: &[u8]) -> Option<u64> {
     let mut sum = 0u64;
     while !a.is_empty() {
-        let (flags, kind) = (*a.first()?, *a.get(1)?);
-        let (len, skip) =
-            if flags & 0x10 != 0 { (be16(a.get(2..4)?), 4) } else { (*a.get(2)? as usize, 3) };
-        let body = a.get(skip..skip + len)?;
-        a = &a[skip + len..];
+        let (kind, body) = next_attribute(&mut a)?;
         let of = |part: &[u8]| hash(kind as u64, part);
         let items = match kind {
             8 => 4,
             16 => 8,
             32 => 12,
-            _ => len.max(1),
+            _ => body.len().max(1),
         };
         sum = body.chunks(items).map(of).fold(sum.wrapping_add(of(&[])), u64::wrapping_add);
     }

@@ -27,6 +27,8 @@ use dunlin_rib::import::Slices;
 use dunlin_rib::registry::{Registry, RegistryMessage};
 use dunlin_rib::resolver::{Resolver, ResolverMessage};
 use dunlin_rib::slice::{Slice, SliceMessage};
+use dunlin_rib::validation::validator::{Validator, ValidatorMessage};
+use dunlin_rib::validation::{Validated, ValidatedNow};
 use dunlin_runtime::sim::SimRuntime;
 use dunlin_runtime::{Address, Class, Context};
 use dunlin_static::Static;
@@ -216,13 +218,19 @@ fn start_rib(sim: &SimRuntime, spec: &DaemonSpec) -> (Rib, Address<RegistryMessa
         sim.spawn(&format!("{name} slice{number}"), Class::Routing, slice)
     };
     let slices = Slices::new((0..spec.slices).map(slice).collect());
+    let validated = ValidatedNow::new(Validated::default());
+    let validator =
+        sim.spawn(&format!("{name} validator"), Class::Routing, Validator::new(validated.clone()));
     slices.send_all(Class::Routing, || SliceMessage::Start {
         slices: slices.clone(),
         resolver: resolver.clone(),
+        validated: validated.clone(),
     });
     resolver.send(Class::Routing, ResolverMessage::Start(slices.clone())).unwrap();
     registry.send(Class::Control, RegistryMessage::Start(slices.clone())).unwrap();
-    (Rib::new(slices, registry.clone(), resolver), registry)
+    let start = ValidatorMessage::Start(slices.clone(), validator.clone());
+    validator.send(Class::Routing, start).unwrap();
+    (Rib::new(slices, registry.clone(), resolver, (validated, validator)), registry)
 }
 
 /// One interface that everybody is on.

@@ -113,6 +113,17 @@ impl Daemon {
         client.reply()
     }
 
+    /// Runs a command whose answer is JSON.
+    pub(crate) fn ask_json(&self, command: &str) -> serde_json::Value {
+        let reply = self.ask(command);
+        let (rows, last) = reply.trim_end_matches('\n').rsplit_once('\n').unwrap_or_default();
+        assert_eq!(last, "0000 ", "{reply}");
+        // A row begins with its code or, where that repeats, with a blank.
+        let text: String =
+            rows.lines().map(|row| row.strip_prefix(' ').unwrap_or(&row[5..])).collect();
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }

@@ -162,8 +162,8 @@ pub fn feed_both_ways((folded, function, call): &(String, String, String)) {
     if !good {
         return;
     }
-    let now = evaluate(folded, Arc::default());
-    let later = evaluate(call, Arc::new(outcome.symbols));
+    let now = evaluate(folded, Arc::default(), None);
+    let later = evaluate(call, Arc::new(outcome.symbols), None);
     match (&now, &later) {
         (Ok(now), Ok(later)) => assert_eq!(now, later, "folded, and run"),
         (Ok(now), Err(later)) => panic!("folded it is {now}, run it fails: {later}"),
@@ -182,7 +182,7 @@ fn address() -> IpAddr {
 /// Any text: what compiles says the same of a route each time, whoever watches or counts, and compiles to
 /// the same program again.
 pub fn feed(text: &str, routes: &[Arc<Attrs>]) {
-    let _ = evaluate(text, Arc::default());
+    let _ = evaluate(text, Arc::default(), None);
     let Some(filter) = compile(text) else { return };
     let again = compile(text).expect("compiled once");
     assert_eq!(filter.fingerprint(), again.fingerprint(), "another program");
@@ -193,7 +193,7 @@ pub fn feed(text: &str, routes: &[Arc<Attrs>]) {
             let mut answer = |filter: &ChannelFilter| {
                 let (scratch, counting) = (&mut scratch, &mut counting);
                 let input = RouteInput {
-                    net: net.parse().expect("a network"),
+                    net: net.parse::<dunlin_net::Prefix>().expect("a network").into(),
                     attrs,
                     protocol: "peer1",
                     from: Some(address()),
