@@ -94,7 +94,11 @@ fn every_mistake_has_its_place() {
         ("route 10.0.0.0/8 max 7 as 1;", "7 as", "Invalid max prefix length 7"),
         ("route aspa 65001 transit;", "aspa", "Incompatible network type"),
         ("route 10.0.0.0/8 max 24 as 1;", "10.0", "Incompatible network type"),
-        ("route 2001:db8::/32 max 48 as 1 from ::/0;", "from", "Unexpected or missing nexthop/type"),
+        (
+            "route 2001:db8::/32 max 48 as 1 from ::/0;",
+            "from",
+            "Unexpected or missing nexthop/type",
+        ),
         ("route eth 00:11:22:33:44:55 vlan 4096;", "4096", "VLAN must be in range 1-4095"),
         ("route flow4 { dst 2001:db8::/32; };", "2001", "IPv4 prefix expected"),
         ("route flow4 { proto 256; };", "256", "Value must be in range 0-255"),
