@@ -145,5 +145,12 @@ fn overruns_are_counted_by_site() {
     let hog = runtime.spawn("hog", Class::Routing, Hog { real: true });
     hog.send(Class::Routing, ()).unwrap();
     hog.send(Class::Routing, ()).unwrap();
-    eventually("all are counted", || runtime.stats().loops[0].overruns == expected);
+    // Whatever else takes the processor away in the middle of a handler is counted, too.
+    eventually("all are counted", || {
+        let stats = runtime.stats();
+        let found = |site, least| {
+            stats.loops[0].overruns.iter().any(|(other, count)| *other == site && *count >= least)
+        };
+        expected.into_iter().all(|(site, least)| found(site, least))
+    });
 }
