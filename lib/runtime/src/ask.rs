@@ -1,10 +1,7 @@
 //! What others ask of a loop itself, done between two of its handlers.
 
 use core::fmt;
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use dunlin_sync::Class;
 
@@ -13,12 +10,14 @@ use crate::{
     cause,
     clocks::ClockJump,
     dispatch::report,
+    drain::FOLLOWS_CANCEL,
     ending::StopAsk,
     ids::{LoopId, Thing},
     loop_cell::{Runnable, notify_dyn},
     loop_core::LoopCore,
     options::LogLevel,
     outcome::Cancellation,
+    panic::contain,
     place::Place,
 };
 
@@ -46,9 +45,8 @@ impl CancelAsk {
     pub(crate) fn perform(mut self, core: &mut LoopCore, cell: &Arc<dyn Runnable>) {
         let outcome = core.cancel(self.thing);
         let Some(completion) = self.completion.take() else { return };
-        if catch_unwind(AssertUnwindSafe(|| completion(outcome))).is_err() {
-            let text = "what was to follow a cancellation panicked".to_owned();
-            report(LogLevel::Error, cell, text);
+        if let Err(panic) = contain(FOLLOWS_CANCEL, || completion(outcome)) {
+            report(LogLevel::Error, cell, format!("{FOLLOWS_CANCEL} panicked: {panic}"));
         }
     }
 }

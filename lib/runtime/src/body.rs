@@ -1,6 +1,5 @@
 //! The inside of a loop: its state and the choice of what it does next.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use dunlin_mem::Arena;
@@ -19,7 +18,7 @@ use crate::{
     loop_cell::Runnable,
     loop_core::{Deadlines, LoopCore},
     options::LogLevel,
-    panic::Panic,
+    panic::{Panic, contain},
     place::Place,
     runloop::{Loop, Progress, Ready},
     sockets::Served,
@@ -39,7 +38,7 @@ pub(crate) struct Body<M> {
     pub(crate) low: Batch<M, Stamp>,
     /// What others ask of the loop, and what is being seen to.
     pub(crate) asks: Batch<Ask, Stamp>,
-    ask: Option<Ask>,
+    pub(crate) ask: Option<Ask>,
     /// Why the handler runs that runs.
     pub(crate) reason: Reason,
     lanes: Lanes,
@@ -49,6 +48,8 @@ pub(crate) struct Body<M> {
     way_from: usize,
     /// The batch is over but for what has been deferred, of which so much has run.
     pub(crate) draining: Option<u32>,
+    /// No handler runs: a message is dropped that is not to be handled.
+    pub(crate) drops: bool,
 }
 
 /// How a run ended.
@@ -83,6 +84,7 @@ impl<M: Send + 'static> Body<M> {
             urgent_streak: 0,
             way_from: NO_CLASS,
             draining: None,
+            drops: false,
         }
     }
 
@@ -97,30 +99,36 @@ impl<M: Send + 'static> Body<M> {
     ) -> Ended {
         let mut last = Step::new(Kind::Start, Class::Control);
         cause::begin_turn(own.header().address());
-        let outcome = catch_unwind(AssertUnwindSafe(|| {
+        let outcome = contain("nameless", || {
             self.run_handlers(inboxes, own, pending, driver, arena, &mut last)
-        }));
+        });
         cause::leave();
-        outcome.unwrap_or_else(|payload| {
+        outcome.unwrap_or_else(|panic| {
             arena.reset();
             driver.panicked(own);
-            self.panicked(&Panic::new(last.site(), &*payload), own);
+            let (handler, who) = match last.site().name().unwrap_or(panic.handler) {
+                _ if self.drops => ("message", "a message that was dropped".to_owned()),
+                handler => (handler, format!("a {handler} handler")),
+            };
+            self.panicked(&Panic { handler, ..panic }, &who, own);
             Ended { stopped: true, ..Ended::NOTHING }
         })
     }
 
-    /// Tells of a panic: the log, and whoever owns the loop.
+    /// Tells of a panic in something of the loop's: the log, and whoever owns it. No handler of it runs any more.
     #[cold]
-    fn panicked(&mut self, panic: &Panic, own: &Arc<dyn Runnable>) {
+    pub(crate) fn panicked(&mut self, panic: &Panic, who: &str, own: &Arc<dyn Runnable>) {
         self.core.panicked = true;
         let state = self.state.as_mut();
-        let essential = state.as_ref().is_some_and(|state| state.is_essential());
+        // It is the loop's own code, too.
+        let is_essential =
+            |state: &Box<_>| contain("", || Loop::is_essential(&**state)) == Ok(true);
+        let essential = state.as_ref().is_some_and(|state| is_essential(state));
         let level = if essential { LogLevel::Fatal } else { LogLevel::Error };
-        let handler = panic.handler;
-        report(level, own, format!("a {handler} handler panicked, the loop is stopped: {panic}"));
+        report(level, own, format!("{who} panicked, the loop is stopped: {panic}"));
         if let Some(state) = state {
             // The loop is in no state to be trusted; one more panic changes nothing.
-            let _ = catch_unwind(AssertUnwindSafe(|| state.panicked(panic)));
+            let _ = contain("", || state.panicked(panic));
         }
     }
 
@@ -134,6 +142,9 @@ impl<M: Send + 'static> Body<M> {
         last: &mut Step,
     ) -> Ended {
         let header = own.header();
+        if self.core.panicked {
+            return Ended { stopped: true, ..Ended::NOTHING };
+        }
         if header.is_asked_to_stop() {
             self.core.stop_now();
         }

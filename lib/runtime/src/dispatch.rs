@@ -81,7 +81,11 @@ pub(crate) trait Dispatch: Send + Sync + 'static {
 
 /// Reports something about a loop.
 pub(crate) fn report(level: LogLevel, cell: &Arc<dyn Runnable>, text: String) {
-    let header = cell.header();
+    report_of(level, cell.header(), text);
+}
+
+/// As [`report`].
+pub(crate) fn report_of(level: LogLevel, header: &Header, text: String) {
     header.dispatch().log(&LogRecord {
         level,
         loop_id: Some(header.id()),

@@ -1,6 +1,6 @@
 //! What a loop does between the wish that it stop and its last handler, and what is dropped after that.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use dunlin_sync::{Batch, Class, Classes, Inbox, Item, Peeked};
 
@@ -10,6 +10,7 @@ use crate::{
     cause::Stamp,
     ending::{Completion, Dropped, Ending, StopOutcome, StopReport},
     loop_core::LoopCore,
+    panic::Panics,
     step::{Kind, Step},
     time::Time,
 };
@@ -56,15 +57,22 @@ impl<M: Send + 'static> Body<M> {
     fn next_to_drain(&mut self, inboxes: [&Inbox<M, Stamp>; 2]) -> Option<Step> {
         let mut ending = self.core.ending.take()?;
         let mut found = None;
-        for _ in 0..PLACES {
-            let place = ending.next;
-            ending.next = (place + 1) % PLACES;
-            found = self.drain_place(place, inboxes, &mut ending);
-            if found.is_some() {
-                break;
+        // The destructor of a message that is passed over may panic: the loop panics with it, and those who wait
+        // for its end hear of that.
+        let looked = catch_unwind(AssertUnwindSafe(|| {
+            for _ in 0..PLACES {
+                let place = ending.next;
+                ending.next = (place + 1) % PLACES;
+                found = self.drain_place(place, inboxes, &mut ending);
+                if found.is_some() {
+                    break;
+                }
             }
-        }
+        }));
         self.core.ending = Some(ending);
+        if let Err(panic) = looked {
+            resume_unwind(panic);
+        }
         found
     }
 
@@ -112,8 +120,11 @@ impl<M: Send + 'static> Body<M> {
             }
             match peeked {
                 Peeked::Message => {
-                    drop(batch.take_message());
                     ending.dropped.messages[stamp.class().index()] += 1;
+                    let message = batch.take_message();
+                    self.drops = true;
+                    drop(message);
+                    self.drops = false;
                 }
                 Peeked::Event(index) => {
                     if let Some((_, class)) = self.core.events.arrived(index) {
@@ -136,21 +147,29 @@ impl<M: Send + 'static> Body<M> {
 
     /// Drops the loop's state; what was dropped with it, and who wants to hear that: who has asked for
     /// the end, by `asks` too, which have come since.
-    pub(crate) fn bury(mut self, asks: Batch<Ask, Stamp>) -> (StopReport, Vec<Completion>) {
+    pub(crate) fn bury(
+        mut self,
+        asks: Batch<Ask, Stamp>,
+        panics: &mut Panics,
+    ) -> (StopReport, Vec<Completion>) {
         let mut ending = *self.core.ending.take().unwrap_or_default();
-        for entry in self.asks.chain(asks) {
-            if let Item::Message(Ask::Stop(ask)) = entry.item {
-                ending.completions.extend(ask.into_completion());
+        let asks = self.asks.chain(asks).filter_map(|entry| match entry.item {
+            Item::Message(ask) => Some(ask),
+            Item::Event(_) => None,
+        });
+        for ask in self.ask.take().into_iter().chain(asks) {
+            match ask {
+                Ask::Stop(ask) => ending.completions.extend(ask.into_completion()),
+                ask => panics.contain(FOLLOWS_CANCEL, || drop(ask)),
             }
         }
-        let panicked = self.core.panicked;
         let mut dropped = ending.dropped;
         dropped.add(&unfinished(&mut self.core));
         let (state, core, high, low) = (self.state, self.core, self.high, self.low);
-        // Its own destructors may panic, and those of the messages.
-        let _ = catch_unwind(AssertUnwindSafe(|| drop(state)));
-        let _ = catch_unwind(AssertUnwindSafe(|| count_out(high, &mut dropped)));
-        let _ = catch_unwind(AssertUnwindSafe(|| count_out(low, &mut dropped)));
+        panics.drop("the state", state);
+        count_out(high, &mut dropped, panics);
+        count_out(low, &mut dropped, panics);
+        let panicked = core.panicked;
         drop(core);
         let outcome = if panicked {
             StopOutcome::Panicked
@@ -178,15 +197,19 @@ fn unfinished(core: &mut LoopCore) -> Dropped {
     dropped
 }
 
-/// Drops what is in a batch and counts it. Events are not: they have been retired, and counted, before.
-pub(crate) fn count_out<M>(batch: Batch<M, Stamp>, dropped: &mut Dropped) {
+/// Drops what is in a batch and counts it, each by itself, as any may panic. Events are not: they have been retired, and
+/// counted, before.
+pub(crate) fn count_out<M>(batch: Batch<M, Stamp>, dropped: &mut Dropped, panics: &mut Panics) {
     for entry in batch {
         if let Item::Message(message) = entry.item {
             dropped.messages[entry.stamp.class().index()] += 1;
-            drop(message);
+            panics.drop("a message", message);
         }
     }
 }
+
+/// What may panic when a wish to cancel is dropped: it tells that the loop has stopped.
+pub(crate) const FOLLOWS_CANCEL: &str = "what was to follow a cancellation";
 
 /// Where something may wait: events and work of four classes, two inboxes.
 const PLACES: usize = 10;

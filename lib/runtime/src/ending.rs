@@ -1,10 +1,7 @@
 //! How a loop is asked to stop, what becomes of what waits for it then, and who hears of it.
 
 use core::{fmt, time::Duration};
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use dunlin_sync::{Class, Classes};
 
@@ -12,6 +9,7 @@ use crate::{
     ask::{Ask, ask},
     loop_cell::{Runnable, notify_dyn},
     loop_core::LoopCore,
+    panic::Panics,
     place::Place,
     time::Time,
 };
@@ -167,7 +165,7 @@ pub enum StopOutcome {
     /// It was cut short, by its deadline or by a stop without delay: of what was to be drained some was
     /// dropped.
     CutShort,
-    /// A handler panicked.
+    /// A handler panicked, or the destructor of its state or of a message.
     Panicked,
     /// It had stopped before: what it dropped then is only in the sum
     /// ([`StopStats`](crate::StopStats)).
@@ -291,11 +289,10 @@ impl LoopCore {
 }
 
 /// Tells those who want to hear. One that panics is its author's fault and nobody else's.
-pub(crate) fn tell(completions: Vec<Completion>, report: StopReport) -> Result<(), ()> {
-    let tell = |completion: Completion| {
-        catch_unwind(AssertUnwindSafe(|| completion(report))).map_err(drop)
-    };
-    completions.into_iter().map(tell).fold(Ok(()), Result::and)
+pub(crate) fn tell(completions: Vec<Completion>, report: StopReport, panics: &mut Panics) {
+    for completion in completions {
+        panics.contain("what was to follow its end", || completion(report));
+    }
 }
 
 #[cfg(test)]

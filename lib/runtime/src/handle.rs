@@ -1,7 +1,10 @@
 //! A runtime as seen from its loops and from other threads.
 
 use core::{fmt, panic::Location};
-use std::sync::Arc;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    sync::Arc,
+};
 
 use dunlin_sync::Class;
 
@@ -55,7 +58,13 @@ impl RuntimeHandle {
         let dispatch = Arc::clone(&self.dispatch);
         let cell = LoopCell::new(name, kind_of::<L>(), class, self.group, dispatch);
         let address = Address::new(Arc::clone(&cell));
-        cell.fill(Box::new(make(address.clone())));
+        let made =
+            catch_unwind(AssertUnwindSafe(|| make(address.clone()))).unwrap_or_else(|panic| {
+                // Whoever has got the address must not wait for a loop that never comes to be.
+                cell.abandon();
+                resume_unwind(panic)
+            });
+        cell.fill(Box::new(made));
         self.dispatch.admit(cell);
         address
     }

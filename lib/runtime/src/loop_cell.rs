@@ -4,10 +4,7 @@ use core::{
     any::Any,
     sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
 };
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use dunlin_mem::Arena;
 use dunlin_sync::{
@@ -19,16 +16,17 @@ use crate::{
     ask::Ask,
     body::{Body, Ended},
     cause::{self, Stamp},
-    dispatch::{Dispatch, RunEntry},
-    drain::count_out,
+    dispatch::{Dispatch, RunEntry, report_of},
+    drain::{FOLLOWS_CANCEL, count_out},
     driver::{Done, Driver},
-    ending::{self, Dropped, StopReport},
+    ending::{self, Dropped, StopOutcome, StopReport},
     groups::GroupId,
     handle::RuntimeHandle,
     ids::{LoopId, SocketId},
     kit::budget::Overruns,
     loop_core::{Deadlines, NOWHERE},
-    options::{LogLevel, LogRecord},
+    options::LogLevel,
+    panic::{Panic, Panics},
     place::Place,
     runloop::{Loop, Ready},
     sockets::Marked,
@@ -130,6 +128,13 @@ impl Header {
     #[inline]
     pub(crate) fn is_asked_to_stop(&self) -> bool {
         self.stop_asked.load(Ordering::Relaxed)
+    }
+
+    /// Says what panicked, if something did, of what is the loop's own and no handler.
+    fn report(&self, panics: &Panics) {
+        if let Some(text) = panics.text() {
+            report_of(LogLevel::Error, self, text);
+        }
     }
 }
 
@@ -243,6 +248,13 @@ impl<M: Send + 'static> LoopCell<M> {
         self.body.release();
     }
 
+    /// A new loop gets none.
+    #[cold]
+    pub(crate) fn abandon(&self) {
+        self.header.state.close();
+        self.drop_late();
+    }
+
     #[inline]
     pub(crate) fn inbox(&self, class: Class) -> &Inbox<M, Stamp> {
         match class {
@@ -251,19 +263,37 @@ impl<M: Send + 'static> LoopCell<M> {
         }
     }
 
-    /// Drops what has come and nobody will look at.
-    fn drop_messages(&self, dropped: &mut Dropped) {
-        count_out(self.high.take_all(), dropped);
-        count_out(self.low.take_all(), dropped);
-        drop(self.header.asks.take_all());
-    }
-
-    /// The same of what has come after the end.
+    /// The same of what has come after the end, by the thread that has sent it, which is not to blame for what
+    /// panics there.
     #[cold]
     fn drop_late(&self) {
-        let mut dropped = Dropped::default();
-        self.drop_messages(&mut dropped);
+        let (mut dropped, mut panics) = (Dropped::default(), Panics::default());
+        self.drop_messages(&mut dropped, &mut panics);
         self.header.dispatch.stops().note(&dropped);
+        self.header.report(&panics);
+    }
+}
+
+impl<M> LoopCell<M> {
+    /// Drops what has come and nobody will look at.
+    fn drop_messages(&self, dropped: &mut Dropped, panics: &mut Panics) {
+        count_out(self.high.take_all(), dropped, panics);
+        count_out(self.low.take_all(), dropped, panics);
+        for ask in self.header.asks.take_all() {
+            panics.contain(FOLLOWS_CANCEL, || drop(ask));
+        }
+    }
+}
+
+/// A loop that no worker ever had, or whose worker is gone: what it holds is dropped wherever that is.
+impl<M> Drop for LoopCell<M> {
+    fn drop(&mut self) {
+        let (mut dropped, mut panics) = (Dropped::default(), Panics::default());
+        if let Some(state) = self.body.get_mut().state.take() {
+            panics.drop("the state", state);
+        }
+        self.drop_messages(&mut dropped, &mut panics);
+        self.header.report(&panics);
     }
 }
 
@@ -290,6 +320,9 @@ pub(crate) trait Runnable: Send + Sync + 'static {
     fn mark_ready(&self, socket: SocketId, ready: Ready, driver: &mut dyn Driver) -> Option<Class>;
     /// Grants a job one step; false if none waits. If true, notify the loop.
     fn grant_job(&self) -> bool;
+    /// Something of the loop's that is no handler has panicked: no handler of it runs any more. If it has
+    /// not been asked to stop, do so. Only on its worker.
+    fn panicked(&self, own: &Arc<dyn Runnable>, panic: &Panic, who: &str);
     /// Drops the loop's state after it has been closed.
     fn bury(&self, driver: &mut dyn Driver);
     /// Drops messages nobody will look at.
@@ -357,28 +390,30 @@ impl<M: Send + 'static> Runnable for LoopCell<M> {
         self.enter().is_some_and(|mut body| body.core.jobs.grant())
     }
 
+    fn panicked(&self, own: &Arc<dyn Runnable>, panic: &Panic, who: &str) {
+        if let Some(mut body) = self.enter() {
+            body.panicked(panic, who, own);
+        }
+    }
+
     fn bury(&self, driver: &mut dyn Driver) {
         let (mut report, mut completions) = (StopReport::default(), Vec::new());
+        let mut panics = Panics::default();
         if let Some(mut body) = self.enter() {
             body.detach(driver);
             let nobody = (RecordId::NONE, Place::NOWHERE);
             let empty = Body::new(self.header.id, self.header.class, nobody);
             let old = core::mem::replace(&mut *body, empty);
             drop(body);
-            (report, completions) = old.bury(self.header.asks.take_all());
+            (report, completions) = old.bury(self.header.asks.take_all(), &mut panics);
         }
-        // Their destructors may panic; whoever waits for the end hears of it first.
-        let swept = catch_unwind(AssertUnwindSafe(|| self.drop_messages(&mut report.dropped)));
+        self.drop_messages(&mut report.dropped, &mut panics);
+        if panics.of_owner() {
+            report.outcome = StopOutcome::Panicked;
+        }
         note_stop(&self.header, &report, driver.turn_time());
-        if ending::tell(completions, report).is_err() {
-            let name = &self.header.name;
-            let text = format!("what was to follow the end of loop {name} panicked");
-            let (level, loop_id, loop_name) = (LogLevel::Error, Some(self.header.id), None);
-            self.header.dispatch.log(&LogRecord { level, loop_id, loop_name, text });
-        }
-        if let Err(panic) = swept {
-            resume_unwind(panic);
-        }
+        ending::tell(completions, report, &mut panics);
+        self.header.report(&panics);
     }
 
     fn sweep(&self) {

@@ -10,6 +10,7 @@ use crate::{
     clocks::{ClockSource, SystemClocks},
     groups::{GroupId, GroupOptions, Groups, Threads},
     ids::LoopId,
+    panic::contain,
 };
 
 /// How to start a [`crate::Runtime`].
@@ -156,7 +157,7 @@ pub struct LogRecord {
     pub text: String,
 }
 
-/// Takes what the runtime reports; called on workers, so it must not block.
+/// Takes what the runtime reports; called on workers, so it must not block. What it is told is lost if it panics.
 pub trait LogSink: Send + Sync + 'static {
     /// Takes one record.
     fn log(&self, record: &LogRecord);
@@ -166,6 +167,11 @@ impl<F: Fn(&LogRecord) + Send + Sync + 'static> LogSink for F {
     fn log(&self, record: &LogRecord) {
         self(record);
     }
+}
+
+/// Reports something. A sink that panics loses what it was told, and stops nobody.
+pub(crate) fn log(sink: &dyn LogSink, record: &LogRecord) {
+    let _ = contain("", || sink.log(record));
 }
 
 struct Silent;

@@ -13,8 +13,8 @@ use std::sync::mpsc::{Receiver, Sender};
 
 use common::{eventually, next, told};
 use dunlin_runtime::{
-    Class, Context, LogLevel, LogRecord, Loop, Panic, Runtime, RuntimeOptions, TimerId,
-    keep_panic_place,
+    Class, ClockReading, ClockSource, Context, LogLevel, LogRecord, Loop, Panic, Runtime,
+    RuntimeOptions, TimerId, keep_panic_place,
 };
 
 /// Panics when told to, and says what it is told about that.
@@ -136,28 +136,26 @@ fn a_second_panic_while_the_first_is_told_is_contained() {
 #[test]
 fn a_worker_that_panics_outside_of_handlers_is_fatal() {
     let (fatal, said) = told();
-    let log = move |record: &LogRecord| match record.level {
-        LogLevel::Fatal => _ = fatal.send(record.text.clone()),
-        // The worker says so itself, between two handlers.
-        LogLevel::Error => panic!("no room in the log"),
-        _ => {}
+    let log = move |record: &LogRecord| {
+        if record.level == LogLevel::Fatal {
+            fatal.send(record.text.clone()).unwrap();
+        }
     };
-    let options = RuntimeOptions { log: Arc::new(log), ..RuntimeOptions::default() };
-    let runtime = Runtime::new(options).unwrap();
-    let hasty = runtime.spawn("hasty", Class::Routing, Hasty);
-    hasty.send(Class::Routing, ()).unwrap();
-    assert_eq!(next(&said), "worker 0 panicked outside of handlers");
+    let (log, clocks) = (Arc::new(log), Arc::new(Broken));
+    let runtime =
+        Runtime::new(RuntimeOptions { log, clocks, ..RuntimeOptions::default() }).unwrap();
+    let (told, _heard) = told();
+    runtime.spawn("first", Class::Control, fragile(false, &told));
+    assert_eq!(next(&said), "worker 1 panicked outside of handlers");
     // Nobody is left to stop its loops.
     core::mem::forget(runtime);
 }
 
-/// Panics, and is not essential.
-struct Hasty;
+/// Clocks are the runtime's own, not a loop's.
+struct Broken;
 
-impl Loop for Hasty {
-    type Message = ();
-
-    fn message(&mut self, _: &mut Context<'_>, (): ()) {
-        panic!("too early");
+impl ClockSource for Broken {
+    fn read(&self) -> Option<ClockReading> {
+        panic!("it has stopped");
     }
 }

@@ -16,8 +16,9 @@ use std::sync::{
 
 use common::{eventually, is_idle_class, next, skipped::skip, told, without_places};
 use dunlin_runtime::{
-    Address, Class, Context, Duration, EventId, JobId, LogLevel, LogRecord, Loop, Loops, Progress,
-    Runtime, RuntimeOptions, StatsReply, Survey, TimerId, Watch, kit::jobs::JobPriority,
+    Address, Class, ClockReading, ClockSource, Context, Duration, EventId, JobId, LogLevel,
+    LogRecord, Loop, Loops, Progress, Runtime, RuntimeOptions, StatsReply, Survey, SystemClocks,
+    TimerId, Watch, kit::jobs::JobPriority,
 };
 use dunlin_trace::{Options, Recorder};
 
@@ -341,29 +342,41 @@ fn a_worker_that_does_nothing_is_reported() {
     drop(end);
 }
 
+/// Clocks that kill the worker that looks at them, once they are to: what loops bring along cannot.
+#[derive(Default)]
+struct Deadly(AtomicBool);
+
+impl ClockSource for Deadly {
+    fn read(&self) -> Option<ClockReading> {
+        assert!(!self.0.load(Ordering::Relaxed), "the clock has stopped");
+        SystemClocks.read()
+    }
+}
+
+/// Whatever waits for it.
 #[test]
-fn a_worker_whose_thread_has_ended_is_reported() {
-    let (tell, heard) = told();
-    // Kills the worker that calls it.
-    let sink = move |record: &LogRecord| {
-        let _ = tell.send((record.level, record.text.clone()));
-        assert!(!record.text.contains(" took "), "the log is broken");
-    };
-    let options =
-        RuntimeOptions { watch: strict(), log: Arc::new(sink), ..RuntimeOptions::default() };
-    let runtime = Runtime::new(options).unwrap();
-    let hog = runtime.spawn("the hog", Class::Bulk, Hog::default());
-    let (task, done) = calculation();
-    hog.send(Class::Control, (Way::Message, task)).unwrap();
-    eventually("it is named", || next(&heard).1.contains(" has been running "));
-    done.store(true, Ordering::Relaxed);
-    eventually("the worker has died", || next(&heard).1.contains(" took "));
-    eventually("that is reported", || {
-        let (task, _) = calculation();
-        let _ = hog.send(Class::Control, (Way::Message, task));
-        let (level, text) = next(&heard);
-        text == "the thread of worker 1 has ended, its loops do not run" && level == LogLevel::Error
-    });
+fn a_worker_whose_thread_has_ended_is_reported_in_every_class() {
+    for way in Class::ALL.map(Way::Event) {
+        let (log, logged) = told();
+        let log = Arc::new(move |record: &LogRecord| drop(log.send(record.clone())));
+        let deadly = Arc::new(Deadly::default());
+        let clocks = Arc::clone(&deadly) as _;
+        let options = RuntimeOptions { watch: strict(), log, clocks, ..RuntimeOptions::default() };
+        let runtime = Runtime::new(options).unwrap();
+        let hog = runtime.spawn("the hog", Class::Bulk, Hog::default());
+        deadly.0.store(true, Ordering::Relaxed);
+        eventually("that is reported", || {
+            let (task, done) = calculation();
+            done.store(true, Ordering::Relaxed);
+            let _ = hog.send(Class::Control, (way, task));
+            logged.try_iter().any(|LogRecord { level, text, .. }| {
+                let is = text == "the thread of worker 1 has ended, its loops do not run";
+                is && level == LogLevel::Error
+            })
+        });
+        // Nobody is left to stop its loops.
+        core::mem::forget(runtime);
+    }
 }
 
 #[test]

@@ -77,6 +77,12 @@ impl<T> OwnedCell<T> {
         })
     }
 
+    /// The value, for who has the cell to itself.
+    pub fn get_mut(&mut self) -> &mut T {
+        // SAFETY: `&mut self` is the only way to the value while this lives.
+        self.value.with_mut(|value| unsafe { &mut *value })
+    }
+
     #[inline]
     fn is_mine(&self) -> bool {
         mutant!("mutant-anyone-enters") || self.owner.load(Ordering::Relaxed) == thread_number()

@@ -77,7 +77,9 @@
 //!
 //! A panic in a handler ends its loop, and no other: it is reported to the [`LogSink`](crate::LogSink) and
 //! the flight recorder, the loop's [`panicked`](crate::Loop::panicked) is called, its state is dropped, its sockets
-//! are closed. Its worker goes on. A panic in `panicked` or in a destructor is contained, too.
+//! are closed. Its worker goes on. So it does if something else of a loop panics:
+//! `panicked` or `is_essential`, the destructor of its state or of a message (each message is dropped by itself), what follows
+//! a cancellation or its end, what it shows of its flows, or what was to receive statistics; and if the sink does.
 //!
 //! *Not guaranteed:* that what a loop shared with others (by an `Arc`, a channel, a message half of a pair)
 //! is whole after its panic. And a process built with `panic = "abort"` ends.

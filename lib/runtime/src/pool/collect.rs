@@ -5,12 +5,15 @@ use core::{
     time::Duration,
 };
 
+use std::sync::Arc;
+
 use dunlin_os::task::Task;
 use dunlin_sync::{Gathered, Gathering};
 
 use super::{Table, WorkerShared};
 use crate::{
     groups::GroupId,
+    options::{self, LogRecord, LogSink},
     stats::{
         GroupStats, HandlerStats, Measured, Page, Part, Running, Stats, StatsReply, StopStats,
         Survey, WorkerStats, picture,
@@ -26,13 +29,20 @@ pub(crate) struct Collector {
     parts: Gathering<Part, StatsReply>,
     groups: Vec<GroupStats>,
     stops: StopStats,
+    log: Arc<dyn LogSink>,
 }
 
 impl Collector {
     /// For the workers of this table.
-    pub(crate) fn new(table: &Table, survey: Survey, stops: StopStats, reply: StatsReply) -> Self {
+    pub(crate) fn new(
+        table: &Table,
+        survey: Survey,
+        stops: StopStats,
+        log: Arc<dyn LogSink>,
+        reply: StatsReply,
+    ) -> Self {
         let parts = Gathering::new(table.all().count(), reply);
-        Self { survey, parts, groups: GroupStats::all(&table.groups), stops }
+        Self { survey, parts, groups: GroupStats::all(&table.groups), stops, log }
     }
 
     /// What is asked for.
@@ -71,7 +81,8 @@ impl Collector {
             }
         }
         let picture = picture(&self.survey, parts, self.groups.clone(), table.is_none());
-        (reply.0)(Stats { stops: self.stops, ..picture });
+        let log = |record: &LogRecord| options::log(&*self.log, record);
+        reply.call(Stats { stops: self.stops, ..picture }, &log);
     }
 
     /// What is known of a worker that does not answer.

@@ -21,7 +21,7 @@ use crate::{
     groups::{GroupId, GroupOptions, Groups, Names, Threads},
     ids::LoopId,
     loop_cell::{Header, Runnable},
-    options::{LogLevel, LogRecord, RuntimeOptions, Watch, first_groups},
+    options::{self, LogLevel, LogRecord, RuntimeOptions, Watch, first_groups},
     place::Places,
     stats::{Limits, StatsReply, StopBook, Survey},
     watch::WatchPost,
@@ -215,7 +215,8 @@ impl Dispatch for Pool {
 
     fn collect(&self, survey: Survey, reply: StatsReply) {
         let table = self.table();
-        let collector = Collector::new(&table, survey, self.stops.stats(), reply);
+        let log = Arc::clone(&self.options.log);
+        let collector = Collector::new(&table, survey, self.stops.stats(), log, reply);
         let collector = Arc::new(collector);
         self.watch_post.survey(Arc::clone(&collector));
         for worker in table.all() {
@@ -252,6 +253,6 @@ impl Dispatch for Pool {
     }
 
     fn log(&self, record: &LogRecord) {
-        self.options.log.log(record);
+        options::log(&*self.options.log, record);
     }
 }

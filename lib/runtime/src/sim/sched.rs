@@ -23,7 +23,7 @@ use crate::{
     loop_cell::{Counters, Runnable, begin, notify_dyn},
     loop_core::Deadlines,
     moves::MoveLog,
-    options::first_groups,
+    options::{LogRecord, first_groups},
     placement::{Auto, Gauge},
     stats::{Finding, Throttle, WorkerStats},
     time::{Time, nanos},
@@ -444,7 +444,10 @@ impl Scheduler {
                     Injected::Admit(cell) => self.admit(cell),
                     Injected::Resize(group, threads) => self.resize(group, threads),
                     Injected::SetGroups(groups) => self.set_groups(groups),
-                    Injected::Report(survey, reply) => (reply.0)(self.survey(&survey)),
+                    Injected::Report(survey, reply) => {
+                        let log = |record: &LogRecord| self.dispatch.log(record);
+                        reply.call(self.survey(&survey), &log);
+                    }
                     Injected::ClearStats => self.clear_stats(),
                     Injected::Shutdown(how) => self.shut_down(how),
                 }

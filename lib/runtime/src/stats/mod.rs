@@ -35,6 +35,8 @@ use crate::{
     kit::{client::ClientStats, flow::FlowStats, jobs::JobStats, queue::QueueStats},
     loop_cell::Header,
     moves::MoveRecord,
+    options::{LogLevel, LogRecord},
+    panic::contain,
     time::Time,
     timer::TimerInfo,
 };
@@ -321,6 +323,14 @@ impl StatsReply {
     /// Calls `receive` on some worker; let it send the result on to a loop.
     pub fn new(receive: impl FnOnce(Stats) + Send + 'static) -> Self {
         Self(Box::new(receive))
+    }
+
+    /// Hands it over. Who asked for it is not known: if it panics that is said, and no loop stops.
+    pub(crate) fn call(self, stats: Stats, log: &dyn Fn(&LogRecord)) {
+        if let Err(panic) = contain("", || (self.0)(stats)) {
+            let text = format!("what was to receive statistics panicked: {panic}");
+            log(&LogRecord { level: LogLevel::Error, loop_id: None, loop_name: None, text });
+        }
     }
 }
 

@@ -3,12 +3,15 @@
 use core::fmt;
 use std::{collections::BinaryHeap, sync::Arc};
 
+use dunlin_sync::Class;
+
 use super::{GroupStats, HandlerStats, LoopStats, Stats, WorkerStats, WorkerTimings};
 use crate::{
     driver::Driver,
     ids::LoopId,
-    loop_cell::Runnable,
+    loop_cell::{Runnable, notify_dyn},
     moves::{MoveLog, MoveRecord},
+    panic::contain,
     time::Time,
 };
 
@@ -83,7 +86,7 @@ impl Loops {
         match self {
             Self::None => Page::default(),
             Self::All => {
-                Page { loops: cells.map(|(_, cell)| cell.stats(None)).collect(), until: None }
+                Page { loops: cells.map(|(_, cell)| describe(cell, None)).collect(), until: None }
             }
             Self::Page { after, most, wanted, details } => {
                 let behind = cells.filter(|(id, _)| after.is_none_or(|after| *id > after));
@@ -97,8 +100,8 @@ impl Loops {
                         break;
                     }
                     until = Some(id);
-                    if wanted.as_ref().is_none_or(|wanted| wanted(cell.header().name(), id)) {
-                        loops.push(cell.stats(details));
+                    if is_wanted(wanted.as_ref(), cell, id) {
+                        loops.push(describe(cell, details));
                     }
                 }
                 Page { loops, until: until.filter(|_| more) }
@@ -125,6 +128,22 @@ impl Loops {
             _ => (loops, limit),
         }
     }
+}
+
+/// Whether a loop is wanted. Whoever asks may panic: what they do not want then is their affair.
+fn is_wanted(wanted: Option<&Wanted>, cell: &Arc<dyn Runnable>, id: LoopId) -> bool {
+    wanted.is_none_or(|wanted| contain("", || wanted(cell.header().name(), id)) == Ok(true))
+}
+
+/// What is known of a loop. Some of it the loop's own code tells ([`crate::kit::flow::Flow`]): if that panics the loop is
+/// stopped as by any panic of its.
+fn describe(cell: &Arc<dyn Runnable>, details: Option<&dyn Driver>) -> LoopStats {
+    contain("flow", || cell.stats(details)).unwrap_or_else(|panic| {
+        cell.panicked(cell, &panic, "what it shows of its flows");
+        cell.header().ask_to_stop();
+        notify_dyn(cell, Class::Control);
+        LoopStats::new(cell.header())
+    })
 }
 
 /// The `most` loops with the lowest numbers, in order, and whether there are more.

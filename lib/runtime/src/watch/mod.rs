@@ -24,6 +24,7 @@ use dunlin_sync::{Inbox, Item};
 
 use self::{names::Names, pulse::Pulse, watched::Watched};
 use crate::{
+    dispatch::Dispatch,
     ids::LoopId,
     options::{LogLevel, LogRecord},
     pool::{Collector, Pool},
@@ -223,7 +224,7 @@ impl Watcher {
             Verdict::Gone => (LogLevel::Error, None),
         };
         let text = with_held_back(text, held);
-        self.pool.options.log.log(&LogRecord { level, loop_id, loop_name: None, text });
+        self.pool.log(&LogRecord { level, loop_id, loop_name: None, text });
     }
 
     fn name(&self, who: Who) -> String {

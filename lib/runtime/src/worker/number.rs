@@ -5,6 +5,7 @@ use core::sync::atomic::Ordering;
 
 use super::{Stage, Worker};
 use crate::{
+    dispatch::Dispatch,
     groups::{GroupId, Threads},
     options::{LogLevel, LogRecord},
     placement::Auto,
@@ -86,7 +87,7 @@ impl Worker {
         let Some(found) = table.groups.find(group) else { return };
         let text = format!("group {} goes from {before} to {after} workers", found.options.name);
         let level = LogLevel::Info;
-        self.pool.options.log.log(&LogRecord { level, loop_id: None, loop_name: None, text });
+        self.pool.log(&LogRecord { level, loop_id: None, loop_name: None, text });
     }
 
     /// A busy worker's look at itself: tells worker 0 if it has too much to do.

@@ -4,6 +4,7 @@ use dunlin_trace::Site;
 
 use super::Worker;
 use crate::{
+    dispatch::Dispatch,
     options::{LogLevel, LogRecord},
     stats::{Finding, Throttle, Who, with_held_back},
 };
@@ -24,7 +25,7 @@ impl Worker {
             self.engine.note(site, who.loop_id.number(), millis.unwrap_or(u32::MAX));
             let Some(held) = self.reports.admit(finding.kind(), self.engine.now) else { continue };
             let text = finding.text(&|who| self.name_of(who));
-            self.pool.options.log.log(&LogRecord {
+            self.pool.log(&LogRecord {
                 level: LogLevel::Warning,
                 loop_id: Some(who.loop_id),
                 // The text names loops, more than one perhaps.

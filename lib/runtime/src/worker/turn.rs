@@ -1,7 +1,6 @@
 //! One turn of one loop.
 
 use core::sync::atomic::Ordering;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use dunlin_sync::{Begin, Class};
 
@@ -105,11 +104,7 @@ impl Worker {
         let header = resident.cell.header();
         self.pool.watch_post.went(header.id());
         header.state().close();
-        // Dropping what the loop owns runs its code; a panic there ends there.
-        let buried = catch_unwind(AssertUnwindSafe(|| resident.cell.bury(&mut self.engine)));
-        if buried.is_err() {
-            self.pool.warn(format!("loop {} panicked while being dropped", header.name()));
-        }
+        resident.cell.bury(&mut self.engine);
         // Closed: nothing is left to be scheduled.
         let _ = header.state().end_run(dunlin_sync::Classes::NONE);
         if let Some(recorder) = &self.pool.options.recorder {
