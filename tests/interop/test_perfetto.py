@@ -56,7 +56,7 @@ def tracks(read, heading):
     for track in threads:
         require(track["parent_uuid"] == process["uuid"] and track["thread"]["pid"] == heading["process"], track)
     names = {track["uuid"]: track["thread"]["thread_name"] for track in threads}
-    require(sorted(names.values()) == [f"worker {number}" for number in range(heading["workers"])], names)
+    require(sorted(names.values()) == [f"worker {number}" for number in range(1, heading["workers"] + 1)], names)
     return {uuid: int(name.removeprefix("worker ")) for uuid, name in names.items()}
 
 

@@ -10,6 +10,7 @@ use std::{
 
 use dunlin_os::thread;
 use dunlin_sync::Class;
+use dunlin_trace::worker_number;
 
 use crate::{
     address::Address,
@@ -153,14 +154,15 @@ pub(crate) fn start_thread(
     pool: &Arc<Pool>,
     shared: &Arc<WorkerShared>,
 ) -> io::Result<JoinHandle<()>> {
-    let name = format!("worker-{}", shared.index);
+    let name = format!("worker-{}", worker_number(shared.index));
     let engine = Worker::prepare(pool, shared)?;
     let (pool, index) = (Arc::clone(pool), shared.index);
     thread::spawn(&name, None, move || {
         let worker = Worker::new(Arc::clone(&pool), engine);
         if catch_unwind(AssertUnwindSafe(|| worker.run())).is_err() {
             // Its loops are lost, and nobody knows in what state.
-            pool.fatal(format!("worker {index} panicked outside of handlers"));
+            let number = worker_number(index);
+            pool.fatal(format!("worker {number} panicked outside of handlers"));
         }
     })
 }

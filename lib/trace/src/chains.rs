@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::{Result, Write};
 
 use crate::listing::Listing;
-use crate::record::Record;
+use crate::record::{Record, worker_number};
 use crate::snapshot::{Cause, Snapshot};
 use crate::text::{write_heading, write_record};
 
@@ -79,7 +79,8 @@ fn write_chain(out: &mut dyn Write, snapshot: &Snapshot, record: &Record) -> Res
     match origin {
         Origin::Outside => Ok(()),
         Origin::Gone(ring, index) => {
-            writeln!(out, "    asked for by w{ring} #{index}, which has been overwritten")
+            let worker = worker_number(ring);
+            writeln!(out, "    asked for by w{worker} #{index}, which has been overwritten")
         }
         Origin::Long => out.write_str("    and so on\n"),
     }

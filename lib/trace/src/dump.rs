@@ -5,7 +5,7 @@ use dunlin_os::crash::Writer;
 use dunlin_sync::words::Words;
 
 use crate::layout;
-use crate::record::{Raw, RecordId, Site, class_name, unpack};
+use crate::record::{Raw, RecordId, Site, class_name, move_of, unpack, worker_number};
 use crate::recorder::Recorder;
 
 /// So many records are looked at to find the handler that a worker is in: what it notes meanwhile comes behind.
@@ -44,7 +44,7 @@ impl Recorder {
             if head == 0 {
                 continue;
             }
-            out.text("  worker ").decimal(number as u64);
+            out.text("  worker ").decimal(number as u64 + 1);
             match owner {
                 0 => _ = out.text(" (ended)"),
                 _ => _ = out.text(" (thread ").decimal(owner).text(")"),
@@ -95,7 +95,7 @@ impl Recorder {
                 continue;
             }
             let first = ring.first_whole(head).max(head.saturating_sub(last.into()));
-            out.text("worker ").decimal(number as u64).text(": ").decimal(head);
+            out.text("worker ").decimal(number as u64 + 1).text(": ").decimal(head);
             out.text(" records, the last ").decimal(head - first).text(":\n");
             for index in first..head {
                 if let Some(raw) = self.raw(number, index) {
@@ -128,9 +128,7 @@ impl Recorder {
             None => _ = out.text("not ended"),
             Some(ticks) => _ = out.text("took ").decimal(scale.nanoseconds(ticks)).text(" ns"),
         }
-        if raw.argument != 0 {
-            out.text(", argument ").decimal(raw.argument.into());
-        }
+        dump_argument(out, raw);
         self.dump_place(out, raw.place);
         self.dump_cause(out, raw.cause);
         out.text("\n");
@@ -171,12 +169,31 @@ impl Recorder {
         if cause.is_none() {
             return;
         }
-        out.text(", after w").decimal(cause.ring().into()).text(" #").decimal(cause.index().into());
+        let worker = worker_number(cause.ring());
+        out.text(", after w").decimal(worker.into()).text(" #").decimal(cause.index().into());
         if usize::from(cause.ring()) < self.header().geometry.rings
             && let Some(raw) = self.raw(cause.ring().into(), cause.index().into())
         {
             out.text(" ");
             self.dump_what(out, &raw);
         }
+    }
+}
+
+/// The argument, as far as it says anything.
+fn dump_argument(out: &mut Writer, raw: &Raw) {
+    match raw.site {
+        Site::LEAVE | Site::ARRIVE => {
+            let (worker, reason) = move_of(raw.argument);
+            out.text(if raw.site == Site::LEAVE { ", to " } else { ", from " });
+            match worker {
+                u16::MAX => _ = out.text("another"),
+                worker => _ = out.text("w").decimal(worker_number(worker).into()),
+            }
+            reason.map(|reason| out.text(", ").text(reason));
+        }
+        Site::SPAWN => {}
+        _ if raw.argument == 0 => {}
+        _ => _ = out.text(", argument ").decimal(raw.argument.into()),
     }
 }

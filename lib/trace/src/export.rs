@@ -4,7 +4,7 @@
 use std::fmt::{Result, Write};
 
 use crate::listing::Listing;
-use crate::record::{Record, class_name};
+use crate::record::{Record, class_name, worker_number};
 use crate::snapshot::{Cause, Snapshot};
 use crate::text::{write_time, write_what};
 
@@ -37,7 +37,8 @@ pub fn write_json_record(out: &mut dyn Write, snapshot: &Snapshot, record: &Reco
     out.write_str("{\"time\":\"")?;
     write_time(out, snapshot.wall(record))?;
     let Record { ring, index, loop_id, delay, argument, .. } = record;
-    write!(out, "\",\"worker\":{ring},\"record\":{index},\"site\":")?;
+    let worker = worker_number(*ring);
+    write!(out, "\",\"worker\":{worker},\"record\":{index},\"site\":")?;
     let site = snapshot.site_name(record.site);
     write_text(out, &site.unwrap_or_else(|| format!("site {}", record.site.0).into()))?;
     write!(out, ",\"loop\":{loop_id}")?;
@@ -60,7 +61,8 @@ pub fn write_json_record(out: &mut dyn Write, snapshot: &Snapshot, record: &Reco
         Cause::Known(cause) => (cause.ring, cause.index, true),
         Cause::Gone(ring, index) => (ring, index, false),
     };
-    write!(out, ",\"cause\":{{\"worker\":{ring},\"record\":{index},\"kept\":{kept}}}}}")
+    let worker = worker_number(ring);
+    write!(out, ",\"cause\":{{\"worker\":{worker},\"record\":{index},\"kept\":{kept}}}}}")
 }
 
 /// Text as a JSON string.
@@ -85,7 +87,7 @@ pub fn write_chrome_json(out: &mut dyn Write, listing: &mut Listing) -> Result {
             ",\n{{\"ph\":\"M\",\"name\":\"thread_name\",\"pid\":{process},\"tid\":{},",
             thread(ring)
         )?;
-        write!(out, "\"args\":{{\"name\":\"worker {ring}\"}}}}")?;
+        write!(out, "\"args\":{{\"name\":\"worker {}\"}}}}", worker_number(ring))?;
     }
     let mut number = 0_u64;
     listing.all(|listing, record| {
@@ -104,7 +106,7 @@ pub fn write_chrome_json(out: &mut dyn Write, listing: &mut Listing) -> Result {
 
 /// The thread that stands for a worker: 0 is none to some readers.
 fn thread(ring: u16) -> u32 {
-    u32::from(ring) + 1
+    worker_number(ring)
 }
 
 fn write_slice(out: &mut dyn Write, snapshot: &Snapshot, record: &Record) -> Result {

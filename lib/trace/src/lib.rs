@@ -40,7 +40,9 @@ pub use export::{write_chrome_json, write_json, write_json_heading, write_json_r
 pub use lines::Lines;
 pub use listing::{Filter, Listing, LoopChoice, Progress};
 pub use perfetto::write_perfetto;
-pub use record::{CLASSES, Entry, PLACES, Record, RecordId, Site, class_name, move_of};
+pub use record::{
+    CLASSES, Entry, PLACES, Record, RecordId, Site, class_name, move_of, worker_number,
+};
 pub use recorder::{Options, Recorder};
 pub use ring::Ring;
 pub use snapshot::{Cause, Snapshot, TraceError};

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 
 use crate::listing::Listing;
-use crate::record::{Record, class_name};
+use crate::record::{Record, class_name, worker_number};
 use crate::snapshot::{Cause, Snapshot};
 use crate::text::write_what;
 
@@ -147,7 +147,7 @@ fn worker_track(snapshot: &Snapshot, ring: u16) -> Message {
     let thread = Message::default()
         .number(field::THREAD_PID, snapshot.process.into())
         .number(field::THREAD_TID, u64::from(ring) + 1)
-        .text(field::THREAD_NAME, &format!("worker {ring}"));
+        .text(field::THREAD_NAME, &format!("worker {}", worker_number(ring)));
     Message::default()
         .number(field::TRACK_UUID, track(ring))
         .number(field::TRACK_PARENT, PROCESS_TRACK)

@@ -79,6 +79,12 @@ impl Site {
     }
 }
 
+/// The number by which people know the worker of a ring: from one, as in `show threads`, in the log and in the names of
+/// threads.
+pub const fn worker_number(ring: u16) -> u32 {
+    ring as u32 + 1
+}
+
 /// What the argument of [`Site::LEAVE`] or [`Site::ARRIVE`] says: the other worker, and why the loop moved, if
 /// that is known here.
 pub fn move_of(argument: u32) -> (u16, Option<&'static str>) {

@@ -227,11 +227,11 @@ fn a_file_is_read_while_its_process_runs() {
     write_records(&mut text, &mut Listing::new(snapshot, Filter::default())).unwrap();
     assert!(text.contains("(running): 2 of 2 records of 1 workers\n"), "{text}");
     assert!(
-        text.contains(" w0 #0 message bgp upstream [1] routing waited 0 ns, took 0 ns\n"),
+        text.contains(" w1 #0 message bgp upstream [1] routing waited 0 ns, took 0 ns\n"),
         "{text}"
     );
-    let end = " w0 #1 decode bgp upstream [1] routing waited 0 ns, not ended, \
-               after w0 #0 message bgp upstream [1]\n";
+    let end = " w1 #1 decode bgp upstream [1] routing waited 0 ns, not ended, \
+               after w1 #0 message bgp upstream [1]\n";
     assert!(text.ends_with(end), "{text}");
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::{Result, Write};
 
 use crate::listing::Listing;
-use crate::record::{Record, Site, class_name, move_of};
+use crate::record::{Record, Site, class_name, move_of, worker_number};
 use crate::snapshot::{Cause, Snapshot};
 
 /// The heading and the records that are wanted, a line each.
@@ -43,7 +43,7 @@ fn write_program(out: &mut dyn Write, snapshot: &Snapshot) -> Result {
 /// One record in one line without its end.
 pub fn write_record(out: &mut dyn Write, snapshot: &Snapshot, record: &Record) -> Result {
     write_time(out, snapshot.wall(record))?;
-    write!(out, " w{} #{} ", record.ring, record.index)?;
+    write!(out, " w{} #{} ", worker_number(record.ring), record.index)?;
     write_what(out, snapshot, record)?;
     write!(out, " {}", class_name(record.class))?;
     out.write_str(" waited ")?;
@@ -61,9 +61,9 @@ pub fn write_record(out: &mut dyn Write, snapshot: &Snapshot, record: &Record) -
     }
     match snapshot.cause(record) {
         Cause::None => Ok(()),
-        Cause::Gone(ring, index) => write!(out, ", after w{ring} #{index}"),
+        Cause::Gone(ring, index) => write!(out, ", after w{} #{index}", worker_number(ring)),
         Cause::Known(cause) => {
-            write!(out, ", after w{} #{} ", cause.ring, cause.index)?;
+            write!(out, ", after w{} #{} ", worker_number(cause.ring), cause.index)?;
             write_what(out, snapshot, &cause)
         }
     }
@@ -74,11 +74,16 @@ fn write_argument(out: &mut dyn Write, record: &Record) -> Result {
     let way = match record.site {
         Site::LEAVE => "to",
         Site::ARRIVE => "from",
+        // The argument is the worker whose record it is.
+        Site::SPAWN => return Ok(()),
         _ if record.argument == 0 => return Ok(()),
         _ => return write!(out, ", argument {}", record.argument),
     };
     let (worker, reason) = move_of(record.argument);
-    write!(out, ", {way} w{worker}")?;
+    match worker {
+        u16::MAX => write!(out, ", {way} another")?,
+        worker => write!(out, ", {way} w{}", worker_number(worker))?,
+    }
     reason.map_or(Ok(()), |reason| write!(out, ", {reason}"))
 }
 
@@ -170,9 +175,11 @@ mod tests {
             write_argument(&mut text, &record).unwrap();
             text
         };
-        assert_eq!(argument(Site::LEAVE, 3 << 16 | 2), ", to w2, relief");
-        assert_eq!(argument(Site::ARRIVE, 1 << 16), ", from w0, gathered");
-        assert_eq!(argument(Site::ARRIVE, 15 << 16 | 1), ", from w1");
+        assert_eq!(argument(Site::LEAVE, 3 << 16 | 2), ", to w3, relief");
+        assert_eq!(argument(Site::ARRIVE, 1 << 16), ", from w1, gathered");
+        assert_eq!(argument(Site::ARRIVE, 15 << 16 | 1), ", from w2");
+        assert_eq!(argument(Site::LEAVE, 1 << 16 | 0xffff), ", to another, gathered");
+        assert_eq!(argument(Site::SPAWN, 3), "");
         assert_eq!(argument(Site::OVERRUN, 120), ", argument 120");
         assert_eq!(argument(Site::MESSAGE, 0), "");
     }

@@ -182,9 +182,9 @@ fn check_report(text: &str) {
         of("  #0 0x"),
         of("Builds:"),
         of(last),
-        of("worker 0: 1 records, the last 1:"),
+        of("worker 1: 1 records, the last 1:"),
         of(timer),
-        of("worker 1: 1 records"),
+        of("worker 2: 1 records"),
         of(message),
         of("End of report"),
     ];
@@ -192,7 +192,7 @@ fn check_report(text: &str) {
     for at in [7, 15] {
         let line = lines[order[at]];
         assert!(line.contains(", asked at lib/trace/tests/death.rs:"), "{text}");
-        assert!(line.ends_with("after w0 #0 timer bgp upstream [7]"), "{text}");
+        assert!(line.ends_with("after w1 #0 timer bgp upstream [7]"), "{text}");
     }
     if cfg!(target_env = "gnu") {
         // The calls are of this program, at places that addr2line takes.
@@ -292,7 +292,7 @@ fn a_report_shows_only_the_last_records() {
         std::process::abort();
     }
     let (_, text) = dying("a_report_shows_only_the_last_records", "last", Some(6));
-    assert!(text.contains("worker 0: 100000 records, the last 3:\n"), "{text}");
+    assert!(text.contains("worker 1: 100000 records, the last 3:\n"), "{text}");
     assert_eq!(text.matches(" event ").count(), 3, "{text}");
     assert!(text.contains(" #99997 event ") && text.contains(" #99999 event "), "{text}");
 }

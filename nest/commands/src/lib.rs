@@ -134,7 +134,7 @@ pub const COMMANDS: &[Command] = &[
             ("all", "All of them"),
             ("loop", "Of a loop, by number, name or pattern"),
             ("class", "Of a class: liveness, control, routing, bulk or idle"),
-            ("worker", "Of a worker, counted from 0"),
+            ("worker", "Of a worker, counted from 1"),
             ("json", "A JSON object in each line"),
         ],
     },

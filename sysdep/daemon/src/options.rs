@@ -1,5 +1,6 @@
 //! The command line.
 
+use core::num::NonZero;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -45,7 +46,7 @@ is the report of a crash, it shows that with the names of its functions.
   -n, --last N   only the last N of the records that are wanted
   --loop LOOP    only of a loop: its number, its name, or a pattern of names
   --class CLASS  only of a class: liveness, control, routing, bulk, idle
-  --worker N     only of a worker, counted from 0
+  --worker N     only of a worker, counted from 1
   --causes       for each loop what it did last, and who asked for it
   --json         an object for each record, a line each
   --chrome       one JSON file for Perfetto or Chrome's tracing page
@@ -248,7 +249,10 @@ fn trace(parser: &mut lexopt::Parser) -> Result<TraceOptions, lexopt::Error> {
                 let unknown = || format!("--class takes one of {}", CLASSES.join(", "));
                 options.filter.class = Some(number.ok_or_else(unknown)?);
             }
-            Long("worker") => options.filter.worker = Some(parser.value()?.parse()?),
+            Long("worker") => {
+                let number: NonZero<u16> = parser.value()?.parse()?;
+                options.filter.worker = Some(number.get() - 1);
+            }
             Long("causes") => options.form = TraceForm::Causes,
             Long("json") => options.form = TraceForm::Json,
             Long("chrome") => options.form = TraceForm::Chrome,
@@ -326,7 +330,7 @@ mod tests {
         let filter = Filter { last: Some(10), ..Filter::default() };
         let expected = TraceOptions { file, filter, form: TraceForm::Text };
         assert_eq!(options.command, Command::Trace(expected));
-        let options = parse("trace --causes --loop slice* --class control --worker 1").unwrap();
+        let options = parse("trace --causes --loop slice* --class control --worker 2").unwrap();
         let of = Some(LoopChoice::Name("slice*".into()));
         let filter = Filter { of, class: Some(1), worker: Some(1), last: None };
         let expected = TraceOptions { file: None, filter, form: TraceForm::Causes };

@@ -107,7 +107,7 @@ fn of_several_crashes_the_last_ones_are_kept_with_their_reports() {
         let report = std::fs::read_to_string(place.path(kept[at])).unwrap();
         assert!(report.contains(&format!("\nProcess: {process}\n")), "{report}");
         assert_eq!(report.matches("End of report").count(), 1, "{report}");
-        assert!(report.contains("Running now:\n  worker 0"), "{report}");
+        assert!(report.contains("Running now:\n  worker 1"), "{report}");
         let text = trace(&place, &["-n", "1", records[at]]);
         assert!(text.contains(&format!("process {process} (ended)")), "{text}");
     }

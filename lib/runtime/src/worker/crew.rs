@@ -3,7 +3,7 @@
 use core::{sync::atomic::Ordering, time::Duration};
 use std::sync::Arc;
 
-use dunlin_trace::Site;
+use dunlin_trace::{Site, worker_number};
 
 use super::{Stage, Worker};
 use crate::{
@@ -105,7 +105,8 @@ impl Worker {
                     new.push(index);
                 }
                 Err(error) => {
-                    self.pool.warn(format!("worker {index} cannot be made: {error}"));
+                    self.pool
+                        .warn(format!("worker {} cannot be made: {error}", worker_number(index)));
                     break;
                 }
             }
@@ -143,7 +144,8 @@ impl Worker {
                 true
             }
             Err(error) => {
-                self.pool.warn(format!("worker {index} cannot be started: {error}"));
+                self.pool
+                    .warn(format!("worker {} cannot be started: {error}", worker_number(index)));
                 false
             }
         }

@@ -20,7 +20,7 @@ use std::{collections::HashMap, io, sync::Arc, thread::JoinHandle};
 use dunlin_mem::Arena;
 use dunlin_os::poll::Events;
 use dunlin_sync::{Batch, Item};
-use dunlin_trace::Ring;
+use dunlin_trace::{Ring, worker_number};
 
 pub(crate) use moves::SETTLED;
 pub(crate) use spread::{GATHERED_AT_ONCE, STAY};
@@ -234,7 +234,8 @@ impl Worker {
         Counters::raise(&counters.longest_gap, self.engine.now.nanos_since(self.polled));
         let mut woken = false;
         if let Err(error) = self.engine.poller.wait(&mut self.events, timeout) {
-            self.pool.warn(format!("the poller of worker {}: {error}", self.index()));
+            let number = worker_number(self.index());
+            self.pool.warn(format!("the poller of worker {number}: {error}"));
         }
         self.polled = self.engine.tick();
         self.engine.shared.counters.seen.store(self.polled.as_nanos(), Ordering::Relaxed);

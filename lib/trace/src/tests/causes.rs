@@ -95,11 +95,11 @@ fn each_loop_is_shown_with_its_chain() {
     let text = chains(None);
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines[2], "Loop bgp upstream [5], 1 records, the last:", "{text}");
-    assert!(lines[3].contains("w0 #0 ready bgp upstream [5]"), "{text}");
+    assert!(lines[3].contains("w1 #0 ready bgp upstream [5]"), "{text}");
     assert_eq!(lines[5], "Loop slice0 [6], 3 records, the last:", "{text}");
-    assert!(lines[6].contains("w1 #1 message slice0 [6]"), "not the note: {text}");
-    assert!(lines[6].contains("not ended, after w0 #0 ready"), "{text}");
-    let asked = "asked for by 1970-01-01 00:00:00.000000160 w0 #0 ready bgp upstream [5]";
+    assert!(lines[6].contains("w2 #1 message slice0 [6]"), "not the note: {text}");
+    assert!(lines[6].contains("not ended, after w1 #0 ready"), "{text}");
+    let asked = "asked for by 1970-01-01 00:00:00.000000160 w1 #0 ready bgp upstream [5]";
     assert!(lines[7].trim().starts_with(asked), "{text}");
     assert_eq!(lines.len(), 8, "{text}");
     let text = chains(Some("6"));

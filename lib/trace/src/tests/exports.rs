@@ -46,7 +46,7 @@ fn chromes_json_has_named_threads_slices_and_arrows() {
         events.iter().filter(|event| event["ph"] == phase).collect()
     };
     let threads: Vec<_> = of("M").iter().map(|event| event["args"]["name"].clone()).collect();
-    assert_eq!(threads, ["dunlin", "worker 0", "worker 1"]);
+    assert_eq!(threads, ["dunlin", "worker 1", "worker 2"]);
     let whole = of("X");
     assert_eq!(whole[0]["name"], "ready a \"quoted\\name\"\n [5]");
     assert_eq!((whole[0]["ts"].as_f64(), whole[0]["dur"].as_f64()), (Some(1.6), Some(1.6)));
@@ -100,7 +100,7 @@ fn json_has_a_line_for_each_record() {
     assert_eq!(overrun["site"], "overrun");
     assert_eq!(running["took_ns"], Value::Null);
     let cause = &running["cause"];
-    assert_eq!((&cause["worker"], &cause["record"]), (&Value::from(0), &Value::from(0)));
+    assert_eq!((&cause["worker"], &cause["record"]), (&Value::from(1), &Value::from(0)));
     assert_eq!(cause["kept"], true);
 }
 
@@ -198,7 +198,7 @@ fn perfettos_own_format_has_named_threads_slices_and_arrows() {
     let process = tracks[0].process.clone().unwrap();
     assert_eq!((process.pid, process.name.as_str()), (pid, "dunlin"));
     let threads: Vec<_> = tracks.iter().filter_map(|track| track.thread.clone()).collect();
-    assert_eq!(threads.iter().map(|one| &one.name).collect::<Vec<_>>(), ["worker 0", "worker 1"]);
+    assert_eq!(threads.iter().map(|one| &one.name).collect::<Vec<_>>(), ["worker 1", "worker 2"]);
     assert!(threads.iter().all(|one| one.pid == pid && one.tid != 0));
     assert!(tracks[1..].iter().all(|track| track.parent == Some(tracks[0].uuid)));
     let events: Vec<_> = trace

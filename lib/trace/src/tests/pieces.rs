@@ -107,7 +107,7 @@ fn what_is_written_meanwhile_takes_only_what_it_overwrites() {
     (100..500).for_each(|at| _ = ring.record(&entry(at)));
     while lines.step(|line| shown.push(line.to_owned())) == Progress::More {}
     assert_eq!(shown.len(), 1 + 63);
-    assert!(shown[1].contains(" w0 #37 ") && shown[63].contains(" w0 #99 "), "{shown:?}");
+    assert!(shown[1].contains(" w1 #37 ") && shown[63].contains(" w1 #99 "), "{shown:?}");
 }
 
 /// The memory of a recorder in which a loop gets another name while it is read: after so many words.

@@ -188,9 +188,9 @@ impl Commands<'_> {
             } else if self.parser.eat_word("class") {
                 query.filter.class = Some(self.parser.expect_one_of(TRACE_CLASSES)?);
             } else if self.parser.eat_word("worker") {
-                let workers = 0..=Globals::MAX_THREADS;
+                let workers = 1..=Globals::MAX_THREADS;
                 let number = self.parser.integer_in("Number of the worker", workers)?;
-                query.filter.worker = u16::try_from(number).ok();
+                query.filter.worker = u16::try_from(number - 1).ok();
             } else if self.parser.eat_word("json") {
                 query.json = true;
             } else {

@@ -65,10 +65,10 @@ fn forms_and_filters() {
     };
     let text = last("show trace 2");
     assert_eq!(text.len(), 2);
-    assert!(text[0].contains(" w0 #32767 message loop8 [8] routing waited 0 ns"), "{text:?}");
-    assert!(text[1].contains(" w1 #32767 message loop8 [8] routing"), "{text:?}");
+    assert!(text[0].contains(" w1 #32767 message loop8 [8] routing waited 0 ns"), "{text:?}");
+    assert!(text[1].contains(" w2 #32767 message loop8 [8] routing"), "{text:?}");
     assert_eq!(last("show trace last 2"), text);
-    assert_eq!(last("show trace 1 worker 0"), text[..1]);
+    assert_eq!(last("show trace 1 worker 1"), text[..1]);
     let text = last("show trace 3 class control loop \"loop*\"");
     assert!(text.len() == 3 && text.iter().all(|line| line.contains(" control ")), "{text:?}");
     for command in
@@ -84,7 +84,7 @@ fn forms_and_filters() {
     let json = lab.ask("show trace json 1");
     let lines = lines(&json);
     assert!(lines[0].starts_with("1027-{\"process\":"), "{json}");
-    assert!(lines[1].contains("\"worker\":1,\"record\":32767,\"site\":\"message\""), "{json}");
+    assert!(lines[1].contains("\"worker\":2,\"record\":32767,\"site\":\"message\""), "{json}");
     for wrong in ["show trace class none", "show trace loop", "show trace 1 2 x", "show trace last"]
     {
         assert!(lab.ask(wrong).starts_with("9001 "), "{wrong}");

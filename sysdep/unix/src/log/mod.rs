@@ -170,8 +170,8 @@ fn worker() -> u16 {
     thread_local! {
         static NUMBER: u16 = {
             let thread = std::thread::current();
-            let index = thread.name().and_then(|name| name.strip_prefix("worker-"));
-            index.and_then(|index| index.parse::<u16>().ok()).map_or(0, |index| index + 1)
+            let number = thread.name().and_then(|name| name.strip_prefix("worker-"));
+            number.and_then(|number| number.parse().ok()).unwrap_or(0)
         };
     }
     NUMBER.with(|number| *number)
