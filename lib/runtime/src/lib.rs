@@ -120,9 +120,9 @@ pub use place::{PlaceId, PlaceInfo};
 pub use runloop::{Interest, Loop, Progress, Ready};
 pub use runtime::Runtime;
 pub use stats::{
-    Culprit, GroupStats, Handler, HandlerStats, Histogram, LoopDetails, LoopStats, Loops, Profile,
-    SiteStats, SocketStats, Stats, StatsReply, StopStats, Survey, TaskStats, Timings, Waiting,
-    Wanted, Who, WorkerStats, WorkerTimings, Worst,
+    Culprit, GroupStats, Handler, HandlerStats, Hindered, Hindrance, Histogram, LoopDetails,
+    LoopStats, Loops, Profile, SiteStats, SocketStats, Stats, StatsReply, StopStats, Survey,
+    TaskStats, Timings, Waiting, Wanted, Who, WorkerStats, WorkerTimings, Worst,
 };
 pub use time::Time;
 pub use timer::{Rhythm, TimerInfo};

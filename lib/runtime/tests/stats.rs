@@ -15,7 +15,7 @@ use common::{burn, eventually, next, told, without_places};
 use dunlin_runtime::{
     Class, Context, Culprit, Duration, EventId, Handler, HandlerStats, LogRecord, Loop, LoopId,
     Loops, Progress, Rhythm, Runtime, RuntimeHandle, RuntimeOptions, Stats, StatsReply, Survey,
-    TimerId, WorkId,
+    TimerId, Watch, WorkId,
     sim::{SimOptions, SimRuntime},
 };
 
@@ -31,6 +31,13 @@ impl Reports {
 
     fn all(&self) -> Vec<String> {
         self.0.lock().unwrap().clone()
+    }
+}
+
+impl Reports {
+    /// All so far, which are forgotten.
+    fn take(&self) -> Vec<String> {
+        core::mem::take(&mut *self.0.lock().unwrap())
     }
 }
 
@@ -177,7 +184,7 @@ fn what_is_late_is_counted_and_reported_in_every_class() {
     for class in Class::ALL {
         for limit in [None, Some(millis(100)), Some(millis(400))] {
             let (mut sim, reports) = quiet(1);
-            let mut watch = dunlin_runtime::Watch::OFF;
+            let mut watch = Watch::OFF;
             watch.late[class.index()] = limit;
             sim.handle().watch(&watch);
             let hog = sim.spawn("the hog", Class::Bulk, Hog::new(Class::Bulk, false));
@@ -219,10 +226,46 @@ fn a_worker_that_was_not_run_in_time_blames_the_system() {
     assert_eq!(latest.culprit, Some(Culprit::System));
 }
 
+/// Of one loop and class one report of a kind in ten seconds, of all together five; the others are counted and told.
+#[test]
+fn reports_are_throttled_by_loop_and_class_and_say_how_many_were_left_out() {
+    let (mut sim, reports) = quiet(1);
+    let mut watch = Watch::OFF;
+    watch.overrun = [Some(millis(50)); 4];
+    sim.handle().watch(&watch);
+    let hogs: Vec<_> = (1..=8)
+        .map(|number| {
+            let class = Class::ALL[number % 4];
+            sim.spawn(&format!("hog {number}"), class, Hog::new(class, false))
+        })
+        .collect();
+    let round = |sim: &mut SimRuntime, times: usize| {
+        for _ in 0..times {
+            hogs.iter().for_each(|hog| hog.send(Class::Control, millis(60)).unwrap());
+            sim.run_for(millis(800));
+        }
+        reports.take()
+    };
+    let first = round(&mut sim, 3);
+    assert_eq!(first.len(), 5, "{first:?}");
+    assert!(first.iter().all(|text| text.ends_with(" took 60.0 ms")), "{first:?}");
+    sim.run_for(millis(10_000));
+    // All but those five are told of: two each of five loops, three each of three.
+    let second = round(&mut sim, 1);
+    assert_eq!(second.len(), 5, "{second:?}");
+    let count = |what: &str| -> u64 {
+        let parts = second.iter().filter_map(|text| text.split_once(what));
+        let number = |head: &str| head.rsplit(' ').next().and_then(|word| word.parse::<u64>().ok());
+        parts.filter_map(|(head, _)| number(head)).sum::<u64>()
+    };
+    let told = count(" more like this since the last report") + count(" of this kind about others");
+    assert_eq!(told, 3 * 8 - 5, "{second:?}");
+}
+
 #[test]
 fn what_is_reported_can_be_changed_while_it_runs() {
     let (mut sim, reports) = quiet(1);
-    let mut watch = dunlin_runtime::Watch::OFF;
+    let mut watch = Watch::OFF;
     sim.handle().watch(&watch);
     let hog = sim.spawn("the hog", Class::Bulk, Hog::new(Class::Bulk, false));
     hog.send(Class::Control, millis(900)).unwrap();

@@ -16,9 +16,9 @@ use std::sync::{
 
 use common::{eventually, is_idle_class, next, skipped::skip, told, without_places};
 use dunlin_runtime::{
-    Address, Class, ClockReading, ClockSource, Context, Duration, EventId, JobId, LogLevel,
-    LogRecord, Loop, Loops, Progress, Runtime, RuntimeOptions, StatsReply, Survey, SystemClocks,
-    TimerId, Watch, kit::jobs::JobPriority,
+    Address, Class, ClockReading, ClockSource, Context, Duration, EventId, Hindered, Hindrance,
+    JobId, LogLevel, LogRecord, Loop, Loops, Progress, Runtime, RuntimeOptions, StatsReply, Survey,
+    SystemClocks, TimerId, Watch, WorkId, kit::jobs::JobPriority,
 };
 use dunlin_trace::{Options, Recorder};
 
@@ -41,7 +41,7 @@ impl Task {
                 }
             }
             Self::Wait(end) => drop(end.recv()),
-            Self::Pass(to, way, task) => drop(to.send(Class::Control, (way, *task))),
+            Self::Pass(to, way, task) => order(&to, way, *task),
         }
     }
 }
@@ -49,16 +49,25 @@ impl Task {
 /// The handler that is to do it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
-    Message,
+    Message(Class),
     Event(Class),
     Timer(Class),
+    Work(Class),
     Job,
+}
+
+/// Has the hog do it.
+#[track_caller]
+fn order(hog: &Address<(Way, Task)>, way: Way, task: Task) {
+    let class = if let Way::Message(class) = way { class } else { Class::Control };
+    hog.send(class, (way, task)).unwrap();
 }
 
 #[derive(Default)]
 struct Hog {
     events: Vec<EventId>,
     timers: Vec<TimerId>,
+    works: Vec<WorkId>,
     job: Option<JobId>,
     task: Option<Task>,
 }
@@ -69,17 +78,19 @@ impl Loop for Hog {
     fn start(&mut self, cx: &mut Context<'_>) {
         self.events = Class::ALL.map(|class| cx.event(class)).to_vec();
         self.timers = Class::ALL.map(|class| cx.timer(class)).to_vec();
+        self.works = Class::ALL.map(|class| cx.work(class)).to_vec();
         self.job = Some(cx.job("the job", JobPriority::LAST));
     }
 
     fn message(&mut self, cx: &mut Context<'_>, (way, task): (Way, Task)) {
         self.task = Some(task);
         match way {
-            Way::Message => self.task.take().unwrap().run(),
+            Way::Message(_) => self.task.take().unwrap().run(),
             Way::Event(class) => drop(cx.schedule(self.events[class.index()])),
             Way::Timer(class) => {
                 cx.arm_after(self.timers[class.index()], Duration::from_millis(1));
             }
+            Way::Work(class) => drop(cx.queue(self.works[class.index()])),
             Way::Job => drop(cx.start_job(self.job.unwrap())),
         }
     }
@@ -90,6 +101,11 @@ impl Loop for Hog {
 
     fn timer(&mut self, _: &mut Context<'_>, _: TimerId) {
         self.task.take().unwrap().run();
+    }
+
+    fn work(&mut self, _: &mut Context<'_>, _: WorkId) -> Progress {
+        self.task.take().unwrap().run();
+        Progress::Done
     }
 
     fn job(&mut self, _: &mut Context<'_>, _: JobId) -> Progress {
@@ -139,7 +155,7 @@ fn a_handler_that_overruns_is_named_while_it_runs_in_every_class() {
         let (runtime, logged) = start(strict(), None);
         let hog = runtime.spawn("the hog", Class::Bulk, Hog::default());
         let (task, end) = calculation();
-        hog.send(Class::Control, (way, task)).unwrap();
+        order(&hog, way, task);
         // It does not end before it has been reported.
         let record = report(&logged, " has been running ");
         end.store(true, Ordering::Relaxed);
@@ -178,18 +194,22 @@ fn it_is_named_within_fifty_milliseconds_of_the_limit() {
 
 /// Every handler of every class, and what begins a report of it.
 fn all_ways() -> Vec<(Way, String)> {
-    let name = |class: Class| format!("{class:?}").to_lowercase();
+    fn name(class: Class) -> String {
+        format!("{class:?}").to_lowercase()
+    }
     let event = |class: Class| {
         (Way::Event(class), format!("event {} of the hog ({})", class.index(), name(class)))
     };
     let timer = |class: Class| {
         (Way::Timer(class), format!("timer {} of the hog ({})", class.index(), name(class)))
     };
-    let others = [
-        (Way::Message, "a message of the hog (control)".to_owned()),
-        (Way::Job, "job 0 of the hog (bulk)".to_owned()),
-    ];
-    Class::ALL.map(event).into_iter().chain(Class::ALL.map(timer)).chain(others).collect()
+    let message =
+        |class: Class| (Way::Message(class), format!("a message of the hog ({})", name(class)));
+    let work = |class: Class| {
+        (Way::Work(class), format!("work {} of the hog ({})", class.index(), name(class)))
+    };
+    let all = [message, event, timer, work].map(|way: fn(Class) -> _| Class::ALL.map(way));
+    all.into_iter().flatten().chain([(Way::Job, "job 0 of the hog (bulk)".to_owned())]).collect()
 }
 
 #[test]
@@ -198,7 +218,7 @@ fn one_that_waits_in_the_kernel_is_named_as_blocked_in_every_class() {
         let (runtime, logged) = start(strict(), None);
         let hog = runtime.spawn("the hog", Class::Bulk, Hog::default());
         let (end, ended) = told();
-        hog.send(Class::Control, (way, Task::Wait(ended))).unwrap();
+        order(&hog, way, Task::Wait(ended));
         let text = without_places(&report(&logged, " has been running ").text);
         assert!(text.starts_with(&who) && text.ends_with(", blocked in the kernel"), "{text}");
         end.send(()).unwrap();
@@ -219,7 +239,7 @@ fn one_that_calculates_is_named_as_busy_in_every_class() {
             let (runtime, logged) = start(strict(), None);
             let hog = runtime.spawn("the hog", Class::Bulk, Hog::default());
             let (task, end) = calculation();
-            hog.send(Class::Control, (way, task)).unwrap();
+            order(&hog, way, task);
             let text = without_places(&report(&logged, " has been running ").text);
             end.store(true, Ordering::Relaxed);
             assert!(text.starts_with(&who), "{text}");
@@ -242,13 +262,13 @@ fn who_asked_for_it_is_named_if_there_is_a_recorder() {
         let boss = runtime.spawn("the boss", Class::Bulk, Hog::default());
         let (task, end) = calculation();
         let task = Task::Pass(hog.clone(), way, Box::new(task));
-        boss.send(Class::Control, (Way::Message, task)).unwrap();
+        order(&boss, Way::Message(Class::Control), task);
         let text = without_places(&report(&logged, " has been running ").text);
         end.store(true, Ordering::Relaxed);
         // The hog schedules by itself what it was told to; jobs run whenever there is time, for nobody.
         let asked = match way {
-            Way::Message => Some("the boss (message)"),
-            Way::Event(_) | Way::Timer(_) => Some("the hog (message)"),
+            Way::Message(_) => Some("the boss (message)"),
+            Way::Event(_) | Way::Timer(_) | Way::Work(_) => Some("the hog (message)"),
             Way::Job => None,
         };
         assert!(text.starts_with(&who), "{way:?}: {text}");
@@ -265,7 +285,7 @@ fn the_place_that_scheduled_it_is_named() {
         lines.find(|(line, _)| line.contains(what)).map(|(_, number): (_, u32)| number)
     };
     for (way, class, line) in [
-        (Way::Message, "control", None),
+        (Way::Message(Class::Routing), "routing", None),
         (Way::Event(Class::Bulk), "bulk", line_of("cx.schedule(self.events")),
         (Way::Timer(Class::Liveness), "liveness", line_of("cx.arm_after(self.timers")),
         (Way::Job, "bulk", line_of("cx.start_job(self.job")),
@@ -274,7 +294,7 @@ fn the_place_that_scheduled_it_is_named() {
         let hog = runtime.spawn("the hog", Class::Bulk, Hog::default());
         let (task, end) = calculation();
         let own = line!() + 1;
-        hog.send(Class::Control, (way, task)).unwrap();
+        order(&hog, way, task);
         let line = line.unwrap_or(own);
         let expected = format!(" of the hog ({class}, asked at lib/runtime/tests/watch.rs:{line})");
         let text = report(&logged, " has been running ").text;
@@ -322,24 +342,62 @@ impl Stalled {
 
 static STALLED: Stalled = Stalled(AtomicBool::new(false));
 
+/// Whatever waits for it.
 #[test]
-fn a_worker_that_does_nothing_is_reported() {
-    let (tell, heard) = told();
-    let (end, ended) = told();
-    let log = shared(stuck_sink(tell, ended));
-    let options = RuntimeOptions { watch: strict(), log, ..RuntimeOptions::default() };
-    let runtime = Runtime::new(options).unwrap();
-    let hog = runtime.spawn("the hog", Class::Bulk, Hog::default());
-    let (task, done) = calculation();
-    hog.send(Class::Control, (Way::Message, task)).unwrap();
-    eventually("it is named", || next(&heard).contains(" has been running "));
-    done.store(true, Ordering::Relaxed);
-    eventually("the worker is in the sink", || next(&heard).contains(" took "));
-    let (task, done) = calculation();
-    done.store(true, Ordering::Relaxed);
-    hog.send(Class::Control, (Way::Message, task)).unwrap();
-    eventually("the watcher has said so", || STALLED.0.load(Ordering::Relaxed));
-    drop(end);
+fn a_worker_that_does_nothing_is_reported_in_every_class() {
+    for class in Class::ALL {
+        let (tell, heard) = told();
+        let (end, ended) = told();
+        STALLED.0.store(false, Ordering::Relaxed);
+        let log = shared(stuck_sink(tell, ended));
+        let options = RuntimeOptions { watch: strict(), log, ..RuntimeOptions::default() };
+        let runtime = Runtime::new(options).unwrap();
+        let hog = runtime.spawn("the hog", Class::Bulk, Hog::default());
+        let (task, done) = calculation();
+        order(&hog, Way::Message(Class::Control), task);
+        eventually("it is named", || next(&heard).contains(" has been running "));
+        done.store(true, Ordering::Relaxed);
+        eventually("the worker is in the sink", || next(&heard).contains(" took "));
+        let (task, done) = calculation();
+        done.store(true, Ordering::Relaxed);
+        order(&hog, Way::Message(class), task);
+        eventually("the watcher has said so", || STALLED.0.load(Ordering::Relaxed));
+        let seen = hindered(&runtime).unwrap();
+        assert_eq!(seen.by, Hindrance::Blocked);
+        drop(end);
+        eventually("it goes on", || hindered(&runtime).is_none());
+    }
+}
+
+/// What holds the first worker up, as anybody sees it.
+fn hindered(runtime: &Runtime) -> Option<Hindered> {
+    runtime.stats().workers[0].hindered
+}
+
+#[test]
+fn what_holds_a_worker_up_is_shown_while_it_lasts_in_every_class() {
+    for class in Class::ALL {
+        let (runtime, logged) = start(strict(), None);
+        let hog = runtime.spawn("the hog", Class::Bulk, Hog::default());
+        assert_eq!(hindered(&runtime), None);
+        let (end, ended) = told();
+        order(&hog, Way::Timer(class), Task::Wait(ended));
+        report(&logged, " has been running ");
+        let stats = runtime.stats();
+        let (_, began) = stats.workers[0].running.unwrap();
+        let expected = Hindered { by: Hindrance::Blocked, since: began };
+        assert_eq!(stats.workers[0].hindered, Some(expected));
+        assert!(stats.now.since(began) >= millis(60), "{:?} {began:?}", stats.now);
+        end.send(()).unwrap();
+        eventually("it goes on", || hindered(&runtime).is_none());
+        let (task, done) = calculation();
+        order(&hog, Way::Work(class), task);
+        let by = |by| hindered(&runtime).is_some_and(|hindered| hindered.by == by);
+        // Where others keep the processor it may well be starved.
+        eventually("it calculates", || by(Hindrance::Busy) || by(Hindrance::Starved));
+        done.store(true, Ordering::Relaxed);
+        eventually("it goes on", || hindered(&runtime).is_none());
+    }
 }
 
 /// Clocks that kill the worker that looks at them, once they are to: what loops bring along cannot.
@@ -374,6 +432,8 @@ fn a_worker_whose_thread_has_ended_is_reported_in_every_class() {
                 is && level == LogLevel::Error
             })
         });
+        let seen = hindered(&runtime).unwrap();
+        assert_eq!(seen.by, Hindrance::Dead);
         // Nobody is left to stop its loops.
         core::mem::forget(runtime);
     }
@@ -386,7 +446,7 @@ fn one_that_never_ends_is_given_up_in_every_class() {
         let (runtime, logged) = start(watch, None);
         let hog = runtime.spawn("the hog", Class::Bulk, Hog::default());
         let (task, end) = calculation();
-        hog.send(Class::Control, (way, task)).unwrap();
+        order(&hog, way, task);
         let record = next(&logged);
         end.store(true, Ordering::Relaxed);
         assert_eq!(record.level, LogLevel::Fatal);
@@ -405,7 +465,7 @@ fn many_overruns_make_one_report_and_are_all_counted() {
     let mut reasons = Vec::new();
     for round in 0..3 {
         let (end, ended) = told();
-        hog.send(Class::Control, (Way::Message, Task::Wait(ended))).unwrap();
+        order(&hog, Way::Message(Class::Control), Task::Wait(ended));
         if round == 0 {
             reasons.push(why(&report(&logged, " has been running ").text));
         } else {

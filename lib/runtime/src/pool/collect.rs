@@ -94,7 +94,7 @@ impl Collector {
             page: Page::default(),
             handlers: if self.survey.handlers { handler_stats(shared) } else { Vec::new() },
             moves: Vec::new(),
-            now: Time::ZERO,
+            now: FineClock::new().now(),
         }
     }
 }
@@ -166,6 +166,7 @@ pub(crate) fn counted(shared: &WorkerShared) -> WorkerStats {
         moved_out: read(&counters.moved_out),
         waiting: None,
         running: None,
+        hindered: shared.hindered.get(),
         overruns: core::array::from_fn(|class| read(&gauge.overruns[class])),
         lates: core::array::from_fn(|class| read(&gauge.lates[class])),
     }

@@ -13,7 +13,7 @@ use crate::{
     loop_cell::Runnable,
     moves::{MoveLog, MoveReason},
     pool::collect::{Collector, counted},
-    stats::{Gauge, Held, WorkerStats},
+    stats::{Gauge, Held, HinderedWord, WorkerStats},
     time::Time,
 };
 
@@ -39,6 +39,8 @@ pub(crate) struct WorkerShared {
     pub(crate) cleared: Snapshot<WorkerStats>,
     /// What the worker measures.
     pub(crate) gauge: Arc<Gauge>,
+    /// What holds it up.
+    pub(crate) hindered: HinderedWord,
 }
 
 /// One waiting loop in [`WorkerCounters::waiting`].
@@ -134,6 +136,7 @@ impl WorkerShared {
             thread: AtomicU32::new(0),
             cleared: Snapshot::new(WorkerStats::default()),
             gauge: Gauge::new(),
+            hindered: HinderedWord::default(),
         }))
     }
 

@@ -7,7 +7,7 @@ use crate::{
     dispatch::Dispatch,
     moves::MoveLog,
     options::{LogLevel, LogRecord},
-    stats::{GroupStats, Measured, Part, Stats, Survey, Who, WorkerStats, picture, with_held_back},
+    stats::{About, GroupStats, Measured, Part, Stats, Survey, Who, WorkerStats, picture},
 };
 
 impl Scheduler {
@@ -89,13 +89,14 @@ impl Scheduler {
         let Some(meter) = self.engine.meters.get_mut(index) else { return };
         for finding in core::mem::take(&mut meter.findings) {
             let reports = &mut self.workers[index].reports;
-            let Some(held) = reports.admit(finding.kind(), self.now) else { continue };
+            let about = About::handler(finding.who());
+            let Some(held) = reports.admit(finding.kind(), about, self.now) else { continue };
             let text = finding.text(&|who| self.name_of(who));
             self.dispatch.log(&LogRecord {
                 level: LogLevel::Warning,
                 loop_id: Some(finding.who().loop_id),
                 loop_name: None,
-                text: with_held_back(text, held),
+                text: held.after(text),
             });
         }
     }

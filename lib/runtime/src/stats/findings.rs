@@ -13,6 +13,7 @@ use super::{
     meter::CLASSES,
 };
 use crate::{
+    ids::LoopId,
     options::Watch,
     time::{Time, nanos},
 };
@@ -139,26 +140,112 @@ impl fmt::Display for Millis {
     }
 }
 
-/// Lets one report of a kind through every ten seconds, and counts the others.
+/// Lets reports through: about one loop and class one of a kind every ten seconds, and of a kind a few, whatever they are
+/// about. Counts the others. It remembers no more than it has let through.
 #[derive(Debug)]
 pub(crate) struct Throttle<const KINDS: usize> {
-    kinds: [(Option<Time>, u64); KINDS],
+    kinds: [OfKind; KINDS],
+    subjects: Vec<Subject>,
+}
+
+/// What a report is about: a loop and a class, or something of a worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum About {
+    Handler(LoopId, Class),
+    Worker(usize),
+}
+
+impl About {
+    pub(crate) fn handler(who: Who) -> Self {
+        Self::Handler(who.loop_id, who.class)
+    }
+}
+
+/// Reports of one kind, whatever they are about.
+#[derive(Clone, Copy, Debug, Default)]
+struct OfKind {
+    /// When the first of those was made that count together.
+    first: Option<Time>,
+    made: u32,
+    /// Those left out since the last that was made, but for what a [`Subject`] counts.
+    left_out: u64,
+}
+
+/// What has been reported lately.
+#[derive(Debug)]
+struct Subject {
+    kind: usize,
+    about: About,
+    last: Time,
+    /// Reports about it that were held back since.
+    held: u64,
+}
+
+/// Reports held back since the last one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct HeldBack {
+    /// About the same.
+    same: u64,
+    /// Of the kind, about others.
+    others: u64,
 }
 
 impl<const KINDS: usize> Throttle<KINDS> {
     pub(crate) const fn new() -> Self {
-        Self { kinds: [(None, 0); KINDS] }
+        let none = OfKind { first: None, made: 0, left_out: 0 };
+        Self { kinds: [none; KINDS], subjects: Vec::new() }
     }
 
-    /// Whether a report may be made now, and how many were held back since the last one.
-    pub(crate) fn admit(&mut self, kind: usize, now: Time) -> Option<u64> {
-        let (last, held) = self.kinds.get_mut(kind)?;
-        if last.is_some_and(|last| now.since(last) < INTERVAL) {
-            *held += 1;
-            return None;
+    /// Whether a report may be made now, and which were held back before.
+    pub(crate) fn admit(&mut self, kind: usize, about: About, now: Time) -> Option<HeldBack> {
+        self.kinds.get(kind)?;
+        self.forget((kind, about), now);
+        let known = self.subjects.iter_mut().find(|one| (one.kind, one.about) == (kind, about));
+        let of_kind = &mut self.kinds[kind];
+        if of_kind.first.is_none_or(|first| now.since(first) >= INTERVAL) {
+            (of_kind.first, of_kind.made) = (Some(now), 0);
         }
-        *last = Some(now);
-        Some(core::mem::take(held))
+        match known {
+            Some(subject) if now.since(subject.last) < INTERVAL || of_kind.made >= MOST => {
+                subject.held += 1;
+                return None;
+            }
+            None if of_kind.made >= MOST => {
+                of_kind.left_out += 1;
+                return None;
+            }
+            _ => of_kind.made += 1,
+        }
+        let others = core::mem::take(&mut of_kind.left_out);
+        let Some(subject) = known else {
+            self.subjects.push(Subject { kind, about, last: now, held: 0 });
+            return Some(HeldBack { same: 0, others });
+        };
+        subject.last = now;
+        Some(HeldBack { same: core::mem::take(&mut subject.held), others })
+    }
+
+    /// Forgets what has not been reported for long, but not this. What was held back is said with the next of its kind.
+    fn forget(&mut self, but: (usize, About), now: Time) {
+        let kinds = &mut self.kinds;
+        self.subjects.retain(|one| {
+            let stays = now.since(one.last) < INTERVAL || (one.kind, one.about) == but;
+            if !stays && let Some(of_kind) = kinds.get_mut(one.kind) {
+                of_kind.left_out += one.held;
+            }
+            stays
+        });
+    }
+}
+
+impl HeldBack {
+    /// A report with these behind it.
+    pub(crate) fn after(self, text: String) -> String {
+        let text = with_held_back(text, self.same);
+        match self.others {
+            0 => text,
+            others => format!("{text} (and {others} of this kind about others were left out)"),
+        }
     }
 }
 
@@ -171,23 +258,64 @@ pub(crate) fn with_held_back(text: String, held: u64) -> String {
     }
 }
 
-/// Reports of one kind are this far apart at least.
+/// Reports of one kind in such a span, whatever they are about.
+const MOST: u32 = 5;
+/// Reports of one kind about the same are this far apart at least.
 pub(super) const INTERVAL: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn at(millis: u64) -> Time {
+        Time::from_nanos(millis * 1_000_000)
+    }
+
+    const ONE: About = About::Handler(LoopId(1), Class::Bulk);
+
     #[test]
     fn one_report_in_ten_seconds_and_the_others_counted() {
         let mut throttle = Throttle::<2>::new();
-        let at = |millis: u64| Time::from_nanos(millis * 1_000_000);
-        assert_eq!(throttle.admit(0, at(5)), Some(0));
-        assert_eq!(throttle.admit(0, at(6)), None);
-        assert_eq!(throttle.admit(1, at(6)), Some(0));
-        assert_eq!(throttle.admit(0, at(10_004)), None);
-        assert_eq!(throttle.admit(0, at(10_005)), Some(2));
-        assert_eq!(throttle.admit(0, at(30_000)), Some(0));
-        assert_eq!(throttle.admit(2, at(0)), None, "no such kind");
+        let same = |same| Some(HeldBack { same, others: 0 });
+        assert_eq!(throttle.admit(0, ONE, at(5)), same(0));
+        assert_eq!(throttle.admit(0, ONE, at(6)), None);
+        assert_eq!(throttle.admit(1, ONE, at(6)), same(0));
+        assert_eq!(throttle.admit(0, ONE, at(10_004)), None);
+        assert_eq!(throttle.admit(0, ONE, at(10_005)), same(2));
+        assert_eq!(throttle.admit(0, ONE, at(30_000)), same(0));
+        assert_eq!(throttle.admit(2, ONE, at(0)), None, "no such kind");
+    }
+
+    #[test]
+    fn each_loop_and_class_has_its_own_and_a_kind_has_its_most() {
+        let mut throttle = Throttle::<2>::new();
+        for class in [Class::Liveness, Class::Control] {
+            for number in 1..=2 {
+                let about = About::Handler(LoopId(number), class);
+                assert_eq!(throttle.admit(0, about, at(1)), Some(HeldBack::default()));
+            }
+        }
+        assert_eq!(throttle.admit(0, About::Worker(1), at(1)), Some(HeldBack::default()));
+        // That was the last of the five; the other kind has five of its own.
+        for number in 10..20 {
+            assert_eq!(throttle.admit(0, About::Worker(number), at(2)), None);
+        }
+        assert_eq!(throttle.admit(0, About::Worker(1), at(3)), None);
+        assert_eq!(throttle.admit(1, ONE, at(3)), Some(HeldBack::default()));
+        // What was left out is said later, with the next of the kind; of what has been forgotten, too.
+        let others = Some(HeldBack { same: 0, others: 11 });
+        assert_eq!(throttle.admit(0, ONE, at(20_000)), others);
+        assert_eq!(throttle.admit(0, ONE, at(20_001)), None);
+        let same = Some(HeldBack { same: 1, others: 0 });
+        assert_eq!(throttle.admit(0, ONE, at(30_000)), same);
+        assert!(throttle.subjects.len() <= 2, "{:?}", throttle.subjects);
+    }
+
+    #[test]
+    fn what_was_held_back_is_said_in_words() {
+        let text = |same, others| HeldBack { same, others }.after("slow".to_owned());
+        assert_eq!(text(0, 0), "slow");
+        assert_eq!(text(2, 0), "slow (and 2 more like this since the last report)");
+        assert_eq!(text(0, 3), "slow (and 3 of this kind about others were left out)");
     }
 }

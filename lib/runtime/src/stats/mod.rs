@@ -3,6 +3,7 @@
 mod blame;
 mod findings;
 mod handlers;
+mod hindrance;
 mod histogram;
 mod loop_timings;
 mod meter;
@@ -17,9 +18,11 @@ use dunlin_sync::Class;
 use dunlin_trace::Site;
 
 pub(crate) use blame::Held;
-pub(crate) use findings::{Finding, Limits, Throttle, millis, with_held_back};
+pub(crate) use findings::{About, Finding, Limits, Throttle, millis, with_held_back};
 pub use handlers::{Culprit, Handler, HandlerStats, Who, Worst};
 pub(crate) use handlers::{Measured, short_name};
+pub(crate) use hindrance::HinderedWord;
+pub use hindrance::{Hindered, Hindrance};
 pub use histogram::Histogram;
 pub(crate) use loop_timings::LoopTimings;
 pub(crate) use meter::{Gauge, Meter, Running};
@@ -144,6 +147,10 @@ pub struct WorkerStats {
     pub waiting: Option<[usize; 4]>,
     /// The handler that runs, and since when; only if the worker did not answer.
     pub running: Option<(Who, Time)>,
+    /// What keeps it from getting on, as long as that lasts, by the watcher's last look: from [`crate::Watch::overrun`]
+    /// in one handler on, or [`crate::Watch::stall`] of having something to do and doing nothing. Only if the worker
+    /// did not answer; never in a simulation.
+    pub hindered: Option<Hindered>,
     /// Handlers that ran for longer than [`crate::Watch::overrun`], by class.
     pub overruns: [u64; 4],
     /// Handlers that began later than [`crate::Watch::late`], by class.

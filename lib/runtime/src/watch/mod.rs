@@ -28,7 +28,7 @@ use crate::{
     ids::LoopId,
     options::{LogLevel, LogRecord},
     pool::{Collector, Pool},
-    stats::{Running, Throttle, Who, millis, with_held_back},
+    stats::{About, Running, Throttle, Who, millis},
     time::Time,
     worker::engine::FineClock,
 };
@@ -197,7 +197,13 @@ impl Watcher {
     }
 
     fn report(&mut self, index: usize, verdict: Verdict, now: Time) {
-        let Some(held) = self.throttle.admit(verdict.kind(), now) else { return };
+        let about = match verdict {
+            Verdict::Held { running, .. } | Verdict::GivenUp { running, .. } => {
+                About::handler(running.who)
+            }
+            Verdict::Stalled { .. } | Verdict::Gone => About::Worker(index),
+        };
+        let Some(held) = self.throttle.admit(verdict.kind(), about, now) else { return };
         let worker = format!("worker {}", index + 1);
         let text = match verdict {
             Verdict::Held { running, span, by } => {
@@ -223,7 +229,7 @@ impl Watcher {
             Verdict::Stalled { .. } => (LogLevel::Warning, None),
             Verdict::Gone => (LogLevel::Error, None),
         };
-        let text = with_held_back(text, held);
+        let text = held.after(text);
         self.pool.log(&LogRecord { level, loop_id, loop_name: None, text });
     }
 

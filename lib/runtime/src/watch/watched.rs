@@ -5,10 +5,10 @@ use std::sync::{Arc, Weak};
 
 use dunlin_os::task::{Task, TaskState, TaskTimes};
 
-use super::judge::{Held, Verdict, judge};
+use super::judge::{Verdict, judge};
 use crate::{
     pool::WorkerShared,
-    stats::{Limits, Running},
+    stats::{Hindered, Hindrance, Limits, Running},
     time::{Time, nanos},
 };
 
@@ -25,6 +25,8 @@ pub(super) struct Watched {
     /// What has been reported already.
     reported: Reported,
     is_busy: bool,
+    /// What holds it up.
+    hindered: Option<Hindered>,
 }
 
 /// Unchanged as long as a worker does not get on.
@@ -55,6 +57,7 @@ impl Watched {
             stood: Duration::ZERO,
             reported: Reported::default(),
             is_busy: false,
+            hindered: None,
         }
     }
 
@@ -68,9 +71,24 @@ impl Watched {
         self.is_busy
     }
 
-    /// Takes a look; what there is to report. Since the look before the process has been stopped for as
+    /// Takes a look, and shows what holds the worker up; what there is to report. Since the look before the process has been stopped for as
     /// long as `stood`. The kernel is asked only if something is under way.
     pub(super) fn look(
+        &mut self,
+        shared: &WorkerShared,
+        now: Time,
+        stood: Duration,
+        limits: &Limits,
+    ) -> Option<Verdict> {
+        let before = self.hindered.take();
+        let verdict = self.find(shared, now, stood, limits);
+        if self.hindered != before {
+            shared.hindered.set(self.hindered);
+        }
+        verdict
+    }
+
+    fn find(
         &mut self,
         shared: &WorkerShared,
         now: Time,
@@ -90,6 +108,8 @@ impl Watched {
         let times = task.times().ok();
         if times.is_none() && task.state() == TaskState::Ended && !shared.is_closed() {
             self.is_busy = false;
+            let since = if self.since.0 == Time::ZERO { now } else { self.since.0 };
+            self.hindered = Some(Hindered { by: Hindrance::Dead, since });
             return (!core::mem::replace(&mut self.reported.gone, true)).then_some(Verdict::Gone);
         }
         if is_new {
@@ -136,30 +156,32 @@ impl Watched {
             self.reported.given_up = true;
             return Some(Verdict::GivenUp { running, span });
         }
-        if nanos(span) < limits.overrun(running.who.class) || self.reported.held {
+        if nanos(span) < limits.overrun(running.who.class) {
             return None;
         }
         let by = self.held_by(now, span, task)?;
-        self.reported.held = true;
-        Some(Verdict::Held { running, span, by })
+        self.hindered = Some(Hindered { by, since: running.began });
+        let is_new = !core::mem::replace(&mut self.reported.held, true);
+        is_new.then_some(Verdict::Held { running, span, by })
     }
 
     fn stall(&mut self, now: Time, task: Task, limits: &Limits) -> Option<Verdict> {
         let span = now.since(self.since.0);
-        if nanos(span) < limits.stall() || self.reported.held {
+        if nanos(span) < limits.stall() {
             return None;
         }
         let by = self.held_by(now, span, task)?;
-        self.reported.held = true;
-        Some(Verdict::Stalled { span, by })
+        self.hindered = Some(Hindered { by, since: self.since.0 });
+        let is_new = !core::mem::replace(&mut self.reported.held, true);
+        is_new.then_some(Verdict::Stalled { span, by })
     }
 
     /// What its thread is about since it was first seen at what it has been at for `whole`; nothing if that
     /// cannot be told yet.
-    fn held_by(&self, now: Time, whole: Duration, task: Task) -> Option<Held> {
+    fn held_by(&self, now: Time, whole: Duration, task: Task) -> Option<Hindrance> {
         let (since, before) = self.since;
         if self.stood.min(whole) > whole / 2 {
-            return Some(Held::Stopped);
+            return Some(Hindrance::Stopped);
         }
         let span = now.since(since);
         if span < LEAST {
@@ -167,7 +189,7 @@ impl Watched {
         }
         match (before, task.times()) {
             (Some(before), Ok(after)) => Some(judge(span, before, after, task.state())),
-            _ => Some(Held::Unknown),
+            _ => Some(Hindrance::Unknown),
         }
     }
 }

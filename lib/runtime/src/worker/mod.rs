@@ -311,6 +311,8 @@ impl Worker {
             worker: WorkerStats {
                 waiting: Some(self.queue.lengths()),
                 oldest: self.oldest(),
+                // It gets on, and answers: the watcher will see that.
+                hindered: None,
                 ..worker_stats(shared, self.home.group)
             },
             page: survey.loops.pick(cells, &self.engine),

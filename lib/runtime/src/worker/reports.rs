@@ -6,7 +6,7 @@ use super::Worker;
 use crate::{
     dispatch::Dispatch,
     options::{LogLevel, LogRecord},
-    stats::{Finding, Throttle, Who, with_held_back},
+    stats::{About, Finding, Throttle, Who},
 };
 
 /// Which reports may be made.
@@ -23,14 +23,16 @@ impl Worker {
             };
             let (who, millis) = (finding.who(), u32::try_from(span.as_millis()));
             self.engine.note(site, who.loop_id.number(), millis.unwrap_or(u32::MAX));
-            let Some(held) = self.reports.admit(finding.kind(), self.engine.now) else { continue };
+            let about = About::handler(who);
+            let admitted = self.reports.admit(finding.kind(), about, self.engine.now);
+            let Some(held) = admitted else { continue };
             let text = finding.text(&|who| self.name_of(who));
             self.pool.log(&LogRecord {
                 level: LogLevel::Warning,
                 loop_id: Some(who.loop_id),
                 // The text names loops, more than one perhaps.
                 loop_name: None,
-                text: with_held_back(text, held),
+                text: held.after(text),
             });
         }
     }

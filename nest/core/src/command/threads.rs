@@ -194,6 +194,8 @@ const COLUMNS: &[Column] = &[
     column("Lates", "lates", -6),
     column("In", "moved_in", -5),
     column("Out", "moved_out", -5),
+    column("Held by", "hindered_by", 8),
+    column("For", "hindered_for_ns", -9),
 ];
 
 fn cells(worker: &WorkerStats, stats: &Stats) -> Vec<Cell> {
@@ -223,6 +225,8 @@ fn cells(worker: &WorkerStats, stats: &Stats) -> Vec<Cell> {
         sum(worker.lates),
         Cell::count(worker.moved_in),
         Cell::count(worker.moved_out),
+        worker.hindered.map_or(Cell::None, |hindered| Cell::text(hindered.by.name())),
+        Cell::span(worker.hindered.map(|hindered| stats.now.since(hindered.since))),
     ]
 }
 
@@ -394,4 +398,82 @@ fn stops(stops: &StopStats, json: &mut Json, output: &mut Output) {
         json.end_array();
     }
     json.end_object();
+}
+
+#[cfg(test)]
+mod tests {
+    use dunlin_runtime::{Hindered, Hindrance, Time};
+
+    use super::*;
+
+    /// Workers that answer and that do not, and what keeps these from it.
+    fn picture() -> Stats {
+        let seconds = |count: u64| Time::from_nanos(count * 1_000_000_000);
+        let hindered = [
+            None,
+            Some((Hindrance::Busy, 7)),
+            Some((Hindrance::Starved, 8)),
+            Some((Hindrance::Blocked, 6)),
+            Some((Hindrance::Stopped, 5)),
+            Some((Hindrance::Dead, 3)),
+        ];
+        let workers = hindered.iter().enumerate().map(|(index, hindered)| {
+            let hindered = hindered.map(|(by, since)| Hindered { by, since: seconds(since) });
+            let waiting = hindered.is_none().then_some([0; 4]);
+            WorkerStats { index, hindered, waiting, ..WorkerStats::default() }
+        });
+        Stats { workers: workers.collect(), now: seconds(10), ..Stats::default() }
+    }
+
+    #[test]
+    fn what_holds_a_worker_up_is_shown() {
+        let (stats, mut output) = (picture(), Output::default());
+        workers(&stats, &mut output);
+        let text = String::from_utf8(output.piece(usize::MAX - 1).to_vec()).unwrap();
+        let shown: Vec<_> = text.lines().map(|line| line.split_at(line.len() - 18).1).collect();
+        let expected = [
+            "Held by        For",
+            "-                -",
+            "busy         3.0 s",
+            "starved      2.0 s",
+            "blocked      4.0 s",
+            "stopped      5.0 s",
+            "dead         7.0 s",
+        ];
+        assert_eq!(shown, expected, "{text}");
+    }
+
+    #[test]
+    fn what_holds_a_worker_up_is_in_json() {
+        let (stats, mut output) = (picture(), Output::default());
+        let mut json = Json::default();
+        for worker in &stats.workers {
+            json.object(&mut output);
+            write_members(COLUMNS, &cells(worker, &stats), &mut json, &mut output);
+            json.end_object();
+        }
+        json.finish(&mut output);
+        let text = String::from_utf8(output.piece(usize::MAX - 1).to_vec()).unwrap();
+        for part in [
+            r#""answered":true,"#,
+            r#""hindered_by":null,"hindered_for_ns":null}"#,
+            r#""hindered_by":"busy","hindered_for_ns":3000000000}"#,
+            r#""hindered_by":"dead","hindered_for_ns":7000000000}"#,
+        ] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+    }
+
+    #[test]
+    fn people_are_told_why_a_worker_does_not_answer() {
+        let stats = picture();
+        let text = |index: usize| super::super::runtime::silence(&stats.workers[index], &stats);
+        assert_eq!(
+            text(3),
+            "Thread 0004 does not answer: it has had something to do for 4.0 s and does nothing, \
+             blocked in the kernel"
+        );
+        assert_eq!(text(5), "Thread 0006 does not answer: its thread has ended");
+        assert_eq!(text(0), "Thread 0001 does not answer");
+    }
 }

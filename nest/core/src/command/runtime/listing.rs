@@ -1,6 +1,6 @@
 //! Listings of loops, page by page.
 
-use dunlin_runtime::{Context, LoopId, Loops, Stats, Survey, WorkerStats};
+use dunlin_runtime::{Context, Hindered, Hindrance, LoopId, Loops, Stats, Survey, WorkerStats};
 
 use super::super::output::Output;
 use super::super::session::{Desk, ENOUGH, Payload, Step, Task};
@@ -166,15 +166,29 @@ impl Silent {
 /// What to say of a worker that did not answer.
 pub(in super::super) fn silence(worker: &WorkerStats, stats: &Stats) -> String {
     let number = worker.index + 1;
-    match worker.running {
-        Some((who, since)) => format!(
-            "Thread {number:04x} does not answer: loop {} has been in one handler ({}) for {}",
-            who.loop_id,
-            who.handler,
-            span(stats.now.since(since))
-        ),
-        None => format!("Thread {number:04x} does not answer"),
+    let mut text = format!("Thread {number:04x} does not answer");
+    let parts = match (worker.running, worker.hindered) {
+        (Some((who, since)), hindered) => {
+            let span = span(stats.now.since(since));
+            let (id, handler) = (who.loop_id, who.handler);
+            let handler = format!("loop {id} has been in one handler ({handler}) for {span}");
+            [Some(handler), hindered.map(|hindered| hindered.by.to_string())]
+        }
+        (None, Some(Hindered { by: Hindrance::Dead, .. })) => {
+            [Some(Hindrance::Dead.to_string()), None]
+        }
+        (None, Some(Hindered { by, since })) => {
+            let span = span(stats.now.since(since));
+            let idle = format!("it has had something to do for {span} and does nothing");
+            [Some(idle), Some(by.to_string())]
+        }
+        (None, None) => [None, None],
+    };
+    for (part, between) in parts.iter().zip([": ", ", "]) {
+        let part = part.as_ref().into_iter();
+        part.for_each(|part| text.extend([between, part]));
     }
+    text
 }
 
 impl<P: Page> Task for Paged<P> {
