@@ -226,6 +226,82 @@ fn a_worker_that_was_not_run_in_time_blames_the_system() {
     assert_eq!(latest.culprit, Some(Culprit::System));
 }
 
+/// Its event is asked for in two places, one of which has it take longer.
+struct Twice(EventId, Duration);
+
+impl Loop for Twice {
+    type Message = bool;
+
+    fn start(&mut self, cx: &mut Context<'_>) {
+        self.0 = cx.event(Class::Bulk);
+    }
+
+    fn message(&mut self, cx: &mut Context<'_>, is_long: bool) {
+        if is_long {
+            self.1 = millis(5);
+            cx.schedule(self.0); // the long one
+        } else {
+            self.1 = millis(1);
+            cx.schedule(self.0); // the short one
+        }
+    }
+
+    fn event(&mut self, cx: &mut Context<'_>, _: EventId) {
+        cx.sim_consume(self.1);
+    }
+}
+
+/// Each worker has histograms of its own for each place in the program that asks for a handler, with the worst of it.
+#[test]
+fn handlers_are_measured_by_worker_and_by_the_place_that_asked() {
+    let line_of = |what: &str| {
+        let mut lines = include_str!("stats.rs").lines().zip(1..);
+        lines.find(|(line, _)| line.ends_with(what)).map(|(_, number): (_, u32)| number).unwrap()
+    };
+    let (mut sim, _) = quiet(2);
+    let loops = [0, 1].map(|worker| {
+        let address = sim.spawn("twice", Class::Bulk, Twice(EventId::NONE, Duration::ZERO));
+        address.pin(Some(worker));
+        address
+    });
+    sim.run_for(millis(10));
+    for (address, times) in loops.iter().zip([30, 50]) {
+        for at in 0..times {
+            address.send(Class::Control, at % 10 == 0).unwrap();
+            sim.run_for(millis(10));
+        }
+    }
+    let stats = sim.survey(&Survey { loops: Loops::None, handlers: true });
+    let all = of(&stats.handlers, "Twice", Class::Bulk, Handler::Event);
+    assert_eq!((all.worker, all.run.count()), (None, 80));
+    for (line, counts, took) in
+        [(line_of("// the long one"), [3, 5], 5), (line_of("// the short one"), [27, 45], 1)]
+    {
+        for (worker, count) in counts.into_iter().enumerate() {
+            let is = |one: &&HandlerStats| {
+                let place = sim.handle().place(one.place).map(|place| place.line());
+                (one.worker, one.handler, place) == (Some(worker), Handler::Event, Some(line))
+            };
+            let site = stats.sites.iter().find(is).unwrap();
+            assert_eq!((site.kind, site.class), ("Twice", Class::Bulk));
+            assert_eq!((site.run.count(), site.wait.count()), (count, count));
+            let p50 = site.run.per_mille(500);
+            assert!(p50 >= millis(took) && p50 <= millis(took) * 9 / 8, "{p50:?}");
+            let longest = site.longest.unwrap();
+            assert_eq!(longest.span.as_millis() as u64, took);
+            assert_eq!(longest.who.loop_id, loops[worker].loop_id());
+        }
+    }
+    // The sums are those of the places.
+    for sum in &stats.handlers {
+        let of = |one: &&HandlerStats| {
+            (one.kind, one.class, one.handler) == (sum.kind, sum.class, sum.handler)
+        };
+        let counts = stats.sites.iter().filter(of).map(|one| one.run.count());
+        assert_eq!(counts.sum::<u64>(), sum.run.count());
+    }
+}
+
 /// Of one loop and class one report of a kind in ten seconds, of all together five; the others are counted and told.
 #[test]
 fn reports_are_throttled_by_loop_and_class_and_say_how_many_were_left_out() {

@@ -15,8 +15,8 @@ use crate::{
     groups::GroupId,
     options::{self, LogRecord, LogSink},
     stats::{
-        GroupStats, HandlerStats, Measured, Page, Part, Running, Stats, StatsReply, StopStats,
-        Survey, WorkerStats, picture,
+        GroupStats, HandlerStats, Page, Part, Running, Stats, StatsReply, StopStats, Survey,
+        WorkerStats, picture,
     },
     time::Time,
     worker::engine::FineClock,
@@ -101,7 +101,9 @@ impl Collector {
 
 /// What a worker has measured of handlers.
 pub(crate) fn handler_stats(shared: &WorkerShared) -> Vec<HandlerStats> {
-    shared.gauge.measures.load().iter().filter_map(Measured::read).collect()
+    let index = shared.index.into();
+    let measures = shared.gauge.measures.load();
+    measures.iter().filter_map(|measured| measured.read(index)).collect()
 }
 
 /// What a worker's counters say, since they were last cleared.

@@ -7,7 +7,7 @@ use crate::{
     dispatch::Dispatch,
     moves::MoveLog,
     options::{LogLevel, LogRecord},
-    stats::{About, GroupStats, Measured, Part, Stats, Survey, Who, WorkerStats, picture},
+    stats::{About, GroupStats, Part, Stats, Survey, Who, WorkerStats, picture},
 };
 
 impl Scheduler {
@@ -25,7 +25,8 @@ impl Scheduler {
         let cells = here.map(|resident| (resident.cell.header().id(), &resident.cell));
         let meter = self.engine.meters.get(index).filter(|_| survey.handlers);
         let measures = meter.map(|meter| meter.gauge().measures.load_full());
-        let handlers = measures.iter().flat_map(|all| all.iter()).filter_map(Measured::read);
+        let all = measures.iter().flat_map(|all| all.iter());
+        let handlers = all.filter_map(|measured| measured.read(index));
         Part {
             worker: self.worker_stats(index),
             page: survey.loops.pick(cells, &self.engine),

@@ -170,9 +170,15 @@ pub struct Worst {
     pub culprit: Option<Culprit>,
 }
 
-/// Handlers of one kind of loop, class and kind of handler.
+/// Handlers of one kind of loop, class and kind of handler; and, in [`Stats::sites`](crate::Stats::sites), of one worker and
+/// asked for at one place.
 #[derive(Clone, Debug)]
 pub struct HandlerStats {
+    /// Index of the worker that has measured it; none if it is the sum of all.
+    pub worker: Option<usize>,
+    /// Where they were asked for: [`RuntimeHandle::place`](crate::RuntimeHandle::place) knows. Unknown in sums, of what
+    /// nobody asked for, and of what a worker has met after a thousand others.
+    pub place: PlaceId,
     /// The kind of loop: the name of its type.
     pub kind: &'static str,
     /// Class of the handlers.
@@ -213,28 +219,22 @@ pub(crate) struct Measured {
     pub(super) kind: &'static str,
     pub(super) class: Class,
     pub(super) handler: Handler,
+    pub(super) place: PlaceId,
     pub(super) cell: Arc<Cell>,
 }
 
 impl Measured {
     /// What has been measured; nothing if there was nothing since it was cleared.
-    pub(crate) fn read(&self) -> Option<HandlerStats> {
-        let Self { kind, class, handler, ref cell } = *self;
+    pub(crate) fn read(&self, worker: usize) -> Option<HandlerStats> {
+        let Self { kind, class, handler, place, ref cell } = *self;
         let (run, wait) = (cell.run.read(), cell.wait.read());
         let (longest, latest) = (cell.longest.read(), cell.latest.read());
-        let stats = HandlerStats { kind, class, handler, run, longest, wait, latest };
+        let worker = Some(worker);
+        let stats =
+            HandlerStats { worker, place, kind, class, handler, run, longest, wait, latest };
         (stats.run.count() > 0).then_some(stats)
     }
 }
-
-/// The place of a class and kind of handler among the cells of a kind of loop.
-#[inline]
-pub(super) fn place(class: Class, handler: Handler) -> usize {
-    (class.index() * Handler::ALL.len() + handler.index()) % CELLS
-}
-
-/// Cells of a kind of loop.
-pub(super) const CELLS: usize = Class::ALL.len() * Handler::ALL.len();
 
 /// Histograms of run time and wait, and the worst of each.
 pub(crate) struct Cell {

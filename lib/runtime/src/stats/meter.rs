@@ -8,8 +8,9 @@ use dunlin_trace::RecordId;
 
 use super::{
     blame::{Blame, Held},
+    cells::{Cells, Key},
     findings::{Finding, Limits},
-    handlers::{CELLS, Cell, Culprit, Measured, Measures, Who, place},
+    handlers::{Cell, Culprit, Measured, Measures, Who},
     loop_timings::LoopTimings,
 };
 use crate::{
@@ -80,10 +81,11 @@ pub(crate) struct Meter {
     limits: Arc<Limits>,
     /// The kinds of loops met so far: the names of their types.
     kinds: Vec<&'static str>,
-    /// [`CELLS`] of each kind, by [`place`]; none where no such handler has run here.
-    cells: Vec<Option<Arc<Cell>>>,
-    /// The loop whose turn it is, and where the cells of its kind begin.
+    cells: Cells,
+    /// The loop whose turn it is, and its kind's place among them.
     current: (LoopId, usize),
+    /// Where the handler that runs was asked for.
+    place: PlaceId,
     blame: Blame,
     /// Handlers that have called the one that runs.
     calls: Vec<[u64; 4]>,
@@ -97,8 +99,9 @@ impl Meter {
             gauge,
             limits,
             kinds: Vec::new(),
-            cells: Vec::new(),
+            cells: Cells::new(),
             current: (LoopId(0), 0),
+            place: PlaceId::UNKNOWN,
             blame: Blame::new(),
             calls: Vec::new(),
             findings: Vec::new(),
@@ -114,18 +117,16 @@ impl Meter {
     #[inline]
     pub(crate) fn enter(&mut self, loop_id: LoopId, kind: &'static str) {
         if self.current.0 != loop_id {
-            self.current = (loop_id, self.cells_of(kind));
+            self.current = (loop_id, self.number_of(kind));
         }
     }
 
-    fn cells_of(&mut self, kind: &'static str) -> usize {
+    fn number_of(&mut self, kind: &'static str) -> usize {
         let found = self.kinds.iter().position(|name| *name == kind);
-        let at = found.unwrap_or_else(|| {
+        found.unwrap_or_else(|| {
             self.kinds.push(kind);
-            self.cells.resize(self.kinds.len() * CELLS, None);
             self.kinds.len() - 1
-        });
-        at * CELLS
+        })
     }
 
     /// A handler begins.
@@ -134,6 +135,7 @@ impl Meter {
         let [names, kinds] = Who::of(handler, place).pack();
         let (began, cause) = (handler.began.as_nanos(), handler.cause.to_bits());
         self.gauge.running.show([names, kinds, began, cause]);
+        self.place = place;
     }
 
     /// A handler begins that the one that runs has called.
@@ -146,6 +148,8 @@ impl Meter {
     pub(crate) fn end_call(&mut self) {
         if let Some(caller) = self.calls.pop() {
             self.gauge.running.show(caller);
+            let [names, kinds, ..] = caller;
+            self.place = Who::unpack([names, kinds]).map_or(PlaceId::UNKNOWN, |who| who.place);
         }
     }
 
@@ -174,17 +178,14 @@ impl Meter {
     pub(crate) fn end_of_note(&mut self, handler: &Done, now: Time, timings: &mut LoopTimings) {
         let (took, waited) = (handler.took(now), handler.waited());
         timings.note(handler, now, || self.who(handler), || self.culprit(handler));
-        if self.cell(handler).is_none() {
-            self.make_cell(handler);
-        }
-        if let Some(cell) = self.cell(handler) {
+        let (who, culprit) = (self.who(handler), self.culprit(handler));
+        if let Some(cell) = self.cell_of_note(handler) {
             cell.add(handler, now);
             if cell.longest.is_exceeded_by(took) {
-                cell.longest.raise(took, now, self.who(handler), None);
+                cell.longest.raise(took, now, who, None);
             }
             if cell.latest.is_exceeded_by(waited) {
-                let culprit = Some(self.culprit(handler));
-                cell.latest.raise(waited, handler.began, self.who(handler), culprit);
+                cell.latest.raise(waited, handler.began, who, Some(culprit));
             }
         }
         if waited >= self.limits.late(handler.class()) {
@@ -197,9 +198,29 @@ impl Meter {
     }
 
     #[inline]
+    fn key(&self, handler: &Done) -> Key {
+        Key::new(self.current.1, handler.class(), handler.handler(), self.place)
+    }
+
+    #[inline]
     fn cell(&self, handler: &Done) -> Option<&Cell> {
-        let at = self.current.1 + place(handler.class(), handler.handler());
-        self.cells.get(at)?.as_deref()
+        self.cells.find(self.key(handler))
+    }
+
+    /// Where a handler of note is measured.
+    fn cell_of_note(&mut self, handler: &Done) -> Option<&Cell> {
+        let own = self.key(handler);
+        if self.cells.find(own).is_none() && self.cells.has_room() {
+            self.make_cell(handler, own, self.place);
+        }
+        if self.cells.find(own).is_some() {
+            return self.cells.find(own);
+        }
+        let shared = own.anywhere();
+        if self.cells.find(shared).is_none() {
+            self.make_cell(handler, shared, PlaceId::UNKNOWN);
+        }
+        self.cells.find(shared)
     }
 
     /// The handler panicked: its time is not measured.
@@ -234,9 +255,7 @@ impl Meter {
 
     /// Forgets what has been measured.
     pub(crate) fn clear(&mut self) {
-        for cell in self.cells.iter().flatten() {
-            cell.clear();
-        }
+        self.cells.each().for_each(Cell::clear);
         for counter in self.gauge.overruns.iter().chain(&self.gauge.lates) {
             counter.store(0, core::sync::atomic::Ordering::Relaxed);
         }
@@ -255,18 +274,12 @@ impl Meter {
         self.blame.culprit(handler.loop_id, handler.since, handler.began)
     }
 
-    fn make_cell(&mut self, handler: &Done) {
-        let (first, class) = (self.current.1, handler.class());
-        let (Some(&kind), Some(empty)) = (
-            self.kinds.get(first / CELLS),
-            self.cells.get_mut(first + place(class, handler.handler())),
-        ) else {
-            return;
-        };
-        let cell = Cell::new();
-        *empty = Some(Arc::clone(&cell));
+    fn make_cell(&mut self, handler: &Done, key: Key, place: PlaceId) {
+        let Some(&kind) = self.kinds.get(self.current.1) else { return };
+        let (class, handler, cell) = (handler.class(), handler.handler(), Cell::new());
+        self.cells.add(key, Arc::clone(&cell));
         let mut all = self.gauge.measures.load_full().to_vec();
-        all.push(Measured { kind, class, handler: handler.handler(), cell });
+        all.push(Measured { kind, class, handler, place, cell });
         self.gauge.measures.store(Arc::new(all));
     }
 

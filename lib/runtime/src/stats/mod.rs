@@ -1,6 +1,7 @@
 //! What the runtime knows of itself.
 
 mod blame;
+mod cells;
 mod findings;
 mod handlers;
 mod hindrance;
@@ -19,8 +20,8 @@ use dunlin_trace::Site;
 
 pub(crate) use blame::Held;
 pub(crate) use findings::{About, Finding, Limits, Throttle, millis, with_held_back};
+pub(crate) use handlers::short_name;
 pub use handlers::{Culprit, Handler, HandlerStats, Who, Worst};
-pub(crate) use handlers::{Measured, short_name};
 pub(crate) use hindrance::HinderedWord;
 pub use hindrance::{Hindered, Hindrance};
 pub use histogram::Histogram;
@@ -54,6 +55,8 @@ pub struct Stats {
     pub loops: Vec<LoopStats>,
     /// Handlers by kind of loop, class and kind, of all workers together, if asked for.
     pub handlers: Vec<HandlerStats>,
+    /// The same of each worker and each place in the program that asked for them, if handlers are asked for.
+    pub sites: Vec<HandlerStats>,
     /// The same of each worker, by class, in the order of [`Stats::workers`]; if handlers are asked for.
     pub timings: Vec<WorkerTimings>,
     /// The thread groups, by number.

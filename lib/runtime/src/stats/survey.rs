@@ -1,7 +1,10 @@
 //! What is asked of the workers, and how one of them answers.
 
 use core::fmt;
-use std::{collections::BinaryHeap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BinaryHeap},
+    sync::Arc,
+};
 
 use dunlin_sync::Class;
 
@@ -12,6 +15,7 @@ use crate::{
     loop_cell::{Runnable, notify_dyn},
     moves::{MoveLog, MoveRecord},
     panic::contain,
+    place::PlaceId,
     time::Time,
 };
 
@@ -214,30 +218,35 @@ pub(crate) fn picture(
         }
         stats.workers.push(part.worker);
         pages.push(part.page);
-        stats.handlers.extend(part.handlers);
+        stats.sites.extend(part.handlers);
         stats.moves.extend(part.moves);
         stats.now = stats.now.max(part.now);
     }
     stats.workers.sort_by_key(|worker| worker.index);
     stats.timings.sort_by_key(|worker| worker.index);
     stats.moves = MoveLog::merged(stats.moves);
-    stats.handlers = together(stats.handlers);
+    stats.handlers = together(&stats.sites);
+    stats
+        .sites
+        .sort_by_key(|one| (one.kind, one.class.index(), one.handler, one.worker, one.place.0));
     (stats.loops, stats.next) = survey.loops.merge(pages);
     stats
 }
 
-/// The same handlers of several workers as one, ordered by kind, class and handler.
-fn together(mut all: Vec<HandlerStats>) -> Vec<HandlerStats> {
-    let key = |one: &HandlerStats| (one.kind, one.class.index(), one.handler);
-    all.sort_by_key(key);
-    all.dedup_by(|next, first| {
-        let same = key(next) == key(first);
-        if same {
-            first.merge(next);
+/// The same handlers of all places and workers as one, ordered by kind, class and handler.
+fn together(sites: &[HandlerStats]) -> Vec<HandlerStats> {
+    let mut sums: BTreeMap<_, HandlerStats> = BTreeMap::new();
+    for one in sites {
+        let key = (one.kind, one.class.index(), one.handler);
+        match sums.get_mut(&key) {
+            Some(sum) => sum.merge(one),
+            None => {
+                let (worker, place) = (None, PlaceId::UNKNOWN);
+                sums.insert(key, HandlerStats { worker, place, ..one.clone() });
+            }
         }
-        same
-    });
-    all
+    }
+    sums.into_values().collect()
 }
 
 #[cfg(test)]

@@ -40,7 +40,8 @@ impl Task for ShowEvents {
         let Some(Payload::Runtime(stats)) = answer else { return Step::Waiting };
         let is_first = self.stats.is_none();
         if is_first {
-            self.names = Names::of(stats.handlers.iter().flat_map(worst).flatten());
+            let all = stats.handlers.iter().chain(&stats.sites);
+            self.names = Names::of(all.flat_map(worst).flatten());
         }
         // Then the names of the loops that come up.
         if let Some(survey) = self.names.learn(&stats, is_first) {
@@ -111,7 +112,32 @@ fn table(view: &View<'_>, all: bool, output: &mut Output) {
             view.line("latest", one.latest, output);
         }
     }
+    if all {
+        sites(view, output);
+    }
     Silent::default().say(view.stats, false, output);
+}
+
+/// The same of each worker and each place in the program that asked for them.
+fn sites(view: &View<'_>, output: &mut Output) {
+    let columns: Vec<_> = SITE.iter().chain(COLUMNS).chain(ASKED).copied().collect();
+    write_head(&columns, output);
+    for one in &view.stats.sites {
+        write_row(&columns, &site_row(view, one), None, output);
+        view.line("longest", one.longest, output);
+        view.line("latest", one.latest, output);
+    }
+}
+
+const SITE: &[Column] = &[column("Thread", "thread", 6)];
+const ASKED: &[Column] = &[column("Asked at", "asked_at", 8)];
+
+fn site_row(view: &View<'_>, one: &HandlerStats) -> Vec<Cell> {
+    let thread = one.worker.map(|worker| Cell::text(format!("{:04x}", worker + 1)));
+    let place = view.runtime.place(one.place);
+    let asked = place.map(|place| Cell::text(format!("{}:{}", place.file(), place.line())));
+    let (thread, asked) = (thread.unwrap_or(Cell::None), asked.unwrap_or(Cell::None));
+    [thread].into_iter().chain(row(one)).chain([asked]).collect()
 }
 
 fn json(view: &View<'_>, output: &mut Output) {
@@ -122,6 +148,17 @@ fn json(view: &View<'_>, output: &mut Output) {
     for one in &view.stats.handlers {
         json.object(output);
         write_members(COLUMNS, &row(one), json, output);
+        view.json("longest", one.longest, json, output);
+        view.json("latest", one.latest, json, output);
+        json.end_object();
+    }
+    json.end_array();
+    json.key(output, "sites");
+    json.array(output);
+    let columns: Vec<_> = SITE.iter().chain(COLUMNS).chain(ASKED).copied().collect();
+    for one in &view.stats.sites {
+        json.object(output);
+        write_members(&columns, &site_row(view, one), json, output);
         view.json("longest", one.longest, json, output);
         view.json("latest", one.latest, json, output);
         json.end_object();
