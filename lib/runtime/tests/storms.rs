@@ -110,6 +110,68 @@ fn a_thousand_senders_cost_few_wake_ups() {
     assert!(slept < 100, "{slept} sleeps for 20000 messages");
 }
 
+/// Ticks in its class for as long as it lives.
+struct Ticks(Class, Arc<AtomicU64>);
+
+impl Loop for Ticks {
+    type Message = ();
+
+    fn start(&mut self, cx: &mut Context<'_>) {
+        let timer = cx.timer(self.0);
+        cx.arm_every(timer, Duration::from_millis(2));
+    }
+
+    fn message(&mut self, _: &mut Context<'_>, (): ()) {}
+
+    fn timer(&mut self, _: &mut Context<'_>, _: TimerId) {
+        self.1.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// The storm goes on until all others have had their turns.
+#[test]
+fn a_thousand_senders_starve_nobody_while_they_storm() {
+    let runtime = runtime(1);
+    let answer = runtime.spawn("answer", Class::Control, Answer);
+    let [sent, received] = [const { AtomicU64::new(0) }; 2].map(Arc::new);
+    let count = runtime.spawn("count", Class::Routing, Count(Arc::clone(&received)));
+    let ticks = Class::ALL.map(|class| {
+        let ticks = Arc::new(AtomicU64::new(0));
+        runtime.spawn("ticks", class, Ticks(class, Arc::clone(&ticks)));
+        ticks
+    });
+    let slept = || runtime.stats().workers[0].sleeps;
+    let (before, over) = (slept(), AtomicBool::new(false));
+    let senders = vec![count; 1000];
+    std::thread::scope(|scope| {
+        for part in senders.chunks(125) {
+            let (sent, received, over) = (&sent, &received, &over);
+            scope.spawn(move || {
+                while !over.load(Ordering::Relaxed) {
+                    part.iter().for_each(|sender| sender.send(Class::Routing, ()).unwrap());
+                    sent.fetch_add(part.len() as u64, Ordering::Relaxed);
+                    // There is always plenty to do, and it does not grow without end.
+                    while sent.load(Ordering::Relaxed) > received.load(Ordering::Relaxed) + 50_000
+                        && !over.load(Ordering::Relaxed)
+                    {
+                        std::thread::yield_now();
+                    }
+                }
+            });
+        }
+        eventually("there is a storm", || received.load(Ordering::Relaxed) > 20_000);
+        let from: Vec<u64> = ticks.iter().map(|ticks| ticks.load(Ordering::Relaxed)).collect();
+        eventually("each class has its turns", || {
+            ticks.iter().zip(&from).all(|(now, from)| now.load(Ordering::Relaxed) > from + 10)
+        });
+        assert_eq!(worker_of(&answer), 0, "and commands are answered");
+        over.store(true, Ordering::Relaxed);
+    });
+    eventually("all received", || received.load(Ordering::Relaxed) == sent.load(Ordering::Relaxed));
+    let (slept, sent) = (slept() - before, sent.load(Ordering::Relaxed));
+    assert!(slept < sent / 20, "{slept} sleeps for {sent} messages");
+}
+
 #[test]
 fn a_worker_that_is_removed_may_have_asked_for_it() {
     let runtime = runtime(3);

@@ -121,6 +121,22 @@ macro_rules! behaves {
             }
 
             #[test]
+            fn a_waker_that_is_full_wakes_all_the_same_and_is_empty_after_one_drain() {
+                let poller = Poller::new().unwrap();
+                let waker = Waker::new().unwrap();
+                poller.add(&waker, 7, Interest::READ).unwrap();
+                // As many wakes as it can count: the next finds it full.
+                rustix::io::write(&waker, &(u64::MAX - 1).to_ne_bytes()).unwrap();
+                assert!(rustix::io::write(&waker, &1u64.to_ne_bytes()).is_err());
+                waker.wake().unwrap();
+                assert_eq!(wait(&poller, NOW)[0].key, 7);
+                waker.drain().unwrap();
+                assert!(wait(&poller, NOW).is_empty());
+                waker.wake().unwrap();
+                assert_eq!(wait(&poller, NOW)[0].key, 7);
+            }
+
+            #[test]
             fn keys_keep_all_their_bits() {
                 let poller = Poller::new().unwrap();
                 let (a, _b) = Socket::pair().unwrap();

@@ -91,6 +91,38 @@ fn a_refused_connection_is_an_error_of_the_socket() {
 }
 
 #[test]
+fn a_connection_that_is_reset_is_an_error_of_reading_and_of_writing() {
+    for reads in [true, false] {
+        let (client, server) = connected(&listen(LOCAL4), &ConnectOptions::default());
+        client.write(b"unread").unwrap();
+        assert!(wait(&server, Interest::READ));
+        // What it leaves unread makes its end a reset.
+        drop(server);
+        assert!(wait(&client, Interest::READ));
+        let first = if reads { client.read(&mut [0; 8]) } else { client.write(b"more") };
+        assert_eq!(first.unwrap_err().kind(), ErrorKind::ConnectionReset);
+        assert_eq!(client.write(b"more").unwrap_err().kind(), ErrorKind::BrokenPipe);
+    }
+}
+
+#[test]
+fn a_buffer_that_is_exactly_full_is_no_end() {
+    let (client, server) = connected(&listen(LOCAL4), &ConnectOptions::default());
+    client.write(&[7; 64]).unwrap();
+    assert!(wait(&server, Interest::READ));
+    let mut buffer = [0; 32];
+    for _ in 0..2 {
+        assert_eq!(server.read(&mut buffer).unwrap(), buffer.len());
+    }
+    assert_eq!(server.read(&mut buffer).unwrap_err().kind(), ErrorKind::WouldBlock);
+    client.write(&[7; 32]).unwrap();
+    drop(client);
+    assert!(wait(&server, Interest::READ));
+    assert_eq!(server.read(&mut buffer).unwrap(), buffer.len(), "the last bytes");
+    assert_eq!(server.read(&mut buffer).unwrap(), 0, "then the end");
+}
+
+#[test]
 fn writing_to_a_closed_connection_is_an_error_and_no_signal() {
     let (a, b) = Socket::pair().unwrap();
     drop(b);
