@@ -139,6 +139,24 @@ fn clocks_that_run_as_they_should_are_no_news() {
     assert!(logged.try_recv().is_err() && heard.try_recv().is_err());
 }
 
+/// Whatever class a loop's own work is of.
+#[test]
+fn a_jump_is_told_to_loops_of_every_class() {
+    let mut sim = SimRuntime::new(5);
+    let all = Class::ALL.map(|class| {
+        let (told, heard) = channel();
+        sim.spawn("hears", class, Listener { listens: true, ticks: 0, told });
+        heard
+    });
+    sim.run_for(Duration::from_millis(150));
+    sim.set_wall(HOUR);
+    sim.run_for(Duration::from_millis(150));
+    for heard in all {
+        let jump = ClockJump { wall: HOUR, suspended: Duration::ZERO };
+        assert_eq!(heard.try_iter().collect::<Vec<_>>(), [Heard::Jump(jump)]);
+    }
+}
+
 #[test]
 fn the_same_in_a_simulation_and_timers_do_not_care() {
     for seed in 0..10 {

@@ -3,9 +3,15 @@
 
 mod common;
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
 use common::script::{On, everywhere};
 use dunlin_runtime::{
-    Armed, Cancel, Class, Context, Duration, EventId, Scheduling, Time, TimerId, WorkId,
+    Armed, Cancel, Class, Context, Duration, EventId, Loop, Progress, Scheduling, Time, TimerId,
+    WorkId, sim::SimRuntime,
 };
 
 const MILLI: Duration = Duration::from_millis(1);
@@ -130,6 +136,57 @@ fn a_drifting_timer_counts_from_its_last_expiry_and_an_idle_one_is_listed() {
 
 /// Of events scheduled in one batch an earlier takes back a later, gives up another, and gives up
 /// itself; one that schedules itself runs again after those that wait.
+/// Asks for each thing twice, in each class.
+struct TwiceAsked(Arc<AtomicU64>);
+
+impl Loop for TwiceAsked {
+    type Message = ();
+
+    fn start(&mut self, cx: &mut Context<'_>) {
+        for class in Class::ALL {
+            let (event, work, timer) = (cx.event(class), cx.work(class), cx.timer(class));
+            let deferred = cx.event(class);
+            for expected in [Scheduling::Scheduled, Scheduling::AlreadyPending] {
+                assert_eq!(cx.schedule(event), expected, "{class:?}");
+                assert_eq!(cx.queue(work), expected, "{class:?}");
+                assert_eq!(cx.defer(deferred), expected, "{class:?}");
+            }
+            let due = cx.now() + MILLI;
+            assert_eq!(cx.arm(timer, due), Armed::Armed);
+            assert_eq!(cx.arm(timer, due), Armed::Moved { from: due });
+            let shared = cx.event(class);
+            let handle = cx.event_handle(shared);
+            assert_eq!(handle.schedule(), Scheduling::Scheduled);
+            assert_eq!(handle.clone().schedule(), Scheduling::AlreadyPending);
+        }
+    }
+
+    fn message(&mut self, _: &mut Context<'_>, (): ()) {}
+
+    fn event(&mut self, _: &mut Context<'_>, _: EventId) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn timer(&mut self, _: &mut Context<'_>, _: TimerId) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn work(&mut self, _: &mut Context<'_>, _: WorkId) -> Progress {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Progress::Done
+    }
+}
+
+#[test]
+fn what_is_asked_for_twice_is_said_and_runs_once_in_every_class() {
+    let runs = Arc::new(AtomicU64::new(0));
+    let mut sim = SimRuntime::new(3);
+    sim.spawn("twice", Class::Control, TwiceAsked(Arc::clone(&runs)));
+    sim.run_for(Duration::from_millis(50));
+    // Two events, one shared event, one work and one timer in each of four classes.
+    assert_eq!(runs.load(Ordering::Relaxed), 5 * 4);
+}
+
 #[test]
 fn of_events_in_one_batch_an_earlier_stops_a_later() {
     everywhere(&vec![0, 3, 4, 0], |told| {
