@@ -14,12 +14,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub struct Counting {
     /// Bytes. Written by every thread, read by the test: relaxed, as it publishes nothing.
     used: AtomicUsize,
+    /// Times that memory was asked for. As above.
+    taken: AtomicUsize,
 }
 
 impl Counting {
     /// Nothing is in use.
     pub const fn new() -> Self {
-        Self { used: AtomicUsize::new(0) }
+        Self { used: AtomicUsize::new(0), taken: AtomicUsize::new(0) }
     }
 
     /// Bytes in use.
@@ -27,7 +29,13 @@ impl Counting {
         self.used.load(Ordering::Relaxed)
     }
 
+    /// How often memory was asked for, or for more of it.
+    pub fn taken(&self) -> usize {
+        self.taken.load(Ordering::Relaxed)
+    }
+
     fn count(&self, at: *mut u8, layout: Layout) -> *mut u8 {
+        self.taken.fetch_add(1, Ordering::Relaxed);
         if !at.is_null() {
             self.used.fetch_add(layout.size(), Ordering::Relaxed);
         }
@@ -54,6 +62,7 @@ unsafe impl GlobalAlloc for Counting {
     }
 
     unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        self.taken.fetch_add(1, Ordering::Relaxed);
         // SAFETY: as our caller promises.
         let moved = unsafe { System.realloc(at, layout, size) };
         if !moved.is_null() {

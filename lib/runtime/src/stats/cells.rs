@@ -63,9 +63,7 @@ impl Cells {
             if entry.key == key {
                 return entry.cell.as_deref();
             }
-            if entry.cell.is_none() {
-                return None;
-            }
+            entry.cell.as_ref()?;
             at = (at + 1) & mask;
         }
     }

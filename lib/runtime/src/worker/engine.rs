@@ -499,6 +499,8 @@ impl FineClock {
 
     #[inline]
     fn read(&self) -> (u64, Time) {
+        #[cfg(test)]
+        tests::READS.set(tests::READS.get() + 1);
         let ticks = clock::ticks();
         (ticks, Time::from_nanos(self.scale.monotonic(ticks)))
     }
@@ -551,3 +553,63 @@ fn wanted(interest: Interest) -> poll::Interest {
 pub(crate) const WAKER_KEY: u64 = 1 << 63;
 /// Length of a worker's read buffer.
 const READ_BUFFER: usize = 256 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use core::cell::Cell;
+    use std::sync::mpsc::{Sender, channel};
+
+    use super::*;
+    use crate::{Context, EventId, Loop, Runtime, RuntimeOptions};
+
+    thread_local! {
+        /// Readings of the clock by this thread.
+        pub(super) static READS: Cell<u64> = const { Cell::new(0) };
+    }
+
+    /// Notes how often the clock is read from one of its handlers to the next.
+    struct Reader {
+        event: EventId,
+        before: u64,
+        between: Vec<u64>,
+        told: Sender<Vec<u64>>,
+    }
+
+    impl Loop for Reader {
+        type Message = ();
+
+        fn start(&mut self, cx: &mut Context<'_>) {
+            self.event = cx.event(Class::Routing);
+            cx.schedule(self.event);
+        }
+
+        fn message(&mut self, _: &mut Context<'_>, (): ()) {}
+
+        fn event(&mut self, cx: &mut Context<'_>, _: EventId) {
+            let now = READS.get();
+            self.between.push(now - self.before);
+            self.before = now;
+            if self.between.len() == HANDLERS {
+                let _ = self.told.send(core::mem::take(&mut self.between));
+            } else if self.between.len() < HANDLERS {
+                cx.schedule(self.event);
+            }
+        }
+    }
+
+    const HANDLERS: usize = 20_000;
+
+    #[test]
+    fn the_clock_is_read_once_between_two_handlers() {
+        let runtime = Runtime::new(RuntimeOptions::default()).unwrap();
+        let (told, heard) = channel();
+        let between = Vec::with_capacity(HANDLERS);
+        let reader = Reader { event: EventId::NONE, before: 0, between, told };
+        runtime.spawn("reader", Class::Routing, reader);
+        let between = heard.recv_timeout(Duration::from_secs(20)).unwrap();
+        // More only where a turn ends and the poller is looked at, which is every millisecond.
+        let more = between.iter().skip(1).filter(|&&reads| reads != 1).count();
+        assert!(between.iter().skip(1).all(|&reads| reads >= 1), "every boundary has its own");
+        assert!(more < HANDLERS / 20, "{more} of {HANDLERS}");
+    }
+}
