@@ -12,7 +12,7 @@ pub struct Filter {
     pub of: Option<LoopChoice>,
     /// Of this priority class; see [`class_name`](crate::class_name).
     pub class: Option<u8>,
-    /// Of this worker.
+    /// Of this worker, by its ring: one less than the [number](crate::worker_number) that is shown.
     pub worker: Option<u16>,
     /// Of those the last so many; `None`: all.
     pub last: Option<usize>,
