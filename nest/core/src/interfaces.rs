@@ -194,6 +194,41 @@ impl Interfaces {
     }
 }
 
+impl dunlin_filter::Interfaces for Interfaces {
+    fn of_neighbour(&self, address: IpAddr) -> Option<Iface> {
+        let can_be = match address {
+            IpAddr::V4(v4) => !v4.is_loopback() && !v4.is_multicast() && !v4.is_broadcast(),
+            IpAddr::V6(v6) => !v6.is_loopback() && !v6.is_multicast(),
+        };
+        // Which link a link-local address is on it does not say.
+        if !can_be || is_link_local(address) || self.is_local(address) {
+            return None;
+        }
+        let (interface, entry) = self.towards(address)?;
+        if entry.opposite.is_none() && is_end(&entry.prefix, address) {
+            return None;
+        }
+        interface.iface()
+    }
+
+    fn by_name(&self, name: &str) -> Option<Iface> {
+        Interfaces::by_name(self, name)?.iface()
+    }
+}
+
+/// Whether an address is the first or last of its network, where those are nobody's: all and
+/// nobody of IPv4, and any router of IPv6.
+fn is_end(network: &Prefix, address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => {
+            let hosts = u32::MAX.checked_shr(network.len().into()).unwrap_or(0);
+            let host = u32::from(v4) & hosts;
+            hosts > 1 && (host == 0 || host == hosts)
+        }
+        IpAddr::V6(_) => network.len() < 127 && network.addr() == address,
+    }
+}
+
 /// Finds out about interfaces: netlink on Linux, a script in simulations.
 pub trait InterfaceSource: Send + Sync {
     /// Starts to watch. `changed` is called with the first snapshot, then after each change, from

@@ -55,16 +55,23 @@ pub struct ResolvedHop {
 }
 
 /// What filters that set next hops need to know of interfaces.
-pub trait Interfaces: fmt::Debug {
-    /// The interface by which this neighbour is reached directly.
+pub trait Interfaces: fmt::Debug + Send + Sync {
+    /// The interface by which this neighbour is reached directly; none for what can be no neighbour, as
+    /// an address of this machine.
     fn of_neighbour(&self, address: IpAddr) -> Option<Iface>;
 
     /// The interface of this name.
     fn by_name(&self, name: &str) -> Option<Iface>;
 }
 
-/// What `roa_check` and `aspa_check` ask. Tables go by their names.
+/// What filters are told besides their route: what `roa_check` and `aspa_check` ask, with tables by their
+/// names, and what is known of interfaces.
 pub trait Validation: fmt::Debug {
+    /// The interfaces; none while they are not known.
+    fn interfaces(&self) -> Option<&dyn Interfaces> {
+        None
+    }
+
     /// Whether a ROA of the table lets this AS announce this prefix; the table is of its family.
     fn origin(&self, table: &str, prefix: Prefix, asn: u32) -> Validity;
 

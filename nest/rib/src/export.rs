@@ -42,7 +42,7 @@ impl<'a> RouteView<'a> {
             protocol: &self.source.protocol,
             from: self.source.peer.as_ref().map(|peer| peer.address),
             hop,
-            interfaces: None,
+            interfaces: self.validation.interfaces(),
             validation: Some(self.validation),
         }
     }

@@ -1,9 +1,8 @@
 //! Running the statements behind a route.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
-use dunlin_attr::{Attrs, Iface};
+use dunlin_attr::Attrs;
 use dunlin_core::interfaces::Interfaces;
 use dunlin_core::log::LogClass;
 use dunlin_core::protocol::ProtocolLog;
@@ -40,7 +39,7 @@ impl Origination<'_> {
                 interface: hop.and_then(|hop| hop.iface),
                 ..ResolvedHop::default()
             },
-            interfaces: Some(&Known(self.interfaces)),
+            interfaces: Some(self.interfaces),
             validation: Some(self.validation),
         };
         match run(program, scratch, &input, &mut ToLog(self.log)) {
@@ -65,19 +64,5 @@ impl Sink for ToLog<'_> {
 
     fn wants_lines(&self) -> bool {
         self.0.log().wants(LogClass::Info)
-    }
-}
-
-/// The interfaces, as filters ask for them.
-#[derive(Debug)]
-struct Known<'a>(&'a Interfaces);
-
-impl dunlin_filter::Interfaces for Known<'_> {
-    fn of_neighbour(&self, address: IpAddr) -> Option<Iface> {
-        self.0.towards(address).and_then(|(interface, _)| interface.iface())
-    }
-
-    fn by_name(&self, name: &str) -> Option<Iface> {
-        self.0.by_name(name)?.iface()
     }
 }

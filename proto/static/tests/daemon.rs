@@ -129,6 +129,39 @@ fn several_routes_for_one_network() {
 }
 
 #[test]
+fn filters_of_channels_can_only_set_hops_that_there_are() {
+    let import = |statement: &str| {
+        format!(
+            "ipv4 {{ import filter {{ if net.len = 24 then {{ {statement} }} accept; }}; }}; \
+             route 10.1.0.0/16 blackhole; route 10.2.0.0/24 blackhole;"
+        )
+    };
+    let lab = start(&import("accept;"));
+    lab.interfaces(vec![interface(1, "eth0", &["192.0.2.1/24", "fe80::1/64"])]);
+    lab.until("show interfaces summary", |answer| answer.contains("eth0"));
+    let always = "10.1.0.0/16 blackhole";
+    for (statement, expected) in [
+        ("gw = 192.0.2.9;", Some("10.2.0.0/24 unicast, via 192.0.2.9 on eth0")),
+        ("ifname = \"eth0\";", Some("10.2.0.0/24 unicast, dev eth0")),
+        ("ifname = \"eth1\";", None),
+        ("gw = 198.51.100.1;", None),
+        ("gw = 192.0.2.9;", Some("10.2.0.0/24 unicast, via 192.0.2.9 on eth0")),
+        // Ourselves, nobody, everybody, and who may be anywhere.
+        ("gw = 192.0.2.1;", None),
+        ("accept;", Some("10.2.0.0/24 blackhole")),
+        ("gw = 192.0.2.0;", None),
+        ("accept;", Some("10.2.0.0/24 blackhole")),
+        ("gw = 192.0.2.255;", None),
+        ("accept;", Some("10.2.0.0/24 blackhole")),
+        ("gw = fe80::9;", None),
+    ] {
+        lab.configure(&config(&import(statement)));
+        let routes: Vec<&str> = [Some(always), expected].into_iter().flatten().collect();
+        expect(&lab, "show route", &routes);
+    }
+}
+
+#[test]
 fn statements_change_routes_or_reject_them() {
     let lab = start(
         "ipv4; route 10.1.0.0/16 blackhole { bgp_med = 5; bgp_community.add((1, 2)); }; \

@@ -23,7 +23,7 @@ pub(super) fn apply(
         protocol: &row.source.protocol,
         from: row.source.peer.as_ref().map(|peer| peer.address),
         hop: hop(&row.next_hop),
-        interfaces: None,
+        interfaces: validation.interfaces(),
         validation: Some(validation),
     };
     match dunlin_filter::apply(filter, scratch, &input, &mut Silent) {

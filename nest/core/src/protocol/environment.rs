@@ -77,11 +77,13 @@ impl Rib {
         Self { slices, registry, resolver, validated, validator, next_source }
     }
 
-    /// Tells the resolver of the networks that usable interfaces are on.
-    pub(crate) fn interfaces_changed(&self, interfaces: &Interfaces) {
+    /// Tells the resolver of the networks that usable interfaces are on, and filters of the interfaces.
+    pub(crate) fn interfaces_changed(&self, interfaces: &Arc<Interfaces>) {
         let connected: Arc<[Connected]> = interfaces.connected().collect();
         // A stopped resolver means that the daemon is going down.
         let _ = self.resolver.send(Class::Routing, ResolverMessage::Connected(connected));
+        let known = ValidatorMessage::Interfaces(Arc::clone(interfaces) as _);
+        let _ = self.validator.send(Class::Routing, known);
     }
 
     /// An id for a new incarnation of an import channel.

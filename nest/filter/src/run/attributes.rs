@@ -1,6 +1,6 @@
 //! Reads attributes, and takes changes of them.
 
-use dunlin_attr::{AttrId, Attrs, Dest, Hop, Present, kind};
+use dunlin_attr::{AttrId, Attrs, Dest, Present, kind};
 use dunlin_net::{
     Network,
     as_path::AsPath,
@@ -72,7 +72,7 @@ impl<'s, T: Tracer> Machine<'s, '_, T> {
             Attribute::Net => self.network(input.net),
             Attribute::Proto => Value::String(input.protocol),
             Attribute::Source => Value::Enum(EnumType::Rts, attrs.source() as u32),
-            Attribute::Dest => Value::Enum(EnumType::Rtd, dest(input) as u32),
+            Attribute::Dest => Value::Enum(EnumType::Rtd, self.dest(input) as u32),
             Attribute::Preference => Value::Int(attrs.preference()),
             Attribute::From => match attrs.extra_value(&AttrId::From) {
                 Some(value) => extra::read(value),
@@ -86,7 +86,7 @@ impl<'s, T: Tracer> Machine<'s, '_, T> {
             | Attribute::InterfaceName
             | Attribute::InterfaceIndex
             | Attribute::Weight
-            | Attribute::Onlink => hop(input, attribute),
+            | Attribute::Onlink => self.hop(input, attribute),
             Attribute::Bgp(number, kind) => bgp(attrs, *number, *kind),
             Attribute::Extra(id, _) => attrs.extra_value(id).map_or(Value::Void, extra::read),
             Attribute::Bit(id, bit) => match attrs.extra_value(id) {
@@ -156,8 +156,13 @@ impl<'s, T: Tracer> Machine<'s, '_, T> {
             (Attribute::Preference, Value::Int(preference)) if preference > MAX_PREFERENCE => {
                 return Err("Setting preference value out of bounds".into());
             }
-            (Attribute::Weight, Value::Int(weight)) if !WEIGHTS.contains(&weight) => {
-                return Err("Setting weight value out of bounds".into());
+            (Attribute::Weight, Value::Int(weight)) => {
+                if !WEIGHTS.contains(&weight) {
+                    return Err("Setting weight value out of bounds".into());
+                }
+                if self.dest(input) != Dest::Unicast {
+                    return Err("Setting weight needs regular nexthop".into());
+                }
             }
             (Attribute::Dest, Value::Enum(_, number)) => {
                 if Dest::from_number(number).is_none_or(|dest| dest == Dest::Unicast) {
@@ -166,21 +171,21 @@ impl<'s, T: Tracer> Machine<'s, '_, T> {
                             .into(),
                     );
                 }
-                self.forget(&[&Attribute::Gateway, &Attribute::InterfaceName]);
+                self.forget_hop();
             }
             (Attribute::Gateway, Value::Ip(gateway)) => {
                 let known = input.interfaces;
                 if known.is_some_and(|known| known.of_neighbour(gateway).is_none()) {
                     return Err("Invalid gw address".into());
                 }
-                self.forget(&[&Attribute::Dest, &Attribute::InterfaceName]);
+                self.forget_hop();
             }
             (Attribute::InterfaceName, Value::String(name)) => {
                 let known = input.interfaces;
                 if known.is_some_and(|known| known.by_name(name).is_none()) {
                     return Err("Invalid iface name".into());
                 }
-                self.forget(&[&Attribute::Dest, &Attribute::Gateway]);
+                self.forget_hop();
             }
             _ => {}
         }
@@ -204,11 +209,6 @@ impl<'s, T: Tracer> Machine<'s, '_, T> {
         let Some(bit) = list_bit(*number) else { return false };
         !input.attrs.present().has(bit) && self.is_untouched(list)
     }
-
-    /// Drops changes that a later one makes void.
-    fn forget(&mut self, attributes: &[&Attribute]) {
-        self.changes.retain(|(known, _)| !attributes.contains(known));
-    }
 }
 
 /// The attribute that bits of this id are in.
@@ -216,32 +216,6 @@ fn word_of(id: &AttrId) -> &'static Attribute {
     static LOCK: Attribute = Attribute::Extra(AttrId::KernelLock, Type::Int);
     static FEATURES: Attribute = Attribute::Extra(AttrId::KernelFeatures, Type::Int);
     if *id == AttrId::KernelLock { &LOCK } else { &FEATURES }
-}
-
-/// Where packets go, with what became of the next hop.
-fn dest(input: &RouteInput<'_>) -> Dest {
-    match input.attrs.dest() {
-        Dest::Unicast if input.hop.unreachable => Dest::Unreachable,
-        dest => dest,
-    }
-}
-
-/// What the first hop says.
-fn hop<'s>(input: &'s RouteInput<'s>, attribute: &Attribute) -> Value<'s> {
-    let stated: Option<&Hop> = input.attrs.next_hop().hops().first();
-    let interface = input.hop.interface.as_ref().or(stated.and_then(|hop| hop.iface.as_ref()));
-    match attribute {
-        Attribute::Gateway => {
-            let gateway = input.hop.gateway.or(stated.and_then(|hop| hop.gateway));
-            gateway.map_or(Value::Void, Value::Ip)
-        }
-        Attribute::InterfaceName => {
-            interface.map_or(Value::Void, |iface| Value::String(iface.name.as_str()))
-        }
-        Attribute::InterfaceIndex => interface.map_or(Value::Void, |iface| Value::Int(iface.index)),
-        Attribute::Weight => Value::Int(stated.map_or(1, |hop| u32::from(hop.weight))),
-        _ => Value::Bool(stated.is_some_and(|hop| hop.onlink)),
-    }
 }
 
 /// What says that an attribute set has this list of communities.

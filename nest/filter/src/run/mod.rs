@@ -12,6 +12,7 @@ mod explaining;
 mod expression;
 mod extra;
 mod flat;
+mod hops;
 mod kept;
 mod lists;
 mod quick;

@@ -64,7 +64,7 @@ pub fn import_input<'a>(
         protocol: &source.protocol,
         from: source.peer.as_ref().map(|peer| peer.address),
         hop,
-        interfaces: None,
+        interfaces: validation.interfaces(),
         validation: Some(validation),
     }
 }

@@ -1,10 +1,11 @@
 //! Import filters in slices: run once for as many routes as they may be, again when they change.
 
 use core::sync::atomic::Ordering;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex};
 
 use dunlin_attr::Iface;
-use dunlin_filter::{Counters, Counts};
+use dunlin_filter::{Counters, Counts, Interfaces};
 use dunlin_runtime::Class;
 
 use super::assess::assess;
@@ -14,6 +15,7 @@ use crate::assess::Ask;
 use crate::resolver::{Connected, ResolverMessage};
 use crate::slice::{FilterCounting, SliceMessage};
 use crate::testing::{Kind, Look, address, filter, look_of, net};
+use crate::validation::Validated;
 use crate::walk::{Shown, Walk};
 
 const NETS: usize = 60;
@@ -180,12 +182,55 @@ fn a_filter_that_reads_next_hops_runs_again_when_they_are_known() {
     let connected = Connected {
         prefix: "10.0.0.0/24".parse().unwrap(),
         local: "10.0.0.254".parse().unwrap(),
-        interface: Iface { index: 3, name: dunlin_attr::IfaceName::new("eth3").unwrap() },
+        interface: eth3(),
     };
     let message = ResolverMessage::Connected(vec![connected].into());
     world.resolver.send(Class::Routing, message).unwrap();
     world.run(100);
     assert_eq!(accepted(&mut world).len(), NETS);
+}
+
+/// What a machine with one interface is.
+#[derive(Debug)]
+struct Eth3;
+
+impl Interfaces for Eth3 {
+    fn of_neighbour(&self, address: IpAddr) -> Option<Iface> {
+        (address == Ipv4Addr::new(192, 0, 2, 9)).then(eth3)
+    }
+
+    fn by_name(&self, name: &str) -> Option<Iface> {
+        (name == "eth3").then(eth3)
+    }
+}
+
+fn eth3() -> Iface {
+    Iface { index: 3, name: dunlin_attr::IfaceName::new("eth3").unwrap() }
+}
+
+#[test]
+fn gateways_and_interfaces_that_filters_set_have_to_be_there() {
+    for (statement, fits) in [
+        ("gw = 192.0.2.9;", true),
+        ("gw = 203.0.113.1;", false),
+        ("ifname = \"eth3\";", true),
+        ("ifname = \"eth4\";", false),
+    ] {
+        let mut world = World::new(SLICES, 1, 4_000_000);
+        world.validated.store(Arc::new(Validated::default().on(Arc::new(Eth3))));
+        let text = format!("filter {{ {statement} accept; }}");
+        let peer = world.add_peer_with(Kind::RejectAll, address(9), None, |source| {
+            source.import = filter(&text);
+        });
+        world.announce(peer, net(0), 0, look(0));
+        world.flush(peer);
+        world.run(50);
+        let errors = world.events.errors.load(Ordering::Relaxed);
+        let found = world.walk(TABLE, &Walk::All { cursor: 0 }, Shown::Accepted);
+        let hop = found.first().and_then(|net| net.rows[0].attrs.next_hop().hops().first()?.iface);
+        let expected = if fits { (0, 1, Some(eth3())) } else { (1, 0, None) };
+        assert_eq!((errors, found.len(), hop), expected, "{statement}");
+    }
 }
 
 #[test]

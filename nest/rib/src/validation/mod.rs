@@ -20,7 +20,7 @@ pub use providers::Providers;
 
 use std::sync::Arc;
 
-use dunlin_filter::{Validation, Validity};
+use dunlin_filter::{Interfaces, Validation, Validity};
 use dunlin_net::{NetType, Prefix, as_path::AsPath};
 use dunlin_sync::Snapshot;
 
@@ -73,6 +73,8 @@ pub type ValidatedNow = Snapshot<Validated>;
 pub struct Validated {
     /// There are few such tables: looking through them costs less than hashing a name.
     tables: Vec<(Arc<str>, Arc<Content>)>,
+    /// What filters that set next hops are held to; none while nothing is known of interfaces.
+    interfaces: Option<Arc<dyn Interfaces>>,
 }
 
 impl Validated {
@@ -91,11 +93,21 @@ impl Validated {
     pub(crate) fn with(&self, name: &Arc<str>, content: Option<Arc<Content>>) -> Self {
         let others = self.tables.iter().filter(|(other, _)| other != name).cloned();
         let tables = others.chain(content.map(|content| (Arc::clone(name), content))).collect();
-        Self { tables }
+        Self { tables, interfaces: self.interfaces.clone() }
+    }
+
+    /// With other interfaces.
+    #[must_use]
+    pub(crate) fn on(&self, interfaces: Arc<dyn Interfaces>) -> Self {
+        Self { tables: self.tables.clone(), interfaces: Some(interfaces) }
     }
 }
 
 impl Validation for Validated {
+    fn interfaces(&self) -> Option<&dyn Interfaces> {
+        self.interfaces.as_deref()
+    }
+
     fn origin(&self, table: &str, prefix: Prefix, asn: u32) -> Validity {
         match self.table(table) {
             Some(Content::Roa4(origins)) => origins.check(prefix, asn),

@@ -10,7 +10,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use dunlin_attr::{AttrId, Value};
-use dunlin_filter::{ChannelFilter, Scratch};
+use dunlin_filter::{ChannelFilter, Interfaces, Scratch};
 use dunlin_net::hash::Map;
 use dunlin_net::{NetType, Roa, RoaAddress};
 use dunlin_runtime::{Address, Class, Context, Loop, Time, TimerId};
@@ -66,6 +66,8 @@ pub enum ValidatorMessage {
     Settle(TableId, Settle, Settle),
     /// A table is no more.
     Remove(TableId),
+    /// The interfaces are these now. Nothing is judged again for it.
+    Interfaces(Arc<dyn Interfaces>),
     /// A table changed in one slice.
     Changes(Box<DeltaBatch>),
     /// All slices have judged what a change of the table concerned.
@@ -309,6 +311,9 @@ impl Loop for Validator {
                 }
             }
             ValidatorMessage::Remove(id) => self.remove(id),
+            ValidatorMessage::Interfaces(interfaces) => {
+                self.published.store(Arc::new(self.published.load().on(interfaces)));
+            }
             ValidatorMessage::Changes(batch) => self.changes(cx.now(), &batch),
             ValidatorMessage::Judged(id) => {
                 if let Some(followed) = self.tables.get_mut(&id) {
