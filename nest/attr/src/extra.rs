@@ -1,6 +1,9 @@
 //! Attributes outside BGP: the kernel's, the IGPs', the user's own.
 
+use core::any::Any;
+use core::cmp::Ordering;
 use core::fmt;
+use core::hash::{Hash, Hasher};
 use core::net::IpAddr;
 use std::sync::Arc;
 
@@ -136,6 +139,59 @@ pub enum Value {
     LargeCommunities(Arc<[u8]>),
     /// Numbers of ASes; filters cannot look at them.
     Asns(Arc<[u32]>),
+    /// Of a type that only the filter language knows.
+    Foreign(Foreign),
+}
+
+/// A value of a type that only the filter language knows: a set, a mask. It is what it is written as: values of
+/// one type with one text are equal.
+#[derive(Clone, Debug)]
+pub struct Foreign {
+    kind: Arc<str>,
+    text: Arc<str>,
+    value: Arc<dyn Any + Send + Sync>,
+}
+
+impl Foreign {
+    /// A value of this type, with this text.
+    pub fn new(kind: &str, text: &str, value: Arc<dyn Any + Send + Sync>) -> Self {
+        Self { kind: kind.into(), text: text.into(), value }
+    }
+
+    /// The value, to who knows its type.
+    pub fn value<T: 'static>(&self) -> Option<&T> {
+        self.value.downcast_ref()
+    }
+
+    fn key(&self) -> (&str, &str) {
+        (&self.kind, &self.text)
+    }
+}
+
+impl PartialEq for Foreign {
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl Eq for Foreign {}
+
+impl PartialOrd for Foreign {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Foreign {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.key().cmp(&other.key())
+    }
+}
+
+impl Hash for Foreign {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.key().hash(state);
+    }
 }
 
 /// As in `show route all`: bare, without the filter language's parentheses around lists.
@@ -158,6 +214,7 @@ impl fmt::Display for Value {
             Self::Communities(value) => fmt::Display::fmt(&Communities::new(value), f),
             Self::ExtCommunities(value) => fmt::Display::fmt(&ExtCommunities::new(value), f),
             Self::LargeCommunities(value) => fmt::Display::fmt(&LargeCommunities::new(value), f),
+            Self::Foreign(value) => f.write_str(&value.text),
             Self::Asns(numbers) => {
                 for (index, number) in numbers.iter().enumerate() {
                     write!(f, "{}{number}", if index == 0 { "" } else { ", " })?;

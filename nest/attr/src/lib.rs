@@ -23,7 +23,7 @@ pub use attrs::{Attrs, Canonical};
 pub use bgp::{Aggregator, BgpNextHop, BgpView, CanonicalError, Tlv, Tlvs, flag, kind};
 pub use builder::{AttrsBuilder, ValueTooLong};
 pub use cache::AttrCache;
-pub use extra::{AttrId, Value};
+pub use extra::{AttrId, Foreign, Value};
 pub use kinds::{Dest, Origin, Rts};
 pub use next_hop::{Hop, Iface, IfaceName, NextHop};
 pub use summary::Present;

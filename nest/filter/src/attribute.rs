@@ -39,9 +39,14 @@ pub enum Attribute {
     Bit(AttrId, u8),
 }
 
-/// Names of attributes that belong to parts that are not built, and those parts.
-const MISSING: &[(&str, &str)] =
-    &[("gw_mpls", "MPLS"), ("gw_mpls_stack", "MPLS"), ("bgp_mpls_label_stack", "MPLS")];
+/// Names of attributes that belong to parts that are not built, those parts, and the type.
+const MISSING: &[(&str, &str, Type)] = &[
+    ("gw_mpls", "MPLS", Type::Int),
+    ("gw_mpls_stack", "MPLS", Type::Clist),
+    (LABEL_STACK, "MPLS", Type::Clist),
+];
+
+const LABEL_STACK: &str = "bgp_mpls_label_stack";
 
 /// Bits of `krt_lock`, by the kernel's numbers of metrics.
 const LOCKS: &[(&str, u8)] = &[
@@ -69,7 +74,7 @@ const FEATURES: &[(&str, u8)] = &[("ecn", 0), ("allfrag", 3)];
 /// The part that an attribute of this name would need, if that part is not built.
 #[must_use]
 pub fn missing(name: &str) -> Option<&'static str> {
-    MISSING.iter().find(|(missing, _)| *missing == name).map(|(_, part)| *part)
+    MISSING.iter().find(|(missing, ..)| *missing == name).map(|(_, part, _)| *part)
 }
 
 /// Names of attributes, for advice.
@@ -137,6 +142,9 @@ impl Attribute {
         let bit = |bits: &[(&str, u8)], name: &str| {
             bits.iter().find(|(bit, _)| *bit == name).map(|(_, number)| *number)
         };
+        if let Some((_, _, kind)) = MISSING.iter().find(|(missing, ..)| *missing == name) {
+            return Some(Self::Extra(AttrId::Custom(name.into()), *kind));
+        }
         if let Some(lock) = name.strip_prefix("krt_lock_") {
             return bit(LOCKS, lock).map(|number| Self::Bit(AttrId::KernelLock, number));
         }
@@ -190,6 +198,7 @@ impl Attribute {
     pub fn is_read_only(&self) -> bool {
         matches!(self, Self::Net | Self::Proto | Self::InterfaceIndex)
             || self.kind() == Type::Opaque
+            || matches!(self, Self::Extra(AttrId::Custom(name), _) if **name == *LABEL_STACK)
     }
 
     /// A bit of a word that says which attributes a run has changed. Some share one: a word without it
@@ -254,6 +263,8 @@ mod tests {
         assert_eq!(kind("ra_preference"), Some(Type::Enum(EnumType::RaPreference)));
         assert_eq!(kind("mpls_policy"), Some(Type::Enum(EnumType::MplsPolicy)));
         assert_eq!(missing("gw_mpls"), Some("MPLS"));
+        assert_eq!(kind("gw_mpls"), Some(Type::Int));
+        assert!(Attribute::from_name(LABEL_STACK).unwrap().is_read_only());
         for name in names() {
             assert!(kind(name).is_some(), "{name}");
         }

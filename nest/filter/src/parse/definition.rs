@@ -197,7 +197,7 @@ pub fn parse_define(parser: &mut Parser) -> Parsed<()> {
 /// Parses `attribute TYPE NAME;` or `attribute bgp NUMBER bytestring NAME;`, behind `attribute`.
 ///
 /// # Errors
-/// If it is wrong, or the type is one that routes cannot hold.
+/// If it is wrong.
 pub fn parse_attribute_definition(parser: &mut Parser) -> Parsed<()> {
     if parser.eat_word("bgp") {
         let number = parser.integer_in("BGP attribute number", 1..=255)?;
@@ -208,24 +208,11 @@ pub fn parse_attribute_definition(parser: &mut Parser) -> Parsed<()> {
         parser.define(&name, span, Symbol::Attribute(attribute))?;
         return parser.semicolon();
     }
-    let start = parser.token().span;
     let kind = types::parse_type(parser)?;
-    if !can_be_held(kind) {
-        let message = format!("Attributes of type {kind} are not supported yet");
-        return Err(parser.error(start, message).into());
-    }
     let (name, span) = parser.name()?;
     let attribute = Attribute::Extra(AttrId::Custom(name.clone()), kind);
     parser.define(&name, span, Symbol::Attribute(attribute))?;
     parser.semicolon()
-}
-
-/// Whether routes can hold values of this type.
-fn can_be_held(kind: Type) -> bool {
-    !matches!(
-        kind,
-        Type::Mac | Type::Mask | Type::Set(_) | Type::PrefixSet | Type::EmptySet | Type::Route
-    )
 }
 
 /// Parses `eval EXPRESSION`, behind `eval`, and gives the value.

@@ -154,12 +154,16 @@ pub(super) fn word_constant(name: &str) -> Option<Constant> {
 
 /// The attribute whose name is at the cursor, apart from those that the configuration defines.
 pub(super) fn attribute(parser: &mut Parser) -> Parsed<Option<Attribute>> {
-    let Some(word) = parser.word() else { return Ok(None) };
-    if let Some(part) = attribute::missing(word) {
+    let Some(word) = parser.word().map(str::to_owned) else { return Ok(None) };
+    if let Some(part) = attribute::missing(&word) {
         let message = format!("Attribute {word} is not supported yet");
-        return Err(parser.error_here(message).because(format!("{part} is not built")));
+        let place = parser.token().span;
+        parser
+            .no_effect(place, message.clone())
+            .hint(format!("{part} is not built; the attribute holds what filters put into it"))
+            .missing(message);
     }
-    Ok(Attribute::from_name(word))
+    Ok(Attribute::from_name(&word))
 }
 
 /// The kind of an extended community at the cursor, if a constructor or pattern of one starts.

@@ -51,7 +51,7 @@ fn wrong_expressions_have_these_messages() {
         ("net", "No route to access"),
         ("(1", "syntax error, unexpected END, expecting ',' or ')'"),
         ("1 1", "syntax error, unexpected NUM"),
-        ("gw_mpls", "Attribute gw_mpls is not supported yet"),
+        ("gw_mpls", "No route to access"),
         ("", "syntax error, unexpected END"),
     ] {
         assert_eq!(eval(text), format!("error: {expected}"), "{text}");

@@ -149,10 +149,6 @@ impl<'s, T: Tracer> Machine<'s, '_, T> {
             {
                 return Ok(());
             }
-            (_, Value::Net(net)) => {
-                let message = format!("Attributes can't hold networks such as {net}");
-                return Err(message.into());
-            }
             (Attribute::Preference, Value::Int(preference)) if preference > MAX_PREFERENCE => {
                 return Err("Setting preference value out of bounds".into());
             }

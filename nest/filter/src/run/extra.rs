@@ -9,7 +9,10 @@ use dunlin_net::{
     community::{Communities, ExtCommunities, ExtCommunity, LargeCommunities},
 };
 
-use crate::{types::EnumType, value::Value};
+use crate::{
+    types::EnumType,
+    value::{Constant, Value},
+};
 
 const ENUMS: &[EnumType] = &[
     EnumType::Rts,
@@ -49,6 +52,9 @@ pub(super) fn read(value: &attr::Value) -> Value<'_> {
         attr::Value::ExtCommunities(value) => Value::Eclist(ExtCommunities::new(value)),
         attr::Value::LargeCommunities(value) => Value::Lclist(LargeCommunities::new(value)),
         attr::Value::Asns(_) => Value::Opaque,
+        attr::Value::Foreign(value) => {
+            value.value::<Constant>().map_or(Value::Opaque, Constant::value)
+        }
     }
 }
 
@@ -71,6 +77,10 @@ pub(super) fn write(value: Value<'_>) -> Option<attr::Value> {
         Value::Clist(value) => attr::Value::Communities(Arc::from(value.wire())),
         Value::Eclist(value) => attr::Value::ExtCommunities(Arc::from(value.wire())),
         Value::Lclist(value) => attr::Value::LargeCommunities(Arc::from(value.wire())),
-        _ => return None,
+        Value::Void | Value::Opaque => return None,
+        other => {
+            let (kind, text) = (other.kind().to_string(), other.to_string());
+            attr::Value::Foreign(attr::Foreign::new(&kind, &text, Arc::new(other.to_constant())))
+        }
     })
 }

@@ -216,6 +216,52 @@ fn what_was_changed_reads_changed() {
     assert_eq!(run.printed, ["6", "FALSE", "TRUE"]);
 }
 
+/// Each type that a variable can have, with a value and how it is printed.
+#[test]
+fn attributes_of_all_types_hold_what_is_put_into_them() {
+    for (kind, value, printed) in [
+        ("bool", "true", "TRUE"),
+        ("int", "7", "7"),
+        ("pair", "(1, 2)", "(1,2)"),
+        ("quad", "1.2.3.4", "1.2.3.4"),
+        ("ip", "2001:db8::1", "2001:db8::1"),
+        ("prefix", "10.0.0.0/8", "10.0.0.0/8"),
+        ("prefix", "10.0.0.0/8 max 24 as 65001", "10.0.0.0/8-24 AS65001"),
+        ("rd", "65000:1", "65000:1"),
+        ("mac", "02:00:00:00:00:01", "02:00:00:00:00:01"),
+        ("ec", "(rt, 1, 2)", "(rt, 1, 2)"),
+        ("lc", "(1, 2, 3)", "(1, 2, 3)"),
+        ("enum rts", "RTS_BGP", "(enum 30)0xb"),
+        ("string", "\"text\"", "text"),
+        ("bytestring", "hex:01:02", "01:02"),
+        ("bgpmask", "[= 1 * =]", "[= 1 * =]"),
+        ("bgppath", "bgp_path", "(path 65001 65002 65003)"),
+        ("clist", "bgp_community", "(clist (65001,1) (65001,2))"),
+        ("eclist", "add(--empty--, (rt, 1, 2))", "(eclist (rt, 1, 2))"),
+        ("lclist", "bgp_large_community", "(lclist (65001, 1, 2))"),
+        ("int set", "[1, 3..5]", "[1, 3..5]"),
+        ("quad set", "[1.2.3.4]", "[1.2.3.4]"),
+        ("prefix set", "[10.0.0.0/8+]", "[10.0.0.0/8{1.255.255.255}]"),
+        ("lc set", "[(1, 2, *)]", "[(1, 2, 0)..(1, 2, 4294967295)]"),
+        ("int set", "[]", "[]"),
+    ] {
+        let text = format!(
+            "attribute {kind} mine; import filter {{ print defined(mine); mine = {value}; \
+             print mine; {kind} copy = mine; print copy = mine; accept; }};"
+        );
+        let run = run_text(&text, &mut Scratch::default());
+        let shown = if kind == "enum rts" { run.printed[1].clone() } else { printed.to_owned() };
+        assert_eq!(run.printed, ["FALSE".to_owned(), shown, "TRUE".to_owned()], "{text}");
+        let Verdict::Accept(Some(made)) = run.verdict else { panic!("{text}: {:?}", run.verdict) };
+        // What was put there is read in the next run, and is one value however it was made.
+        let again = made.extra_value(&dunlin_attr::AttrId::Custom("mine".into())).unwrap();
+        let second = run_text(&text, &mut Scratch::default());
+        let Verdict::Accept(Some(second)) = second.verdict else { panic!("{text}") };
+        assert_eq!(*second, *made, "{text}");
+        assert_eq!(extra::write(extra::read(again)).as_ref(), Some(again), "{text}");
+    }
+}
+
 #[test]
 fn statements_do_what_they_say() {
     for (body, expected) in [
