@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use dunlin_conf::Parsed;
 use dunlin_core::config::{
-    ConfigParser, Globals, TableConfig, parse_any_table, parse_limit, unbuilt,
+    ConfigParser, Globals, TableConfig, no_effect, parse_any_table, parse_limit, unbuilt,
 };
 use dunlin_core::protocol::{
     ChannelConfig, ChannelKind, Differences, Effect, InstanceConfig, Limit, ProtocolConfig, Section,
@@ -138,6 +138,12 @@ impl Section for PipeSection {
             self.export = parse_channel_filter(parser)?;
         } else if parser.eat_words(&["rpki", "reload"]) {
             self.rpki_reload = parser.switch()?;
+        } else if parser.at_word("preference") {
+            // BIRD 2 takes it for the channel that a pipe is to it.
+            let place = parser.advance().span;
+            parser.integer_in("Preference", 0..=u32::from(u16::MAX))?;
+            let reason = "routes keep their preference on their way through a pipe";
+            no_effect(parser, place, "preference", reason);
         } else if parser.eat_words(&["max", "generation"]) {
             let most = parser.integer_in("Max generation", 1..=254)?;
             self.max_generation = u8::try_from(most).unwrap_or(DEFAULT_GENERATIONS);
@@ -277,6 +283,14 @@ mod tests {
             "Protocol pipe has no ipv4 channel",
         ];
         assert_eq!(texts, expected);
+    }
+
+    #[test]
+    fn a_preference_is_read_as_bird_2_does_and_does_nothing() {
+        let config = parse("table t4; peer table master4; preference 5;").unwrap();
+        assert!(config.warnings[0].to_string().contains("preference: accepted, has no effect"));
+        assert!(config.protocols[0].unbuilt.is_none());
+        assert!(parse("table t4; peer table master4; preference 65536;").is_err());
     }
 
     #[test]

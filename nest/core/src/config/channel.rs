@@ -70,6 +70,8 @@ pub(super) struct ChannelDraft {
     pub(super) unbuilt: Option<Arc<str>>,
     /// Its routes are to have a label for each VRF, as is said here.
     pub(super) labels_vrfs: Option<Span>,
+    /// A domain of MPLS labels is named.
+    domain: bool,
     /// It was opened in this section, not inherited: opening it again is a mistake.
     pub(super) own: bool,
 }
@@ -96,7 +98,7 @@ impl ChannelDraft {
             debug: debug.channels,
         };
         let (table, unbuilt, labels_vrfs) = (None, None, None);
-        Self { channel, config, table, unbuilt, labels_vrfs, own: true }
+        Self { channel, config, table, unbuilt, labels_vrfs, domain: false, own: true }
     }
 
     /// As an heir of its section has it.
@@ -140,6 +142,11 @@ impl ChannelDraft {
         let AnyChannel::Other(channel) = self.channel else { return None };
         let ChannelConfig { import_given, export_given, .. } = self.config;
         let table = self.table(parser, globals, end);
+        if channel == OtherChannel::MPLS && !self.domain {
+            parser
+                .warning(end, "MPLS domain not specified")
+                .hint("labels are of the domain that there is without a name; `domain NAME;` names another");
+        }
         Some(table.map(|table| OtherChannelConfig { channel, table, import_given, export_given }))
     }
 
@@ -184,6 +191,7 @@ impl ChannelDraft {
             Ok(())
         } else if is_mpls && parser.at_word("domain") {
             parser.advance();
+            self.domain = true;
             parser.known("MPLS domain", names::as_mpls_domain)
         } else if is_mpls && parser.at_word("label") {
             self.labels_vrfs = mpls::labels(parser)?.or(self.labels_vrfs);

@@ -344,7 +344,8 @@ impl Loader {
         } else if self.parser.eat_word("tables") {
             debug.tables = DebugFlags::parse(&mut self.parser)?;
         } else if self.parser.eat_word("commands") {
-            debug.commands = self.parser.integer_in("Level", 0..=2)?;
+            // More than 2 is no more than 2.
+            debug.commands = self.parser.integer()?;
         } else if self.parser.eat_word("latency") {
             self.globals.watchdog.parse_latency(&mut self.parser)?;
         } else if self.parser.eat_words(&["show", "route"]) {

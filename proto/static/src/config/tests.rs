@@ -161,6 +161,17 @@ fn origins_and_providers() {
 }
 
 #[test]
+fn labels_without_a_domain_are_warned_of() {
+    let labels = |block: &str| {
+        let text = "mpls table m; mpls domain d;\nprotocol static p { ipv4; mpls";
+        let config = parse(&format!("{text} {block}; }}")).unwrap();
+        let said = config.warnings.iter().map(|warning| warning.message.clone());
+        said.filter(|said| said == "MPLS domain not specified").count()
+    };
+    assert_eq!((labels(""), labels("{ table m; }"), labels("{ domain d; }")), (1, 1, 0));
+}
+
+#[test]
 fn routes_of_other_types_are_read() {
     let tables = "flow4 table f4; flow6 table f6; \
                   eth table e; evpn table ev; vpn4 table v4; vpn6 table v6; mpls table m; \
@@ -178,7 +189,7 @@ fn routes_of_other_types_are_read() {
         ("evpn", "evpn imet 65000:1 7 192.0.2.1"),
         ("vpn4", "65000:1 10.0.0.0/8 blackhole"),
         ("vpn6", "65000:1 2001:db8::/32 via \"lo\""),
-        ("mpls", "mpls 100 via 192.0.2.1"),
+        ("mpls { domain d; }", "mpls 100 via 192.0.2.1"),
         ("ipv6 sadr", "2001:db8::/32 from 2001:db8:1::/48 unreachable"),
         ("neighbors", "neighbor 192.0.2.1 % 5"),
     ] {
@@ -186,6 +197,7 @@ fn routes_of_other_types_are_read() {
         let config = config.unwrap_or_else(|lines| panic!("{route}: {lines:?}"));
         let said: Vec<_> =
             config.warnings.iter().filter(|w| w.line == 2).map(ToString::to_string).collect();
+        let channel = channel.split(" {").next().unwrap();
         let expected = format!("t.conf:2:21: channel {channel}: accepted, has no effect yet");
         assert_eq!(said, [expected], "{route}");
         let what = format!("A protocol static with a channel of type {channel}");

@@ -6,7 +6,7 @@ use dunlin_core::protocol::{ChannelKind, Needed, OtherChannel, Phase};
 use crate::grammar::{Channels, Check, Grammar, passwords, signed_by};
 
 /// Intervals fit into 16 bits of centiseconds.
-const INTERVAL: Part = Part::Time(10, 655_350);
+const INTERVAL: Part = Part::Seconds(10, 655_350);
 
 const INTERFACE: &[Rule] = &[
     rule("type", &[Part::OneOf(&["wired", "wireless", "tunnel"])]),

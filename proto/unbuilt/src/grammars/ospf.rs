@@ -165,16 +165,19 @@ fn check(check: &mut Check<'_>) {
     for (n, area) in areas.iter().enumerate() {
         let same = areas[..n].iter().any(|before| before.number() == area.number());
         if same {
-            check.error_at(area.place, "Area already defined");
+            // BIRD 2 takes it; BIRD 3 does not.
+            let hint = "what both say of it belongs into one block: that is what BIRD 3 wants";
+            check.parser.warning(area.place, "Area already defined").hint(hint);
         }
         check_area(check, area, is_v3);
     }
     let exports = |channel: &ChannelConfig| !matches!(channel.export, ChannelFilter::Reject);
-    let lone_stub = matches!(&areas[..], [area] if area.block().is_on("stub", false));
+    let alone = areas.iter().all(|area| area.number() == areas[0].number());
+    let lone_stub = alone && areas.iter().any(|area| area.block().is_on("stub", false));
     let asbr = lone_stub && check.config.channels.iter().any(exports);
     check.forbid(asbr, "ASBR must be in non-stub area");
     let links = areas.iter().any(|area| area.block().has("virtual link"));
-    check.forbid(links && areas.len() < 2, "Vlinks cannot be used on single area router");
+    check.forbid(links && alone, "Vlinks cannot be used on single area router");
 }
 
 fn check_area(check: &mut Check<'_>, area: &Said, is_v3: bool) {

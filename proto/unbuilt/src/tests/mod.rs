@@ -100,6 +100,19 @@ fn secrets_are_named_by_constants() {
     assert_eq!(refused.unwrap_err().lines().next().unwrap(), "t.conf:1:57 String expected");
 }
 
+/// What BIRD 2 takes and BIRD 3 does not, and what BIRD's guide has and its program does not.
+#[test]
+fn forms_that_mean_one_thing_are_accepted() {
+    let text = "protocol ospf { disabled; area 0 { interface \"a\"; }; area 0.0.0.0 { }; }";
+    let config = load(text).unwrap();
+    assert_eq!(config.warnings[0].to_string(), "t.conf:1:54: Area already defined");
+    let refused = load("protocol ospf { area 1 { virtual link 1; }; area 1 { }; }").unwrap_err();
+    assert!(refused.lines().any(|line| line.contains("Vlinks cannot be used on single area")));
+    let seconds = load("protocol babel { ipv4; interface \"x\" { hello interval 1; }; }").unwrap();
+    let units = load("protocol babel { ipv4; interface \"x\" { hello interval 1 s; }; }").unwrap();
+    assert!(seconds.protocols[0].specific.same(&*units.protocols[0].specific));
+}
+
 #[test]
 fn a_disabled_one_is_not_warned_of() {
     let config = load("protocol bfd { disabled; interface \"x\" { interval 1 s; }; }").unwrap();

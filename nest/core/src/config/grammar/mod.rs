@@ -34,6 +34,8 @@ pub enum Part {
     Number(u32, u32),
     /// A time with its unit; milliseconds at least and at most.
     Time(u64, u64),
+    /// The same, and a number without a unit is one of seconds: so in BIRD's guide, which its program refuses.
+    Seconds(u64, u64),
     /// An address.
     Ip,
     /// An address and perhaps `%` and the interface it is on.

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use dunlin_conf::{Argument, Failed, Parsed, TokenKind};
+use dunlin_conf::{Argument, Failed, Parsed, Span, TokenKind};
 use dunlin_filter::parse_channel_filter;
 
 use super::password::wrong_length;
@@ -154,6 +154,7 @@ impl Reader<'_> {
             Part::Switch => return self.switch(follows),
             Part::Number(low, high) => Given::Number(self.number(rule, *low, *high)?),
             Part::Time(low, high) => Given::Time(self.time(rule, *low, *high)?),
+            Part::Seconds(low, high) => Given::Time(self.seconds(rule, *low, *high)?),
             Part::Ip => Given::Ip(parser.ip()?),
             Part::IpOnLink => return self.ip_on_link(),
             Part::Prefix => Given::Prefix(parser.prefix()?),
@@ -218,6 +219,27 @@ impl Reader<'_> {
     fn time(&mut self, rule: &Rule, low: u64, high: u64) -> Parsed<Duration> {
         let start = self.parser.token().span;
         let time = self.parser.time()?;
+        self.bounded(rule, start, time, (low, high))
+    }
+
+    fn seconds(&mut self, rule: &Rule, low: u64, high: u64) -> Parsed<Duration> {
+        let bare = matches!(self.parser.token().kind, TokenKind::Number(_))
+            && self.parser.ahead(1).kind == TokenKind::Semicolon;
+        if !bare {
+            return self.time(rule, low, high);
+        }
+        let start = self.parser.token().span;
+        let time = Duration::from_secs(self.parser.integer()?.into());
+        self.bounded(rule, start, time, (low, high))
+    }
+
+    fn bounded(
+        &mut self,
+        rule: &Rule,
+        start: Span,
+        time: Duration,
+        (low, high): (u64, u64),
+    ) -> Parsed<Duration> {
         let (least, most) = (Duration::from_millis(low), Duration::from_millis(high));
         if (least..=most).contains(&time) {
             return Ok(time);
@@ -284,7 +306,9 @@ impl Reader<'_> {
                 all
             }),
             Part::Block(_) => token == TokenKind::OpenBrace,
-            Part::Number(..) | Part::Time(..) => matches!(token, TokenKind::Number(_)) || named,
+            Part::Number(..) | Part::Time(..) | Part::Seconds(..) => {
+                matches!(token, TokenKind::Number(_)) || named
+            }
             Part::Ip | Part::IpOnLink | Part::Prefix => is_ip || named,
             Part::Id => is_ip || matches!(token, TokenKind::Number(_)) || named,
             Part::Text | Part::Date | Part::Names => token == TokenKind::String || named,
