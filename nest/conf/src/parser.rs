@@ -99,6 +99,7 @@ pub struct Parser<S> {
     failed: HashSet<Box<str>, RandomState>,
     /// Work that constant expressions took so far.
     work: u64,
+    most_work: u64,
     /// The token that the last syntax error was about: one error for each is enough.
     last_error: Option<usize>,
     /// The namespace.
@@ -128,6 +129,7 @@ impl<S: Payload> Parser<S> {
             nearly: RefCell::default(),
             failed: HashSet::default(),
             work: 0,
+            most_work: MAX_WORK,
             last_error: None,
             symbols,
         }
@@ -474,7 +476,12 @@ impl<S: Payload> Parser<S> {
     /// Counts work that a constant expression took; false if it was too much, all in all.
     pub fn spend(&mut self, work: u32) -> bool {
         self.work += u64::from(work);
-        self.work <= MAX_WORK
+        self.work <= self.most_work
+    }
+
+    /// Constant expressions may take so much, all in all: somebody waits for them.
+    pub fn limit_work(&mut self, most: u64) {
+        self.most_work = most;
     }
 
     /// Parses `{ option; option; }`. Each call of `option` parses one option without its

@@ -3,6 +3,8 @@
 use core::fmt;
 use std::sync::Arc;
 
+use dunlin_filter::ErrorLog;
+
 /// How a message is classified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
@@ -134,6 +136,17 @@ impl Log {
         if self.target.wants(class) {
             self.target.write(class, text.to_string());
         }
+    }
+}
+
+/// Errors of filters.
+impl ErrorLog for Log {
+    fn error(&self, text: &str) {
+        self.write(LogClass::Error, format_args!("{text}"));
+    }
+
+    fn keep(&self) -> Box<dyn ErrorLog + Send> {
+        Box::new(self.clone())
     }
 }
 

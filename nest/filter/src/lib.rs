@@ -25,6 +25,7 @@
 
 pub mod attribute;
 pub mod enums;
+mod errors;
 pub mod set;
 
 mod build;
@@ -53,6 +54,7 @@ mod value;
 
 pub use attribute::Attribute;
 pub use code::Function;
+pub use errors::ErrorLog;
 pub use explanation::{Explanation, Read, Step, one_line, place};
 pub use input::{
     Interfaces, ResolvedHop, RouteInput, RunError, Seen, Silent, Sink, Validation, Validity,

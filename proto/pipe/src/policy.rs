@@ -60,7 +60,7 @@ impl ExportPolicy for PipePolicy {
             Verdict::Accept(Some(changed)) => ExportVerdict::Changed(changed),
             Verdict::Reject => ExportVerdict::Filtered,
             Verdict::Error(error) => {
-                self.log.write(LogClass::Error, format_args!("{error}"));
+                scratch.report(&error, &self.log);
                 ExportVerdict::Filtered
             }
         }

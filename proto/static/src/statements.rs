@@ -47,7 +47,7 @@ impl Origination<'_> {
             Verdict::Accept(Some(changed)) => Some(changed),
             Verdict::Reject => None,
             Verdict::Error(error) => {
-                self.log.write(LogClass::Error, format_args!("{error}"));
+                scratch.report(&error, self.log);
                 None
             }
         }

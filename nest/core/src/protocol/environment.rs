@@ -4,6 +4,7 @@ use core::fmt;
 use core::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Arc;
 
+use dunlin_filter::ErrorLog;
 use dunlin_net::NetType;
 use dunlin_rib::import::Slices;
 use dunlin_rib::registry::RegistryMessage;
@@ -151,6 +152,17 @@ pub struct ProtocolLog {
     /// by the instance's loops (`Relaxed`: publishes nothing else).
     flags: Arc<AtomicU32>,
     channels: ChannelTraces,
+}
+
+/// Errors of filters.
+impl ErrorLog for ProtocolLog {
+    fn error(&self, text: &str) {
+        self.write(LogClass::Error, format_args!("{text}"));
+    }
+
+    fn keep(&self) -> Box<dyn ErrorLog + Send> {
+        Box::new(self.clone())
+    }
 }
 
 impl ProtocolLog {

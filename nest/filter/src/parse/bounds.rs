@@ -67,6 +67,21 @@ fn constants_that_grow_out_of_one_another_come_to_an_end() {
 }
 
 #[test]
+fn a_command_computes_less_than_a_configuration() {
+    let text = "function count(bgppath p) -> int { int n = 0; for int a in p do for int b in p do \
+        for int c in p do n = n + 1; return n; }\n";
+    let path =
+        |count: usize| format!("{}+empty+{}", "prepend(".repeat(count), ", 1)".repeat(count));
+    let in_configuration = format!("{text}define x = count({});\n", path(50));
+    assert!(messages(&in_configuration, Severity::Error).is_empty());
+    let symbols = std::sync::Arc::new(parse(text).0.symbols);
+    let eval = |text: &str| crate::evaluate(text, std::sync::Arc::clone(&symbols), None);
+    assert_eq!(eval(&format!("count({})", path(20))).as_deref(), Ok("8000"));
+    let refused = eval(&format!("count({})", path(50))).unwrap_err();
+    assert_eq!(refused, "Too many calls and loops in one run");
+}
+
+#[test]
 fn values_that_are_never_equal_are_warned_of() {
     let said = messages(
         "filter f { if net = 5 then accept; if from = 1.2.3.4 && bgp_path = +empty+ then accept; reject; }",

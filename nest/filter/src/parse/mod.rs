@@ -98,11 +98,15 @@ fn condition(parser: &mut Parser) -> Parsed<Program> {
 
 /// Parses an expression and evaluates it without a route.
 pub(crate) fn constant(parser: &mut Parser) -> Parsed<Constant> {
-    constant_by(parser, None)
+    constant_in(parser, &mut Scratch::default(), None)
 }
 
 /// As [`constant`], with ROA and ASPA tables that can be asked.
-fn constant_by(parser: &mut Parser, validation: Option<&dyn Validation>) -> Parsed<Constant> {
+fn constant_in(
+    parser: &mut Parser,
+    scratch: &mut Scratch,
+    validation: Option<&dyn Validation>,
+) -> Parsed<Constant> {
     let start = parser.token().span;
     let mut builder = Builder::new(Owner::Filter);
     let expr = expression::expression(parser, &mut builder)?;
@@ -110,9 +114,8 @@ fn constant_by(parser: &mut Parser, validation: Option<&dyn Validation>) -> Pars
         return Ok(constant.clone());
     }
     let code = builder.finish(expr.node);
-    let mut scratch = Scratch::default();
     work::spend(parser, start, 0)?;
-    let result = evaluate_code(&code, &mut scratch, validation, &mut Silent);
+    let result = evaluate_code(&code, scratch, validation, &mut Silent);
     work::spend(parser, start, scratch.turns)?;
     match result {
         Ok(constant) => Ok(constant),
@@ -124,8 +127,15 @@ fn constant_by(parser: &mut Parser, validation: Option<&dyn Validation>) -> Pars
     }
 }
 
-/// Evaluates an expression over the names of a configuration, as the command `eval` does. Without
-/// `validation` checks against ROA and ASPA tables fail.
+/// Calls and rounds of loops that a command may take. It runs in one handler of its client's loop, on a
+/// worker that has other loops waiting: milliseconds.
+const COMMAND_TURNS: u32 = 1 << 14;
+
+/// As [`COMMAND_TURNS`], for what is computed while the expression is read.
+const COMMAND_WORK: u64 = 1 << 17;
+
+/// Evaluates an expression over the names of a configuration, as the command `eval` does, if it takes not too
+/// long. Without `validation` checks against ROA and ASPA tables fail.
 ///
 /// # Errors
 /// The message for the user, without a place.
@@ -136,7 +146,10 @@ pub fn evaluate(
 ) -> Result<String, String> {
     let lexed = lexer::lex_text("", text);
     let mut parser = Parser::new(lexed, Symbols::over(symbols));
-    let result = constant_by(&mut parser, validation);
+    parser.limit_work(COMMAND_WORK);
+    let mut scratch = Scratch::default();
+    scratch.most_turns = COMMAND_TURNS;
+    let result = constant_in(&mut parser, &mut scratch, validation);
     if result.is_ok() && !parser.at_end() {
         let _: Failed = parser.unexpected(&[]);
     }

@@ -44,6 +44,7 @@ use self::{
 use crate::{
     attribute::Attribute,
     code::{Code, List, NodeId},
+    errors::{ErrorLog, Errors},
     input::{RouteInput, RunError, Seen, Sink, Validation, Verdict},
     ops::{self, Fault},
     program::{ChannelFilter, Program},
@@ -87,6 +88,10 @@ pub struct Scratch {
     counters: Option<Box<Counters>>,
     /// Calls and rounds of loops in the last evaluation of an expression.
     pub(crate) turns: u32,
+    /// How many one may make.
+    pub(crate) most_turns: u32,
+    /// Errors of runs on their way to the log.
+    errors: Errors,
 }
 
 impl Default for Scratch {
@@ -100,6 +105,8 @@ impl Default for Scratch {
             seen: Seen::default(),
             counters: None,
             turns: 0,
+            most_turns: MAX_TURNS,
+            errors: Errors::default(),
         }
     }
 }
@@ -121,6 +128,28 @@ impl Scratch {
     /// since.
     pub fn look_away(&mut self) {
         self.seen = Seen::default();
+    }
+
+    /// Has a run's error written to the log, unless there were too many in this second.
+    pub fn report(&mut self, error: &RunError, log: &dyn ErrorLog) {
+        self.errors.report(error, log);
+    }
+
+    /// It is now so many seconds after some moment. How many errors were left out in one that is over is
+    /// written.
+    pub fn at_second(&mut self, second: u64) {
+        self.errors.at_second(second);
+    }
+
+    /// Whether errors were left out of which the log does not know yet.
+    #[must_use]
+    pub fn leaves_out_errors(&self) -> bool {
+        self.errors.owes()
+    }
+
+    /// Writes how many errors were left out, if any were.
+    pub fn settle_errors(&mut self) {
+        self.errors.settle();
     }
 
     /// Begins to count what runs do, from nothing, or stops and forgets. Who counts goes on counting.
@@ -279,11 +308,12 @@ pub(crate) fn evaluate_code(
     sink: &mut dyn Sink,
 ) -> Result<Constant, RunError> {
     let result = {
-        let Scratch { bump, kept, text, turns, .. } = &mut *scratch;
+        let Scratch { bump, kept, text, turns, most_turns, .. } = &mut *scratch;
         let bump: &Bump = bump;
         let mut untraced = Untraced;
         let mut machine = Machine::new(None, bump, kept, text, sink, &mut untraced);
         machine.validation = validation;
+        machine.most_turns = *most_turns;
         let slots = machine.slots(code);
         let mut frame = Frame { code, slots };
         let value = machine.evaluate(&mut frame, code.body);
@@ -335,8 +365,9 @@ struct Machine<'s, 'io, T> {
     /// Is told what happens.
     tracer: &'io mut T,
     depth: u32,
-    /// Calls and rounds of loops so far.
+    /// Calls and rounds of loops so far, and at most.
     turns: u32,
+    most_turns: u32,
     seen: Cell<Seen>,
     /// What a function returned, while it is on its way to the caller.
     returned: Value<'s>,
@@ -370,6 +401,7 @@ impl<'s, 'io, T: Tracer> Machine<'s, 'io, T> {
             tracer,
             depth: 0,
             turns: 0,
+            most_turns: MAX_TURNS,
             seen: Cell::new(Seen::default()),
             returned: Value::Void,
             error: None,
@@ -398,7 +430,7 @@ impl<'s, 'io, T: Tracer> Machine<'s, 'io, T> {
     /// Counts a call or a round of a loop.
     fn turn(&mut self, frame: &Frame<'s>, node: NodeId) -> Executed {
         self.turns += 1;
-        if self.turns > MAX_TURNS {
+        if self.turns > self.most_turns {
             return Err(self.stop(frame, node, Fault::from("Too many calls and loops in one run")));
         }
         ops::room(self.bump).map_err(|fault| self.stop(frame, node, fault))

@@ -39,7 +39,7 @@ use std::sync::Arc;
 
 use dunlin_filter::Scratch;
 use dunlin_runtime::kit::queue::{QueueOptions, WorkQueue};
-use dunlin_runtime::{Address, Class, Context, Loop, Progress, Time, WorkId};
+use dunlin_runtime::{Address, Class, Context, Loop, Progress, Time, TimerId, WorkId};
 use dunlin_sync::Snapshot;
 use dunlin_sync::snapshot::Cache;
 
@@ -63,6 +63,8 @@ use sources::{MOST_SOURCES, Sources};
 use table::Env;
 use tables::{AnyTable, find, finish, with_table};
 
+const SECOND: u64 = 1_000_000_000;
+
 /// See the module.
 #[derive(Debug)]
 pub struct Slice {
@@ -74,6 +76,8 @@ pub struct Slice {
     scratch: Scratch,
     /// What ROA and ASPA tables say.
     validated: Cache<Validated>,
+    /// Says how many errors of filters were left out.
+    errors: TimerId,
     jobs: WorkQueue<Job>,
     /// Jobs of this turn, on their way there.
     new_jobs: Vec<Job>,
@@ -102,6 +106,7 @@ impl Slice {
             sources: Sources::with_room(sources),
             scratch: Scratch::default(),
             validated: Snapshot::new(Validated::default()).cache(),
+            errors: TimerId::NONE,
             jobs: WorkQueue::default(),
             new_jobs: Vec::new(),
             reads: Reads::default(),
@@ -129,6 +134,7 @@ impl Slice {
 
     fn begin_turn(&mut self, now: Time) {
         self.now = u32::try_from(now.as_nanos() / TICK).unwrap_or(u32::MAX);
+        self.scratch.at_second(now.as_nanos() / SECOND);
     }
 
     /// Does what a message says. What the resolver must hear waits for the end of the turn.
@@ -300,6 +306,10 @@ impl Slice {
         for job in self.new_jobs.drain(..) {
             self.jobs.push(cx, job);
         }
+        if self.scratch.leaves_out_errors() {
+            let next = cx.now().as_nanos() / SECOND + 1;
+            let _ = cx.arm(self.errors, Time::from_nanos(next * SECOND));
+        }
     }
 }
 
@@ -313,6 +323,12 @@ impl Loop for Slice {
     fn start(&mut self, cx: &mut Context<'_>) {
         self.jobs = WorkQueue::new(cx, "sweeps and more", Class::Bulk, QueueOptions::default());
         self.reads = Reads::new(cx);
+        self.errors = cx.timer(Class::Bulk);
+    }
+
+    fn timer(&mut self, cx: &mut Context<'_>, _: TimerId) {
+        self.begin_turn(cx.now());
+        self.end_turn(cx);
     }
 
     fn message(&mut self, cx: &mut Context<'_>, message: SliceMessage) {

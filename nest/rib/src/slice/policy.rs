@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use dunlin_attr::Attrs;
-use dunlin_filter::{Program, ResolvedHop, RouteInput, Scratch, Sink, Validation, Verdict, run};
+use dunlin_filter::{
+    ErrorLog, Program, ResolvedHop, RouteInput, Scratch, Sink, Validation, Verdict, run,
+};
 use dunlin_net::Network;
 
-use crate::Source;
 use crate::nexthop::NextHopState;
+use crate::source::ChannelEvents;
+use crate::{Source, SourceId};
 
 /// What an import filter said.
 #[derive(Debug)]
@@ -43,7 +46,7 @@ pub(crate) fn import_verdict(
         Verdict::Accept(changed) => ImportResult::Accept(changed),
         Verdict::Reject => ImportResult::Reject,
         Verdict::Error(error) => {
-            source.events.filter_error(source.id, &error.to_string());
+            scratch.report(&error, &Failures(source.id, Arc::clone(&source.events)));
             ImportResult::Reject
         }
     };
@@ -72,6 +75,19 @@ pub fn import_input<'a>(
 /// What import filters see of a next hop: nothing of one that needs no resolver.
 pub(crate) fn hop_for_filters(hop: Option<&NextHopState>) -> ResolvedHop {
     hop.map_or_else(ResolvedHop::default, NextHopState::for_filters)
+}
+
+/// Gives errors of a filter to the channel.
+struct Failures(SourceId, Arc<dyn ChannelEvents>);
+
+impl ErrorLog for Failures {
+    fn error(&self, text: &str) {
+        self.1.filter_error(self.0, text);
+    }
+
+    fn keep(&self) -> Box<dyn ErrorLog + Send> {
+        Box::new(Self(self.0, Arc::clone(&self.1)))
+    }
 }
 
 /// Gives what a filter prints to the channel.

@@ -161,6 +161,25 @@ fn a_failing_filter_rejects_and_says_so() {
     assert!(world.events.errors.load(Ordering::Relaxed) >= SETS);
 }
 
+/// Ten lines in a second from each slice, and one that says how many more there were.
+#[test]
+fn errors_of_filters_are_left_out_where_there_are_too_many_and_counted() {
+    let mut world = World::new(1, 1, 4_000_000);
+    let peer = world.add_peer_with(Kind::RejectAll, address(9), None, |source| {
+        source.import = filter("where net.maxlen = 3");
+    });
+    (0..NETS).for_each(|n| world.announce(peer, net(n), 0, look(n)));
+    world.flush(peer);
+    world.run(50);
+    let lines = |world: &World| world.events.errors.load(Ordering::Relaxed);
+    assert_eq!(lines(&world), 10);
+    world.run(1000);
+    assert_eq!(lines(&world), 11, "{} are counted", NETS - 10);
+    world.run(3000);
+    assert_eq!(lines(&world), 11);
+    assert!(accepted(&mut world).is_empty());
+}
+
 #[test]
 fn what_a_filter_prints_is_printed_for_each_route() {
     let mut world = announced("filter { print bgp_local_pref; accept; }");

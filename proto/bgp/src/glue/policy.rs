@@ -224,7 +224,7 @@ impl BgpPolicy {
             }
             Verdict::Reject => ExportVerdict::Filtered,
             Verdict::Error(error) => {
-                self.log.write(LogClass::Error, format_args!("{error}"));
+                scratch.report(&error, &self.log);
                 ExportVerdict::Filtered
             }
         }
