@@ -11,6 +11,9 @@ use foldhash::fast::FoldHasher;
 
 /// A hash map with the process-wide seed.
 pub type Map<K, V> = hashbrown::HashMap<K, V, BuildHasher>;
+
+/// The values of a [`Map`], taken out of it.
+pub type IntoValues<K, V> = hashbrown::hash_map::IntoValues<K, V>;
 /// A hash set with the process-wide seed.
 pub type Set<K> = hashbrown::HashSet<K, BuildHasher>;
 

@@ -16,6 +16,7 @@ use dunlin_core::protocol::{
     limit_exceeded, limit_values, renew_limit,
 };
 use dunlin_filter::Scratch;
+use dunlin_net::Network;
 use dunlin_rib::Source;
 use dunlin_rib::barrier::Barrier;
 use dunlin_rib::limits::{LimitKind, TooMany};
@@ -24,7 +25,7 @@ use dunlin_runtime::{Address, Class, Context, EventId, Loop, Panic, Progress, Wo
 
 use crate::config::section_of;
 use crate::feed::{CREDIT, Feed};
-use crate::plan::{Entry, merge};
+use crate::plan::{Entry, Merge, Merged};
 use crate::reach;
 use crate::statements::Origination;
 
@@ -66,6 +67,10 @@ pub struct Announcer {
     source: Arc<Source>,
     feed: Option<Feed>,
     entries: Vec<Entry>,
+    /// The routes of the configuration on their way to be the entries; until then there are none.
+    merge: Option<Merge>,
+    /// What is announced and not configured any more.
+    withdraw: Vec<(Network, u32)>,
     /// Next route to look at.
     cursor: usize,
     work: WorkId,
@@ -119,6 +124,8 @@ impl Announcer {
             source,
             feed: None,
             entries: Vec::new(),
+            merge: None,
+            withdraw: Vec::new(),
             cursor: 0,
             work: WorkId::NONE,
             credit_event: EventId::NONE,
@@ -132,7 +139,7 @@ impl Announcer {
     /// Looks at all routes again.
     fn begin(&mut self, cx: &mut Context<'_>) {
         if !self.stopping {
-            let routes = self.entries.len();
+            let routes = section_of(&self.config).routes.len();
             let text = format_args!("Looking at {routes} routes");
             self.environment.log.trace(DebugFlags::EVENTS, text);
             self.cursor = 0;
@@ -140,7 +147,51 @@ impl Announcer {
         }
     }
 
+    /// Does a piece of what there is to do.
     fn walk(&mut self, cx: &mut Context<'_>) -> Progress {
+        while let Some(merge) = &mut self.merge {
+            if let Some(merged) = merge.step(&section_of(&self.config).routes, PIECE) {
+                self.take(merged);
+            }
+            if cx.over_budget() {
+                return Progress::More;
+            }
+        }
+        while !self.withdraw.is_empty() {
+            if self.feed.as_ref().is_some_and(|feed| feed.is_full(cx.now())) {
+                return Progress::Done;
+            }
+            let rest = self.withdraw.len().saturating_sub(BATCH);
+            for (net, path_id) in self.withdraw.drain(rest..) {
+                if let Some(feed) = &mut self.feed {
+                    feed.put(net, path_id, None);
+                }
+            }
+            self.flush();
+            if cx.over_budget() {
+                return Progress::More;
+            }
+        }
+        self.look(cx)
+    }
+
+    /// The new list is there.
+    fn take(&mut self, merged: Merged) {
+        self.merge = None;
+        self.entries = merged.entries;
+        self.withdraw.extend(merged.withdraw);
+    }
+
+    /// Has the entries be those of the configuration at once: somebody needs them.
+    fn complete(&mut self) {
+        if let Some(merge) = self.merge.take() {
+            let merged = merge.finish(&section_of(&self.config).routes);
+            self.take(merged);
+        }
+    }
+
+    /// Looks at routes from the cursor on.
+    fn look(&mut self, cx: &mut Context<'_>) -> Progress {
         while self.cursor < self.entries.len() {
             if self.feed.as_ref().is_some_and(|feed| feed.is_full(cx.now())) {
                 // The credit event goes on.
@@ -219,6 +270,7 @@ impl Announcer {
     // --- What happens
 
     fn configure(&mut self, cx: &mut Context<'_>, new: Arc<InstanceConfig>, mode: ReloadMode) {
+        self.complete();
         let old = core::mem::replace(&mut self.config, new);
         let changed = match (old.channels.first(), self.config.channels.first()) {
             (Some(old), Some(new)) => {
@@ -232,21 +284,14 @@ impl Announcer {
         if changed {
             self.keep_preference(&old, mode);
         }
-        let routes = &section_of(&self.config).routes;
-        let (entries, leftover) = merge(core::mem::take(&mut self.entries), routes);
-        self.entries = entries;
-        if let Some(feed) = &mut self.feed {
-            for (net, path_id) in leftover.withdraw {
-                feed.put(net, path_id, None);
-            }
-            feed.flush();
-        }
         match mode {
             ReloadMode::Hard if changed => self.refilter(),
             ReloadMode::Soft if changed => self.filter_later(),
             _ => {}
         }
         self.renew_limits(&old);
+        let count = section_of(&self.config).routes.len();
+        self.merge = Some(Merge::new(core::mem::take(&mut self.entries), count));
         self.last = None;
         self.begin(cx);
     }
@@ -265,6 +310,7 @@ impl Announcer {
 
     /// Has the channel's filter and preference hold for all routes, whatever soft changes have left.
     fn reload(&mut self, cx: &mut Context<'_>) {
+        self.complete();
         self.refilter();
         self.entries.iter_mut().for_each(|entry| entry.preference = None);
         self.begin(cx);
@@ -351,7 +397,8 @@ impl Announcer {
         Description { lines: Vec::new(), channels: vec![state] }
     }
 
-    fn show(&self) -> Vec<String> {
+    fn show(&mut self) -> Vec<String> {
+        self.complete();
         let check_link = section_of(&self.config).check_link;
         let mut lines = Vec::with_capacity(self.entries.len());
         for entry in &self.entries {
@@ -394,8 +441,8 @@ impl Loop for Announcer {
             let slices = self.environment.rib.slices.clone();
             self.feed = Some(Feed::new(slices, Arc::clone(&self.source), channel.kind, credit));
         }
-        // Here, and not where the loop is made: that is in a turn of the manager.
-        self.entries = merge(Vec::new(), &section_of(&self.config).routes).0;
+        let count = section_of(&self.config).routes.len();
+        self.merge = Some(Merge::new(Vec::new(), count));
         self.environment.reporter.state(ProtocolState::Up);
         self.begin(cx);
     }
@@ -429,7 +476,12 @@ impl Loop for Announcer {
     }
 
     fn work(&mut self, cx: &mut Context<'_>, _work: WorkId) -> Progress {
-        self.walk(cx)
+        self.scratch.at_second(cx.now().as_nanos() / 1_000_000_000);
+        let progress = self.walk(cx);
+        if progress == Progress::Done {
+            self.scratch.settle_errors();
+        }
+        progress
     }
 
     fn panicked(&mut self, panic: &Panic) {

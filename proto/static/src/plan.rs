@@ -1,10 +1,11 @@
 //! What a new list of routes changes.
 
 use std::sync::Arc;
+use std::vec::IntoIter;
 
 use dunlin_attr::Attrs;
 use dunlin_net::Network;
-use dunlin_net::hash::Map;
+use dunlin_net::hash::{IntoValues, Map};
 
 use crate::route::StaticRoute;
 
@@ -23,66 +24,175 @@ pub struct Entry {
     pub preference: Option<u32>,
 }
 
-/// Old routes that a new list has no use for.
-#[derive(Clone, Debug, Default)]
-pub struct Leftover {
-    /// Network and path id of those that are announced.
+/// Fits a new list of routes onto the old one, piece by piece: a list may have as many routes as there are ROAs.
+///
+/// A route that is in both stays as it is; one that takes the place of another of its network takes over what was
+/// announced, so that the network does not go away in between.
+#[derive(Debug, Default)]
+pub struct Merge {
+    stage: Stage,
+    /// The next route of the new list.
+    at: usize,
+    old: IntoIter<Entry>,
+    by_net: Map<Network, Vec<Entry>>,
+    /// What was found for each route of the new list.
+    fitted: Vec<Option<Entry>>,
+    /// Path ids in use, by network.
+    taken: Map<Network, Vec<u32>>,
+    /// How many path ids are in use, if the old list was empty.
+    count: Map<Network, u32>,
+    gone: Option<IntoValues<Network, Vec<Entry>>>,
+    entries: Vec<Entry>,
+    withdraw: Vec<(Network, u32)>,
+}
+
+/// What a merge is at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Stage {
+    /// The old routes are put under their networks.
+    #[default]
+    Sorting,
+    /// New routes are found that are as before. That comes first: else a route could take its
+    /// neighbour's place.
+    Same,
+    /// The others get the places of old ones of their network.
+    Places,
+    /// The new list is made.
+    Making,
+    /// What is left of the old one is noted.
+    Leaving,
+    Done,
+}
+
+/// What comes of fitting.
+#[derive(Debug, Default)]
+pub struct Merged {
+    /// The new list.
+    pub entries: Vec<Entry>,
+    /// Network and path id of old routes that are announced and in the new list no more.
     pub withdraw: Vec<(Network, u32)>,
 }
 
-/// Fits a new list of routes onto the old one: a route that is in both stays as it is; one that takes
-/// the place of another of its network takes over what was announced, so that the network does not
-/// go away in between.
-pub fn merge(old: Vec<Entry>, new: &[StaticRoute]) -> (Vec<Entry>, Leftover) {
-    if old.is_empty() {
-        return (first(new), Leftover::default());
+impl Merge {
+    /// A new list of so many routes is to take the place of this one.
+    pub fn new(old: Vec<Entry>, count: usize) -> Self {
+        let mut new = Self::default();
+        new.entries.reserve(count);
+        if old.is_empty() {
+            new.stage = Stage::Making;
+            new.count.reserve(count);
+        } else {
+            new.fitted.reserve(count);
+            new.by_net.reserve(old.len());
+            new.taken.reserve(count);
+        }
+        Self { old: old.into_iter(), ..new }
     }
-    let mut by_net: Map<Network, Vec<Entry>> = Map::default();
-    for entry in old {
-        by_net.entry(entry.route.net).or_default().push(entry);
+
+    /// Looks at so many routes at most, of the lists together; gives the result if that was all. The new list is the
+    /// same in each call.
+    pub fn step(&mut self, new: &[StaticRoute], most: usize) -> Option<Merged> {
+        for _ in 0..most {
+            let more = match self.stage {
+                Stage::Sorting => self.sort(),
+                Stage::Same => self.next(new, Self::find_same),
+                Stage::Places => self.next(new, Self::find_place),
+                Stage::Making => self.next(new, Self::make),
+                Stage::Leaving => self.leave(),
+                Stage::Done => break,
+            };
+            if !more {
+                self.stage = self.behind();
+                self.at = 0;
+            }
+        }
+        (self.stage == Stage::Done).then(|| Merged {
+            entries: core::mem::take(&mut self.entries),
+            withdraw: core::mem::take(&mut self.withdraw),
+        })
     }
-    // First the same routes, then the same networks: else a route could take its neighbour's place.
-    let mut entries: Vec<Option<Entry>> = new
-        .iter()
-        .map(|route| {
-            let candidates = by_net.get_mut(&route.net)?;
+
+    /// All that is left to do at once.
+    pub fn finish(mut self, new: &[StaticRoute]) -> Merged {
+        loop {
+            if let Some(merged) = self.step(new, usize::MAX) {
+                return merged;
+            }
+        }
+    }
+
+    /// The stage behind this one.
+    fn behind(&mut self) -> Stage {
+        match self.stage {
+            Stage::Sorting => Stage::Same,
+            Stage::Same => Stage::Places,
+            Stage::Places => Stage::Making,
+            Stage::Making => {
+                self.gone = Some(core::mem::take(&mut self.by_net).into_values());
+                Stage::Leaving
+            }
+            Stage::Leaving | Stage::Done => Stage::Done,
+        }
+    }
+
+    fn sort(&mut self) -> bool {
+        let Some(entry) = self.old.next() else { return false };
+        self.by_net.entry(entry.route.net).or_default().push(entry);
+        true
+    }
+
+    /// Does something with the next route of the new list.
+    fn next(&mut self, new: &[StaticRoute], what: fn(&mut Self, usize, &StaticRoute)) -> bool {
+        let Some(route) = new.get(self.at) else { return false };
+        what(self, self.at, route);
+        self.at += 1;
+        true
+    }
+
+    fn find_same(&mut self, _: usize, route: &StaticRoute) {
+        let same = self.by_net.get_mut(&route.net).and_then(|candidates| {
             let same = candidates.iter().position(|entry| entry.route == *route)?;
             Some(candidates.remove(same))
-        })
-        .collect();
-    let mut taken: Map<Network, Vec<u32>> = Map::default();
-    for (entry, route) in entries.iter_mut().zip(new) {
-        if entry.is_none()
-            && let Some(candidates) = by_net.get_mut(&route.net)
+        });
+        self.fitted.push(same);
+    }
+
+    fn find_place(&mut self, at: usize, route: &StaticRoute) {
+        let Some(fitted) = self.fitted.get_mut(at) else { return };
+        if fitted.is_none()
+            && let Some(candidates) = self.by_net.get_mut(&route.net)
             && !candidates.is_empty()
         {
             let old = candidates.remove(0);
-            *entry = Some(Entry { route: route.clone(), preference: None, ..old });
+            *fitted = Some(Entry { route: route.clone(), preference: None, ..old });
         }
-        if let Some(entry) = entry {
-            taken.entry(route.net).or_default().push(entry.path_id);
+        if let Some(entry) = fitted {
+            self.taken.entry(route.net).or_default().push(entry.path_id);
         }
     }
-    let entries = entries.into_iter().zip(new).map(|(entry, route)| {
-        entry.unwrap_or_else(|| fresh(route, free_id(taken.entry(route.net).or_default())))
-    });
-    let entries = entries.collect();
-    let gone = by_net.into_values().flatten().filter(|entry| entry.announced.is_some());
-    let withdraw = gone.map(|entry| (entry.route.net, entry.path_id)).collect();
-    (entries, Leftover { withdraw })
-}
 
-/// The first list: routes of one network are numbered in its order.
-fn first(routes: &[StaticRoute]) -> Vec<Entry> {
-    let mut taken: Map<Network, u32> = Map::default();
-    taken.reserve(routes.len());
-    let entries = routes.iter().map(|route| {
-        let next = taken.entry(route.net).or_default();
-        let path_id = *next;
-        *next += 1;
-        fresh(route, path_id)
-    });
-    entries.collect()
+    fn make(&mut self, at: usize, route: &StaticRoute) {
+        let entry = match self.fitted.get_mut(at) {
+            Some(fitted) => fitted
+                .take()
+                .unwrap_or_else(|| fresh(route, free_id(self.taken.entry(route.net).or_default()))),
+            // The first list: routes of one network are numbered in its order.
+            None => {
+                let next = self.count.entry(route.net).or_default();
+                let path_id = *next;
+                *next += 1;
+                fresh(route, path_id)
+            }
+        };
+        self.entries.push(entry);
+    }
+
+    fn leave(&mut self) -> bool {
+        let Some(gone) = self.gone.as_mut().and_then(Iterator::next) else { return false };
+        let announced = gone.into_iter().filter(|entry| entry.announced.is_some());
+        self.withdraw.extend(announced.map(|entry| (entry.route.net, entry.path_id)));
+        true
+    }
 }
 
 /// A route of which nothing is announced.
@@ -99,7 +209,7 @@ fn free_id(taken: &mut Vec<u32>) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Entry, merge};
+    use super::{Entry, Merge, Merged};
     use crate::route::{Destination, StaticRoute};
     use dunlin_attr::{AttrsBuilder, Dest, Rts};
     use dunlin_net::Prefix;
@@ -107,6 +217,21 @@ mod tests {
     fn route(net: &str, dest: Dest) -> StaticRoute {
         let net = net.parse::<Prefix>().unwrap().into();
         StaticRoute { net, destination: Destination::Sink(dest), statements: None }
+    }
+
+    /// In one step and in steps of one route, which come to the same.
+    fn merge(old: Vec<Entry>, new: &[StaticRoute]) -> Merged {
+        let whole = Merge::new(old.clone(), new.len()).finish(new);
+        let most = 3 * (old.len() + new.len()) + 10;
+        let mut merge = Merge::new(old, new.len());
+        let pieces = (0..most).find_map(|_| merge.step(new, 1)).unwrap();
+        assert_eq!(ids(&pieces.entries), ids(&whole.entries));
+        let sorted = |mut list: Vec<_>| {
+            list.sort();
+            list
+        };
+        assert_eq!(sorted(pieces.withdraw), sorted(whole.withdraw.clone()));
+        whole
     }
 
     fn announced(mut entries: Vec<Entry>) -> Vec<Entry> {
@@ -129,10 +254,10 @@ mod tests {
             route("10.1.0.0/16", Dest::Blackhole),
             route("10.0.0.0/8", Dest::Unreachable),
         ];
-        let (entries, leftover) = merge(Vec::new(), &list);
+        let Merged { entries, withdraw } = merge(Vec::new(), &list);
         let expected = [("10.0.0.0/8", 0), ("10.1.0.0/16", 0), ("10.0.0.0/8", 1)];
         assert_eq!(ids(&entries), expected.map(|(net, id)| (net.to_owned(), id, false)));
-        assert!(leftover.withdraw.is_empty());
+        assert!(withdraw.is_empty());
     }
 
     #[test]
@@ -142,23 +267,23 @@ mod tests {
             route("10.0.0.0/8", Dest::Unreachable),
             route("10.2.0.0/16", Dest::Prohibit),
         ];
-        let (entries, _) = merge(Vec::new(), &first);
+        let entries = merge(Vec::new(), &first).entries;
         let second = [
             route("10.3.0.0/16", Dest::Blackhole),
             route("10.0.0.0/8", Dest::Unreachable),
             route("10.0.0.0/8", Dest::Prohibit),
         ];
-        let (entries, leftover) = merge(announced(entries), &second);
+        let Merged { entries, withdraw } = merge(announced(entries), &second);
         let expected =
             [("10.3.0.0/16", 0, false), ("10.0.0.0/8", 1, true), ("10.0.0.0/8", 0, true)];
         assert_eq!(ids(&entries), expected.map(|(net, id, on)| (net.to_owned(), id, on)));
-        assert_eq!(leftover.withdraw, [("10.2.0.0/16".parse::<Prefix>().unwrap().into(), 0)]);
+        assert_eq!(withdraw, [("10.2.0.0/16".parse::<Prefix>().unwrap().into(), 0)]);
         assert_eq!(entries[2].route, second[2], "the new route in the old one's place");
     }
 
     #[test]
     fn what_was_never_announced_needs_no_withdrawal() {
-        let (entries, _) = merge(Vec::new(), &[route("10.0.0.0/8", Dest::Blackhole)]);
-        assert!(merge(entries, &[]).1.withdraw.is_empty());
+        let entries = merge(Vec::new(), &[route("10.0.0.0/8", Dest::Blackhole)]).entries;
+        assert!(merge(entries, &[]).withdraw.is_empty());
     }
 }
