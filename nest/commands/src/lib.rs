@@ -178,13 +178,14 @@ pub const COMMANDS: &[Command] = &[
     command(&["restart"], WHICH, "Stop protocols and start them again"),
     Command {
         words: &["reload"],
-        arguments: "[filters | bgp] [in | out] (<protocol> | \"<pattern>\" | all)",
+        arguments: "[filters | bgp] [in | out] (<protocol> | \"<pattern>\" | all) [partial <set>]",
         help: "Run filters over routes again, or ask BGP peers for them",
         options: &[
             ("filters", "Run filters again"),
             ("bgp", "Exchange all routes again"),
             ("in", "Only what is imported"),
             ("out", "Only what is exported"),
+            ("partial", "Only networks of a prefix set"),
         ],
     },
     command(&["debug"], TRACED, "Trace what protocols do, in the log"),

@@ -32,6 +32,14 @@ impl PrefixSet {
         Self { set, hash, index }
     }
 
+    /// The set of one prefix, and of nothing inside of it.
+    #[must_use]
+    pub fn exactly(prefix: Prefix) -> Self {
+        let mut set = trie::PrefixSet::new();
+        set.add_exact(prefix);
+        Self::new(set)
+    }
+
     /// The same set with an index or without, to compare what they cost.
     #[must_use]
     pub fn with_index(mut self, with: bool) -> Self {

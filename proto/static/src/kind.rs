@@ -115,6 +115,11 @@ impl Instance for StaticInstance {
         true
     }
 
+    fn reloads_in_part(&self, _direction: Direction) -> bool {
+        // It exports nothing.
+        true
+    }
+
     fn describe(&self, reply: Reply<Description>) {
         self.tell(AnnouncerMessage::Describe(reply));
     }

@@ -121,6 +121,34 @@ fn only_routes_that_differ_change() {
 }
 
 #[test]
+fn a_partial_reload_runs_filters_over_some_networks_only() {
+    let section = |value: u32| {
+        format!(
+            "ipv4 {{ import filter {{ bgp_med = {value}; accept; }}; }}; \
+             route 10.1.0.0/16 blackhole; route 10.2.0.0/16 blackhole; route 10.2.3.0/24 blackhole;"
+        )
+    };
+    let lab = start(&section(1));
+    let meds = |answer: &str| -> Vec<String> {
+        let lines = answer.lines().filter_map(|line| line.split_once("bgp_med: "));
+        lines.map(|(_, med)| med.to_owned()).collect()
+    };
+    let all = |net: &str| format!("show route {net} all");
+    lab.expect_read(&all("10.2.3.0/24"), meds, &["1"]);
+    lab.write(&config(&section(2)));
+    assert!(lab.ask("configure soft").ends_with("0003 Reconfigured\n"));
+    for net in ["10.1.0.0/16", "10.2.0.0/16", "10.2.3.0/24"] {
+        lab.expect_read(&all(net), meds, &["1"]);
+    }
+    lab.expect("reload filters in s partial [10.2.0.0/16{20,24}]", "0015 s: reloading\n");
+    lab.expect_read(&all("10.2.3.0/24"), meds, &["2"]);
+    lab.expect_read(&all("10.2.0.0/16"), meds, &["1"]);
+    lab.expect("reload s partial 10.1.0.0/16", "0015 s: reloading\n");
+    lab.expect_read(&all("10.1.0.0/16"), meds, &["2"]);
+    lab.expect_read(&all("10.2.0.0/16"), meds, &["1"]);
+}
+
+#[test]
 fn several_routes_for_one_network() {
     let lab = start("ipv4; route 10.1.0.0/16 blackhole; route 10.1.0.0/16 prohibit;");
     expect(&lab, "show route", &["10.1.0.0/16 blackhole", "prohibited"]);

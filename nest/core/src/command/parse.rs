@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use dunlin_conf::lexer::lex_text;
 use dunlin_conf::{Parsed, Symbols, TokenKind};
-use dunlin_filter::Validation;
+use dunlin_filter::{Constant, PrefixSet, Type, Validation};
 use dunlin_net::{Aspa, Network, Prefix};
 use dunlin_trace::LoopChoice;
 
@@ -268,7 +268,18 @@ impl Commands<'_> {
         self.parser.eat_one_of(&[("in", Direction::In), ("out", Direction::Out)])
     }
 
-    /// `reload filters [in|out] PATT`, `reload bgp [in|out] PATT`, and BIRD 2's `reload [in|out]
+    /// A prefix set, or one prefix.
+    fn networks(&mut self) -> Parsed<Arc<PrefixSet>> {
+        let place = self.parser.token().span;
+        let set = match dunlin_filter::parse_eval(&mut self.parser)?.promoted(Type::PrefixSet) {
+            Constant::PrefixSet(set) => set,
+            Constant::Prefix(prefix) => Arc::new(PrefixSet::exactly(prefix)),
+            _ => return Err(self.parser.error(place, "Partial spec must be prefix set").into()),
+        };
+        Ok(set)
+    }
+
+    /// `reload filters [in|out] PATT [partial SET]`, `reload bgp [in|out] PATT`, and BIRD 2's `reload [in|out]
     /// PATT`.
     fn reload(&mut self) -> Parsed<Command> {
         let bgp = self.parser.eat_word("bgp");
@@ -277,10 +288,13 @@ impl Commands<'_> {
         }
         let direction = self.direction();
         let selection = self.selection()?;
-        let action = if bgp { Action::Refresh(direction) } else { Action::Reload(direction) };
-        if self.parser.at_word("partial") {
-            return Err(crate::config::refuse(&mut self.parser, "A partial reload"));
-        }
+        let action = match bgp {
+            true => Action::Refresh(direction),
+            false if self.parser.eat_word("partial") => {
+                Action::ReloadPart(direction, self.networks()?)
+            }
+            false => Action::Reload(direction),
+        };
         Ok(Command::Control { action, selection, message: None })
     }
 

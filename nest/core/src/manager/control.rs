@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use dunlin_runtime::Context;
+use dunlin_filter::PrefixSet;
+use dunlin_rib::slice::SliceMessage;
+use dunlin_runtime::{Class, Context};
 
 use super::configure::Purpose;
 use super::entry::Wanted;
@@ -117,6 +119,9 @@ impl Manager {
                 Action::Disable => lines.push(self.disable(cx, index, message)),
                 Action::Restart => lines.push(self.restart(cx, index, message)),
                 Action::Reload(direction) => lines.push(self.reload(cx, index, *direction)),
+                Action::ReloadPart(direction, nets) => {
+                    lines.push(self.reload_part(index, *direction, nets));
+                }
                 Action::Refresh(direction) => self.refresh(cx, index, *direction, &mut lines),
                 Action::Debug(flags, channel) => {
                     lines.extend(self.entries[index].trace(*flags, *channel));
@@ -184,6 +189,33 @@ impl Manager {
         } else {
             Line::new(8006, format!("{name}: reload failed"))
         }
+    }
+
+    fn reload_part(
+        &mut self,
+        index: usize,
+        direction: Option<Direction>,
+        nets: &Arc<PrefixSet>,
+    ) -> Line {
+        let entry = &mut self.entries[index];
+        let name = entry.name().clone();
+        let up = entry.state() == ProtocolState::Up;
+        let Some(instance) = entry.instance().filter(|_| up) else {
+            return Line::new(8, format!("{name}: is not UP"));
+        };
+        let directions = direction.map_or(vec![Direction::In, Direction::Out], |one| vec![one]);
+        if !directions.iter().all(|direction| instance.reloads_in_part(*direction)) {
+            let refused = "partial reload refused, please run full reload instead";
+            return Line::new(8006, format!("{name}: {refused}"));
+        }
+        if directions.contains(&Direction::In) {
+            self.rib.slices.send_all(Class::Routing, || SliceMessage::Partial {
+                protocol: Arc::clone(&name),
+                nets: Arc::clone(nets),
+            });
+        }
+        self.log.write(LogClass::Info, format_args!("Reloading protocol {name} in part"));
+        Line::new(15, format!("{name}: reloading"))
     }
 
     fn refresh(

@@ -4,6 +4,7 @@ use core::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use dunlin_filter::PrefixSet;
 use dunlin_rib::export::ExportPolicy;
 use dunlin_rib::walk::RouteRow;
 
@@ -100,6 +101,8 @@ pub enum Action {
     Restart,
     /// `reload filters`; both directions if none is given.
     Reload(Option<Direction>),
+    /// `reload filters … partial`: over these networks only.
+    ReloadPart(Option<Direction>, Arc<PrefixSet>),
     /// `reload bgp`
     Refresh(Option<Direction>),
     /// `debug`, of one channel if one is named.

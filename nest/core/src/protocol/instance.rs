@@ -69,6 +69,12 @@ pub trait Instance: Send {
     /// Evaluates filters again. False if the instance cannot in this state.
     fn reload(&mut self, cx: &mut Context<'_>, direction: Direction) -> bool;
 
+    /// Whether filters of this direction can be run over some networks only (`reload … partial`). Core has the
+    /// slices do it, to what they have kept.
+    fn reloads_in_part(&self, _direction: Direction) -> bool {
+        false
+    }
+
     /// Asks the peer to send its routes again, or sends it ours (`reload bgp`); the text of the
     /// reply, or why not.
     ///

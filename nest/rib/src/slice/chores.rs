@@ -59,7 +59,10 @@ impl Slice {
             Progress::Done,
             |table| with_table!(table, t => t.piece(&job.task, &mut job.walk, &mut env)),
         );
-        let again = matches!(job.task, Task::Import(_) | Task::Decide(_) | Task::Recheck(..));
+        let again = matches!(
+            job.task,
+            Task::Import(_) | Task::Decide(_) | Task::Recheck(..) | Task::Partial(..)
+        );
         finish(tables, id, &Trailer { again, ..Trailer::default() }, &mut env);
         if progress == Progress::Done {
             (job.table, job.walk) = (job.table + 1, FROM_FIRST);
@@ -85,6 +88,9 @@ impl Slice {
             }
             Task::Recheck(recheck, list) => {
                 *list = self.sources.claim(|local| local.rechecks(&recheck.table));
+            }
+            Task::Partial(protocol, _, list) => {
+                *list = self.sources.claim(|local| local.source.protocol == *protocol);
             }
             Task::Import(list) => {
                 *list = self.sources.claim(|local| core::mem::take(&mut local.stale_filter));

@@ -1,5 +1,7 @@
 //! Evaluating a changed import filter over the routes that were kept.
 
+use dunlin_filter::PrefixSet;
+
 use super::attrs::NIL;
 use super::import::reads_net;
 use super::pipes::NO_PIPE;
@@ -33,6 +35,31 @@ impl<K: TableKey> Table<K> {
         if let Some(before) = before {
             self.note_again(at, &before, env);
         }
+    }
+
+    /// Runs the import filters of sources over the routes of a network again, if it is one of these; how many routes it
+    /// has.
+    pub(crate) fn import_part(
+        &mut self,
+        net: u32,
+        nets: &PrefixSet,
+        sources: &[u16],
+        traced: bool,
+        memo: &mut Memo,
+        env: &mut Env<'_>,
+    ) -> u32 {
+        let record = self.nets[net];
+        let chosen = |prefix| nets.contains(prefix);
+        if record.first == NIL || !record.key.network().plain().is_some_and(chosen) {
+            return 0;
+        }
+        let (mut at, mut count) = (record.first, 0);
+        while at != NIL {
+            let next = self.routes[at].next;
+            self.import_again(at, sources, traced, memo, env);
+            (at, count) = (next, count + 1);
+        }
+        count
     }
 
     /// Runs the import filter over one route again, if it is of one of these sources.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use dunlin_filter::PrefixSet;
 use dunlin_runtime::Progress;
 use dunlin_runtime::kit::budget::{Budget, Pieces};
 use dunlin_runtime::kit::walk::{Below, Walk};
@@ -40,13 +41,15 @@ pub(crate) enum Task {
     Repipe(TableId),
     /// Run filters again that have asked a ROA or ASPA table, import filters of these sources.
     Recheck(Arc<Recheck>, Vec<u16>),
+    /// Run the import filters of a protocol again over some networks: of these sources.
+    Partial(Arc<str>, Arc<PrefixSet>, Vec<u16>),
 }
 
 impl Task {
     /// Whether a table is concerned.
     pub(crate) fn concerns(&self, table: TableId) -> bool {
         match self {
-            Self::Sweep(_) | Self::Import(_) | Self::Recheck(..) => true,
+            Self::Sweep(_) | Self::Import(_) | Self::Recheck(..) | Self::Partial(..) => true,
             Self::Decide(id)
             | Self::Forget(id)
             | Self::Follow(id, _)
@@ -113,6 +116,10 @@ impl<K: TableKey> Table<K> {
                 Task::Forget(_) => self.forget_gone(at, env),
                 Task::Follow(_, follower) => self.follow(at, *follower, env),
                 Task::Repipe(_) => self.repipe(at, env),
+                Task::Partial(_, nets, sources) => {
+                    let judged = self.import_part(at, nets, sources, traced, &mut memo, env);
+                    budget.0 = budget.0.saturating_sub(judged);
+                }
                 Task::Recheck(..) => {
                     let judged = self.recheck(at, depends.as_ref(), traced, &mut memo, env);
                     budget.0 = budget.0.saturating_sub(judged);
@@ -129,9 +136,11 @@ impl<K: TableKey> Table<K> {
 
     fn end_for(&self, task: &Task) -> u32 {
         match task {
-            Task::Decide(_) | Task::Forget(_) | Task::Follow(..) | Task::Recheck(..) => {
-                self.nets.end()
-            }
+            Task::Decide(_)
+            | Task::Forget(_)
+            | Task::Follow(..)
+            | Task::Recheck(..)
+            | Task::Partial(..) => self.nets.end(),
             _ => self.routes.end(),
         }
     }
@@ -169,7 +178,11 @@ impl<K: TableKey> Table<K> {
 
 /// Whether a task is about routes of which some are traced.
 fn task_is_traced(task: &Task, env: &Env<'_>) -> bool {
-    let (Task::Sweep(sources) | Task::Import(sources) | Task::Recheck(_, sources)) = task else {
+    let (Task::Sweep(sources)
+    | Task::Import(sources)
+    | Task::Recheck(_, sources)
+    | Task::Partial(_, _, sources)) = task
+    else {
         return false;
     };
     sources

@@ -4,7 +4,7 @@ use core::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use dunlin_filter::{ChannelFilter, Counters};
+use dunlin_filter::{ChannelFilter, Counters, PrefixSet};
 use dunlin_net::NetType;
 use dunlin_runtime::Address;
 use dunlin_sync::Snapshot;
@@ -130,6 +130,13 @@ pub enum SliceMessage {
         /// Told when all routes concerned have been judged.
         done: Arc<Barrier>,
     },
+    /// The import filters of a protocol's channels run again over some networks.
+    Partial {
+        /// Name of the protocol instance.
+        protocol: Arc<str>,
+        /// The networks.
+        nets: Arc<PrefixSet>,
+    },
     /// Answers of the resolver.
     Resolved(Vec<(NextHopKey, NextHopState)>),
     /// Tell the resolver of the longest match of an address, now and when it changes.
@@ -179,6 +186,7 @@ impl fmt::Debug for SliceMessage {
             Self::OwnRoutes { .. } => "OwnRoutes",
             Self::PipeRemove(_) => "PipeRemove",
             Self::Recheck { .. } => "Recheck",
+            Self::Partial { .. } => "Partial",
             Self::Resolved(_) => "Resolved",
             Self::Watch { .. } => "Watch",
             Self::Unwatch { .. } => "Unwatch",

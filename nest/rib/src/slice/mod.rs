@@ -205,6 +205,9 @@ impl Slice {
             SliceMessage::Recheck { recheck, done } => {
                 self.add_job(Task::Recheck(recheck, Vec::new()), Some(done));
             }
+            SliceMessage::Partial { protocol, nets } => {
+                self.add_job(Task::Partial(protocol, nets, Vec::new()), None);
+            }
             SliceMessage::Resolved(answers) => self.resolved(&answers),
             SliceMessage::Watch { table, address } => self.watch(table, address),
             SliceMessage::Unwatch { table, address } => {

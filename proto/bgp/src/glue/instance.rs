@@ -138,6 +138,10 @@ impl Instance for BgpInstance {
         true
     }
 
+    fn reloads_in_part(&self, direction: Direction) -> bool {
+        direction == Direction::In
+    }
+
     fn refresh(&mut self, _cx: &mut Context<'_>, direction: Direction) -> Result<String, String> {
         if direction == Direction::In && !self.shared.route_refresh() {
             return Err("not reloading, route refresh unavailable".to_owned());

@@ -227,6 +227,10 @@ impl Instance for ToyInstance {
         true
     }
 
+    fn reloads_in_part(&self, direction: Direction) -> bool {
+        direction == Direction::In
+    }
+
     fn refresh(&mut self, _cx: &mut Context<'_>, direction: Direction) -> Result<String, String> {
         if !self.toy.fragile {
             return Err("not reloading, route refresh unavailable".to_owned());
