@@ -52,6 +52,10 @@ impl ProtocolKind for PipeProtocol {
         }
     }
 
+    fn exports_all_routes(&self) -> bool {
+        true
+    }
+
     fn has_channel_blocks(&self) -> bool {
         false
     }

@@ -115,6 +115,20 @@ fn both_ways_through_filters() {
 }
 
 #[test]
+fn all_routes_of_a_network_are_shown_as_exported() {
+    let lab = start("protocol pipe p { table a; peer table b; }");
+    let mut one = Feeder::new(&lab, "one", A);
+    let mut two = Feeder::new(&lab, "two", A);
+    one.announce(&["10.1.0.0/16", "10.2.0.0/16"]);
+    two.announce(&["10.1.0.0/16"]);
+    let both = ["10.1.0.0/16 one", "10.1.0.0/16 two", "10.2.0.0/16 one"];
+    expect(&lab, "b", &both);
+    lab.expect_read("show route export p", routes, &both);
+    let best = lab.ask("show route export p primary");
+    assert_eq!(routes(&best).len(), 2, "{best}");
+}
+
+#[test]
 fn what_passes_is_said_if_it_is_traced() {
     let lab = start(
         "protocol pipe p { table a; peer table b; debug { routes, filters }; import none; \

@@ -236,7 +236,8 @@ impl ShowRoute {
 
     /// Whether only the best route of a network is looked at.
     fn only_first(&self) -> bool {
-        self.query.primary || self.query.export.is_some()
+        let best = |to: &Policies| !to.config.kind.exports_all_routes();
+        self.query.primary || self.exporter.as_ref().is_some_and(best)
     }
 
     fn show(

@@ -87,6 +87,10 @@ pub trait ProtocolKind: Send + Sync + 'static {
     fn clash(&self, _earlier: &InstanceConfig, _later: &InstanceConfig) -> Option<String> {
         None
     }
+    /// Whether all routes of a network are exported to it, and not only the best.
+    fn exports_all_routes(&self) -> bool {
+        false
+    }
     /// Whether core shows the channels; if not, the protocol's own lines do.
     fn has_channel_blocks(&self) -> bool {
         true
