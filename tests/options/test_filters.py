@@ -120,6 +120,8 @@ CHANGES = {
     "ip-mask": sets("if net.ip.mask(8) = 10.0.0.0 then bgp_med = 8;", med=8),
     "local-pref-inside": sets("bgp_local_pref = 321;", local_pref=None),
     "custom": sets("weighed = 7; bgp_med = weighed;", med=7),
+    "custom-set": sets("known = [10.1.0.0/16+]; if net ~ known then bgp_med = 9;", med=9),
+    "custom-mask": sets("looks = [= * 65110 * =]; if bgp_path ~ looks then bgp_med = 8;", med=8),
     "print": sets('print "sent ", net; bgp_med = 1;', med=1),
 }
 
@@ -129,6 +131,8 @@ define NUMBER = 99;
 define TAGS = [ (65000, *) ];
 define FEEDER = 10.77.2.10;
 attribute int weighed;
+attribute prefix set known;
+attribute bgpmask looks;
 function is_small(prefix p) -> bool {{ return p.len < 13; }}
 function sum(int n) -> int {{ if n = 0 then return 0; return n + sum(n - 1); }}
 function twice(int n) -> int {{ return n + n; }}

@@ -212,7 +212,7 @@ impl dunlin_filter::Interfaces for Interfaces {
     }
 
     fn by_name(&self, name: &str) -> Option<Iface> {
-        Interfaces::by_name(self, name)?.iface()
+        Self::by_name(self, name)?.iface()
     }
 }
 
