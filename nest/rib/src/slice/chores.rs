@@ -54,10 +54,11 @@ impl Slice {
             return Progress::Done;
         }
         let id = TableId(u16::try_from(job.table).unwrap_or(u16::MAX));
+        let most = job.most();
         let (tables, mut env) = self.parts();
         let progress = find(tables, id).map_or(
             Progress::Done,
-            |table| with_table!(table, t => t.piece(&job.task, &mut job.walk, &mut env)),
+            |table| with_table!(table, t => t.piece(&job.task, &mut job.walk, most, &mut env)),
         );
         let again = matches!(
             job.task,
@@ -129,8 +130,11 @@ impl Slice {
 }
 
 impl Process<Job> for Slice {
-    fn process(&mut self, _: &mut Context<'_>, job: &mut Job) -> Verdict {
-        match self.piece(job) {
+    fn process(&mut self, cx: &mut Context<'_>, job: &mut Job) -> Verdict {
+        let (begun, most) = (cx.clock(), job.most());
+        let progress = self.piece(job);
+        job.pace.note(most, cx.clock().since(begun));
+        match progress {
             Progress::Done => Verdict::Success,
             // The next job's turn is then.
             Progress::More => Verdict::Requeue,

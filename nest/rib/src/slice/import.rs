@@ -1,5 +1,6 @@
 //! Applying a batch: import filter, limits, and the routes themselves.
 
+use core::ops::Range;
 use std::sync::Arc;
 
 use dunlin_attr::Attrs;
@@ -23,9 +24,15 @@ struct Prepared {
 }
 
 impl<K: TableKey> Table<K> {
-    /// Applies a batch of a living source, if it is of the table's type.
-    pub(crate) fn import_own(&mut self, source: u16, batch: &ImportBatch, env: &mut Env<'_>) {
-        let Some(ops) = K::own_ops(&batch.ops) else { return };
+    /// Applies some of a batch of a living source, if it is of the table's type.
+    pub(crate) fn import_own(
+        &mut self,
+        source: u16,
+        batch: &ImportBatch,
+        some: Range<usize>,
+        env: &mut Env<'_>,
+    ) {
+        let Some(ops) = K::own_ops(&batch.ops).and_then(|ops| ops.get(some)) else { return };
         match is_traced(&batch.source) {
             false => self.import(source, &batch.attrs, ops, env),
             true => self.import_traced(source, &batch.attrs, ops, env),

@@ -11,12 +11,13 @@ use super::attrs::NIL;
 use super::import_again::Memo;
 use super::table::{Env, Table};
 use super::traced::is_traced;
+use super::turns::Pace;
 use crate::barrier::Barrier;
 use crate::import::TableKey;
 use crate::validation::Recheck;
 use crate::{ExporterId, TableId};
 
-/// Records looked at in one piece; a network whose routes are judged again counts as each of them, too.
+/// Records looked at in one piece, fewer if they take long; a network whose routes are judged again counts as each of them, too.
 pub(crate) const PIECE: u32 = 1024;
 
 /// Record 0 of a store is none.
@@ -69,22 +70,31 @@ pub(crate) struct Job {
     pub(crate) table: usize,
     /// How far it has come there.
     pub(crate) walk: Walk<u32>,
+    /// How much of it goes into one piece.
+    pub(crate) pace: Pace,
     /// Arrived at when it is finished.
     pub(crate) done: Vec<Arc<Barrier>>,
 }
 
 impl Job {
     pub(crate) fn new(task: Task, done: Option<Arc<Barrier>>) -> Self {
-        Self { task, begun: false, table: 0, walk: FROM_FIRST, done: done.into_iter().collect() }
+        let done = done.into_iter().collect();
+        Self { task, begun: false, table: 0, walk: FROM_FIRST, pace: Pace::default(), done }
+    }
+
+    /// Records of the next piece.
+    pub(crate) fn most(&self) -> u32 {
+        self.pace.most().min(PIECE)
     }
 }
 
 impl<K: TableKey> Table<K> {
-    /// Does a piece of a task.
+    /// Does a piece of a task, of so many records at most.
     pub(crate) fn piece(
         &mut self,
         task: &Task,
         walk: &mut Walk<u32>,
+        most: u32,
         env: &mut Env<'_>,
     ) -> Progress {
         let depends = match task {
@@ -99,7 +109,7 @@ impl<K: TableKey> Table<K> {
             _ => None,
         };
         let mut memo = Memo::default();
-        let mut budget = Pieces(PIECE);
+        let mut budget = Pieces(most);
         let mut progress = Progress::Done;
         let traced = task_is_traced(task, env);
         while let Some(at) = walk.advance(&Below(self.end_for(task))) {

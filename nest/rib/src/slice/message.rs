@@ -163,6 +163,37 @@ pub enum SliceMessage {
     Statistics(Box<dyn FnOnce(SliceStatistics) + Send>),
 }
 
+impl SliceMessage {
+    /// Whether routes may take another time from now on.
+    pub(crate) fn changes_filters(&self) -> bool {
+        matches!(
+            self,
+            Self::Program { .. }
+                | Self::Filter { .. }
+                | Self::ExporterAdd(_)
+                | Self::ExporterPolicy { .. }
+                | Self::PipeAdd(_)
+                | Self::PipePolicy { .. }
+        )
+    }
+
+    /// Operations of a batch; anything else counts as one.
+    pub(crate) fn operations(&self) -> u32 {
+        match self {
+            Self::Import(batch) => u32::try_from(batch.ops.len()).unwrap_or(u32::MAX),
+            _ => 1,
+        }
+    }
+
+    /// Whether it changes nothing, so that it may be done before what came before it.
+    pub(crate) fn only_reads(&self) -> bool {
+        matches!(
+            self,
+            Self::Walk(_) | Self::Assess(_) | Self::Statistics(_) | Self::FilterCounters(_)
+        )
+    }
+}
+
 impl fmt::Debug for SliceMessage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

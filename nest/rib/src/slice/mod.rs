@@ -1,6 +1,6 @@
 //! A slice: one loop that owns its part of every table.
 //!
-//! Batches are messages and go first. Sweeps, re-evaluations and other long jobs are work in
+//! Batches are messages and go first; one that takes long is cut (`turns.rs`). Sweeps, re-evaluations and other long jobs are work in
 //! pieces of `jobs::PIECE` records, so a fresh update waits for one piece at most. Who reads gets a
 //! piece in turn with batches (`reads.rs`).
 
@@ -29,12 +29,14 @@ pub(crate) mod store;
 mod table;
 mod tables;
 mod traced;
+mod turns;
 mod verdicts;
 mod warm;
 
 #[cfg(test)]
 mod tests;
 
+use core::ops::Range;
 use std::sync::Arc;
 
 use dunlin_filter::Scratch;
@@ -62,6 +64,7 @@ use reads::Reads;
 use sources::{MOST_SOURCES, Sources};
 use table::Env;
 use tables::{AnyTable, find, finish, with_table};
+use turns::Turns;
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -82,6 +85,7 @@ pub struct Slice {
     /// Jobs of this turn, on their way there.
     new_jobs: Vec<Job>,
     reads: Reads,
+    turns: Turns,
     /// Time of the present turn, in [`read::TICK`]s.
     now: u32,
     asks: Vec<NextHopKey>,
@@ -110,6 +114,7 @@ impl Slice {
             jobs: WorkQueue::default(),
             new_jobs: Vec::new(),
             reads: Reads::default(),
+            turns: Turns::default(),
             now: 0,
             asks: Vec::new(),
             forgets: Vec::new(),
@@ -139,6 +144,9 @@ impl Slice {
 
     /// Does what a message says. What the resolver must hear waits for the end of the turn.
     fn handle(&mut self, message: SliceMessage) {
+        if message.changes_filters() {
+            self.turns.pace.slow_down();
+        }
         match message {
             SliceMessage::Start { slices, resolver, validated } => {
                 self.validated = validated.cache();
@@ -146,7 +154,7 @@ impl Slice {
                 self.resolver = Some(resolver);
             }
             SliceMessage::Import(batch) => {
-                self.import(&batch);
+                self.import(&batch, 0..batch.ops.len());
                 self.reads.earn(batch.ops.len());
                 drop(batch);
                 self.read_earned();
@@ -226,14 +234,17 @@ impl Slice {
         self.sources.flush();
     }
 
-    fn import(&mut self, batch: &ImportBatch) {
+    /// Imports some operations of a batch.
+    fn import(&mut self, batch: &ImportBatch, some: Range<usize>) {
         let id = batch.source.table;
-        let trailer = Trailer { burst: batch.burst, ..Trailer::default() };
+        // What the last operations lead to ends the batch's part of the burst.
+        let burst = batch.burst.filter(|_| some.end == batch.ops.len());
+        let trailer = Trailer { burst, ..Trailer::default() };
         // A dead source's batch is dropped, but its part of the burst is waited for no longer.
         let source = if batch.source.is_alive() { self.source_of(batch) } else { None };
         let (tables, mut env) = self.parts();
         if let Some((source, table)) = source.zip(find(tables, id)) {
-            with_table!(table, t => t.import_own(source, batch, &mut env));
+            with_table!(table, t => t.import_own(source, batch, some, &mut env));
         }
         finish(tables, id, &trailer, &mut env);
     }
@@ -326,6 +337,7 @@ impl Loop for Slice {
     fn start(&mut self, cx: &mut Context<'_>) {
         self.jobs = WorkQueue::new(cx, "sweeps and more", Class::Bulk, QueueOptions::default());
         self.reads = Reads::new(cx);
+        self.turns = Turns::new(cx);
         self.errors = cx.timer(Class::Bulk);
     }
 
@@ -336,14 +348,19 @@ impl Loop for Slice {
 
     fn message(&mut self, cx: &mut Context<'_>, message: SliceMessage) {
         self.begin_turn(cx.now());
-        self.handle(message);
+        self.take(cx, message);
         self.reads.wake(cx);
         self.end_turn(cx);
     }
 
     fn work(&mut self, cx: &mut Context<'_>, work: WorkId) -> Progress {
         self.begin_turn(cx.now());
-        let progress = if self.reads.is_for(work) {
+        let progress = if self.turns.is_for(work) {
+            self.carry_on(cx)
+        } else if self.turns.is_busy() && !(self.turns.pace.is_slow() && self.reads.is_for(work)) {
+            // Jobs wait for a batch that has been begun; who reads has what it earns.
+            Progress::More
+        } else if self.reads.is_for(work) {
             self.read_piece()
         } else {
             WorkQueue::run(self, cx, |slice| &mut slice.jobs)
