@@ -40,8 +40,9 @@ def check(crowd, limited, direction, action, routes):
         blocked(crowd, direction, routes)
     else:
         said = speaker.wait_notification()
-        expected = (6, 1) if direction != "export" else (6, None)
-        require(said and said[0] == 6 and expected[1] in (None, said[1]), f"the neighbour is told {said}")
+        own = {"restart": 4, "disable": 2}
+        expected = (6, own[action] if direction == "export" else 1)
+        require(said and tuple(said[:2]) == expected, f"the neighbour is told {said}")
         crowd.require_alive("watch" if limited == "feed" else "feed")
     if action == "restart":
         speaker.close()

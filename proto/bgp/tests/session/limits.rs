@@ -49,6 +49,40 @@ fn a_limit_that_restarts_too_often_disables() {
     }
 }
 
+/// Two sessions, of which one gets what the other announces, up to a limit of ten.
+fn limited_exports(port: u16, action: &str, more: &str) -> String {
+    let limit =
+        format!("{more} ipv4 {{ import none; export all; export limit 10 action {action}; }};");
+    session(port, "ipv4 { import all; export none; };")
+        + &session(port, &limit)
+            .replace("bgp a", "bgp b")
+            .replace("127.0.0.2 as 65002", "127.0.0.3 as 65003")
+}
+
+#[test]
+fn an_export_limit_is_a_shutdown_if_it_disables_and_a_reset_if_it_restarts() {
+    for (port, action, subcodes) in [(11851, "disable", &[2_u8][..]), (11852, "restart", &[4, 2])] {
+        let daemon = Daemon::start(&limited_exports(port, action, "restart time 30 s;"));
+        let mut a = connect(&daemon, port);
+        a.announce(&prefixes(5), [127, 0, 0, 2], &[]);
+        for (time, subcode) in (1..).zip(subcodes) {
+            let mut b = Speaker::connect("127.0.0.3", &format!("127.0.0.1:{port}"), 65003);
+            b.establish();
+            a.announce(&prefixes(5 + 10 * time), [127, 0, 0, 2], &[]);
+            b.until("the end", |b| b.closed);
+            let notification = b.notification.clone().unwrap();
+            assert_eq!(
+                (notification.code, notification.subcode),
+                (6, *subcode),
+                "{action}, {time}"
+            );
+            let state = if *subcode == 2 { "down " } else { "start Passive       " };
+            daemon.wait_state("b", &format!("{state}Automatic shutdown: Route limit exceeded"));
+        }
+        assert!(!a.closed);
+    }
+}
+
 #[test]
 fn a_limit_changes_while_the_session_goes_on() {
     let with =

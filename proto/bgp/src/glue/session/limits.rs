@@ -51,20 +51,21 @@ impl Session {
         let (count, action) = (limit.max(), limit.action());
         let text = LimitHit { channel, kind, count, action };
         self.environment.log.write(LogClass::Warning, format_args!("{text}"));
-        let cease = match kind {
+        // What we send is no fault of the neighbour's.
+        let cease = |of_ours| match kind {
             LimitKind::Receive | LimitKind::Import => Cease::PrefixLimit,
-            LimitKind::Export => Cease::AdministrativeShutdown,
+            LimitKind::Export => of_ours,
         };
         match action {
             LimitAction::Warn | LimitAction::Block => {}
             LimitAction::Restart if !self.restarts_too_often(cx.now()) => {
-                let cease = Notification::cease(cease, "");
+                let cease = Notification::cease(cease(Cease::AdministrativeReset), "");
                 self.drive(cx, |fsm, now, _, actions| {
                     fsm.fail(now, &cease, LastError::RouteLimit, actions);
                 });
             }
             LimitAction::Restart | LimitAction::Disable => {
-                self.limit_cease = Some(cease);
+                self.limit_cease = Some(cease(Cease::AdministrativeShutdown));
                 self.fsm.note_error(LastError::RouteLimit);
                 self.ask(Automatic::Disable, ROUTE_LIMIT_EXCEEDED.to_owned());
             }
