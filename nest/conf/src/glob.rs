@@ -93,11 +93,12 @@ pub fn is_pattern(path: &str) -> bool {
 /// hidden files too unless the pattern asks for the dot.
 ///
 /// # Errors
-/// If a directory cannot be listed, as while no descriptor is left: taken for empty, it would make a
-/// configuration without its files. One that is not there, or not for us, has none, as for the shell.
+/// If a directory cannot be listed: taken for empty, it would make a configuration without its files.
+/// One that only the pattern has found has nothing if it is no directory, or not there.
 pub fn expand(pattern: &Path, files: &dyn Files) -> io::Result<Vec<PathBuf>> {
     let components: Vec<Component<'_>> = pattern.components().collect();
     let mut found = vec![PathBuf::new()];
+    let mut is_found = false;
     for (index, component) in components.iter().enumerate() {
         let last = index + 1 == components.len();
         let name = component.as_os_str().to_str().unwrap_or("");
@@ -106,10 +107,11 @@ pub fn expand(pattern: &Path, files: &dyn Files) -> io::Result<Vec<PathBuf>> {
             continue;
         }
         let mut next = Vec::new();
-        for path in &found {
+        // What the pattern names by itself has to be there.
+        for path in found.iter().filter(|path| !is_found || files.is_directory(path)) {
             next.extend(children(path, name, files)?);
         }
-        found = next;
+        (found, is_found) = (next, true);
         found.retain(|path| files.is_directory(path) != last);
     }
     found.sort();
@@ -117,14 +119,9 @@ pub fn expand(pattern: &Path, files: &dyn Files) -> io::Result<Vec<PathBuf>> {
 }
 
 fn children(directory: &Path, pattern: &str, files: &dyn Files) -> io::Result<Vec<PathBuf>> {
-    let nothing = [ErrorKind::NotFound, ErrorKind::NotADirectory, ErrorKind::PermissionDenied];
     let names = match files.list(directory) {
-        Ok(names) => names,
-        Err(error) if nothing.contains(&error.kind()) => return Ok(Vec::new()),
-        Err(error) => {
-            let text = format!("cannot list {}: {error}", directory.display());
-            return Err(io::Error::new(error.kind(), text));
-        }
+        Err(error) if error.kind() == ErrorKind::NotADirectory => return Ok(Vec::new()),
+        names => names?,
     };
     let fits = |name: &String| {
         matches_file(pattern, name) && (!name.starts_with('.') || pattern.starts_with('.'))
@@ -181,7 +178,13 @@ mod tests {
         };
         assert_eq!(names("/etc/b/*.conf"), ["/etc/b/a.conf", "/etc/b/z.conf"]);
         assert_eq!(names("/etc/*/*.conf"), ["/etc/a/x.conf", "/etc/b/a.conf", "/etc/b/z.conf"]);
-        assert!(names("/none/*").is_empty());
+        assert!(names("/etc/b/*.txt").is_empty());
+        // What a pattern has found need not have all that follows.
+        assert!(names("/etc/*/none/*").is_empty() && names("/e*/none/*").is_empty());
+        for missing in ["/none/*", "/none/*/*", "/etc/none/[ab]"] {
+            let error = expand(Path::new(missing), &files).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::NotFound, "{missing}");
+        }
     }
 
     /// A file system without descriptors left.
@@ -202,6 +205,6 @@ mod tests {
     #[test]
     fn a_directory_that_cannot_be_listed_is_an_error_and_not_empty() {
         let error = expand(Path::new("/etc/b/*.conf"), &Exhausted).unwrap_err().to_string();
-        assert_eq!(error, "cannot list /etc/b: Too many open files (os error 24)");
+        assert_eq!(error, "Too many open files (os error 24)");
     }
 }

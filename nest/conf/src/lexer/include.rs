@@ -36,7 +36,10 @@ impl Lexer<'_> {
             false => Ok(vec![full]),
         };
         let found = found.unwrap_or_else(|error| {
-            self.error(span, format!("Unable to open included files {pattern}: {error}"));
+            self.error(
+                span,
+                format!("Unable to match pattern {}: {error}", base.join(pattern).display()),
+            );
             Vec::new()
         });
         self.out.origins.note(span, base.join(pattern), &found);

@@ -89,12 +89,14 @@ fn includes_expand_in_place_and_in_order() {
 }
 
 #[test]
-fn a_missing_include_is_an_error_and_an_empty_glob_is_not() {
-    let files = MemoryFiles::default().with("m", "include \"no\";\ninclude \"no/*\";\nok");
+fn a_missing_include_or_folder_is_an_error_and_an_empty_glob_is_not() {
+    let text = "include \"no\";\ninclude \"no/*\";\ninclude \"d/*.conf\";\nok";
+    let files = MemoryFiles::default().with("m", text).with("d/other", "text");
     let lexed = lex_file(Path::new("m"), &files);
-    assert_eq!(lexed.diagnostics.error_count(), 1);
-    let message = lexed.diagnostics.all()[0].to_string();
-    assert!(message.starts_with("m:1:1 Unable to open included file no: "), "{message}");
+    assert_eq!(lexed.diagnostics.error_count(), 2);
+    let message = |at: usize| lexed.diagnostics.all()[at].to_string();
+    assert!(message(0).starts_with("m:1:1 Unable to open included file no: "), "{}", message(0));
+    assert!(message(1).starts_with("m:2:1 Unable to match pattern no/*: "), "{}", message(1));
     assert_eq!(texts(&lexed), ["ok", ""]);
 }
 
