@@ -121,7 +121,8 @@ impl Sink for Vec<String> {
 }
 
 /// What a run looked at besides the attributes of its route. A run that looked at less than its program
-/// may look at has a verdict that holds for more routes than the program says.
+/// may look at has a verdict that holds for more routes than the program says. With it, what an accepted
+/// route does not show: which attributes it was given, if only the value that it had.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Seen(u8);
 
@@ -132,6 +133,8 @@ impl Seen {
     pub(crate) const SNAPSHOT: Self = Self(8);
     pub(crate) const PRINTED: Self = Self(16);
     pub(crate) const FAILED: Self = Self(32);
+    pub(crate) const MED: Self = Self(64);
+    pub(crate) const NEXT_HOP: Self = Self(128);
 
     /// Both.
     pub(crate) const fn and(self, other: Self) -> Self {
@@ -147,7 +150,20 @@ impl Seen {
     /// the filter changes. Nobody would miss what another run says: it printed nothing, and did not fail.
     #[must_use]
     pub const fn is_lasting(self) -> bool {
-        self.0 & !Self::SOURCE.0 == 0
+        let is_of_attributes = Self::SOURCE.and(Self::MED).and(Self::NEXT_HOP);
+        self.0 & !is_of_attributes.0 == 0
+    }
+
+    /// The run has accepted the route and set `bgp_med`, be it to the value that was there.
+    #[must_use]
+    pub const fn sets_med(self) -> bool {
+        self.has(Self::MED)
+    }
+
+    /// The run has accepted the route and set `bgp_next_hop`, be it to the value that was there.
+    #[must_use]
+    pub const fn sets_next_hop(self) -> bool {
+        self.has(Self::NEXT_HOP)
     }
 }
 

@@ -239,6 +239,59 @@ fn a_changed_filter_keeps_the_session() {
     assert_eq!(daemon.state("a"), "up Established");
 }
 
+/// MED and next hop of a route as it is announced.
+fn med_and_hop((attributes, hop): &(Vec<u8>, IpAddr)) -> (Option<u8>, String) {
+    let med = attributes.windows(7).find(|w| w[..6] == [0x80, 4, 4, 0, 0, 0]);
+    (med.map(|w| w[6]), hop.to_string())
+}
+
+#[test]
+fn what_an_export_filter_sets_to_the_value_that_is_there_is_announced() {
+    let function = "function f() { bgp_med = bgp_med; bgp_next_hop = bgp_next_hop; }\n";
+    let (ours, theirs) = ("127.0.0.1", "127.0.0.2");
+    let cases = [
+        ("accept;", None, ours),
+        // Equal but for constants, so they are asked all at once.
+        ("bgp_med = 7; bgp_next_hop = 127.0.0.2; accept;", Some(7), theirs),
+        ("bgp_med = 8; bgp_next_hop = 127.0.0.2; accept;", Some(8), theirs),
+        ("bgp_med = 7; bgp_next_hop = 127.0.0.77; accept;", Some(7), "127.0.0.77"),
+        ("if net.len > 3 then bgp_med = 7; accept;", Some(7), ours),
+        ("f(); accept;", Some(7), theirs),
+        ("bgp_next_hop = 127.0.0.2; accept;", None, theirs),
+        ("bgp_med = 7; unset(bgp_med); accept;", None, ours),
+        ("if net.len < 3 then bgp_med = 7; bgp_community.add((1, 2)); accept;", None, ours),
+    ];
+    let mut text = function.to_owned()
+        + &session("a", 11853, theirs, 65002, "ipv4 { import all; export none; };");
+    for (index, (filter, ..)) in (3_u32..).zip(&cases) {
+        let channel = format!("ipv4 {{ import none; export filter {{ {filter} }}; }};");
+        let (name, address) = (format!("r{index}"), format!("127.0.0.{index}"));
+        text += &session(&name, 11853, &address, 65000 + index, &channel);
+    }
+    let daemon = Daemon::start(&text);
+    let speaker = |index: u32| {
+        let address = format!("127.0.0.{index}");
+        let mut speaker = Speaker::connect(&address, "127.0.0.1:11853", 65000 + index);
+        speaker.establish();
+        speaker
+    };
+    let mut a = speaker(2);
+    let mut receivers: Vec<Speaker> = (3_u32..).zip(&cases).map(|(n, _)| speaker(n)).collect();
+    daemon.wait_state("a", "up Established");
+    let mut med = Vec::new();
+    put(&mut med, 0x80, 4, &[0, 0, 0, 7]);
+    // The second time what filters said of the first is known.
+    for count in [20, 40] {
+        a.announce(&prefixes(count), [127, 0, 0, 2], &med);
+        for (receiver, (filter, med, hop)) in receivers.iter_mut().zip(&cases) {
+            receiver.until("routes", |receiver| receiver.routes.len() == count as usize);
+            for route in receiver.routes.values() {
+                assert_eq!(med_and_hop(route), (*med, (*hop).to_owned()), "{filter}");
+            }
+        }
+    }
+}
+
 #[test]
 fn softly_changed_filters_are_for_what_comes_later() {
     let with = |import: &str, export: &str| {

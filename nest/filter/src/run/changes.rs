@@ -11,7 +11,7 @@ use dunlin_net::community::ClusterList;
 use super::{Machine, extra, tracer::Tracer};
 use crate::{
     attribute::Attribute,
-    input::{RouteInput, RunError, Verdict},
+    input::{RouteInput, RunError, Seen, Verdict},
     value::Value,
 };
 
@@ -26,6 +26,7 @@ impl<T: Tracer> Machine<'_, '_, T> {
         if self.changes.is_empty() {
             return Verdict::Accept(None);
         }
+        self.note_set();
         builder.reset(input.attrs);
         for (attribute, value) in &self.changes {
             if let Err(ValueTooLong) = change(builder, input, attribute, *value) {
@@ -41,6 +42,18 @@ impl<T: Tracer> Machine<'_, '_, T> {
             None => Arc::clone(made.insert(builder.finish())),
         };
         Verdict::Accept(Some(new))
+    }
+
+    /// Notes which attributes have been set of those for which that matters even if the value is the same.
+    fn note_set(&self) {
+        for (attribute, value) in &self.changes {
+            match attribute {
+                _ if matches!(value, Value::Void) => {}
+                Attribute::Bgp(kind::MULTI_EXIT_DISC, _) => self.saw(Seen::MED),
+                Attribute::Bgp(kind::NEXT_HOP, _) => self.saw(Seen::NEXT_HOP),
+                _ => {}
+            }
+        }
     }
 }
 

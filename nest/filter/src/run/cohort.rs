@@ -203,10 +203,11 @@ mod tests {
         RouteInput::new("10.1.0.0/16".parse().unwrap(), attrs, "peer1")
     }
 
-    fn told(verdict: &Verdict) -> String {
+    fn told(verdict: &Verdict, scratch: &Scratch) -> String {
+        let set = (scratch.seen().sets_med(), scratch.seen().sets_next_hop());
         match verdict {
-            Verdict::Accept(None) => "accept".to_owned(),
-            Verdict::Accept(Some(new)) => format!("accept {:?}", new.wire()),
+            Verdict::Accept(None) => format!("accept {set:?}"),
+            Verdict::Accept(Some(new)) => format!("accept {set:?} {:?}", new.wire()),
             Verdict::Reject => "reject".to_owned(),
             Verdict::Error(error) => format!("error {error}"),
         }
@@ -227,7 +228,7 @@ mod tests {
             runs += 1;
             for (member, said) in said.iter_mut().enumerate() {
                 if cohort.is_alike(member) {
-                    assert!(said.replace(told(&verdict)).is_none());
+                    assert!(said.replace(told(&verdict, &scratch)).is_none());
                 }
             }
         }
@@ -239,7 +240,8 @@ mod tests {
         let mut scratch = Scratch::default();
         let mut said = |program| {
             let mut lines: Vec<String> = Vec::new();
-            told(&run(program, &mut scratch, &input(&attrs), &mut lines))
+            let verdict = run(program, &mut scratch, &input(&attrs), &mut lines);
+            told(&verdict, &scratch)
         };
         programs.iter().map(|program| said(program)).collect()
     }
@@ -308,6 +310,8 @@ mod tests {
         "if net.type = NET_IP4 then { if bgp_path.len = # then reject; if # = bgp_med then reject; } ",
         "bool b@; b@ = bgp_path.len > #; if b@ then bgp_med = #; ",
         "if g(bgp_med) then bgp_local_pref = #; ",
+        "if bgp_path.len > # then bgp_med = bgp_med; ",
+        "if bgp_path.len < # then bgp_next_hop = 192.0.2.#; else unset(bgp_med); ",
     ];
 
     /// It runs by itself, whoever calls it.

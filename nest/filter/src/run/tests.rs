@@ -436,6 +436,35 @@ fn a_verdict_lasts_if_the_run_looked_at_nothing_but_the_attributes() {
 }
 
 #[test]
+fn a_run_says_that_it_set_med_or_next_hop_even_to_what_is_there() {
+    let function = "function f(int n) { bgp_med = n; if n = 1 then bgp_next_hop = bgp_next_hop; }";
+    for (expected, body) in [
+        ((false, false), "accept;"),
+        ((false, false), "bgp_local_pref = 5; bgp_community.add((1, 2)); accept;"),
+        ((true, false), "bgp_med = 5; bgp_med = bgp_med; accept;"),
+        ((true, false), "int n = 5; case bgp_path.len { 99: reject; else: bgp_med = n; } accept;"),
+        ((true, false), "f(3); accept;"),
+        ((true, true), "f(1); accept;"),
+        ((false, true), "bgp_next_hop = 10.0.0.9; accept;"),
+        ((false, false), "f(1); unset(bgp_med); unset(bgp_next_hop); accept;"),
+        ((true, false), "unset(bgp_med); bgp_med = 5; accept;"),
+        ((false, false), "if bgp_path.len > 99 then bgp_med = 5; accept;"),
+        ((false, false), "f(1); reject;"),
+    ] {
+        let text = format!("{function} import filter {{ {body} }};");
+        // The second run is counted, so it is that of the code as it was written.
+        let mut scratch = Scratch::default();
+        for counts in [false, true] {
+            scratch.count(counts);
+            let run = run_text(&text, &mut scratch);
+            let seen = scratch.seen();
+            assert_eq!((seen.sets_med(), seen.sets_next_hop()), expected, "{body}");
+            assert!(seen.is_lasting(), "{body}: {:?}", run.verdict);
+        }
+    }
+}
+
+#[test]
 fn runaway_functions_end() {
     // Two calls in each make 2^n, however shallow; each takes room for its variables.
     let text = "function f(int n) -> int { if n = 0 then return 0; return f(n - 1) + f(n - 1); }

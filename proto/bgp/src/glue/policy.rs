@@ -6,7 +6,7 @@ use std::sync::Arc;
 use dunlin_attr::Attrs;
 use dunlin_core::log::{Log, LogClass};
 use dunlin_filter::{
-    ChannelFilter, Cohort, Program, ResolvedHop, Scratch, Sink, Verdict, apply_for,
+    ChannelFilter, Cohort, Program, ResolvedHop, Scratch, Seen, Sink, Verdict, apply_for,
 };
 use dunlin_net::community::Community;
 use dunlin_net::hash::hasher;
@@ -218,9 +218,12 @@ impl BgpPolicy {
         let input = route.input(resolved(route.next_hop));
         let (filter, mut log) = (self.filter_of(route.changed), ToLog(&self.log));
         match apply_for(filter, cohort, scratch, &input, &mut log) {
-            Verdict::Accept(None) => ExportVerdict::AsIs,
-            Verdict::Accept(Some(changed)) => {
-                ExportVerdict::Changed(marked(route.attrs, changed, self.rules.internal))
+            Verdict::Accept(changed) => {
+                let set = if self.rules.internal { Seen::default() } else { scratch.seen() };
+                match (marked(changed.as_ref().unwrap_or(route.attrs), set), changed) {
+                    (Some(new), _) | (None, Some(new)) => ExportVerdict::Changed(new),
+                    (None, None) => ExportVerdict::AsIs,
+                }
             }
             Verdict::Reject => ExportVerdict::Filtered,
             Verdict::Error(error) => {
@@ -248,25 +251,23 @@ fn resolved(state: &NextHopState) -> ResolvedHop {
     }
 }
 
-/// Marks what an external neighbour is only told because this filter has set it.
-fn marked(before: &Attrs, after: Arc<Attrs>, internal: bool) -> Arc<Attrs> {
-    let med = after.med().is_some() && after.med() != before.med();
-    let next_hop = |attrs: &Attrs| attrs.bgp().and_then(|bgp| bgp.next_hop());
-    let new_hop = next_hop(&after).is_some() && next_hop(&after) != next_hop(before);
-    if internal || !(med || new_hop) {
-        return after;
+/// Marks what an external neighbour is only told because this filter has set it, if there is any. The value
+/// may be the one that was there.
+fn marked(attrs: &Arc<Attrs>, set: Seen) -> Option<Arc<Attrs>> {
+    if !(set.sets_med() || set.sets_next_hop()) {
+        return None;
     }
-    let mut builder = after.edit();
+    let mut builder = attrs.edit();
     let mut mark = |kind: u8, flags: u8| {
-        let value = after.bgp().and_then(|bgp| bgp.raw(kind)).map(|(_, value)| value);
+        let value = attrs.bgp().and_then(|bgp| bgp.raw(kind)).map(|(_, value)| value);
         // It was there a moment ago, so it isn't too long.
         let _ = builder.set_raw(kind, Some(flags | flag::FILTER_SET), value.unwrap_or_default());
     };
-    if med {
+    if set.sets_med() && attrs.med().is_some() {
         mark(number::MED, OPTIONAL_LOCAL);
     }
-    if new_hop {
+    if set.sets_next_hop() && attrs.bgp().is_some_and(|bgp| bgp.next_hop().is_some()) {
         mark(number::AS_PATH, WELL_KNOWN);
     }
-    builder.finish()
+    Some(builder.finish())
 }
