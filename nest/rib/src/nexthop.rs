@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use dunlin_attr::Hop;
+use dunlin_attr::{Attrs, Dest, Hop, NextHop};
 
 use crate::{Resolve, TableId};
 
@@ -42,6 +42,16 @@ impl NextHopState {
         match self {
             Self::Reachable(hop) => hop.dest != dunlin_attr::Dest::Unreachable,
             Self::Pending | Self::Unreachable => false,
+        }
+    }
+
+    /// What becomes of the packets of a route with these attributes. Nobody knows a way for them as long as
+    /// the next hop is not resolved.
+    pub fn dest_of(&self, attrs: &Attrs) -> Dest {
+        match (attrs.next_hop(), attrs.dest(), self) {
+            (NextHop::Bgp | NextHop::Recursive(_), Dest::Unicast, Self::Reachable(hop)) => hop.dest,
+            (NextHop::Bgp | NextHop::Recursive(_), Dest::Unicast, _) => Dest::Unreachable,
+            (_, dest, _) => dest,
         }
     }
 

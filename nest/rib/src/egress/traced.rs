@@ -59,7 +59,7 @@ fn say_to(member: &Member, trace: &RouteTrace, flags: u32, told: &Told, scratch:
     if flags & became.flag() == 0 {
         return;
     }
-    let (net, dest) = (told.net, told.route.attrs.dest());
+    let (net, dest) = (told.net, told.route.next_hop.dest_of(&told.route.attrs));
     let why = if is_own { None } else { why(trace, told, scratch) };
     match why {
         Some(why) => trace.line(format_args!("< {became} {net} {dest} {why}")),

@@ -7,6 +7,7 @@ use dunlin_filter::{ChannelFilter, RouteInput, Scratch};
 use dunlin_runtime::Class;
 
 use super::world::{TABLE, World};
+use crate::Resolve;
 use crate::slice::SliceMessage;
 use crate::testing::{Kind, Look, address, filter, net};
 use crate::trace::{FILTERS, ROUTES, RouteTrace, TraceSink};
@@ -165,6 +166,17 @@ fn join(traced: &mut Traced, kind: Kind, name: &str, flags: u32) -> (usize, Arc<
     let peer = traced.world.add_peer(kind);
     traced.world.settle();
     (peer, trace)
+}
+
+#[test]
+fn a_route_whose_next_hop_leads_nowhere_is_said_to_be_unreachable() {
+    let mut traced = Traced::new();
+    let feeder = traced.world.add_peer_with(Kind::AcceptAll, address(1), None, |source| {
+        source.resolve = Resolve::Recursive { table: TABLE };
+    });
+    join(&mut traced, Kind::AcceptAll, "one", ROUTES);
+    traced.announce(feeder, 3, LOOK);
+    assert_eq!(traced.take().last().unwrap(), "one < added 0.3.0.0/24 unreachable");
 }
 
 #[test]
