@@ -40,7 +40,7 @@ impl NextHopState {
     /// Whether packets have somewhere to go.
     pub fn is_reachable(&self) -> bool {
         match self {
-            Self::Reachable(hop) => hop.dest != dunlin_attr::Dest::Unreachable,
+            Self::Reachable(hop) => hop.dest != Dest::Unreachable,
             Self::Pending | Self::Unreachable => false,
         }
     }
@@ -66,7 +66,7 @@ impl NextHopState {
                     gateway: first.and_then(|first| first.gateway),
                     interface: first.and_then(|first| first.iface),
                     igp_metric: Some(hop.igp_metric),
-                    unreachable: hop.dest == dunlin_attr::Dest::Unreachable,
+                    unreachable: hop.dest == Dest::Unreachable,
                 }
             }
         }
@@ -81,7 +81,7 @@ pub struct ResolvedHop {
     /// Metric inside the IGP, for best-route selection.
     pub igp_metric: u32,
     /// What the resolving route does with packets.
-    pub dest: dunlin_attr::Dest,
+    pub dest: Dest,
     /// The table a recursive hop was resolved through.
     pub through: Option<TableId>,
 }
