@@ -15,11 +15,15 @@ COUNT = 10000
 
 
 def register(adapter):
-    """The two tests of one daemon."""
+    """The three tests of one daemon."""
 
     @test(f"{adapter.name}-external-dut-passive", timeout=150)
     def external():
         return play(Scene(adapter, internal=False, dut_passive=True, count=COUNT))
+
+    @test(f"{adapter.name}-external-dut-active", timeout=150)
+    def external_out():
+        return play(Scene(adapter, internal=False, dut_passive=False, count=COUNT))
 
     @test(f"{adapter.name}-internal-dut-active", timeout=150)
     def internal():
