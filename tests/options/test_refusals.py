@@ -40,7 +40,6 @@ REFUSED = {
     "pipe": {
         "receive limit 5;": "Pipe protocol does not support receive limits",
         "import keep filtered;": "Pipe protocol prohibits keeping filtered routes",
-        "preference 5;": "syntax error, unexpected PREFERENCE",
     },
 }
 # Read, checked, and said to do nothing yet; a daemon starts only without them.
